@@ -1,0 +1,97 @@
+/* Borrowed texts, a growing byte buffer, big-endian integers for keys. */
+#ifndef MET_BASE_BYTES_H
+#define MET_BASE_BYTES_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/platform.h"
+#include "metering/types.h"
+
+/* Borrowed bytes. data may be NULL only when size is 0. */
+typedef struct met__text {
+    const char *data;
+    size_t size;
+} met__text;
+
+#define MET__TEXT(literal) ((met__text){(literal), sizeof(literal) - 1})
+
+static inline met__text met__text_of(const char *data, size_t size)
+{
+    return (met__text){data, size};
+}
+
+static inline met__text met__text_z(const char *text)
+{
+    return (met__text){text, text ? strlen(text) : 0};
+}
+
+static inline int met__text_equal(met__text a, met__text b)
+{
+    return a.size == b.size
+           && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
+
+/* Byte order, shorter first when one is the other's beginning. */
+int met__text_compare(met__text a, met__text b);
+
+/* Well-formed UTF-8 without control characters below 0x20 and 0x7f. */
+int met__text_is_clean(met__text text);
+
+/* --- Growing buffer. After a failed append, error is sticky. --------------- */
+typedef struct met__buffer {
+    const met__platform *platform;
+    char *data; /* always NUL-terminated once anything was appended */
+    size_t size;
+    size_t capacity;
+    met_error error;
+    uint32_t reserved;
+} met__buffer;
+
+void met__buffer_init(met__buffer *buffer, const met__platform *platform);
+void met__buffer_append(met__buffer *buffer, const void *data, size_t size);
+void met__buffer_text(met__buffer *buffer, const char *text);
+void met__buffer_byte(met__buffer *buffer, char byte);
+void met__buffer_print(met__buffer *buffer, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void met__buffer_release(met__buffer *buffer);
+/* Hands the bytes to the caller as a public buffer and empties this one. */
+met_error met__buffer_give(met__buffer *buffer, met_buffer *buffer_out);
+
+/* --- Big-endian integers: their byte order is their numeric order. --------- */
+static inline void met__put_u32(unsigned char *out, uint32_t value)
+{
+    for (int i = 3; i >= 0; i--) {
+        out[i] = (unsigned char)value;
+        value >>= 8;
+    }
+}
+
+static inline void met__put_u64(unsigned char *out, uint64_t value)
+{
+    for (int i = 7; i >= 0; i--) {
+        out[i] = (unsigned char)value;
+        value >>= 8;
+    }
+}
+
+static inline uint32_t met__get_u32(const unsigned char *in)
+{
+    uint32_t value = 0;
+    for (int i = 0; i < 4; i++) {
+        value = value << 8 | in[i];
+    }
+    return value;
+}
+
+static inline uint64_t met__get_u64(const unsigned char *in)
+{
+    uint64_t value = 0;
+    for (int i = 0; i < 8; i++) {
+        value = value << 8 | in[i];
+    }
+    return value;
+}
+
+#endif

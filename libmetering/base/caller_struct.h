@@ -1,0 +1,23 @@
+/* The one reader and writer of public structs that may grow. A struct begins
+ * with size_t struct_size; fields are only appended; zero means default. */
+#ifndef MET_BASE_CALLER_STRUCT_H
+#define MET_BASE_CALLER_STRUCT_H
+
+#include <stddef.h>
+
+#include "metering/error.h"
+
+/* Copies *caller into known (known_size bytes, struct_size set to known_size).
+ * Smaller than minimum_size: MET_E_INVALID. Shorter than known: the rest is
+ * zero. Longer: allowed only if the unknown tail is zero, else
+ * MET_E_UNSUPPORTED. `name` is for the error's field. */
+met_error met__struct_read(void *known, size_t known_size, size_t minimum_size,
+                           const void *caller, const char *name,
+                           met_error_info *info);
+
+/* Writes min(caller's struct_size, known_size) bytes of known into *caller,
+ * keeping the caller's struct_size. Too small or NULL: MET_E_INVALID. */
+met_error met__struct_write(void *caller, size_t minimum_size,
+                            const void *known, size_t known_size);
+
+#endif

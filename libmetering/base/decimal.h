@@ -1,0 +1,60 @@
+/* Exact decimals for the rooms: the public calls plus what engines need.
+ * decimal.c is the only includer of the decimal library. Values are finite
+ * and canonical; a zero carries no sign. */
+#ifndef MET_BASE_DECIMAL_H
+#define MET_BASE_DECIMAL_H
+
+#include "base/bytes.h"
+#include "metering/decimal.h"
+
+/* Archive and rounding self-test: 1/3 must set the inexact flag. Called at
+ * every open; MET_E_BUG when the wrong archive variant was linked. */
+met_error met__decimal_self_test(void);
+
+met_decimal met__decimal_zero(void);
+met_decimal met__decimal_from_i64(int64_t value);
+/* coefficient * 10^-places, places 0..18. */
+met_decimal met__decimal_from_scaled(int64_t coefficient, uint32_t places);
+/* Exact integer value, MET_E_INVALID when there is a fraction, MET_E_OVERFLOW
+ * beyond int64. */
+met_error met__decimal_to_i64(met_decimal value, int64_t *value_out);
+/* value * 10^places rounded by `rounding` into int64 (quota units: places 6,
+ * a cost rounds up, a grant down). */
+met_error met__decimal_to_scaled(met_decimal value, uint32_t places,
+                                 uint32_t rounding, int64_t *value_out);
+
+met_error met__decimal_parse(met__text text, met_decimal *value_out);
+/* Plain notation without needless zeros. */
+met_error met__decimal_print(met_decimal value, met__buffer *buffer);
+/* Exactly `places` decimals ("1.00"); MET_E_INVALID if digits would be lost. */
+met_error met__decimal_print_fixed(met_decimal value, uint32_t places,
+                                   met__buffer *buffer);
+
+/* Operands must be values of this library (not checked again). */
+int met__decimal_compare(met_decimal a, met_decimal b);
+int met__decimal_is_zero(met_decimal value);
+int met__decimal_is_negative(met_decimal value); /* 0 is not */
+met_decimal met__decimal_negate(met_decimal value);
+met_error met__decimal_add(met_decimal a, met_decimal b, met_decimal *out);
+met_error met__decimal_subtract(met_decimal a, met_decimal b,
+                                met_decimal *out);
+met_error met__decimal_multiply(met_decimal a, met_decimal b,
+                                met_decimal *out);
+/* Rounded once, from the infinitely precise result (recipe G). */
+met_error met__decimal_multiply_rounded(met_decimal a, met_decimal b,
+                                        uint32_t places, uint32_t rounding,
+                                        met_decimal *out);
+met_error met__decimal_divide(met_decimal a, met_decimal b, uint32_t places,
+                              uint32_t rounding, met_decimal *out);
+met_error met__decimal_round(met_decimal value, uint32_t places,
+                             uint32_t rounding, met_decimal *out);
+/* The peer's Div: exact when the quotient fits 12 decimals, otherwise rounded
+ * half away from zero to 16 decimals. */
+met_error met__decimal_divide_peer(met_decimal a, met_decimal b,
+                                   met_decimal *out);
+/* Whole quotient floor(a / b) and exact remainder a - quotient * b, b > 0. */
+met_error met__decimal_divide_whole(met_decimal a, met_decimal b,
+                                    met_decimal *quotient_out,
+                                    met_decimal *remainder_out);
+
+#endif

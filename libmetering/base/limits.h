@@ -1,0 +1,29 @@
+/* Every named bound, with its reason. Tested at -1, 0 and +1. */
+#ifndef MET_BASE_LIMITS_H
+#define MET_BASE_LIMITS_H
+
+#define MET__KEY_SIZE_MAX 64          /* object keys, as OpenMeter */
+#define MET__NAME_SIZE_MAX 256        /* names of objects */
+#define MET__DESCRIPTION_SIZE_MAX 1024
+#define MET__SUBJECT_SIZE_MAX 128     /* also a dimension's value */
+#define MET__VALUE_SIZE_MAX 128
+#define MET__EVENT_TYPE_SIZE_MAX 128
+#define MET__EVENT_SIZE_MAX 65536
+#define MET__EVENT_ID_SIZE_MAX 128
+#define MET__EVENT_SOURCE_SIZE_MAX 255
+#define MET__EVENT_FIELDS_MAX 64
+#define MET__DIMENSIONS_MAX 16        /* of a meter */
+#define MET__DOCUMENT_DEPTH_MAX 16    /* JSON and YAML nesting */
+#define MET__DOCUMENT_SIZE_MAX (16 * 1024 * 1024) /* a catalog */
+#define MET__TIERS_MAX 64
+#define MET__PHASES_MAX 32
+#define MET__RATE_CARDS_MAX 256       /* of a phase */
+#define MET__SUBJECT_KEYS_MAX 64      /* of a customer */
+#define MET__FILTERS_MAX 10           /* of a feature or a query */
+#define MET__FILTER_VALUES_MAX 100
+#define MET__WINDOWS_MAX 6            /* of one limiter policy */
+#define MET__LIMIT_MAX (1 << 20)      /* hits of a sliding window */
+#define MET__STORE_VALUE_SIZE_MAX (16 * 1024 * 1024)
+#define MET__LMDB_KEY_SIZE_MAX 511
+
+#endif

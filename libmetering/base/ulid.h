@@ -1,0 +1,15 @@
+/* ULID: 48 bits of milliseconds, 80 random bits, 26 characters of Crockford
+ * base 32 whose byte order is the order of time. */
+#ifndef MET_BASE_ULID_H
+#define MET_BASE_ULID_H
+
+#include "base/platform.h"
+
+#define MET__ULID_SIZE 26
+
+/* text_out: 27 bytes, NUL-terminated. MET_E_IO when no randomness is had. */
+met_error met__ulid_create(const met__platform *platform, int64_t utc_ns,
+                           char *text_out);
+int met__ulid_is(const char *text, size_t size);
+
+#endif

@@ -1,0 +1,61 @@
+/* Every table and key layout, on one page. Integers in keys are big-endian.
+ * Texts at the end of a key stand as they are; texts before the end are
+ * followed by a 0 byte (no text in a key may contain one).
+ *
+ * Hot tables are written in key order: time first.
+ *
+ *   META       name                                 schema, counters, sequences
+ *   METER      key                                  meter document
+ *   PLAN_REC   number:4                             recording plan (compiled)
+ *   SHAPE      number:8                             shape: type, subject, pairs
+ *   SHAPE_ID   hash:16                              -> shape number
+ *   PART       minute:4 generation:8 epoch:4 cell:4 usage part of one cell
+ *   SETTLED    generation:8                         settled epoch, retired mark
+ *   FEATURE    key                                  feature document
+ *   PLAN       key 0 version:4                      plan version document
+ *   CUSTOMER   key                                  customer document
+ *   SUBJECT    subject key                          -> customer key
+ *   SUBSCRIPTION       id                           subscription document
+ *   SUBSCRIPTION_OF    customer key 0 id            index, empty value
+ *   INVOICE    id                                   invoice document
+ *   INVOICE_OF customer key 0 period from:8 id      index, empty value
+ *   INVOICE_NUMBER     number text                  -> id
+ *   BOOKED     subscription id 0 rate card key 0 from:8   lines booked so far
+ *   GATEWAY    kind 0 name                          service, route, consumer, …
+ *   CREDENTIAL keyed hash:32                        -> consumer name
+ */
+#ifndef MET_STORE_STORE_KEY_H
+#define MET_STORE_STORE_KEY_H
+
+#include <stdint.h>
+
+/* name, LMDB name. Append only: the order is not stored, the names are. */
+#define MET__TABLE_MAP(X)                         \
+    X(MET__TABLE_META, "meta")                    \
+    X(MET__TABLE_METER, "meter")                  \
+    X(MET__TABLE_PLAN_REC, "recording_plan")      \
+    X(MET__TABLE_SHAPE, "shape")                  \
+    X(MET__TABLE_SHAPE_ID, "shape_id")            \
+    X(MET__TABLE_PART, "part")                    \
+    X(MET__TABLE_SETTLED, "settled")              \
+    X(MET__TABLE_FEATURE, "feature")              \
+    X(MET__TABLE_PLAN, "plan")                    \
+    X(MET__TABLE_CUSTOMER, "customer")            \
+    X(MET__TABLE_SUBJECT, "subject")              \
+    X(MET__TABLE_SUBSCRIPTION, "subscription")    \
+    X(MET__TABLE_SUBSCRIPTION_OF, "subscription_of") \
+    X(MET__TABLE_INVOICE, "invoice")              \
+    X(MET__TABLE_INVOICE_OF, "invoice_of")        \
+    X(MET__TABLE_INVOICE_NUMBER, "invoice_number") \
+    X(MET__TABLE_BOOKED, "booked")                \
+    X(MET__TABLE_GATEWAY, "gateway")              \
+    X(MET__TABLE_CREDENTIAL, "credential")
+
+typedef enum met__table {
+#define MET__TABLE_ENUM(name, text) name,
+    MET__TABLE_MAP(MET__TABLE_ENUM)
+#undef MET__TABLE_ENUM
+        MET__TABLE_COUNT
+} met__table;
+
+#endif
