@@ -1,0 +1,17 @@
+/* YAML files as JSON text: what people write, in what the library reads. */
+#ifndef TOOL_YAML_H
+#define TOOL_YAML_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include <jansson.h>
+
+/* The one document of a YAML (or JSON) stream as a new reference. Whole
+ * numbers become integers; a number with a fraction becomes its text, so that
+ * money never passes through a double. Anchors and aliases, several documents,
+ * nesting beyond 16 and files beyond 16 MiB are refused.
+ * NULL on failure with a reason in reason_out. */
+json_t *yaml_load(FILE *file, char *reason_out, size_t reason_size);
+
+#endif
