@@ -58,6 +58,8 @@ void met__buffer_print(met__buffer *buffer, const char *format, ...)
 void met__buffer_release(met__buffer *buffer);
 /* Hands the bytes to the caller as a public buffer and empties this one. */
 met_error met__buffer_give(met__buffer *buffer, met_buffer *buffer_out);
+/* What met_buffer_release does. */
+void met__buffer_take_back(met_buffer *buffer);
 
 /* --- Big-endian integers: their byte order is their numeric order. --------- */
 static inline void met__put_u32(unsigned char *out, uint32_t value)
