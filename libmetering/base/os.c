@@ -190,6 +190,11 @@ static int os_rename(void *context, const char *from, const char *to)
     return rename(from, to) < 0 ? -errno : 0;
 }
 
+static int os_link(void *context, const char *from, const char *to)
+{
+    return link(from, to) < 0 ? -errno : 0;
+}
+
 static int os_unlink(void *context, const char *path)
 {
     return unlink(path) < 0 ? -errno : 0;
@@ -273,6 +278,7 @@ const met__os *met__os_default(void)
         .unmap = os_unmap,
         .lock = os_lock,
         .rename = os_rename,
+        .link = os_link,
         .unlink = os_unlink,
         .make_directory = os_make_directory,
         .remove_directory = os_remove_directory,

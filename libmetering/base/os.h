@@ -51,6 +51,8 @@ typedef struct met__os {
     /* Open-file-description lock on byte `offset`, length 1. */
     int (*lock)(void *context, int file, int operation, uint64_t offset);
     int (*rename)(void *context, const char *from, const char *to);
+    /* A second name; -EEXIST when `to` is there. */
+    int (*link)(void *context, const char *from, const char *to);
     int (*unlink)(void *context, const char *path);
     int (*make_directory)(void *context, const char *path); /* mode 0700 */
     int (*remove_directory)(void *context, const char *path);
