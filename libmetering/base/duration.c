@@ -1,0 +1,302 @@
+/* ISO 8601 durations: text, adding with clamped month ends, divisibility, and
+ * recurrences that are always counted from their anchor, so that Jan 31 is
+ * followed by Feb 28 and then Mar 31. */
+#include "base/calendar.h"
+
+#include <limits.h>
+
+#include "base/check.h"
+
+#define PART_MAX 1000000 /* of one part of a duration */
+
+/* Digits with an optional fraction (only where allowed). */
+static int take_number(const char **at, const char *end, int32_t *whole_out,
+                       int32_t *nanoseconds_out, int *has_fraction_out)
+{
+    int64_t whole = 0;
+    const char *start = *at;
+
+    *has_fraction_out = 0;
+    *nanoseconds_out = 0;
+    for (; *at < end && **at >= '0' && **at <= '9'; (*at)++) {
+        whole = whole * 10 + (**at - '0');
+        if (whole > PART_MAX) {
+            return 0;
+        }
+    }
+    if (*at == start) {
+        return 0;
+    }
+    *whole_out = (int32_t)whole;
+    if (*at < end && (**at == '.' || **at == ',')) {
+        int32_t fraction = 0;
+        int count = 0;
+        for ((*at)++; *at < end && **at >= '0' && **at <= '9';
+             (*at)++, count++) {
+            if (count >= 9) {
+                return 0;
+            }
+            fraction = fraction * 10 + (**at - '0');
+        }
+        if (count == 0) {
+            return 0;
+        }
+        for (; count < 9; count++) {
+            fraction *= 10;
+        }
+        *nanoseconds_out = fraction;
+        *has_fraction_out = 1;
+    }
+    return 1;
+}
+
+met_error met__duration_parse(met__text text, met__duration *duration_out)
+{
+    static const char units[] = "YMWDHMS"; /* in their only order */
+    met__duration made = {0};
+    int32_t *const parts[] = {&made.years, &made.months,  &made.weeks,
+                              &made.days,  &made.hours, &made.minutes,
+                              &made.seconds};
+    const char *at = text.data;
+    const char *end = text.data + text.size;
+    int next = 0; /* index of the first unit still allowed */
+    int is_clock = 0;
+    int count = 0;
+
+    MET__ASSERT(duration_out != NULL);
+    if (text.size < 3 || *at++ != 'P') {
+        return MET_E_INVALID;
+    }
+    while (at < end) {
+        int32_t whole;
+        int32_t nanoseconds;
+        int has_fraction;
+        if (*at == 'T') {
+            if (is_clock) {
+                return MET_E_INVALID;
+            }
+            is_clock = 1;
+            next = 4;
+            at++;
+        }
+        if (!take_number(&at, end, &whole, &nanoseconds, &has_fraction)
+            || at >= end) {
+            return MET_E_INVALID;
+        }
+        int last = is_clock ? 7 : 4;
+        while (next < last && units[next] != *at) {
+            next++;
+        }
+        if (next >= last || (has_fraction && next != 6)) {
+            return MET_E_INVALID;
+        }
+        *parts[next++] = whole;
+        made.nanoseconds = nanoseconds;
+        at++;
+        count++;
+    }
+    if (count == 0) {
+        return MET_E_INVALID;
+    }
+    *duration_out = made;
+    return MET_OK;
+}
+
+met_error met__duration_print(const met__duration *d, met__buffer *buffer)
+{
+    MET__ASSERT(d != NULL && buffer != NULL);
+    const struct {
+        int32_t value;
+        char unit;
+    } parts[] = {{d->years, 'Y'}, {d->months, 'M'}, {d->weeks, 'W'},
+                 {d->days, 'D'},  {d->hours, 'H'},  {d->minutes, 'M'}};
+
+    met__buffer_byte(buffer, 'P');
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        if (i == 4 && (d->hours || d->minutes || d->seconds
+                       || d->nanoseconds)) {
+            met__buffer_byte(buffer, 'T');
+        }
+        if (parts[i].value != 0) {
+            met__buffer_print(buffer, "%d%c", parts[i].value, parts[i].unit);
+        }
+    }
+    if (d->seconds != 0 || d->nanoseconds != 0) {
+        met__buffer_print(buffer, "%d", d->seconds);
+        if (d->nanoseconds != 0) {
+            int digits = 9;
+            int32_t fraction = d->nanoseconds;
+            for (; fraction % 10 == 0; fraction /= 10) {
+                digits--;
+            }
+            met__buffer_print(buffer, ".%0*d", digits, fraction);
+        }
+        met__buffer_byte(buffer, 'S');
+    }
+    if (met__duration_is_zero(d)) {
+        met__buffer_text(buffer, "T0S");
+    }
+    return buffer->error;
+}
+
+int met__duration_is_zero(const met__duration *d)
+{
+    return !(d->years || d->months || d->weeks || d->days || d->hours
+             || d->minutes || d->seconds || d->nanoseconds);
+}
+
+/* Adds whole months and pulls the day back to the month's end. */
+static met_error add_months(met__civil *civil, int64_t months)
+{
+    int64_t index = (int64_t)civil->year * 12 + civil->month - 1 + months;
+
+    if (index < INT64_C(1970) * 12 || index > INT64_C(2200) * 12 + 11) {
+        return MET_E_INVALID;
+    }
+    civil->year = (int32_t)(index / 12);
+    civil->month = (int32_t)(index % 12) + 1;
+    int32_t last = met__days_in_month(civil->year, civil->month);
+    if (civil->day > last) {
+        civil->day = last;
+    }
+    return MET_OK;
+}
+
+/* Weeks and smaller as nanoseconds; 0 on overflow. */
+static int clock_part(const met__duration *d, int64_t count, int64_t *out)
+{
+    __extension__ typedef __int128 wide;
+    wide sum = (wide)(d->weeks * INT64_C(7) + d->days) * MET__DAY_NS
+               + (wide)d->hours * MET__HOUR_NS
+               + (wide)d->minutes * MET__MINUTE_NS
+               + (wide)d->seconds * MET__SECOND_NS + d->nanoseconds;
+    sum *= count;
+    if (sum > INT64_MAX || sum < INT64_MIN) {
+        return 0;
+    }
+    *out = (int64_t)sum;
+    return 1;
+}
+
+met_error met__duration_add(int64_t at_ns, const met__duration *duration,
+                            int64_t count, int64_t *utc_ns_out)
+{
+    met__civil civil;
+    int64_t clock_ns;
+    int64_t sum_ns;
+
+    MET__ASSERT(duration != NULL && utc_ns_out != NULL);
+    if (count > INT32_MAX || count < INT32_MIN
+        || !clock_part(duration, count, &clock_ns)) {
+        return MET_E_INVALID;
+    }
+    if (duration->years != 0 || duration->months != 0) {
+        met_error error = met__civil_from_ns(at_ns, &civil);
+        if (error == MET_OK) {
+            error = add_months(&civil, duration->years * count * 12);
+        }
+        if (error == MET_OK) {
+            error = add_months(&civil, duration->months * count);
+        }
+        if (error == MET_OK) {
+            error = met__civil_to_ns(&civil, &at_ns);
+        }
+        if (error != MET_OK) {
+            return error;
+        }
+    }
+    if (__builtin_add_overflow(at_ns, clock_ns, &sum_ns) || sum_ns < 0
+        || sum_ns > MET__TIME_MAX) {
+        return MET_E_INVALID;
+    }
+    *utc_ns_out = sum_ns;
+    return MET_OK;
+}
+
+/* --- Divisibility ---------------------------------------------------------- */
+
+/* Length when every month has `days` days and every day `hours` hours. */
+static int64_t extent_ns(const met__duration *d, int64_t days, int64_t hours)
+{
+    int64_t whole_days = (d->years * INT64_C(12) + d->months) * days
+                         + d->weeks * INT64_C(7) + d->days;
+
+    return (whole_days * hours + d->hours) * 3600 + d->minutes * INT64_C(60)
+           + d->seconds;
+}
+
+int met__duration_divides(const met__duration *whole,
+                          const met__duration *part)
+{
+    if (met__duration_is_zero(part) || whole->nanoseconds != 0
+        || part->nanoseconds != 0) {
+        return 0;
+    }
+    for (int64_t days = 28; days <= 31; days++) {
+        for (int64_t hours = 23; hours <= 25; hours++) {
+            int64_t a = extent_ns(whole, days, hours);
+            int64_t b = extent_ns(part, days, hours);
+            if (b == 0 || a % b != 0) {
+                return 0;
+            }
+        }
+    }
+    return 1;
+}
+
+/* --- Recurrence ------------------------------------------------------------ */
+met_error met__recurrence_point(const met__recurrence *recurrence, int64_t n,
+                                int64_t *utc_ns_out)
+{
+    MET__ASSERT(recurrence != NULL);
+    return met__duration_add(recurrence->anchor_ns, &recurrence->interval, n,
+                             utc_ns_out);
+}
+
+met_error met__recurrence_period_at(const met__recurrence *recurrence,
+                                    int64_t at_ns, met__period *period_out,
+                                    int64_t *n_out)
+{
+    const met__duration *d = &recurrence->interval;
+    met__period period;
+
+    MET__ASSERT(period_out != NULL);
+    if (met__duration_is_zero(d) || at_ns < 0 || at_ns > MET__TIME_MAX) {
+        return MET_E_INVALID;
+    }
+    /* A guess by the mean length (30.436875 days a month), then a few steps:
+     * the guess is never off by more than the drift of month lengths. */
+    __extension__ typedef __int128 wide;
+    wide mean = (wide)(d->years * INT64_C(12) + d->months)
+                    * INT64_C(2629746) * MET__SECOND_NS
+                + (wide)(d->weeks * INT64_C(7) + d->days) * MET__DAY_NS
+                + (wide)d->hours * MET__HOUR_NS
+                + (wide)d->minutes * MET__MINUTE_NS
+                + (wide)d->seconds * MET__SECOND_NS + d->nanoseconds;
+    int64_t n = (int64_t)(((wide)at_ns - recurrence->anchor_ns) / mean);
+    for (int step = 0; step < 64; step++) {
+        met_error error = met__recurrence_point(recurrence, n,
+                                                &period.from_ns);
+        if (error != MET_OK) {
+            return error;
+        }
+        if (period.from_ns > at_ns) {
+            n--;
+            continue;
+        }
+        error = met__recurrence_point(recurrence, n + 1, &period.to_ns);
+        if (error != MET_OK) {
+            return error;
+        }
+        if (period.to_ns <= at_ns) {
+            n++;
+            continue;
+        }
+        *period_out = period;
+        if (n_out != NULL) {
+            *n_out = n;
+        }
+        return MET_OK;
+    }
+    return MET_E_BUG;
+}
