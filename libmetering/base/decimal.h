@@ -11,6 +11,8 @@
  * every open; MET_E_BUG when the wrong archive variant was linked. */
 met_error met__decimal_self_test(void);
 
+/* Finite and canonical: what a value from outside must be. */
+int met__decimal_is_valid(met_decimal value);
 met_decimal met__decimal_zero(void);
 met_decimal met__decimal_from_i64(int64_t value);
 /* coefficient * 10^-places, places 0..18. */
