@@ -1,0 +1,135 @@
+/* Plans: versions of phases of rate cards. A version is a draft until it is
+ * published, then in force in [effective_from, effective_to).
+ *
+ * Document: {"key", "name", "description"?, "currency", "billing_cadence",
+ *   "phases": [{"key", "name", "description"?, "duration"?,
+ *               "rate_cards": [...]}]}
+ * The library adds id, version, status, effective_from, effective_to,
+ * created_at, updated_at, and validation_errors to a draft that has any.
+ *
+ * Record: PLAN[key 0 version:4]. */
+#ifndef MET_CATALOG_PLAN_H
+#define MET_CATALOG_PLAN_H
+
+#include "base/limits.h"
+#include "catalog/change.h"
+#include "catalog/feature.h"
+#include "catalog/rate_card.h"
+
+enum {
+    MET__PLAN_DRAFT = 1,
+    MET__PLAN_SCHEDULED,
+    MET__PLAN_ACTIVE,
+    MET__PLAN_ARCHIVED,
+    MET__PLAN_INVALID /* its period ends before it begins */
+};
+
+typedef struct met__phase {
+    met__text key;
+    met__text name;
+    met__text description;
+    int has_duration; /* the last phase has none */
+    met__duration duration;
+    size_t rate_card_count;
+    met__rate_card **rate_cards;
+} met__phase;
+
+typedef struct met__plan {
+    met__text id; /* empty before it is stored */
+    met__text key;
+    met__text name;
+    met__text description;
+    met__text currency;
+    uint32_t version; /* from 1 */
+    met__duration billing_cadence;
+    int64_t effective_from_ns; /* 0 = not set */
+    int64_t effective_to_ns;   /* 0 = not set */
+    int64_t created_at_ns;
+    int64_t updated_at_ns;
+    size_t phase_count;
+    met__phase *phases;
+} met__plan;
+
+/* --- Pure ------------------------------------------------------------------ */
+/* Status of a period at an instant: exactly at from it is active, exactly at
+ * to it is archived. 0 = not set. */
+uint32_t met__plan_status_at(int64_t effective_from_ns,
+                             int64_t effective_to_ns, int64_t at_ns);
+const char *met__plan_status_name(uint32_t status);
+/* NULL, or the issue code of an effective period. */
+const char *met__effective_period_issue(int64_t effective_from_ns,
+                                        int64_t effective_to_ns);
+
+/* Shape only, no store: MET_E_INVALID with path and reason, MET_E_UNSUPPORTED
+ * for what this version does not serve. */
+met_error met__plan_read(const met__node *node, const met__path *path,
+                         met__arena *arena, met__plan **plan_out,
+                         met_error_info *info);
+
+/* Every rule the plan breaks, as an array of {"code", "field", "severity",
+ * "message"}; severity "critical" is refused even for a draft, "error" when
+ * publishing. Features are looked up in txn; NULL leaves those rules out. */
+met_error met__plan_issues(met__txn *txn, const met__plan *plan,
+                           const met__path *path, met__arena *arena,
+                           met__node **array_out);
+
+/* --- Stored ---------------------------------------------------------------- */
+/* Creates the draft (version = highest + 1) or replaces it. Without a draft, a
+ * document equal to the highest version changes nothing. Critical issues are
+ * MET_E_INVALID with the code in the reason. */
+met_error met__plan_put(met__txn *txn, const met__node *node,
+                        const met__path *path, uint32_t *change_out,
+                        met_error_info *info);
+
+/* When to publish; now_ns is the library's clock, or virtual in a replay. */
+typedef struct met__publish {
+    int64_t at_ns; /* 0 = now */
+    int64_t now_ns;
+    int allow_past; /* imports and replays */
+} met__publish;
+
+/* Publishes the draft: every issue refuses (MET_E_INVALID, the first one's
+ * path and code in info, the number of others in the reason); the version in
+ * force at that instant ends there; features are pinned by id.
+ * MET_E_NOT_FOUND no such plan · MET_E_CONFLICT no draft. */
+met_error met__plan_publish(met__txn *txn, met__text key,
+                            const met__publish *when, met_error_info *info);
+
+/* A declarative catalog: put, and with "publish": true in the document
+ * publish what has changed at once. Idempotent. */
+met_error met__plan_apply(met__txn *txn, const met__node *node,
+                          const met__path *path, const met__publish *when,
+                          uint32_t *change_out, met_error_info *info);
+
+/* Ends the active version now. MET_E_CONFLICT when none is active. */
+met_error met__plan_archive(met__txn *txn, met__text key, int64_t now_ns,
+                            met_error_info *info);
+/* Removes a draft or a version that is only scheduled (the version it was to
+ * follow goes on). version 0 = the highest. MET_E_CONFLICT otherwise. */
+met_error met__plan_remove(met__txn *txn, met__text key, uint32_t version,
+                           int64_t now_ns, met_error_info *info);
+
+/* One version, or with version 0 the highest one that is active at at_ns.
+ * MET_E_NOT_FOUND. */
+met_error met__plan_get(met__txn *txn, met__text key, uint32_t version,
+                        int64_t at_ns, met__arena *arena,
+                        met__plan **plan_out);
+/* The highest version, whatever its status. MET_E_NOT_FOUND. */
+met_error met__plan_latest(met__txn *txn, met__text key, met__arena *arena,
+                           met__plan **plan_out);
+
+/* The public document of a version, with its status at now_ns. */
+met_error met__plan_document(met__txn *txn, const met__plan *plan,
+                             int64_t now_ns, met__arena *arena,
+                             met__node **node_out);
+/* Every version of every plan, by key and version. */
+met_error met__plan_list(met__txn *txn, int64_t now_ns, met__arena *arena,
+                         met__node **array_out);
+
+/* The feature of a rate card of a published plan; MET_E_NOT_FOUND when the
+ * card has none. */
+met_error met__rate_card_feature(met__txn *txn, const met__rate_card *card,
+                                 met__arena *arena,
+                                 met__feature **feature_out);
+
+#endif

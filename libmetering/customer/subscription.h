@@ -1,0 +1,126 @@
+/* Subscriptions: one customer, one plan version, from when to when, and the
+ * periods that follow from it.
+ *
+ * Document to create: {"customer": {"key"}, "plan": {"key", "version"?},
+ *                      "active_from"?, "active_to"?, "billing_anchor"?}
+ * Stored and shown: also id, status, created_at, updated_at.
+ *
+ * Records: SUBSCRIPTION[id]; SUBSCRIPTION_OF[customer key 0 id]. */
+#ifndef MET_CUSTOMER_SUBSCRIPTION_H
+#define MET_CUSTOMER_SUBSCRIPTION_H
+
+#include "catalog/plan.h"
+#include "customer/customer.h"
+
+enum {
+    MET__SUBSCRIPTION_SCHEDULED = 1,
+    MET__SUBSCRIPTION_ACTIVE,
+    MET__SUBSCRIPTION_CANCELED, /* still running, its end is known */
+    MET__SUBSCRIPTION_INACTIVE
+};
+
+typedef struct met__subscription {
+    met__text id;
+    met__text customer_id;
+    met__text customer_key;
+    met__text plan_key;
+    uint32_t plan_version; /* pinned */
+    uint32_t reserved;
+    int64_t active_from_ns;
+    int64_t active_to_ns; /* 0 = no end */
+    int64_t billing_anchor_ns;
+    int64_t created_at_ns;
+    int64_t updated_at_ns;
+} met__subscription;
+
+/* --- Pure ------------------------------------------------------------------ */
+/* [active_from, active_to); one of zero length is inactive. */
+uint32_t met__subscription_status_at(const met__subscription *subscription,
+                                     int64_t at_ns);
+const char *met__subscription_status_name(uint32_t status);
+
+/* The phase that contains at_ns and its bounds, cut at active_to; an end that
+ * is not known is MET__TIME_MAX. MET_E_NOT_FOUND outside the subscription.
+ * A phase starts at active_from + the sum of the durations before it. */
+met_error met__subscription_phase_at(const met__subscription *subscription,
+                                     const met__plan *plan, int64_t at_ns,
+                                     size_t *phase_index_out,
+                                     met__period *bounds_out);
+/* The period of recurrence(plan's cadence, billing anchor) that contains
+ * at_ns, clipped to the phase: the first and the last may be short. */
+met_error met__subscription_billing_period(
+    const met__subscription *subscription, const met__plan *plan,
+    int64_t at_ns, met__period *period_out);
+/* The same recurrence rule for any cadence, such as a usage period. */
+met_error met__subscription_period(const met__subscription *subscription,
+                                   const met__plan *plan,
+                                   const met__duration *cadence,
+                                   int64_t at_ns, met__period *period_out);
+/* Usage is known per minute: an instant that parts usage is applied at the
+ * start of its minute. */
+met__period met__usage_bounds(met__period period);
+
+/* --- Stored ---------------------------------------------------------------- */
+typedef struct met__subscribe {
+    int64_t now_ns; /* the library's clock, or virtual in a replay */
+    int allow_past; /* imports and replays */
+} met__subscribe;
+
+/* Creates now or at active_from (not more than 2 minutes in the past). The
+ * plan must be active now; one subscription per customer at a time.
+ * MET_E_NOT_FOUND names customer or plan, MET_E_CONFLICT the reason. */
+met_error met__subscription_create(met__txn *txn, const met__node *node,
+                                   const met__path *path,
+                                   const met__subscribe *when,
+                                   met__arena *arena,
+                                   met__subscription **subscription_out,
+                                   met_error_info *info);
+/* A declarative catalog: a customer that has a running or scheduled
+ * subscription to the plan keeps it (MET__CHANGE_NONE), otherwise one is
+ * created. Another plan, or other stated times: MET_E_CONFLICT. */
+met_error met__subscription_apply(met__txn *txn, const met__node *node,
+                                  const met__path *path,
+                                  const met__subscribe *when,
+                                  met__arena *arena, uint32_t *change_out,
+                                  met__subscription **subscription_out,
+                                  met_error_info *info);
+
+typedef struct met__cancel {
+    int64_t at_ns;  /* 0 = now, else a boundary of a billing period */
+    int64_t now_ns;
+    int at_next_billing_cycle; /* the end of the current period, at_ns = 0 */
+    int allow_past;
+} met__cancel;
+
+/* Sets active_to. A scheduled one ends where it would begin.
+ * MET_E_CONFLICT when it is canceled or over already. */
+met_error met__subscription_cancel(met__txn *txn, met__text id,
+                                   const met__cancel *when,
+                                   met_error_info *info);
+
+met_error met__subscription_get(met__txn *txn, met__text id,
+                                met__arena *arena,
+                                met__subscription **subscription_out);
+/* The one that runs at at_ns (active or canceled). MET_E_NOT_FOUND. */
+met_error met__subscription_at(met__txn *txn, met__text customer_key,
+                               int64_t at_ns, met__arena *arena,
+                               met__subscription **subscription_out);
+/* All of a customer, oldest first. */
+met_error met__subscription_each(met__txn *txn, met__text customer_key,
+                                 met__arena *arena,
+                                 met__subscription ***array_out,
+                                 size_t *count_out);
+/* The pinned plan version. */
+met_error met__subscription_plan(met__txn *txn,
+                                 const met__subscription *subscription,
+                                 met__arena *arena, met__plan **plan_out);
+
+met_error met__subscription_document(const met__subscription *subscription,
+                                     int64_t now_ns, met__arena *arena,
+                                     met__node **node_out);
+/* Of one customer, or of all when customer_key is empty. */
+met_error met__subscription_list(met__txn *txn, met__text customer_key,
+                                 int64_t now_ns, met__arena *arena,
+                                 met__node **array_out);
+
+#endif
