@@ -2,6 +2,7 @@
 #ifndef METERING_CUSTOMER_H
 #define METERING_CUSTOMER_H
 
+#include "metering/catalog.h"
 #include "metering/types.h"
 
 MET_BEGIN_DECLS
