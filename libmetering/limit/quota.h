@@ -1,0 +1,135 @@
+/* Quota cells: what a customer may still use of a feature in a period, decided
+ * by one compare-and-swap in memory that all workers map. 128 bytes per
+ * customer and feature.
+ *
+ * Amounts are int64 in 10^-6 of the unit (MET__QUOTA_PLACES): a cost rounds
+ * up, a grant down (met__decimal_to_scaled). Bounds, because a word also
+ * carries its period's tag:
+ *   granted, |base|, taken, a cost    at most MET__QUOTA_AMOUNT_MAX
+ *   in flight per slice of time       MET__QUOTA_BUCKET_MAX; what is beyond is
+ *                                     reserved all the same, but a kill then
+ *                                     withholds it until the period ends
+ *
+ * A request: met__quota_admit, serve it, met__quota_complete_begin, record
+ * the usage, met__quota_complete_end; or met__quota_release when it was never
+ * served. Killed anywhere: the last unit is never given twice; at most
+ * max(cost, true cost) of that one request stays withheld, until two slices
+ * later when it died between admit and complete_begin, else until the period
+ * ends. A request that lives longer than two slices (a frozen worker) may
+ * overshoot by its own cost. */
+#ifndef MET_LIMIT_QUOTA_H
+#define MET_LIMIT_QUOTA_H
+
+#include "base/hash.h"
+#include "base/platform.h"
+
+#define MET__QUOTA_PLACES 6
+#define MET__QUOTA_AMOUNT_MAX ((INT64_C(1) << 60) - 1) /* 1.15e12 units */
+#define MET__QUOTA_BUCKET_MAX ((INT64_C(1) << 48) - 1) /* 2.8e8 units */
+#define MET__QUOTA_SLICE_NS INT64_C(600000000000)      /* 10 minutes */
+#define MET__QUOTA_NUMBER_MAX ((UINT64_C(1) << 60) - 1)
+
+typedef struct met__quota_table met__quota_table;
+
+#define MET__QUOTA_SOFT 1u        /* never refused; state.is_over tells */
+#define MET__QUOTA_PROVISIONAL 2u /* made on the request path from a snapshot;
+                                     the next settlement sets it right */
+
+/* A period of one cell. Numbers only rise; a period and the one after it must
+ * differ in their lowest bit (they live side by side), so number them
+ * consecutively; a new subscription may jump ahead. */
+typedef struct met__quota_period {
+    uint64_t number;  /* 1 … MET__QUOTA_NUMBER_MAX */
+    int64_t granted;  /* >= 0 */
+    int64_t base;     /* settled usage that did not come through admit */
+    int64_t taken;    /* settled usage that did: only used when the period is
+                         made, for example after a reboot; else 0 */
+    uint32_t flags;   /* MET__QUOTA_SOFT, MET__QUOTA_PROVISIONAL */
+    uint32_t reserved;
+} met__quota_period;
+
+/* What a cell says about a period. */
+typedef struct met__quota_state {
+    int64_t granted;
+    int64_t base;
+    int64_t taken;    /* used through admit, and reserved */
+    int64_t reserved_in_flight;
+    int64_t left;     /* granted - base - taken, not below 0 */
+    uint32_t flags;
+    uint32_t is_allowed; /* of admit: 0 = the allowance is used up */
+    uint32_t is_over;    /* base + taken > granted (soft limits) */
+    uint32_t reserved;
+} met__quota_state;
+
+/* What admit reserved. Plain data: may be copied and kept by the request. */
+typedef struct met__quota_ticket {
+    uint64_t place;  /* cell and side; 0 = nothing is reserved */
+    uint64_t number; /* period */
+    int64_t cost;
+    int64_t owed; /* to give back after the usage was recorded */
+    uint64_t slice;
+    uint32_t tag;
+    uint32_t in_bucket;
+} met__quota_ticket;
+
+/* Opens path, creating it with room for `capacity` cells (an existing one
+ * keeps its own size). Written before this boot: it is replaced by an empty
+ * one, like a missing one. *is_empty_out then is 1: settle, then prepare every
+ * cell from the store.
+ * MET_E_FOREIGN (another store) · MET_E_LAYOUT · MET_E_CORRUPT ·
+ * MET_E_DISK_FULL · MET_E_NO_MEMORY · MET_E_IO · MET_E_NOT_FOUND ·
+ * MET_E_BUSY. @fork any: the memory is shared. */
+met_error met__quota_open(const met__platform *platform, const char *path,
+                          const uint8_t store_id[16], uint64_t capacity,
+                          met__quota_table **table_out,
+                          uint32_t *is_empty_out, met_error_info *info);
+void met__quota_close(met__quota_table *table); /* may be NULL */
+
+/* Makes the cell (if need be) and its period (if need be); a period that is
+ * there gets granted, base and flags overwritten, its taken stays. Safe from
+ * any number of threads and processes at once; later periods push out the one
+ * two before. key: a keyed 128-bit hash of customer and feature.
+ * MET_E_INVALID · MET_E_LIMIT (amounts) · MET_E_TABLE_FULL · MET_E_CONFLICT
+ * (a later period has taken the place) · MET_E_BUSY (never seen: lost too many
+ * races). */
+met_error met__quota_prepare(met__quota_table *table, met__hash128 key,
+                             const met__quota_period *period);
+
+/* Reserves cost in the period. now_ns: monotonic. MET_OK with
+ * state_out->is_allowed 0 or 1; the ticket is filled in any case (empty when
+ * refused). A soft limit never refuses.
+ * MET_E_NOT_FOUND (no such cell, or its period is not prepared: prepare, then
+ * try again) · MET_E_INVALID (cost < 0) · MET_E_LIMIT (amounts) ·
+ * MET_E_BUSY. */
+met_error met__quota_admit(met__quota_table *table, met__hash128 key,
+                           uint64_t number, int64_t cost, int64_t now_ns,
+                           met__quota_ticket *ticket_out,
+                           met__quota_state *state_out);
+
+/* Before the usage is recorded: takes the cost out of its bucket and raises
+ * taken if the true cost is more than is still held. For a period that has
+ * gone both halves do nothing. MET_E_INVALID · MET_E_LIMIT (the true cost is
+ * beyond the bounds; nothing changed: record the usage, then release). */
+met_error met__quota_complete_begin(met__quota_table *table,
+                                    met__quota_ticket *ticket,
+                                    int64_t true_cost);
+/* After the usage is recorded: gives back what was reserved too much. The
+ * ticket is empty afterwards. */
+met_error met__quota_complete_end(met__quota_table *table,
+                                  met__quota_ticket *ticket);
+/* Gives the whole reservation back, exactly; the ticket is empty afterwards. */
+met_error met__quota_release(met__quota_table *table,
+                             met__quota_ticket *ticket);
+
+/* Settlement and grants: overwrite one value of a period that is prepared.
+ * MET_E_NOT_FOUND · MET_E_LIMIT. */
+met_error met__quota_set_base(met__quota_table *table, met__hash128 key,
+                              uint64_t number, int64_t base);
+met_error met__quota_set_granted(met__quota_table *table, met__hash128 key,
+                                 uint64_t number, int64_t granted);
+
+/* The state now, without changing anything. MET_E_NOT_FOUND. */
+met_error met__quota_read(met__quota_table *table, met__hash128 key,
+                          uint64_t number, met__quota_state *state_out);
+
+#endif
