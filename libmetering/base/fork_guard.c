@@ -11,11 +11,23 @@
 
 static uint32_t generation;
 static int close_in_child[CLOSE_MAX]; /* file + 1, 0 is free */
+static pthread_mutex_t process_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int start_result;
 
+static void before_fork(void)
+{
+    pthread_mutex_lock(&process_lock);
+}
+
+static void in_parent(void)
+{
+    pthread_mutex_unlock(&process_lock);
+}
+
 static void in_child(void)
 {
+    pthread_mutex_unlock(&process_lock);
     __atomic_fetch_add(&generation, 1, __ATOMIC_RELAXED);
     for (int i = 0; i < CLOSE_MAX; i++) {
         int file = __atomic_exchange_n(&close_in_child[i], 0,
@@ -28,7 +40,7 @@ static void in_child(void)
 
 static void start(void)
 {
-    start_result = pthread_atfork(NULL, NULL, in_child);
+    start_result = pthread_atfork(before_fork, in_parent, in_child);
 }
 
 met_error met__fork_guard_start(uint32_t *generation_out)
@@ -45,6 +57,16 @@ met_error met__fork_guard_start(uint32_t *generation_out)
 uint32_t met__fork_generation(void)
 {
     return __atomic_load_n(&generation, __ATOMIC_RELAXED);
+}
+
+void met__process_lock(void)
+{
+    pthread_mutex_lock(&process_lock);
+}
+
+void met__process_unlock(void)
+{
+    pthread_mutex_unlock(&process_lock);
 }
 
 met_error met__fork_close_in_child(int file)

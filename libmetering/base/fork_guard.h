@@ -12,6 +12,11 @@
 met_error met__fork_guard_start(uint32_t *generation_out);
 uint32_t met__fork_generation(void);
 
+/* The one lock of the process: guards the registry of open stores. Held for a
+ * moment, never on the request path; free in a forked child. */
+void met__process_lock(void);
+void met__process_unlock(void);
+
 /* Child-side cleanup: file descriptors that the child of a fork must not keep
  * (slot locks) are registered here and closed in the child. */
 met_error met__fork_close_in_child(int file);

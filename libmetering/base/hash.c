@@ -36,3 +36,10 @@ uint64_t met__checksum(const void *data, size_t size)
 {
     return XXH3_64bits(data, size);
 }
+
+uint64_t met__checksum_pair(const void *key, size_t key_size,
+                            const void *value, size_t value_size)
+{
+    return XXH3_64bits_withSeed(value, value_size,
+                                XXH3_64bits(key, key_size));
+}

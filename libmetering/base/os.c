@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -258,6 +259,17 @@ static int os_process_id(void *context)
     return getpid();
 }
 
+static int os_free_bytes(void *context, const char *path, uint64_t *bytes_out)
+{
+    struct statvfs found;
+
+    if (statvfs(path, &found) < 0) {
+        return -errno;
+    }
+    *bytes_out = (uint64_t)found.f_bavail * found.f_frsize;
+    return 0;
+}
+
 const met__os *met__os_default(void)
 {
     static const met__os table = {
@@ -284,6 +296,7 @@ const met__os *met__os_default(void)
         .remove_directory = os_remove_directory,
         .list = os_list,
         .process_id = os_process_id,
+        .free_bytes = os_free_bytes,
     };
     return &table;
 }

@@ -60,6 +60,8 @@ typedef struct met__os {
     int (*list)(void *context, const char *path, void *visit_context,
                 int (*visit)(void *visit_context, const met__os_entry *entry));
     int (*process_id)(void *context);
+    /* Bytes an unprivileged writer may still use on path's file system. */
+    int (*free_bytes)(void *context, const char *path, uint64_t *bytes_out);
 } met__os;
 
 const met__os *met__os_default(void);

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/limits.h"
 #include "document/document.h"
 #include "metering/types.h"
 #include "store/store_key.h"
@@ -18,6 +19,8 @@ const met__platform *met__store_platform(const met_store *store);
 const char *met__store_path(const met_store *store);
 const uint8_t *met__store_id(const met_store *store); /* 16 bytes */
 const met__secret *met__store_secret(const met_store *store);
+/* 32 bytes: the key under which API keys are hashed. */
+const uint8_t *met__store_credential_key(const met_store *store);
 /* MET_OK, or MET_E_FORKED in a child, or the sticky fatal error. */
 met_error met__store_check_handle(const met_store *store);
 
@@ -40,15 +43,18 @@ met_error met__txn_put(met__txn *txn, met__table table, const void *key,
 met_error met__txn_remove(met__txn *txn, met__table table, const void *key,
                           size_t key_size);
 
-/* Records in key order. Key and value live as above. At most one write of the
- * same table between two steps: the key just returned may be removed. */
+/* Records in key order. Key and value live as above. Writes between two steps
+ * are allowed: the next key is the first one greater than the last. */
 typedef struct met__scan {
     void *cursor;
     met__txn *txn;
     met__table table;
     uint32_t is_started;
-    unsigned char prefix[64];
+    uint64_t writes; /* of the transaction when the cursor last stood */
     size_t prefix_size;
+    size_t last_size;
+    unsigned char prefix[MET__LMDB_KEY_SIZE_MAX];
+    unsigned char last[MET__LMDB_KEY_SIZE_MAX]; /* key just returned */
 } met__scan;
 
 /* Keys that begin with prefix; start at the first key >= prefix. */

@@ -1,0 +1,119 @@
+/* store.h: opening, copying and examining a store; arguments checked here. */
+#include "metering/store.h"
+
+#include "base/caller_struct.h"
+#include "store/store_open.h"
+
+#define PATH_SIZE_MAX 3900
+
+/* A NUL-terminated copy of a caller's path. */
+static met_error copy_path(const char *path, size_t path_size,
+                           char out[PATH_SIZE_MAX + 1], met_error_info *info)
+{
+    if (path == NULL || path_size == 0 || path_size > PATH_SIZE_MAX) {
+        return met__fail(info, MET_E_INVALID, "path",
+                         "must have 1 to %d bytes", PATH_SIZE_MAX);
+    }
+    if (memchr(path, '\0', path_size) != NULL) {
+        return met__fail(info, MET_E_INVALID, "path", "contains a NUL");
+    }
+    memcpy(out, path, path_size);
+    out[path_size] = '\0';
+    return MET_OK;
+}
+
+met_error met_store_open(const char *path, size_t path_size,
+                         const met_store_config *config,
+                         met_store **store_out, met_error_info *info)
+{
+    met_store_config known = {.struct_size = sizeof known};
+    char copy[PATH_SIZE_MAX + 1];
+    met__platform platform;
+
+    if (store_out == NULL) {
+        return met__fail(info, MET_E_INVALID, "store_out", "is NULL");
+    }
+    met_error error = copy_path(path, path_size, copy, info);
+    if (error == MET_OK && config != NULL) {
+        error = met__struct_read(&known, sizeof known,
+                                 sizeof known.struct_size, config, "config",
+                                 info);
+    }
+    if (error == MET_OK && (known.flags & ~(uint64_t)MET_STORE_CREATE) != 0) {
+        error = met__fail(info, MET_E_UNSUPPORTED, "config.flags",
+                          "has an unknown bit");
+    }
+    if (error == MET_OK) {
+        error = met__platform_init(&platform, known.platform, info);
+    }
+    if (error != MET_OK) {
+        return error;
+    }
+    return met__store_open(&platform, copy, known.map_size_bytes,
+                           (known.flags & MET_STORE_CREATE) != 0, store_out,
+                           info);
+}
+
+void met_store_close(met_store *store)
+{
+    met__store_close(store);
+}
+
+met_error met_store_backup(met_store *store, const char *path,
+                           size_t path_size, met_error_info *info)
+{
+    char copy[PATH_SIZE_MAX + 1];
+
+    if (store == NULL) {
+        return met__fail(info, MET_E_INVALID, "store", "is NULL");
+    }
+    met_error error = copy_path(path, path_size, copy, info);
+    return error == MET_OK ? met__store_backup(store, copy, info) : error;
+}
+
+/* Runs a report and hands it out as JSON. */
+static met_error give_report(met_store *store, met_buffer *report_out,
+                             met_error (*make)(met_store *store,
+                                               met__arena *arena,
+                                               met__node **report_out),
+                             met_error_info *info)
+{
+    met__arena arena;
+    met__buffer buffer;
+    met__node *report = NULL;
+    met_error given = MET_OK;
+
+    if (store == NULL || report_out == NULL) {
+        return met__fail(info, MET_E_INVALID,
+                         store ? "report_out" : "store", "is NULL");
+    }
+    met_error error = met__store_check_handle(store);
+    if (error != MET_OK) {
+        return met__fail_code(info, error);
+    }
+    met__arena_init(&arena, met__store_platform(store));
+    met__buffer_init(&buffer, met__store_platform(store));
+    error = make(store, &arena, &report);
+    if (report != NULL) {
+        met__json_write(report, 0, &buffer);
+        given = met__buffer_give(&buffer, report_out);
+    }
+    met__buffer_release(&buffer);
+    met__arena_release(&arena);
+    if (given != MET_OK) {
+        error = given;
+    }
+    return error == MET_OK ? MET_OK : met__fail_code(info, error);
+}
+
+met_error met_store_check(met_store *store, met_buffer *report_out,
+                          met_error_info *info)
+{
+    return give_report(store, report_out, met__store_verify, info);
+}
+
+met_error met_store_stats(met_store *store, met_buffer *report_out,
+                          met_error_info *info)
+{
+    return give_report(store, report_out, met__store_describe, info);
+}

@@ -1,0 +1,357 @@
+/* Transactions, records and scans over LMDB. Every value carries an XXH3-64
+ * over its key and itself, because LMDB has no checksums: four flipped bits
+ * would otherwise be read as money. A failed write sticks, so that a
+ * transaction that lost one can only be aborted. */
+#include "base/check.h"
+#include "base/fork_guard.h"
+#include "store/store_env.h"
+
+#define CHECKSUM_SIZE 8
+
+met_error met__lmdb_error(const met_store *store, int result)
+{
+    uint64_t free_bytes;
+
+    switch (result) {
+    case MDB_SUCCESS:
+        return MET_OK;
+    case MDB_NOTFOUND:
+        return MET_E_NOT_FOUND;
+    case MDB_KEYEXIST:
+        return MET_E_EXISTS;
+    case MDB_MAP_FULL:
+        return MET_E_MAP_FULL;
+    case MDB_READERS_FULL:
+        return MET_E_BUSY;
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_INVALID:
+    case MDB_PANIC:
+        return MET_E_CORRUPT;
+    case MDB_VERSION_MISMATCH:
+        return MET_E_LAYOUT;
+    case MDB_BAD_VALSIZE:
+        return MET_E_LIMIT;
+    default:
+        break;
+    }
+    if (result < 0) {
+        return MET_E_BUG;
+    }
+    met_error error = met__os_error(-(int64_t)result);
+    if (error == MET_E_IO && store != NULL) {
+        const met__os *os = store->platform.os;
+        /* LMDB answers EIO for a write that found no block. */
+        if (os->free_bytes(os->context, store->path, &free_bytes) == 0
+            && free_bytes < 65536) {
+            return MET_E_DISK_FULL;
+        }
+    }
+    return error;
+}
+
+met_error met__txn_begin(met_store *store, int is_write, met__txn **txn_out)
+{
+    met_error error = met__store_check_handle(store);
+
+    MET__ASSERT(txn_out != NULL);
+    if (error != MET_OK) {
+        return error;
+    }
+    met__txn *txn = met__allocate(&store->platform, sizeof *txn);
+    if (txn == NULL) {
+        return MET_E_NO_MEMORY;
+    }
+    unsigned flags = is_write ? 0 : MDB_RDONLY;
+    int result = mdb_txn_begin(store->env, NULL, flags, &txn->txn);
+    if (result == MDB_READERS_FULL) {
+        int dead = 0;
+        mdb_reader_check(store->env, &dead);
+        result = mdb_txn_begin(store->env, NULL, flags, &txn->txn);
+    }
+    if (result != MDB_SUCCESS) {
+        met__release(&store->platform, txn, sizeof *txn);
+        return met__lmdb_error(store, result);
+    }
+    txn->store = store;
+    txn->is_write = is_write;
+    *txn_out = txn;
+    return MET_OK;
+}
+
+met_error met__txn_commit(met__txn *txn)
+{
+    MET__ASSERT(txn != NULL);
+    met_store *store = txn->store;
+    met_error error = txn->error;
+    if (error != MET_OK) {
+        mdb_txn_abort(txn->txn);
+    } else {
+        error = met__lmdb_error(store, mdb_txn_commit(txn->txn));
+    }
+    met__release(&store->platform, txn, sizeof *txn);
+    return error;
+}
+
+void met__txn_abort(met__txn *txn)
+{
+    if (txn != NULL) {
+        mdb_txn_abort(txn->txn);
+        met__release(&txn->store->platform, txn, sizeof *txn);
+    }
+}
+
+met_store *met__txn_store(const met__txn *txn)
+{
+    return txn->store;
+}
+
+/* --- Records --------------------------------------------------------------- */
+static int is_key(const void *key, size_t size)
+{
+    return key != NULL && size > 0 && size <= MET__LMDB_KEY_SIZE_MAX;
+}
+
+/* The value behind its checksum. */
+static met_error open_value(const MDB_val *key, const MDB_val *stored,
+                            met__text *value_out)
+{
+    uint64_t checksum;
+
+    if (stored->mv_size < CHECKSUM_SIZE) {
+        return MET_E_CORRUPT;
+    }
+    const char *value = (const char *)stored->mv_data + CHECKSUM_SIZE;
+    size_t size = stored->mv_size - CHECKSUM_SIZE;
+    memcpy(&checksum, stored->mv_data, sizeof checksum);
+    if (checksum
+        != met__checksum_pair(key->mv_data, key->mv_size, value, size)) {
+        return MET_E_CORRUPT;
+    }
+    *value_out = met__text_of(value, size);
+    return MET_OK;
+}
+
+met_error met__txn_get(met__txn *txn, met__table table, const void *key,
+                       size_t key_size, met__text *value_out)
+{
+    MET__ASSERT(txn != NULL && value_out != NULL && table < MET__TABLE_COUNT);
+    if (!is_key(key, key_size)) {
+        return MET_E_NOT_FOUND;
+    }
+    MDB_val k = {key_size, (void *)(uintptr_t)key};
+    MDB_val stored;
+    int result = mdb_get(txn->txn, txn->store->tables[table], &k, &stored);
+    if (result != MDB_SUCCESS) {
+        return met__lmdb_error(txn->store, result);
+    }
+    return open_value(&k, &stored, value_out);
+}
+
+met_error met__txn_put(met__txn *txn, met__table table, const void *key,
+                       size_t key_size, const void *value, size_t value_size)
+{
+    MET__ASSERT(txn != NULL && txn->is_write && table < MET__TABLE_COUNT);
+    if (txn->error != MET_OK) {
+        return txn->error;
+    }
+    if (!is_key(key, key_size) || value_size > MET__STORE_VALUE_SIZE_MAX) {
+        return MET_E_LIMIT;
+    }
+    uint64_t checksum = met__checksum_pair(key, key_size, value, value_size);
+    MDB_val k = {key_size, (void *)(uintptr_t)key};
+    MDB_val room = {value_size + CHECKSUM_SIZE, NULL};
+    int result = mdb_put(txn->txn, txn->store->tables[table], &k, &room,
+                         MDB_RESERVE);
+    if (result != MDB_SUCCESS) {
+        txn->error = met__lmdb_error(txn->store, result);
+        return txn->error;
+    }
+    memcpy(room.mv_data, &checksum, sizeof checksum);
+    if (value_size > 0) {
+        memcpy((char *)room.mv_data + CHECKSUM_SIZE, value, value_size);
+    }
+    txn->writes++;
+    return MET_OK;
+}
+
+met_error met__txn_remove(met__txn *txn, met__table table, const void *key,
+                          size_t key_size)
+{
+    MET__ASSERT(txn != NULL && txn->is_write && table < MET__TABLE_COUNT);
+    if (txn->error != MET_OK) {
+        return txn->error;
+    }
+    if (!is_key(key, key_size)) {
+        return MET_E_NOT_FOUND;
+    }
+    MDB_val k = {key_size, (void *)(uintptr_t)key};
+    int result = mdb_del(txn->txn, txn->store->tables[table], &k, NULL);
+    met_error error = met__lmdb_error(txn->store, result);
+    if (error != MET_OK && error != MET_E_NOT_FOUND) {
+        txn->error = error;
+    }
+    txn->writes++;
+    return error;
+}
+
+/* --- Scans ----------------------------------------------------------------- */
+met_error met__scan_begin(met__txn *txn, met__table table, const void *prefix,
+                          size_t prefix_size, met__scan *scan_out)
+{
+    MDB_cursor *cursor;
+
+    MET__ASSERT(txn != NULL && scan_out != NULL && table < MET__TABLE_COUNT);
+    if (prefix_size > MET__LMDB_KEY_SIZE_MAX) {
+        return MET_E_LIMIT;
+    }
+    int result = mdb_cursor_open(txn->txn, txn->store->tables[table], &cursor);
+    if (result != MDB_SUCCESS) {
+        return met__lmdb_error(txn->store, result);
+    }
+    scan_out->cursor = cursor;
+    scan_out->txn = txn;
+    scan_out->table = table;
+    scan_out->is_started = 0;
+    scan_out->writes = txn->writes;
+    scan_out->prefix_size = prefix_size;
+    scan_out->last_size = 0;
+    if (prefix_size > 0) {
+        memcpy(scan_out->prefix, prefix, prefix_size);
+    }
+    return MET_OK;
+}
+
+met_error met__scan_seek(met__scan *scan, const void *start, size_t start_size)
+{
+    MET__ASSERT(scan != NULL && scan->cursor != NULL);
+    if (start_size > MET__LMDB_KEY_SIZE_MAX || start_size < scan->prefix_size
+        || memcmp(start, scan->prefix, scan->prefix_size) != 0) {
+        return MET_E_INVALID;
+    }
+    /* Stands before `start`: the next step finds the first key not below. */
+    memcpy(scan->last, start, start_size);
+    scan->last_size = start_size;
+    scan->is_started = 0;
+    return MET_OK;
+}
+
+/* The first key >= what the scan remembers; with `is_after`, beyond it. */
+static int seek(met__scan *scan, int is_after, MDB_val *key, MDB_val *stored)
+{
+    *key = scan->last_size > 0 ? (MDB_val){scan->last_size, scan->last}
+                               : (MDB_val){scan->prefix_size, scan->prefix};
+    MDB_val wanted = *key;
+    int result = mdb_cursor_get(scan->cursor, key, stored,
+                                wanted.mv_size ? MDB_SET_RANGE : MDB_FIRST);
+    if (result == MDB_SUCCESS && is_after && key->mv_size == wanted.mv_size
+        && memcmp(key->mv_data, wanted.mv_data, wanted.mv_size) == 0) {
+        result = mdb_cursor_get(scan->cursor, key, stored, MDB_NEXT);
+    }
+    return result;
+}
+
+met_error met__scan_next(met__scan *scan, met__text *key_out,
+                         met__text *value_out)
+{
+    MDB_val key;
+    MDB_val stored;
+    int result;
+
+    MET__ASSERT(scan != NULL && scan->cursor != NULL);
+    if (!scan->is_started) {
+        result = seek(scan, 0, &key, &stored);
+    } else if (scan->writes != scan->txn->writes) {
+        result = seek(scan, 1, &key, &stored);
+    } else {
+        result = mdb_cursor_get(scan->cursor, &key, &stored, MDB_NEXT);
+    }
+    scan->is_started = 1;
+    scan->writes = scan->txn->writes;
+    if (result != MDB_SUCCESS) {
+        return met__lmdb_error(scan->txn->store, result);
+    }
+    if (key.mv_size < scan->prefix_size
+        || memcmp(key.mv_data, scan->prefix, scan->prefix_size) != 0) {
+        return MET_E_NOT_FOUND;
+    }
+    if (scan->txn->is_write) {
+        memcpy(scan->last, key.mv_data, key.mv_size);
+        scan->last_size = key.mv_size;
+    }
+    *key_out = met__text_of(key.mv_data, key.mv_size);
+    return open_value(&key, &stored, value_out);
+}
+
+void met__scan_end(met__scan *scan)
+{
+    if (scan->cursor != NULL) {
+        mdb_cursor_close(scan->cursor);
+        scan->cursor = NULL;
+    }
+}
+
+/* --- Sequences and the catalog number -------------------------------------- */
+static met_error read_number(met__txn *txn, const char *name,
+                             uint64_t *number_out)
+{
+    met__text value;
+    met_error error = met__txn_get(txn, MET__TABLE_META, name, strlen(name),
+                                   &value);
+
+    *number_out = 0;
+    if (error == MET_E_NOT_FOUND) {
+        return MET_OK;
+    }
+    if (error == MET_OK && value.size != 8) {
+        error = MET_E_CORRUPT;
+    }
+    if (error == MET_OK) {
+        *number_out = met__get_u64((const unsigned char *)value.data);
+    }
+    return error;
+}
+
+static met_error next_number(met__txn *txn, const char *name,
+                             uint64_t *number_out)
+{
+    unsigned char bytes[8];
+    uint64_t number;
+    met_error error = read_number(txn, name, &number);
+
+    if (error != MET_OK) {
+        return error;
+    }
+    if (number == UINT64_MAX) {
+        return MET_E_OVERFLOW;
+    }
+    met__put_u64(bytes, ++number);
+    error = met__txn_put(txn, MET__TABLE_META, name, strlen(name), bytes,
+                         sizeof bytes);
+    if (error == MET_OK && number_out != NULL) {
+        *number_out = number;
+    }
+    return error;
+}
+
+met_error met__txn_sequence(met__txn *txn, const char *name,
+                            uint64_t *number_out)
+{
+    char key[64];
+
+    MET__ASSERT(name != NULL && strlen(name) < sizeof key - 10);
+    memcpy(key, "sequence.", 9);
+    memcpy(key + 9, name, strlen(name) + 1);
+    return next_number(txn, key, number_out);
+}
+
+met_error met__txn_touch_catalog(met__txn *txn)
+{
+    return next_number(txn, "catalog_number", NULL);
+}
+
+met_error met__txn_catalog_number(met__txn *txn, uint64_t *number_out)
+{
+    MET__ASSERT(number_out != NULL);
+    return read_number(txn, "catalog_number", number_out);
+}
