@@ -15,6 +15,7 @@
 #define MET__DIMENSIONS_MAX 16        /* of a meter */
 #define MET__DOCUMENT_DEPTH_MAX 16    /* JSON and YAML nesting */
 #define MET__DOCUMENT_SIZE_MAX (16 * 1024 * 1024) /* a catalog */
+#define MET__DOCUMENT_VALUES_MAX (1 << 21) /* "[],[],..." grows 60-fold */
 #define MET__TIERS_MAX 64
 #define MET__PHASES_MAX 32
 #define MET__RATE_CARDS_MAX 256       /* of a phase */

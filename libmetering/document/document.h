@@ -40,8 +40,10 @@ struct met__node {
 
 /* --- JSON ------------------------------------------------------------------ */
 /* Strict: duplicate keys, NaN, bad UTF-8, NUL, trailing text, depth beyond
- * MET__DOCUMENT_DEPTH_MAX and numbers of more than 15 significant digits with
- * a fraction are refused, with line and column in the reason. */
+ * MET__DOCUMENT_DEPTH_MAX, more than MET__DOCUMENT_VALUES_MAX values, and
+ * numbers with a fraction or an exponent that a double would spoil (more than
+ * 15 significant digits, or beyond 10^40) are refused, with line and column
+ * in the reason. MET_E_INVALID · MET_E_LIMIT · MET_E_NO_MEMORY */
 met_error met__json_parse(met__arena *arena, met__text text,
                           met__node **node_out, met_error_info *info);
 /* Compact, or indented by two spaces when pretty. Members in their order. */
@@ -67,6 +69,10 @@ met_error met__node_append(met__arena *arena, met__node *array,
 met_error met__node_set(met__arena *arena, met__node *object,
                         const char *name, met__node *node);
 const met__node *met__node_get(const met__node *object, const char *name);
+/* Bytes for a list of `count` elements: lists have room for the next power of
+ * two, which is how append and set know when to grow. Everything that makes a
+ * list allocates this much. */
+size_t met__list_bytes(size_t count, size_t element_size);
 int met__node_equal(const met__node *a, const met__node *b);
 
 /* --- Reading fields -------------------------------------------------------- */

@@ -11,7 +11,8 @@
 #include "base/check.h"
 #include "base/limits.h"
 
-#define DIGITS_EXACT 15 /* decimal digits that survive a double */
+#define DIGITS_EXACT 15    /* decimal digits that survive a double */
+#define EXPONENT_END 100000000
 
 /* --- The scan before parsing ----------------------------------------------- */
 typedef struct place {
@@ -51,64 +52,98 @@ static size_t skip_string(met__text text, size_t at)
     return at < text.size ? at + 1 : text.size;
 }
 
-/* Past a number; *is_exact says whether a double keeps it. */
+/* What a number token is made of. */
+typedef struct number {
+    int64_t digits;   /* significant ones: without zeros at either end */
+    int64_t zeros;    /* seen since the last of them */
+    int64_t scale;    /* power of ten of the last digit seen */
+    int64_t exponent; /* as written, at most EXPONENT_END */
+    int is_fraction;
+    int is_exponent;
+    int is_negative; /* the exponent */
+} number;
+
+static void take_digit(number *n, char c)
+{
+    if (n->is_exponent) {
+        if (n->exponent < EXPONENT_END) {
+            n->exponent = n->exponent * 10 + (c - '0');
+        }
+        return;
+    }
+    n->scale -= n->is_fraction;
+    if (c == '0') {
+        n->zeros += n->digits > 0;
+    } else {
+        n->digits += n->zeros + 1;
+        n->zeros = 0;
+    }
+}
+
+/* Past a number; *is_exact says whether a double keeps it: few enough digits,
+ * and powers of ten that we accept in texts too. */
 static size_t skip_number(met__text text, size_t at, int *is_exact)
 {
-    int digits = 0;
-    int zeros = 0;
-    int is_fraction = 0;
-    int is_exponent = 0;
+    number n = {0};
 
     for (; at < text.size; at++) {
         char c = text.data[at];
         if (c >= '0' && c <= '9') {
-            if (is_exponent) {
-                continue;
-            }
-            if (c == '0') {
-                zeros += digits > 0;
-            } else {
-                digits += zeros + 1;
-                zeros = 0;
-            }
+            take_digit(&n, c);
         } else if (c == '.') {
-            is_fraction = 1;
+            n.is_fraction = 1;
         } else if (c == 'e' || c == 'E') {
-            is_exponent = 1;
+            n.is_exponent = 1;
+        } else if (c == '-' && n.is_exponent) {
+            n.is_negative = 1;
         } else if (c != '+' && c != '-') {
             break;
         }
     }
-    *is_exact = !(is_fraction || is_exponent) || digits <= DIGITS_EXACT;
+    int64_t first = n.scale + n.zeros + n.digits - 1
+                    + (n.is_negative ? -n.exponent : n.exponent);
+    *is_exact = !(n.is_fraction || n.is_exponent) || n.digits == 0
+                || (n.digits <= DIGITS_EXACT
+                    && first >= -MET_DECIMAL_EXPONENT_MAX
+                    && first <= MET_DECIMAL_EXPONENT_MAX);
     return at;
 }
 
+/* Depth, number of values and numbers, before anything is built. */
 static met_error scan(met__text text, met_error_info *info)
 {
     size_t depth = 0;
+    size_t values = 1;
 
     for (size_t at = 0; at < text.size;) {
         char c = text.data[at];
         if (c == '"') {
             at = skip_string(text, at);
-        } else if (c == '-' || (c >= '0' && c <= '9')) {
+            continue;
+        }
+        if (c == '-' || (c >= '0' && c <= '9')) {
             int is_exact;
             size_t end = skip_number(text, at, &is_exact);
             if (!is_exact) {
                 return refuse(text, at, info, "a number with more than 15 "
-                              "digits: write it as a string");
+                              "digits or a great exponent: write it as a "
+                              "string");
             }
             at = end;
-        } else {
-            if (c == '{' || c == '[') {
-                if (++depth > MET__DOCUMENT_DEPTH_MAX) {
-                    return refuse(text, at, info, "nested too deeply");
-                }
-            } else if ((c == '}' || c == ']') && depth > 0) {
-                depth--;
-            }
-            at++;
+            continue;
         }
+        if (c == '{' || c == '[') {
+            if (++depth > MET__DOCUMENT_DEPTH_MAX) {
+                return refuse(text, at, info, "nested too deeply");
+            }
+        } else if ((c == '}' || c == ']') && depth > 0) {
+            depth--;
+        }
+        values += c == ',' || c == '[' || c == ':';
+        if (values > MET__DOCUMENT_VALUES_MAX) {
+            return refuse(text, at, info, "too many values");
+        }
+        at++;
     }
     return MET_OK;
 }
@@ -132,8 +167,8 @@ static int convert_items(met__arena *arena, json_t *value, met__node *node,
 {
     size_t count = json_array_size(value);
 
-    node->as.items = met__arena_allocate(arena,
-                                         count * sizeof *node->as.items);
+    node->as.items = met__arena_allocate(
+        arena, met__list_bytes(count, sizeof *node->as.items));
     if (node->as.items == NULL) {
         return 0;
     }
@@ -157,7 +192,7 @@ static int convert_members(met__arena *arena, json_t *value, met__node *node,
     size_t i = 0;
 
     node->as.members = met__arena_allocate(
-        arena, count * sizeof *node->as.members);
+        arena, met__list_bytes(count, sizeof *node->as.members));
     if (node->as.members == NULL) {
         return 0;
     }

@@ -97,14 +97,24 @@ met__node *met__node_object(met__arena *arena)
     return make(arena, MET__NODE_OBJECT);
 }
 
+size_t met__list_bytes(size_t count, size_t element_size)
+{
+    size_t capacity = count > 0;
+
+    while (capacity < count) {
+        capacity *= 2;
+    }
+    return capacity * element_size;
+}
+
 /* Lists grow at powers of two, so that the count tells the capacity. */
 static void *grown(met__arena *arena, void *list, uint32_t count, size_t size)
 {
     if ((count & (count - 1)) != 0) {
         return list;
     }
-    void *more = met__arena_allocate(arena,
-                                     (count ? (size_t)count * 2 : 1) * size);
+    void *more = met__arena_allocate(
+        arena, met__list_bytes((size_t)count + 1, size));
     if (more != NULL && count > 0) {
         memcpy(more, list, count * size);
     }

@@ -202,8 +202,8 @@ static met_error convert_list(met__arena *arena, const msgpack_object *from,
     uint32_t count = from->via.array.size;
 
     node->kind = MET__NODE_ARRAY;
-    node->as.items = met__arena_allocate(arena,
-                                         count * sizeof *node->as.items);
+    node->as.items = met__arena_allocate(
+        arena, met__list_bytes(count, sizeof *node->as.items));
     if (node->as.items == NULL) {
         return MET_E_NO_MEMORY;
     }
@@ -225,7 +225,7 @@ static met_error convert_map(met__arena *arena, const msgpack_object *from,
 
     node->kind = MET__NODE_OBJECT;
     node->as.members = met__arena_allocate(
-        arena, count * sizeof *node->as.members);
+        arena, met__list_bytes(count, sizeof *node->as.members));
     if (node->as.members == NULL) {
         return MET_E_NO_MEMORY;
     }
