@@ -120,7 +120,8 @@ met_error met__fields_boolean(met__fields *fields, const char *name,
 met_error met__fields_integer(met__fields *fields, const char *name,
                               unsigned flags, int64_t minimum,
                               int64_t maximum, int64_t *out);
-/* A decimal string (an integer number is taken too), minimum <= value. */
+/* A decimal string (an integer number is taken too), minimum <= value;
+ * INT64_MIN: any. */
 met_error met__fields_decimal(met__fields *fields, const char *name,
                               unsigned flags, int64_t minimum,
                               met_decimal *out);

@@ -241,8 +241,10 @@ met_error met__fields_decimal(met__fields *fields, const char *name,
         return refuse(fields, name, MET_E_OVERFLOW,
                       "needs more than 34 digits");
     }
-    if (error != MET_OK
-        || met__decimal_compare(value, met__decimal_from_i64(minimum)) < 0) {
+    int is_low = error == MET_OK && minimum != INT64_MIN
+                 && met__decimal_compare(value,
+                                         met__decimal_from_i64(minimum)) < 0;
+    if (error != MET_OK || is_low) {
         if (minimum == INT64_MIN) {
             return met__fields_fail(fields, name, "must be a decimal string");
         }

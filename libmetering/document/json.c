@@ -294,7 +294,11 @@ met_error met__json_parse(met__arena *arena, met__text text,
                               JSON_REJECT_DUPLICATES | JSON_DECODE_ANY,
                               &problem);
     if (root == NULL) {
-        if (json_error_code(&problem) == json_error_out_of_memory) {
+        /* The library says so only sometimes: its scanner takes a string it
+         * could not allocate for a wrong token, and before the first token it
+         * says nothing at all. */
+        if (json_error_code(&problem) == json_error_out_of_memory
+            || problem.text[0] == '\0') {
             return met__fail_code(info, MET_E_NO_MEMORY);
         }
         return met__fail(info, MET_E_INVALID, "", "line %d, column %d: %s",
