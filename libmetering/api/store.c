@@ -60,7 +60,8 @@ void met_store_close(met_store *store)
 }
 
 met_error met_store_backup(met_store *store, const char *path,
-                           size_t path_size, met_error_info *info)
+                           size_t path_size, uint64_t flags,
+                           met_error_info *info)
 {
     char copy[PATH_SIZE_MAX + 1];
 
@@ -68,20 +69,31 @@ met_error met_store_backup(met_store *store, const char *path,
         return met__fail(info, MET_E_INVALID, "store", "is NULL");
     }
     met_error error = copy_path(path, path_size, copy, info);
-    return error == MET_OK ? met__store_backup(store, copy, info) : error;
+    if (error != MET_OK) {
+        return error;
+    }
+    if (flags != 0) {
+        return met__fail(info, MET_E_UNSUPPORTED, "flags",
+                         flags == MET_BACKUP_WITHOUT_SECRETS
+                             ? "a backup without its secrets is not possible "
+                               "yet"
+                             : "has an unknown bit");
+    }
+    return met__store_backup(store, copy, info);
 }
 
-/* Runs a report and hands it out as JSON. */
-static met_error give_report(met_store *store, met_buffer *report_out,
-                             met_error (*make)(met_store *store,
-                                               met__arena *arena,
-                                               met__node **report_out),
+/* Adds its members to a report. */
+typedef met_error (*report_part)(met_store *store, met__arena *arena,
+                                 met__node *report);
+
+/* One object out of all parts, as JSON. A part that finds damage has still
+ * something to report; any other error gives nothing. */
+static met_error give_report(met_store *store, const report_part *parts,
+                             size_t part_count, met_buffer *report_out,
                              met_error_info *info)
 {
     met__arena arena;
     met__buffer buffer;
-    met__node *report = NULL;
-    met_error given = MET_OK;
 
     if (store == NULL || report_out == NULL) {
         return met__fail(info, MET_E_INVALID,
@@ -93,27 +105,35 @@ static met_error give_report(met_store *store, met_buffer *report_out,
     }
     met__arena_init(&arena, met__store_platform(store));
     met__buffer_init(&buffer, met__store_platform(store));
-    error = make(store, &arena, &report);
-    if (report != NULL) {
+    met__node *report = met__node_object(&arena);
+    if (report == NULL) {
+        error = MET_E_NO_MEMORY;
+    }
+    for (size_t i = 0; error == MET_OK && i < part_count; i++) {
+        error = parts[i](store, &arena, report);
+    }
+    if (error == MET_OK || (error == MET_E_CORRUPT && report->count > 0)) {
         met__json_write(report, 0, &buffer);
-        given = met__buffer_give(&buffer, report_out);
+        met_error given = met__buffer_give(&buffer, report_out);
+        error = given == MET_OK ? error : given;
     }
     met__buffer_release(&buffer);
     met__arena_release(&arena);
-    if (given != MET_OK) {
-        error = given;
-    }
     return error == MET_OK ? MET_OK : met__fail_code(info, error);
 }
 
 met_error met_store_check(met_store *store, met_buffer *report_out,
                           met_error_info *info)
 {
-    return give_report(store, report_out, met__store_verify, info);
+    static const report_part parts[] = {met__store_verify};
+    return give_report(store, parts, sizeof parts / sizeof *parts, report_out,
+                       info);
 }
 
 met_error met_store_stats(met_store *store, met_buffer *report_out,
                           met_error_info *info)
 {
-    return give_report(store, report_out, met__store_describe, info);
+    static const report_part parts[] = {met__store_describe};
+    return give_report(store, parts, sizeof parts / sizeof *parts, report_out,
+                       info);
 }

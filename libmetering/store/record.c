@@ -7,6 +7,10 @@
 #include "base/check.h"
 #include "store/store.h"
 
+/* What readers accept; documents have MET__DOCUMENT_DEPTH_MAX, and rooms wrap
+ * a few levels around them. */
+#define DEPTH_MAX (MET__DOCUMENT_DEPTH_MAX + 4)
+#define TOO_DEEP (-2)
 #define EXT_DECIMAL 1 /* 16 bytes: a decimal128, high word first */
 
 /* --- Packing --------------------------------------------------------------- */
@@ -33,10 +37,13 @@ static int pack_decimal(msgpack_packer *packer, met_decimal value)
                                       EXT_DECIMAL);
 }
 
-static int pack(msgpack_packer *packer, const met__node *node)
+static int pack(msgpack_packer *packer, const met__node *node, int depth)
 {
     int result = 0;
 
+    if (depth > DEPTH_MAX) {
+        return TOO_DEEP;
+    }
     switch (node->kind) {
     case MET__NODE_BOOLEAN:
         return node->as.boolean ? msgpack_pack_true(packer)
@@ -50,7 +57,7 @@ static int pack(msgpack_packer *packer, const met__node *node)
     case MET__NODE_ARRAY:
         result = msgpack_pack_array(packer, node->count);
         for (uint32_t i = 0; result == 0 && i < node->count; i++) {
-            result = pack(packer, node->as.items[i]);
+            result = pack(packer, node->as.items[i], depth + 1);
         }
         return result;
     case MET__NODE_OBJECT:
@@ -58,7 +65,7 @@ static int pack(msgpack_packer *packer, const met__node *node)
         for (uint32_t i = 0; result == 0 && i < node->count; i++) {
             result = pack_text(packer, node->as.members[i].name);
             if (result == 0) {
-                result = pack(packer, node->as.members[i].node);
+                result = pack(packer, node->as.members[i].node, depth + 1);
             }
         }
         return result;
@@ -76,7 +83,10 @@ met_error met__record_put(met__txn *txn, met__table table, const void *key,
     MET__ASSERT(txn != NULL && node != NULL);
     met__buffer_init(&buffer, met__store_platform(met__txn_store(txn)));
     msgpack_packer_init(&packer, &buffer, write_bytes);
-    met_error error = pack(&packer, node) == 0 ? MET_OK : MET_E_NO_MEMORY;
+    int result = pack(&packer, node, 0);
+    met_error error = result == 0          ? MET_OK
+                      : result == TOO_DEEP ? MET_E_LIMIT
+                                           : MET_E_NO_MEMORY;
     if (error == MET_OK) {
         error = met__txn_put(txn, table, key, key_size, buffer.data,
                              buffer.size);
@@ -135,7 +145,7 @@ static int walk_value(walk *w, int depth)
     uint64_t tag;
     uint64_t count;
 
-    if (depth > MET__DOCUMENT_DEPTH_MAX + 4 || !take(w, 1, &tag)) {
+    if (depth > DEPTH_MAX || !take(w, 1, &tag)) {
         return 0;
     }
     if (tag <= 0x7f || tag >= 0xe0 || tag == 0xc0 || tag == 0xc2

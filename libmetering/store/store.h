@@ -21,7 +21,8 @@ const uint8_t *met__store_id(const met_store *store); /* 16 bytes */
 const met__secret *met__store_secret(const met_store *store);
 /* 32 bytes: the key under which API keys are hashed. */
 const uint8_t *met__store_credential_key(const met_store *store);
-/* MET_OK, or MET_E_FORKED in a child, or the sticky fatal error. */
+/* MET_OK, MET_E_FORKED in a child, or the sticky MET_E_IO of a commit that the
+ * disk refused: then the handle can only be closed. */
 met_error met__store_check_handle(const met_store *store);
 
 /* A write transaction is the only writer of all processes (waits for it); a
@@ -63,9 +64,11 @@ met_error met__scan_begin(met__txn *txn, met__table table, const void *prefix,
 /* Starts at the first key >= start (which must begin with the prefix). */
 met_error met__scan_seek(met__scan *scan, const void *start,
                          size_t start_size);
-/* MET_E_NOT_FOUND at the end. */
+/* MET_E_NOT_FOUND at the end. MET_E_CORRUPT with *key_out written: the value's
+ * checksum is wrong, and the scan may go on. */
 met_error met__scan_next(met__scan *scan, met__text *key_out,
                          met__text *value_out);
+/* Before the transaction ends. Right also after a failed begin. */
 void met__scan_end(met__scan *scan);
 
 /* The next number of a named sequence, from 1, in this write transaction:

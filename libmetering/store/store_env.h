@@ -4,6 +4,7 @@
 
 #include <lmdb.h>
 
+#include "base/atomic.h"
 #include "store/store.h"
 #include "store/superblock.h"
 
@@ -14,9 +15,10 @@ struct met_store {
     MDB_env *env;
     MDB_dbi tables[MET__TABLE_COUNT];
     char *path;
-    size_t path_size; /* of the allocation */
-    uint64_t device;
-    uint64_t inode;
+    size_t path_size;         /* of the allocation */
+    met__atomic_u64 failure;  /* met_error that ended this handle, or 0 */
+    uint64_t device;          /* of data.mdb, which stays open: */
+    uint64_t inode;           /* nobody else can get these two */
     uint32_t references;
     uint32_t fork_generation;
 };
@@ -29,17 +31,46 @@ struct met__txn {
     int is_write;
 };
 
-/* An LMDB result as ours. EIO on a disk without free blocks is
- * MET_E_DISK_FULL: LMDB answers EIO for a short write. */
+extern const char *const met__table_names[MET__TABLE_COUNT];
+
+/* An LMDB result as ours. LMDB answers EIO for a write that found no block:
+ * on a disk without free blocks EIO is MET_E_DISK_FULL. */
 met_error met__lmdb_error(const met_store *store, int result);
 
+/* --- Paths and directories (store_create.c) -------------------------------- */
 #define MET__STORE_PATH_MAX 4096
 
-/* path.new-XXXXXXXXXXXXXXXX: a directory beside path that nobody knows; out
- * has MET__STORE_PATH_MAX bytes. */
-met_error met__store_temporary_name(const met__platform *platform,
-                                    const char *path, char *out);
+/* path/name into out, which has MET__STORE_PATH_MAX bytes. */
+met_error met__store_join(char *out, const char *path, const char *name);
+/* The path without slashes at its end. MET_E_INVALID when too long. */
+met_error met__store_clean_path(const char *path, char *out,
+                                met_error_info *info);
+/* Makes a directory of a random name beside path; out is its name. */
+met_error met__store_temporary(const met__platform *platform,
+                               const char *path, char *out,
+                               met_error_info *info);
+/* Makes the folders of a store inside path, writes META, syncs: the last step
+ * before a name is given. */
+met_error met__store_complete(const met__platform *platform, const char *path,
+                              const met__superblock *block,
+                              met_error_info *info);
+/* Renames a complete directory to path, where nothing or an empty directory
+ * may be, and syncs the parent. MET_E_EXISTS when something is there. */
+met_error met__store_put_in_place(const met__platform *platform,
+                                  const char *from, const char *path,
+                                  met_error_info *info);
 /* A directory of ours with plain files and empty directories in it. */
-void met__store_remove_tree(const met__platform *platform, char *path);
+void met__store_remove_tree(const met__platform *platform, const char *path);
+met_error met__store_create(const met__platform *platform, const char *path,
+                            uint64_t map_size, met_error_info *info);
+
+/* --- What creating and opening share (store_open.c) ------------------------ */
+met_store *met__store_new_handle(const met__platform *platform,
+                                 const char *path);
+void met__store_free_handle(met_store *store);
+/* mdb_env_create, the settings, mdb_env_open. */
+met_error met__store_open_env(met_store *store, const char *path,
+                              uint64_t map_size);
+#define MET__SCHEMA 1u
 
 #endif

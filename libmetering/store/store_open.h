@@ -14,10 +14,12 @@ void met__store_close(met_store *store);
 
 met_error met__store_backup(met_store *store, const char *path,
                             met_error_info *info);
-/* MET_E_CORRUPT with the report filled when records are damaged. */
+
+/* Parts of a report: each adds its members to the object. */
+/* MET_E_CORRUPT, with its members added, when something is damaged. */
 met_error met__store_verify(met_store *store, met__arena *arena,
-                            met__node **report_out);
+                            met__node *report);
 met_error met__store_describe(met_store *store, met__arena *arena,
-                              met__node **report_out);
+                              met__node *report);
 
 #endif

@@ -1,68 +1,90 @@
-/* What can be said of a store: every record verified, sizes and readers
- * counted, and a copy made while it is in use. */
-#include <errno.h>
+/* What can be said of a store: every page and every record verified, sizes
+ * and readers counted. In: an open store. Out: a document. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/check.h"
 #include "store/store_env.h"
 #include "store/store_open.h"
-
-#define PATH_MAX_SIZE MET__STORE_PATH_MAX
-
-static const char *const table_names[MET__TABLE_COUNT] = {
-#define NAME(name, text) text,
-    MET__TABLE_MAP(NAME)
-#undef NAME
-};
+#include "store/store_pages.h"
 
 /* --- Verify ---------------------------------------------------------------- */
 typedef struct damage {
+    met__arena *arena;
+    met__node *tables;
+    met__node *first;
     uint64_t records;
     uint64_t damaged;
-    met__node *first;
 } damage;
 
-static met_error note_damage(met__arena *arena, damage *found,
-                             met__table table, met__text key)
-{
-    char *hex;
+/* A member for every row; the first failure ends it. */
+typedef struct member {
+    const char *name;
+    met__node *node;
+} member;
 
+static met_error set_members(met__arena *arena, met__node *object,
+                             const member *rows, size_t count)
+{
+    met_error error = MET_OK;
+
+    for (size_t i = 0; error == MET_OK && i < count; i++) {
+        error = met__node_set(arena, object, rows[i].name, rows[i].node);
+    }
+    return error;
+}
+
+static char *hex_of(met__arena *arena, const void *bytes, size_t size)
+{
+    char *hex = met__arena_allocate(arena, size * 2 + 1);
+
+    for (size_t i = 0; hex != NULL && i < size; i++) {
+        snprintf(hex + i * 2, 3, "%02x", ((const unsigned char *)bytes)[i]);
+    }
+    return hex;
+}
+
+static met_error note_record(damage *found, met__table table, met__text key)
+{
     if (found->damaged++ > 0) {
         return MET_OK;
     }
-    hex = met__arena_allocate(arena, key.size * 2 + 1);
-    found->first = met__node_object(arena);
-    if (hex == NULL) {
-        return MET_E_NO_MEMORY;
-    }
-    for (size_t i = 0; i < key.size; i++) {
-        snprintf(hex + i * 2, 3, "%02x", (unsigned char)key.data[i]);
-    }
-    met_error error = met__node_set(arena, found->first, "table",
-                                    met__node_text_z(arena,
-                                                     table_names[table]));
-    return error == MET_OK ? met__node_set(arena, found->first, "key",
-                                           met__node_text_z(arena, hex))
-                           : error;
+    char *hex = hex_of(found->arena, key.data, key.size);
+    const member rows[] = {
+        {"table", met__node_text_z(found->arena, met__table_names[table])},
+        {"key", hex ? met__node_text_z(found->arena, hex) : NULL},
+    };
+    found->first = met__node_object(found->arena);
+    return set_members(found->arena, found->first, rows, 2);
 }
 
-static met_error verify_table(met__txn *txn, met__table table,
-                              met__arena *arena, damage *found,
-                              met__node *tables)
+static met_error note_page(damage *found, const met__page_report *pages)
+{
+    const member rows[] = {
+        {"page", met__node_integer(found->arena, (int64_t)pages->page)},
+        {"reason", met__node_text_z(found->arena, pages->reason)},
+    };
+
+    found->damaged = 1;
+    found->first = met__node_object(found->arena);
+    return set_members(found->arena, found->first, rows, 2);
+}
+
+static met_error verify_table(met__txn *txn, met__table table, damage *found)
 {
     met__scan scan;
-    met__text key;
     met__text value;
     int64_t count = 0;
     met_error error = met__scan_begin(txn, table, NULL, 0, &scan);
 
     while (error == MET_OK) {
+        met__text key = {0};
         error = met__scan_next(&scan, &key, &value);
         if (error == MET_OK) {
             count++;
         } else if (error == MET_E_CORRUPT && key.data != NULL) {
             count++;
-            error = note_damage(arena, found, table, key);
+            error = note_record(found, table, key);
         }
     }
     met__scan_end(&scan);
@@ -70,47 +92,51 @@ static met_error verify_table(met__txn *txn, met__table table,
     if (error != MET_E_NOT_FOUND) {
         return error;
     }
-    return met__node_set(arena, tables, table_names[table],
-                         met__node_integer(arena, count));
+    return met__node_set(found->arena, found->tables, met__table_names[table],
+                         met__node_integer(found->arena, count));
 }
 
-met_error met__store_verify(met_store *store, met__arena *arena,
-                            met__node **report_out)
+/* Pages first: LMDB walks only what is known to be whole. */
+static met_error verify(met_store *store, damage *found, uint64_t *pages_out)
 {
-    damage found = {0};
+    met__page_report pages;
     met__txn *txn;
-    met__node *report = met__node_object(arena);
-    met__node *tables = met__node_object(arena);
-    met_error error = met__txn_begin(store, 0, &txn);
+    met_error error = met__pages_begin(store, MET__PAGES_ALL, &txn, &pages);
 
+    *pages_out = pages.visited;
+    if (error == MET_E_CORRUPT && pages.reason != NULL) {
+        return note_page(found, &pages);
+    }
     if (error != MET_OK) {
         return error;
     }
     for (int i = 0; error == MET_OK && i < MET__TABLE_COUNT; i++) {
-        error = verify_table(txn, (met__table)i, arena, &found, tables);
+        error = verify_table(txn, (met__table)i, found);
     }
     met__txn_abort(txn);
-    if (error == MET_OK) {
-        error = met__node_set(arena, report, "records",
-                              met__node_integer(arena,
-                                                (int64_t)found.records));
-    }
-    if (error == MET_OK) {
-        error = met__node_set(arena, report, "damaged",
-                              met__node_integer(arena,
-                                                (int64_t)found.damaged));
-    }
-    if (error == MET_OK && found.first != NULL) {
-        error = met__node_set(arena, report, "first_damaged", found.first);
-    }
-    if (error == MET_OK) {
-        error = met__node_set(arena, report, "tables", tables);
-    }
+    return error;
+}
+
+met_error met__store_verify(met_store *store, met__arena *arena,
+                            met__node *report)
+{
+    damage found = {.arena = arena, .tables = met__node_object(arena)};
+    uint64_t pages;
+
+    MET__ASSERT(store != NULL);
+    met_error error = verify(store, &found, &pages);
     if (error != MET_OK) {
         return error;
     }
-    *report_out = report;
-    return found.damaged ? MET_E_CORRUPT : MET_OK;
+    const member rows[] = {
+        {"pages", met__node_integer(arena, (int64_t)pages)},
+        {"records", met__node_integer(arena, (int64_t)found.records)},
+        {"damaged", met__node_integer(arena, (int64_t)found.damaged)},
+        {"tables", found.tables},
+        {"first_damaged", found.first},
+    };
+    error = set_members(arena, report, rows, found.damaged ? 5 : 4);
+    return error == MET_OK && found.damaged ? MET_E_CORRUPT : error;
 }
 
 /* --- Describe -------------------------------------------------------------- */
@@ -129,7 +155,7 @@ static met_error describe_tables(met_store *store, met__arena *arena,
                                                 &stat));
         if (error == MET_OK) {
             error = met__node_set(
-                arena, tables, table_names[i],
+                arena, tables, met__table_names[i],
                 met__node_integer(arena, (int64_t)stat.ms_entries));
         }
     }
@@ -137,10 +163,64 @@ static met_error describe_tables(met_store *store, met__arena *arena,
     return error;
 }
 
-met_error met__store_describe(met_store *store, met__arena *arena,
-                              met__node **report_out)
+/* Who reads now, and who has been reading longest: pages freed since then
+ * cannot be used again. */
+typedef struct readers {
+    int64_t count;
+    int64_t process;
+    uint64_t transaction;
+} readers;
+
+/* A line of LMDB's reader list: process, thread, transaction or "-". */
+static int note_reader(const char *line, void *context)
 {
-    char id[33];
+    readers *found = context;
+    char *end;
+    int64_t process = strtoll(line, &end, 10);
+
+    if (process <= 0) {
+        return 0; /* the head of the list, or "(no active readers)" */
+    }
+    strtoull(end, &end, 16);
+    uint64_t transaction = strtoull(end, NULL, 10);
+    if (transaction == 0) {
+        return 0;
+    }
+    if (found->count++ == 0 || transaction < found->transaction) {
+        found->process = process;
+        found->transaction = transaction;
+    }
+    return 0;
+}
+
+static met_error describe_readers(met_store *store, met__arena *arena,
+                                  uint64_t last, met__node *report)
+{
+    readers found = {0};
+
+    mdb_reader_list(store->env, note_reader, &found);
+    met_error error = met__node_set(arena, report, "readers",
+                                    met__node_integer(arena, found.count));
+    if (error != MET_OK || found.count == 0) {
+        return error;
+    }
+    met__node *oldest = met__node_object(arena);
+    int64_t behind = last > found.transaction
+                         ? (int64_t)(last - found.transaction)
+                         : 0;
+    const member rows[] = {
+        {"process_id", met__node_integer(arena, found.process)},
+        {"transactions_behind", met__node_integer(arena, behind)},
+    };
+    error = set_members(arena, oldest, rows, 2);
+    return error == MET_OK
+               ? met__node_set(arena, report, "oldest_reader", oldest)
+               : error;
+}
+
+met_error met__store_describe(met_store *store, met__arena *arena,
+                              met__node *report)
+{
     MDB_envinfo info;
     MDB_stat stat;
     met_error error = met__store_check_handle(store);
@@ -150,99 +230,27 @@ met_error met__store_describe(met_store *store, met__arena *arena,
     }
     mdb_env_info(store->env, &info);
     mdb_env_stat(store->env, &stat);
-    for (size_t i = 0; i < 16; i++) {
-        snprintf(id + i * 2, 3, "%02x", store->superblock.store_id[i]);
-    }
+    char *id = hex_of(arena, store->superblock.store_id,
+                      sizeof store->superblock.store_id);
     int64_t used = (int64_t)((info.me_last_pgno + 1) * stat.ms_psize);
-    met__node *report = met__node_object(arena);
     met__node *tables = met__node_object(arena);
-    const struct {
-        const char *name;
-        met__node *node;
-    } rows[] = {
-        {"store_id", met__node_text_z(arena, id)},
+    const member rows[] = {
+        {"store_id", id ? met__node_text_z(arena, id) : NULL},
         {"path", met__node_text_z(arena, store->path)},
         {"format", met__node_integer(arena, store->superblock.format)},
+        {"schema", met__node_integer(arena, MET__SCHEMA)},
         {"created_at",
          met__node_time(arena, store->superblock.created_at_ns)},
-        {"map_size_bytes", met__node_integer(arena,
-                                             (int64_t)info.me_mapsize)},
+        {"map_size_bytes",
+         met__node_integer(arena, (int64_t)info.me_mapsize)},
         {"used_bytes", met__node_integer(arena, used)},
-        {"readers", met__node_integer(arena, (int64_t)info.me_numreaders)},
-        {"transactions", met__node_integer(arena,
-                                           (int64_t)info.me_last_txnid)},
+        {"transactions",
+         met__node_integer(arena, (int64_t)info.me_last_txnid)},
         {"tables", tables},
     };
-    for (size_t i = 0; error == MET_OK && i < sizeof rows / sizeof *rows;
-         i++) {
-        error = met__node_set(arena, report, rows[i].name, rows[i].node);
-    }
+    error = set_members(arena, report, rows, sizeof rows / sizeof *rows);
     if (error == MET_OK) {
-        error = describe_tables(store, arena, tables);
+        error = describe_readers(store, arena, info.me_last_txnid, report);
     }
-    if (error == MET_OK) {
-        *report_out = report;
-    }
-    return error;
-}
-
-/* --- Backup ---------------------------------------------------------------- */
-/* The same folders, META and a copy of LMDB, in a fresh directory. */
-static met_error copy_into(met_store *store, const char *path,
-                           met_error_info *info)
-{
-    static const char *const folders[] = {"tally", "gateway"};
-    const met__os *os = store->platform.os;
-    char name[PATH_MAX_SIZE];
-
-    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
-        snprintf(name, sizeof name, "%s/%s", path, folders[i]);
-        int result = os->make_directory(os->context, name);
-        if (result < 0) {
-            return met__fail(info, met__os_error(result), name,
-                             "cannot be created");
-        }
-    }
-    int result = mdb_env_copy2(store->env, path, 0);
-    if (result != MDB_SUCCESS) {
-        met_error error = met__lmdb_error(store, result);
-        return met__fail(info, error, path, "LMDB cannot be copied: %s",
-                         mdb_strerror(result));
-    }
-    snprintf(name, sizeof name, "%s/META", path);
-    return met__superblock_write(&store->platform, name, &store->superblock,
-                                 info);
-}
-
-met_error met__store_backup(met_store *store, const char *path,
-                            met_error_info *info)
-{
-    met_error error = met__store_check_handle(store);
-    char temporary[PATH_MAX_SIZE];
-
-    if (error != MET_OK) {
-        return met__fail_code(info, error);
-    }
-    const met__os *os = store->platform.os;
-    error = met__store_temporary_name(&store->platform, path, temporary);
-    if (error != MET_OK) {
-        return met__fail(info, error, path, "cannot be used");
-    }
-    int result = os->make_directory(os->context, temporary);
-    if (result < 0) {
-        return met__fail(info, met__os_error(result), path,
-                         "cannot be created beside: %s", temporary);
-    }
-    error = copy_into(store, temporary, info);
-    if (error == MET_OK) {
-        result = os->rename(os->context, temporary, path);
-        if (result == -ENOTEMPTY || result == -EEXIST || result == -ENOTDIR) {
-            error = met__fail(info, MET_E_EXISTS, path, "is not empty");
-        } else if (result < 0) {
-            error = met__fail(info, met__os_error(result), path,
-                              "cannot be put in place");
-        }
-    }
-    met__store_remove_tree(&store->platform, temporary);
-    return error;
+    return error == MET_OK ? describe_tables(store, arena, tables) : error;
 }

@@ -7,6 +7,9 @@
 #include "store/store_env.h"
 
 #define CHECKSUM_SIZE 8
+/* A write that stopped half-way has used up what was there; others may have
+ * given a little back before we look. */
+#define DISK_FULL_BYTES (1024 * 1024)
 
 met_error met__lmdb_error(const met_store *store, int result)
 {
@@ -20,18 +23,24 @@ met_error met__lmdb_error(const met_store *store, int result)
     case MDB_KEYEXIST:
         return MET_E_EXISTS;
     case MDB_MAP_FULL:
+    case MDB_MAP_RESIZED: /* somebody with a larger map wrote beyond ours */
         return MET_E_MAP_FULL;
     case MDB_READERS_FULL:
         return MET_E_BUSY;
+    case MDB_TXN_FULL:
+    case MDB_BAD_VALSIZE:
+        return MET_E_LIMIT;
     case MDB_CORRUPTED:
     case MDB_PAGE_NOTFOUND:
     case MDB_INVALID:
-    case MDB_PANIC:
+    case MDB_INCOMPATIBLE:
+    case MDB_CURSOR_FULL:
+    case MDB_PAGE_FULL:
         return MET_E_CORRUPT;
+    case MDB_PANIC: /* an earlier write of a meta page failed */
+        return MET_E_IO;
     case MDB_VERSION_MISMATCH:
         return MET_E_LAYOUT;
-    case MDB_BAD_VALSIZE:
-        return MET_E_LIMIT;
     default:
         break;
     }
@@ -41,13 +50,23 @@ met_error met__lmdb_error(const met_store *store, int result)
     met_error error = met__os_error(-(int64_t)result);
     if (error == MET_E_IO && store != NULL) {
         const met__os *os = store->platform.os;
-        /* LMDB answers EIO for a write that found no block. */
         if (os->free_bytes(os->context, store->path, &free_bytes) == 0
-            && free_bytes < 65536) {
+            && free_bytes < DISK_FULL_BYTES) {
             return MET_E_DISK_FULL;
         }
     }
     return error;
+}
+
+/* --- Transactions ---------------------------------------------------------- */
+static int is_forked(const met__txn *txn)
+{
+    return txn->store->fork_generation != met__fork_generation();
+}
+
+static void release_txn(met__txn *txn)
+{
+    met__release(&txn->store->platform, txn, sizeof *txn);
 }
 
 met_error met__txn_begin(met_store *store, int is_write, met__txn **txn_out)
@@ -84,21 +103,31 @@ met_error met__txn_commit(met__txn *txn)
     MET__ASSERT(txn != NULL);
     met_store *store = txn->store;
     met_error error = txn->error;
-    if (error != MET_OK) {
+    if (is_forked(txn)) {
+        error = MET_E_FORKED; /* LMDB's part belongs to the parent */
+    } else if (error != MET_OK) {
         mdb_txn_abort(txn->txn);
     } else {
         error = met__lmdb_error(store, mdb_txn_commit(txn->txn));
+        if (error == MET_E_IO) {
+            /* After a failed flush nobody knows what is on the disk, and a
+             * second one would say "done": this handle is over. */
+            met__store_relaxed(&store->failure, (uint64_t)(int64_t)error);
+        }
     }
-    met__release(&store->platform, txn, sizeof *txn);
+    release_txn(txn);
     return error;
 }
 
 void met__txn_abort(met__txn *txn)
 {
-    if (txn != NULL) {
-        mdb_txn_abort(txn->txn);
-        met__release(&txn->store->platform, txn, sizeof *txn);
+    if (txn == NULL) {
+        return;
     }
+    if (!is_forked(txn)) {
+        mdb_txn_abort(txn->txn);
+    }
+    release_txn(txn);
 }
 
 met_store *met__txn_store(const met__txn *txn)
@@ -110,6 +139,11 @@ met_store *met__txn_store(const met__txn *txn)
 static int is_key(const void *key, size_t size)
 {
     return key != NULL && size > 0 && size <= MET__LMDB_KEY_SIZE_MAX;
+}
+
+static met_error check_write(const met__txn *txn)
+{
+    return is_forked(txn) ? MET_E_FORKED : txn->error;
 }
 
 /* The value behind its checksum. */
@@ -136,6 +170,9 @@ met_error met__txn_get(met__txn *txn, met__table table, const void *key,
                        size_t key_size, met__text *value_out)
 {
     MET__ASSERT(txn != NULL && value_out != NULL && table < MET__TABLE_COUNT);
+    if (is_forked(txn)) {
+        return MET_E_FORKED;
+    }
     if (!is_key(key, key_size)) {
         return MET_E_NOT_FOUND;
     }
@@ -152,8 +189,9 @@ met_error met__txn_put(met__txn *txn, met__table table, const void *key,
                        size_t key_size, const void *value, size_t value_size)
 {
     MET__ASSERT(txn != NULL && txn->is_write && table < MET__TABLE_COUNT);
-    if (txn->error != MET_OK) {
-        return txn->error;
+    met_error ready = check_write(txn);
+    if (ready != MET_OK) {
+        return ready;
     }
     if (!is_key(key, key_size) || value_size > MET__STORE_VALUE_SIZE_MAX) {
         return MET_E_LIMIT;
@@ -179,8 +217,9 @@ met_error met__txn_remove(met__txn *txn, met__table table, const void *key,
                           size_t key_size)
 {
     MET__ASSERT(txn != NULL && txn->is_write && table < MET__TABLE_COUNT);
-    if (txn->error != MET_OK) {
-        return txn->error;
+    met_error ready = check_write(txn);
+    if (ready != MET_OK) {
+        return ready;
     }
     if (!is_key(key, key_size)) {
         return MET_E_NOT_FOUND;
@@ -202,6 +241,10 @@ met_error met__scan_begin(met__txn *txn, met__table table, const void *prefix,
     MDB_cursor *cursor;
 
     MET__ASSERT(txn != NULL && scan_out != NULL && table < MET__TABLE_COUNT);
+    scan_out->cursor = NULL; /* ending it is always right */
+    if (is_forked(txn)) {
+        return MET_E_FORKED;
+    }
     if (prefix_size > MET__LMDB_KEY_SIZE_MAX) {
         return MET_E_LIMIT;
     }
@@ -259,6 +302,9 @@ met_error met__scan_next(met__scan *scan, met__text *key_out,
     int result;
 
     MET__ASSERT(scan != NULL && scan->cursor != NULL);
+    if (is_forked(scan->txn)) {
+        return MET_E_FORKED;
+    }
     if (!scan->is_started) {
         result = seek(scan, 0, &key, &stored);
     } else if (scan->writes != scan->txn->writes) {
@@ -270,6 +316,9 @@ met_error met__scan_next(met__scan *scan, met__text *key_out,
     scan->writes = scan->txn->writes;
     if (result != MDB_SUCCESS) {
         return met__lmdb_error(scan->txn->store, result);
+    }
+    if (key.mv_size > MET__LMDB_KEY_SIZE_MAX) {
+        return MET_E_CORRUPT;
     }
     if (key.mv_size < scan->prefix_size
         || memcmp(key.mv_data, scan->prefix, scan->prefix_size) != 0) {

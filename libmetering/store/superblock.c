@@ -47,8 +47,8 @@ met_error met__superblock_create(const met__platform *platform,
     return MET_OK;
 }
 
-static met_error io_fail(met_error_info *info, const char *path,
-                         const char *what, int64_t result)
+met_error met__store_io_fail(met_error_info *info, const char *path,
+                             const char *what, int64_t result)
 {
     met_error error = met__os_error(result);
     return met__fail(info, error, path, "%s (%s)", what,
@@ -64,7 +64,7 @@ met_error met__superblock_write(const met__platform *platform,
     int file = os->open(os->context, path, MET__OS_CREATE | MET__OS_EXCLUSIVE);
 
     if (file < 0) {
-        return io_fail(info, path, "cannot be created", file);
+        return met__store_io_fail(info, path, "cannot be created", file);
     }
     int64_t result = os->allocate(os->context, file, sizeof *block);
     if (result >= 0) {
@@ -77,8 +77,40 @@ met_error met__superblock_write(const met__platform *platform,
     if (result >= 0) {
         result = closed;
     }
-    return result < 0 ? io_fail(info, path, "cannot be written", result)
+    return result < 0 ? met__store_io_fail(info, path, "cannot be written", result)
                       : MET_OK;
+}
+
+/* The order of these tests is part of the format: what a newer version keeps
+ * for ever are magic, byte order and format, in their places. */
+static met_error check(const met__superblock *block, int64_t got,
+                       const char *path, met_error_info *info)
+{
+    if (got >= (int64_t)sizeof block->magic
+        && memcmp(block->magic, MAGIC, sizeof block->magic) != 0) {
+        return met__fail(info, MET_E_FOREIGN, path,
+                         "is not the META file of a store");
+    }
+    if (got < (int64_t)offsetof(met__superblock, store_id)) {
+        return met__fail(info, MET_E_CORRUPT, path, "is cut short at %lld",
+                         (long long)got);
+    }
+    if (block->byte_order != BYTE_ORDER_MARK) {
+        return met__fail(info, MET_E_LAYOUT, path, "has another byte order");
+    }
+    if (block->format != MET__STORE_FORMAT) {
+        return met__fail(info, MET_E_LAYOUT, path, "has format %u, this "
+                         "version knows %u", block->format,
+                         MET__STORE_FORMAT);
+    }
+    if (got != (int64_t)sizeof *block) {
+        return met__fail(info, MET_E_CORRUPT, path, "has not %zu bytes",
+                         sizeof *block);
+    }
+    if (block->checksum != checksum_of(block)) {
+        return met__fail(info, MET_E_CORRUPT, path, "has a wrong checksum");
+    }
+    return MET_OK;
 }
 
 met_error met__superblock_read(const met__platform *platform,
@@ -86,37 +118,25 @@ met_error met__superblock_read(const met__platform *platform,
                                met_error_info *info)
 {
     const met__os *os = platform->os;
-    met__superblock block;
+    struct {
+        met__superblock block;
+        char more; /* a longer file is not ours either */
+    } found;
     int file = os->open(os->context, path, MET__OS_READ);
 
     MET__ASSERT(block_out != NULL);
     if (file < 0) {
-        return io_fail(info, path, "cannot be opened", file);
+        return met__store_io_fail(info, path, "cannot be opened", file);
     }
-    int64_t got = os->read_at(os->context, file, &block, sizeof block, 0);
+    int64_t got = os->read_at(os->context, file, &found,
+                              sizeof found.block + 1, 0);
     os->close(os->context, file);
     if (got < 0) {
-        return io_fail(info, path, "cannot be read", got);
+        return met__store_io_fail(info, path, "cannot be read", got);
     }
-    if (got < (int64_t)sizeof block.magic
-        || memcmp(block.magic, MAGIC, sizeof block.magic) != 0) {
-        return met__fail(info, MET_E_FOREIGN, path,
-                         "is not the META file of a store");
+    met_error error = check(&found.block, got, path, info);
+    if (error == MET_OK) {
+        *block_out = found.block;
     }
-    if (got != (int64_t)sizeof block) {
-        return met__fail(info, MET_E_CORRUPT, path, "is cut short at %lld",
-                         (long long)got);
-    }
-    if (block.byte_order != BYTE_ORDER_MARK) {
-        return met__fail(info, MET_E_LAYOUT, path, "has another byte order");
-    }
-    if (block.checksum != checksum_of(&block)) {
-        return met__fail(info, MET_E_CORRUPT, path, "has a wrong checksum");
-    }
-    if (block.format != MET__STORE_FORMAT) {
-        return met__fail(info, MET_E_LAYOUT, path, "has format %u, this "
-                         "version knows %u", block.format, MET__STORE_FORMAT);
-    }
-    *block_out = block;
-    return MET_OK;
+    return error;
 }

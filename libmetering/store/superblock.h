@@ -3,6 +3,7 @@
 #ifndef MET_STORE_SUPERBLOCK_H
 #define MET_STORE_SUPERBLOCK_H
 
+#include "base/check.h"
 #include "base/hash.h"
 #include "base/platform.h"
 #include "metering/error.h"
@@ -24,6 +25,11 @@ typedef struct met__superblock {
     uint64_t checksum; /* of everything before */
 } met__superblock;
 
+MET__STATIC_ASSERT(sizeof(met__superblock) == 280, superblock_size);
+
+/* "path: what (reason of the operating system)", -errno as an error. */
+met_error met__store_io_fail(met_error_info *info, const char *path,
+                             const char *what, int64_t result);
 /* Fresh identity and secrets. */
 met_error met__superblock_create(const met__platform *platform,
                                  uint32_t lmdb_version,
