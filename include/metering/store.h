@@ -14,7 +14,8 @@
  *    or key, which counts once. After MET_E_IO of a call that stores, every
  *    call on the store answers MET_E_IO, because nobody can know what a disk
  *    holds that refused a flush: close all references and open it again.
- *    After MET_E_DISK_FULL the store works on when there is space.
+ *    After MET_E_DISK_FULL the store works on when there is space (unless the
+ *    disk refused to overwrite a page it had: then it is as MET_E_IO).
  *  - Windows of a limiter survive the end of all processes while the machine
  *    runs; after a reboot they begin empty.
  * Not promised: disks that lie about flushes, repair of bit rot (it is found:

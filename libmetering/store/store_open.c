@@ -14,7 +14,9 @@
 #define MAP_SIZE_MIN (UINT64_C(1) << 20)
 #define MAP_SIZE_MAX (UINT64_C(1) << 46) /* half of what a process has */
 #define MAP_SIZE_STEP (UINT64_C(1) << 16) /* pages of every machine fit */
-#define READERS_MAX 1022
+/* LMDB gives as many readers a place as its lock file has room for: about a
+ * thousand here. */
+#define LOCK_FILE_SIZE 65536
 #define PATH_MAX_SIZE MET__STORE_PATH_MAX
 
 static met_store *registry; /* guarded by the process lock */
@@ -99,11 +101,40 @@ void met__store_free_handle(met_store *store)
 }
 
 /* --- The environment ------------------------------------------------------- */
+/* LMDB writes into its lock file through a map: without blocks behind it a
+ * full disk would be a signal. The size of one that is there stays, since
+ * others may have mapped it. Opened and closed before LMDB takes its locks,
+ * which this process would lose by closing the file later. */
+static met_error prepare_lock_file(const met__platform *platform,
+                                   const char *path)
+{
+    const met__os *os = platform->os;
+    char name[PATH_MAX_SIZE];
+    met__os_stat found;
+
+    MET__ASSERT(met__store_join(name, path, "lock.mdb") == MET_OK);
+    int file = os->open(os->context, name, MET__OS_CREATE);
+    if (file < 0) {
+        return met__os_error(file);
+    }
+    int result = os->fstat(os->context, file, &found);
+    if (result >= 0) {
+        result = os->allocate(os->context, file,
+                              found.size ? found.size : LOCK_FILE_SIZE);
+    }
+    os->close(os->context, file);
+    return result < 0 ? met__os_error(result) : MET_OK;
+}
+
 met_error met__store_open_env(met_store *store, const char *path,
                               uint64_t map_size)
 {
-    int result = mdb_env_create(&store->env);
+    met_error error = prepare_lock_file(&store->platform, path);
 
+    if (error != MET_OK) {
+        return error;
+    }
+    int result = mdb_env_create(&store->env);
     if (result != MDB_SUCCESS) {
         store->env = NULL;
         return met__lmdb_error(store, result);
@@ -111,9 +142,6 @@ met_error met__store_open_env(met_store *store, const char *path,
     result = mdb_env_set_mapsize(store->env, map_size);
     if (result == MDB_SUCCESS) {
         result = mdb_env_set_maxdbs(store->env, MET__TABLE_COUNT);
-    }
-    if (result == MDB_SUCCESS) {
-        result = mdb_env_set_maxreaders(store->env, READERS_MAX);
     }
     if (result == MDB_SUCCESS) {
         result = mdb_env_open(store->env, path, MDB_NOTLS, 0600);

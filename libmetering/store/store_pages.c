@@ -194,13 +194,14 @@ static met_error check_metas(const met__os *os, int file,
 met_error met__pages_check_metas(const met__os *os, int file,
                                  met__page_report *report_out)
 {
-    met_error error = MET_E_BUG;
+    met_error error;
+    int tries = 0;
 
     /* A writer may commit between our two reads: then look again. */
-    for (int i = 0; error != MET_OK && i < TRIES; i++) {
+    do {
         *report_out = (met__page_report){0};
         error = check_metas(os, file, report_out);
-    }
+    } while (error == MET_E_CORRUPT && ++tries < TRIES);
     return error;
 }
 

@@ -98,6 +98,22 @@ met_error met__txn_begin(met_store *store, int is_write, met__txn **txn_out)
     return MET_OK;
 }
 
+/* After a failed flush nobody knows what is on the disk, and a second one
+ * would say "done"; after a failed write of a meta page LMDB refuses to go on.
+ * Then this handle is over. A full disk before that is none of both. */
+static void note_failure(met_store *store, met_error error)
+{
+    MDB_txn *probe;
+    int result = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &probe);
+
+    if (result == MDB_SUCCESS) {
+        mdb_txn_abort(probe);
+    }
+    if (error == MET_E_IO || result == MDB_PANIC) {
+        met__store_relaxed(&store->failure, (uint64_t)(int64_t)MET_E_IO);
+    }
+}
+
 met_error met__txn_commit(met__txn *txn)
 {
     MET__ASSERT(txn != NULL);
@@ -109,10 +125,8 @@ met_error met__txn_commit(met__txn *txn)
         mdb_txn_abort(txn->txn);
     } else {
         error = met__lmdb_error(store, mdb_txn_commit(txn->txn));
-        if (error == MET_E_IO) {
-            /* After a failed flush nobody knows what is on the disk, and a
-             * second one would say "done": this handle is over. */
-            met__store_relaxed(&store->failure, (uint64_t)(int64_t)error);
+        if (error != MET_OK) {
+            note_failure(store, error);
         }
     }
     release_txn(txn);
