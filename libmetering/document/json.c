@@ -384,6 +384,22 @@ static void write_node(const met__node *node, int indent, met__buffer *buffer)
     met__buffer_byte(buffer, is_object ? '}' : ']');
 }
 
+/* Always with a point: without one it would be read as an integer, and as one
+ * that is too big beyond 2^63. */
+static void write_decimal(met_decimal value, met__buffer *buffer)
+{
+    size_t start = buffer->size;
+    met_error error = met__decimal_print(value, buffer);
+
+    if (error != MET_OK && buffer->error == MET_OK) {
+        buffer->error = error;
+    }
+    if (buffer->error == MET_OK
+        && memchr(buffer->data + start, '.', buffer->size - start) == NULL) {
+        met__buffer_text(buffer, ".0");
+    }
+}
+
 void met__json_write(const met__node *node, int pretty, met__buffer *buffer)
 {
     switch (node->kind) {
@@ -393,13 +409,9 @@ void met__json_write(const met__node *node, int pretty, met__buffer *buffer)
     case MET__NODE_INTEGER:
         met__buffer_print(buffer, "%lld", (long long)node->as.integer);
         break;
-    case MET__NODE_DECIMAL: {
-        met_error error = met__decimal_print(node->as.decimal, buffer);
-        if (error != MET_OK && buffer->error == MET_OK) {
-            buffer->error = error;
-        }
+    case MET__NODE_DECIMAL:
+        write_decimal(node->as.decimal, buffer);
         break;
-    }
     case MET__NODE_TEXT:
         met__json_write_text(node->as.text, buffer);
         break;
