@@ -75,6 +75,8 @@ typedef struct faulty_disk {
     int error;       /* errno to answer, for example EIO */
     char last[32];   /* name of the call that failed */
     long open_files; /* opened and not closed */
+    long syncs;
+    long syncs_at_rename; /* before the last rename */
 } faulty_disk;
 
 static inline int faulty_disk_fails(faulty_disk *disk, const char *name)
@@ -167,6 +169,7 @@ static inline int faulty_truncate(void *context, int file, uint64_t size)
 }
 static inline int faulty_sync(void *context, int file)
 {
+    ((faulty_disk *)context)->syncs++;
     FAULTY_CALL("sync", FAULTY_REAL->sync(NULL, file));
 }
 static inline int faulty_map(void *context, int file, uint64_t size,
@@ -186,6 +189,8 @@ static inline int faulty_lock(void *context, int file, int operation,
 static inline int faulty_rename(void *context, const char *from,
                                 const char *to)
 {
+    ((faulty_disk *)context)->syncs_at_rename =
+        ((faulty_disk *)context)->syncs;
     FAULTY_CALL("rename", FAULTY_REAL->rename(NULL, from, to));
 }
 static inline int faulty_link(void *context, const char *from, const char *to)

@@ -146,6 +146,39 @@ static void test_create__refuses_what_is_there(void **state)
     }
 }
 
+/* Space for some of a new store: an answer at every page, never a signal. */
+static int create_with_little_space(const char *path)
+{
+    static char zeros[4096];
+    char fill[160];
+    char name[160];
+    int whole = 0;
+
+    snprintf(fill, sizeof fill, "%s/fill", path);
+    snprintf(name, sizeof name, "%s/s2", path);
+    for (int pages = 1; pages <= 80; pages++) {
+        met_store *store = NULL;
+        int file = open(fill, O_CREAT | O_WRONLY, 0600);
+        while (write(file, zeros, sizeof zeros) > 0) {
+        }
+        if (ftruncate(file, lseek(file, 0, SEEK_END) - 4096 * pages) != 0) {
+            return 0;
+        }
+        close(file);
+        met_error error = try_open(name, 1, &store);
+        unlink(fill);
+        if (error == MET_OK) {
+            met_store_close(store);
+            temp_remove(name);
+            whole++;
+        } else if (error != MET_E_DISK_FULL || store != NULL
+                   || count_entries(path) != 1) {
+            return 0;
+        }
+    }
+    return whole > 0 && whole < 80;
+}
+
 /* A mount point cannot be renamed over: the answer says what to do. */
 static int create_on_mount(void *context)
 {
@@ -166,6 +199,9 @@ static int create_on_mount(void *context)
     if (try_open(inside, 1, &store) != MET_OK
         || put_one(store, "k", "v") != MET_OK) {
         return 2;
+    }
+    if (!create_with_little_space(path)) {
+        return 9;
     }
     /* and a real full disk: a clear error, whole afterwards, and it goes on
      * when there is space again */

@@ -173,6 +173,26 @@ static void test_fault__every_call(void **state)
     assert_true(most > 30);
 }
 
+/* Complete and synced before it has its name, and the name synced after. */
+static void test_fault__synced_before_named(void **state)
+{
+    faulty_disk disk;
+    met_store *store = NULL;
+
+    faulty_disk_init(&disk);
+    met__platform platform = faulty_platform(NULL, &disk);
+    assert_int_equal(met__store_open(&platform, dir, SMALL_MAP, 1, &store,
+                                     NULL),
+                     MET_OK);
+    assert_int_equal(disk.syncs_at_rename, 2); /* META, the directory */
+    assert_int_equal(disk.syncs, 3);           /* the parent */
+    disk.syncs = 0;
+    assert_int_equal(met__store_backup(store, copy, NULL), MET_OK);
+    assert_int_equal(disk.syncs_at_rename, 3); /* and data.mdb */
+    assert_int_equal(disk.syncs, 4);
+    met_store_close(store);
+}
+
 /* --- Writes inside LMDB ---------------------------------------------------- */
 static met_error put_many(met_store *store, const char *value)
 {
@@ -372,6 +392,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_fault__every_allocation),
         TEST(test_fault__every_call),
+        TEST(test_fault__synced_before_named),
         TEST(test_fault__every_write_of_a_commit),
         TEST(test_fault__every_write_of_creating),
         TEST(test_fault__every_write_of_a_backup),

@@ -391,6 +391,11 @@ static void test_open__fork(void **state)
                      MET_OK);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(in_child(use_inherited, &it), 0);
+        /* our reader still has its place: its pages are kept for it */
+        met_buffer report = {0};
+        assert_int_equal(met_store_stats(it.store, &report, NULL), MET_OK);
+        assert_non_null(strstr(report.data, "\"readers\":1,"));
+        met_buffer_release(&report);
     }
     /* The parent's snapshot and its write are whole. */
     met__text value;

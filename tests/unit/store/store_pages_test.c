@@ -278,6 +278,89 @@ static void test_pages__swapped_and_blank(void **state)
     assert_true(seen[FOUND] > 30);
 }
 
+/* What our reads say of the file as it is; LMDB does not walk it. */
+static const char *reason_of(const unsigned char *bytes)
+{
+    met__page_report report;
+    met__txn *txn;
+    met_store *store = NULL;
+
+    write_whole(data_path, bytes, whole_size);
+    if (try_open(dir, 0, &store) != MET_OK) {
+        return strstr(last_info.reason, "has ");
+    }
+    if (met__pages_begin(store, MET__PAGES_ALL, &txn, &report) == MET_OK) {
+        met__txn_abort(txn);
+    }
+    met_store_close(store);
+    return report.reason != NULL ? report.reason : "";
+}
+
+/* The order of two keys exchanged, everything else right. */
+static void test_pages__order(void **state)
+{
+    unsigned seen = 0;
+
+    for (size_t page = 2; page < whole_size / 4096 && seen < 5; page++) {
+        unsigned char *at = whole + page * 4096;
+        uint16_t flags;
+        uint16_t lower;
+        memcpy(&flags, at + 10, 2);
+        memcpy(&lower, at + 12, 2);
+        if (flags != 2 || lower < 16 + 6) {
+            continue;
+        }
+        unsigned char first[2];
+        memcpy(first, at + 16, 2);
+        memcpy(at + 16, at + 18, 2);
+        memcpy(at + 18, first, 2);
+        seen += strcmp(reason_of(whole), "has keys out of order") == 0;
+        memcpy(first, at + 16, 2);
+        memcpy(at + 16, at + 18, 2);
+        memcpy(at + 18, first, 2);
+    }
+    assert_int_equal(seen, 5);
+}
+
+/* A page in use that the list of free pages offers to the next writer. */
+static void test_pages__used_and_free(void **state)
+{
+    uint64_t ids[2];
+    uint64_t free_root;
+    uint64_t main_root;
+    uint16_t lower;
+    int is_found = 0;
+
+    memcpy(&ids[0], whole + 16 + 128, 8);
+    memcpy(&ids[1], whole + 4096 + 16 + 128, 8);
+    const unsigned char *meta = whole + (ids[1] > ids[0] ? 4096 : 0) + 16;
+    memcpy(&free_root, meta + 24 + 40, 8);
+    memcpy(&main_root, meta + 72 + 40, 8);
+    unsigned char *page = whole + free_root * 4096;
+    memcpy(&lower, page + 12, 2);
+    for (size_t i = 0; i < (lower - 16u) / 2 && !is_found; i++) {
+        uint16_t offset;
+        uint16_t node[4]; /* low, high, flags, key size */
+        uint64_t count;
+        uint64_t keep;
+        memcpy(&offset, page + 16 + 2 * i, 2);
+        memcpy(node, page + offset, 8);
+        if (node[2] != 0) {
+            continue; /* the list is elsewhere */
+        }
+        unsigned char *list = page + offset + 8 + node[3];
+        memcpy(&count, list, 8);
+        if (count > 0) {
+            memcpy(&keep, list + 8, 8);
+            memcpy(list + 8, &main_root, 8);
+            assert_string_equal(reason_of(whole), "has two owners");
+            memcpy(list + 8, &keep, 8);
+            is_found = 1;
+        }
+    }
+    assert_true(is_found);
+}
+
 /* Checking while two others write: never a false alarm. */
 static int write_on(void *context)
 {
@@ -333,6 +416,8 @@ int main(void)
         TEST(test_pages__flips_in_meta),
         TEST(test_pages__cut),
         TEST(test_pages__swapped_and_blank),
+        TEST(test_pages__order),
+        TEST(test_pages__used_and_free),
         TEST(test_pages__beside_writers),
     };
 
