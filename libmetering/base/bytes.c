@@ -117,11 +117,10 @@ void met__buffer_print(met__buffer *buffer, const char *format, ...)
     va_start(arguments, format);
     size = vsnprintf(NULL, 0, format, arguments);
     va_end(arguments);
-    if (size < 0) {
+    if (size < 0 && buffer->error == MET_OK) {
         buffer->error = MET_E_INVALID;
-        return;
     }
-    if (reserve(buffer, (size_t)size)) {
+    if (size >= 0 && reserve(buffer, (size_t)size)) {
         va_start(arguments, format);
         vsnprintf(buffer->data + buffer->size, (size_t)size + 1, format,
                   arguments);

@@ -9,8 +9,7 @@
 #define YEAR_MIN 1970
 #define YEAR_MAX 2200
 
-/* Days since 1970-01-01 of a proleptic Gregorian date. */
-static int64_t days_from_civil(int64_t year, int32_t month, int32_t day)
+int64_t met__days_from_civil(int64_t year, int32_t month, int32_t day)
 {
     year -= month <= 2;
     int64_t era = (year >= 0 ? year : year - 399) / 400;
@@ -21,7 +20,7 @@ static int64_t days_from_civil(int64_t year, int32_t month, int32_t day)
     return era * 146097 + day_of_era - 719468;
 }
 
-static void civil_from_days(int64_t days, met__civil *civil)
+void met__civil_from_days(int64_t days, met__civil *civil)
 {
     days += 719468;
     int64_t era = (days >= 0 ? days : days - 146096) / 146097;
@@ -58,7 +57,7 @@ met_error met__civil_from_ns(int64_t utc_ns, met__civil *civil_out)
         return MET_E_INVALID;
     }
     int64_t rest = utc_ns % MET__DAY_NS;
-    civil_from_days(utc_ns / MET__DAY_NS, civil_out);
+    met__civil_from_days(utc_ns / MET__DAY_NS, civil_out);
     civil_out->hour = (int32_t)(rest / MET__HOUR_NS);
     civil_out->minute = (int32_t)(rest % MET__HOUR_NS / MET__MINUTE_NS);
     civil_out->second = (int32_t)(rest % MET__MINUTE_NS / MET__SECOND_NS);
@@ -66,21 +65,32 @@ met_error met__civil_from_ns(int64_t utc_ns, met__civil *civil_out)
     return MET_OK;
 }
 
+/* Whether there is such a day and time of day, within these years. */
+static int is_real(const met__civil *civil, int32_t year_min, int32_t year_max)
+{
+    return civil->year >= year_min && civil->year <= year_max
+           && civil->month >= 1 && civil->month <= 12 && civil->day >= 1
+           && civil->day <= met__days_in_month(civil->year, civil->month)
+           && civil->hour >= 0 && civil->hour <= 23 && civil->minute >= 0
+           && civil->minute <= 59 && civil->second >= 0 && civil->second <= 59
+           && civil->nanosecond >= 0 && civil->nanosecond <= 999999999;
+}
+
+static int64_t to_ns(const met__civil *civil)
+{
+    return met__days_from_civil(civil->year, civil->month, civil->day)
+               * MET__DAY_NS
+           + civil->hour * MET__HOUR_NS + civil->minute * MET__MINUTE_NS
+           + civil->second * MET__SECOND_NS + civil->nanosecond;
+}
+
 met_error met__civil_to_ns(const met__civil *civil, int64_t *utc_ns_out)
 {
     MET__ASSERT(civil != NULL && utc_ns_out != NULL);
-    if (civil->year < YEAR_MIN || civil->year > YEAR_MAX || civil->month < 1
-        || civil->month > 12 || civil->day < 1
-        || civil->day > met__days_in_month(civil->year, civil->month)
-        || civil->hour < 0 || civil->hour > 23 || civil->minute < 0
-        || civil->minute > 59 || civil->second < 0 || civil->second > 59
-        || civil->nanosecond < 0 || civil->nanosecond > 999999999) {
+    if (!is_real(civil, YEAR_MIN, YEAR_MAX)) {
         return MET_E_INVALID;
     }
-    *utc_ns_out = days_from_civil(civil->year, civil->month, civil->day)
-                      * MET__DAY_NS
-                  + civil->hour * MET__HOUR_NS + civil->minute * MET__MINUTE_NS
-                  + civil->second * MET__SECOND_NS + civil->nanosecond;
+    *utc_ns_out = to_ns(civil);
     return MET_OK;
 }
 
@@ -157,7 +167,6 @@ met_error met__time_parse(met__text text, int64_t *utc_ns_out)
     cursor c = {text.data, text.data + text.size};
     met__civil civil = {0};
     int64_t offset_ns;
-    int64_t local_ns;
 
     MET__ASSERT(utc_ns_out != NULL);
     if (text.size == 0 || !take_digits(&c, 4, &civil.year) || !take(&c, '-')
@@ -170,11 +179,11 @@ met_error met__time_parse(met__text text, int64_t *utc_ns_out)
         || !take_offset(&c, &offset_ns) || c.at != c.end) {
         return MET_E_INVALID;
     }
-    met_error error = met__civil_to_ns(&civil, &local_ns);
-    if (error != MET_OK) {
-        return error;
+    /* The local year may lie one beyond the range that the instant is in. */
+    if (!is_real(&civil, YEAR_MIN - 1, YEAR_MAX + 1)) {
+        return MET_E_INVALID;
     }
-    int64_t utc_ns = local_ns - offset_ns;
+    int64_t utc_ns = to_ns(&civil) - offset_ns;
     if (utc_ns < 0 || utc_ns > MET__TIME_MAX) {
         return MET_E_INVALID;
     }

@@ -25,6 +25,11 @@ typedef struct met__civil {
     int32_t nanosecond;
 } met__civil;
 
+/* Days since 1970-01-01 of any date of the proleptic Gregorian calendar, and
+ * back (year, month and day are set). */
+int64_t met__days_from_civil(int64_t year, int32_t month, int32_t day);
+void met__civil_from_days(int64_t days, met__civil *civil_out);
+
 met_error met__civil_from_ns(int64_t utc_ns, met__civil *civil_out);
 met_error met__civil_to_ns(const met__civil *civil, int64_t *utc_ns_out);
 int32_t met__days_in_month(int32_t year, int32_t month);
@@ -32,8 +37,8 @@ int32_t met__days_in_month(int32_t year, int32_t month);
 met_error met__time_parse(met__text text, int64_t *utc_ns_out);
 met_error met__time_print(int64_t utc_ns, met__buffer *buffer);
 
-/* ISO 8601 duration; every part may be 0, none negative. Fractions of a
- * second are kept to the nanosecond. */
+/* ISO 8601 duration; every part may be 0, none negative, none above 10^9.
+ * Fractions of a second are kept to the nanosecond. */
 typedef struct met__duration {
     int32_t years;
     int32_t months;
@@ -54,7 +59,7 @@ int met__duration_is_zero(const met__duration *duration);
 met_error met__duration_add(int64_t at_ns, const met__duration *duration,
                             int64_t count, int64_t *utc_ns_out);
 /* Whether `whole` is a whole multiple of `part` for all month lengths 28..31
- * and day lengths 23..25 hours. */
+ * and day lengths 23..25 hours. Nothing divides zero, zero divides nothing. */
 int met__duration_divides(const met__duration *whole,
                           const met__duration *part);
 
@@ -72,7 +77,7 @@ typedef struct met__period {
 met_error met__recurrence_point(const met__recurrence *recurrence, int64_t n,
                                 int64_t *utc_ns_out);
 /* The period [point n, point n+1) that contains at_ns, and n. Jumps, does not
- * iterate from the anchor. */
+ * iterate from the anchor. Both bounds must lie in the range of times. */
 met_error met__recurrence_period_at(const met__recurrence *recurrence,
                                     int64_t at_ns, met__period *period_out,
                                     int64_t *n_out);

@@ -15,7 +15,8 @@ met_error met__struct_read(void *known, size_t known_size, size_t minimum_size,
     size_t caller_size;
     const unsigned char *bytes = caller;
 
-    MET__ASSERT(known != NULL && known_size >= minimum_size);
+    MET__ASSERT(known != NULL && known_size >= minimum_size
+                && minimum_size >= sizeof caller_size);
     if (caller == NULL) {
         return met__fail(info, MET_E_INVALID, name, "is NULL");
     }
@@ -24,6 +25,11 @@ met_error met__struct_read(void *known, size_t known_size, size_t minimum_size,
         return met__fail(info, MET_E_INVALID, name,
                          "struct_size is %zu, at least %zu is needed",
                          caller_size, minimum_size);
+    }
+    if (caller_size > MET__STRUCT_SIZE_MAX) {
+        return met__fail(info, MET_E_INVALID, name,
+                         "struct_size is %zu, more than any version has",
+                         caller_size);
     }
     for (size_t at = known_size; at < caller_size; at++) {
         if (bytes[at] != 0) {
@@ -42,6 +48,8 @@ met_error met__struct_write(void *caller, size_t minimum_size,
 {
     size_t caller_size;
 
+    MET__ASSERT(known != NULL && known_size >= minimum_size
+                && minimum_size >= sizeof caller_size);
     if (caller == NULL) {
         return MET_E_INVALID;
     }

@@ -7,8 +7,12 @@
 
 #include "metering/error.h"
 
+/* More than any version can have: a struct_size that was never set. */
+#define MET__STRUCT_SIZE_MAX 4096
+
 /* Copies *caller into known (known_size bytes, struct_size set to known_size).
- * Smaller than minimum_size: MET_E_INVALID. Shorter than known: the rest is
+ * Smaller than minimum_size or beyond
+ * MET__STRUCT_SIZE_MAX: MET_E_INVALID. Shorter than known: the rest is
  * zero. Longer: allowed only if the unknown tail is zero, else
  * MET_E_UNSUPPORTED. `name` is for the error's field. */
 met_error met__struct_read(void *known, size_t known_size, size_t minimum_size,

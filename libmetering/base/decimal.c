@@ -185,9 +185,9 @@ met_error met__decimal_to_scaled(met_decimal value, uint32_t places,
 /* --- Text ------------------------------------------------------------------ */
 typedef struct scan {
     wide digits;
-    int count; /* significant digits so far */
-    int power; /* of ten */
-    int zeros; /* pending: they count only if another digit follows */
+    int64_t count; /* significant digits so far */
+    int64_t power; /* of ten */
+    int64_t zeros; /* pending: they count only if another digit follows */
 } scan;
 
 static int add_digit(scan *s, int digit, int is_fraction)
@@ -197,7 +197,7 @@ static int add_digit(scan *s, int digit, int is_fraction)
         s->zeros += s->count > 0;
         return 1;
     }
-    int length = s->count + s->zeros + 1;
+    int64_t length = s->count + s->zeros + 1;
     if (length > MET_DECIMAL_DIGITS_MAX) {
         return 0;
     }
@@ -258,8 +258,8 @@ met_error met__decimal_parse(met__text text, met_decimal *value_out)
     int negative = 0;
 
     MET__ASSERT(value_out != NULL);
-    if (text.size == 0 || text.size > 4096) {
-        return text.size ? MET_E_OVERFLOW : MET_E_INVALID;
+    if (text.size == 0) {
+        return MET_E_INVALID;
     }
     if (*at == '-') {
         negative = 1;
@@ -289,11 +289,11 @@ met_error met__decimal_parse(met__text text, met_decimal *value_out)
         *value_out = met__decimal_zero();
         return MET_OK;
     }
-    int shift = s.power + power + s.zeros;
+    int64_t shift = s.power + power + s.zeros;
     if (shift < -SHIFT_MAX || shift > SHIFT_MAX) {
         return MET_E_OVERFLOW;
     }
-    *value_out = make(negative, s.digits, shift);
+    *value_out = make(negative, s.digits, (int)shift);
     return MET_OK;
 }
 
@@ -328,18 +328,17 @@ static met_error print(met_decimal value, int places_min, met__buffer *buffer)
         power = -places_min;
     }
     int count = digits_of(whole, digits);
-    if (power > MET_DECIMAL_TEXT_SIZE || -power > MET_DECIMAL_TEXT_SIZE) {
-        return MET_E_OVERFLOW;
-    }
     int places = power < 0 ? -power : 0;
     int shown = places > places_min ? places : places_min;
-    if (count + (power > 0 ? power : 0) + shown + 4 > MET_DECIMAL_TEXT_SIZE) {
+    int integer = count + power; /* digits before the point */
+    /* sign, at least one digit, point, decimals, NUL */
+    if (1 + (integer > 0 ? integer : 1) + (shown > 0) + shown + 1
+        > MET_DECIMAL_TEXT_SIZE) {
         return MET_E_OVERFLOW;
     }
     if (sign_bit(value) && whole != 0) {
         met__buffer_byte(buffer, '-');
     }
-    int integer = count + power; /* digits before the point */
     if (integer <= 0) {
         met__buffer_byte(buffer, '0');
     }

@@ -3,11 +3,13 @@
  * followed by Feb 28 and then Mar 31. */
 #include "base/calendar.h"
 
-#include <limits.h>
-
 #include "base/check.h"
 
-#define PART_MAX 1000000 /* of one part of a duration */
+#define PART_MAX 1000000000 /* of one part of a duration */
+#define YEARS_MOST 1000     /* more leave the range from anywhere in it */
+#define MONTH_MEAN_NS (INT64_C(2629746) * MET__SECOND_NS)
+
+__extension__ typedef __int128 wide;
 
 /* Digits with an optional fraction (only where allowed). */
 static int take_number(const char **at, const char *end, int32_t *whole_out,
@@ -145,68 +147,74 @@ int met__duration_is_zero(const met__duration *d)
              || d->minutes || d->seconds || d->nanoseconds);
 }
 
-/* Adds whole months and pulls the day back to the month's end. */
-static met_error add_months(met__civil *civil, int64_t months)
+/* Shifts by whole months and pulls the day back to the month's end. */
+static void shift_months(met__civil *civil, int64_t months)
 {
     int64_t index = (int64_t)civil->year * 12 + civil->month - 1 + months;
+    int64_t year = index >= 0 ? index / 12 : -((11 - index) / 12);
 
-    if (index < INT64_C(1970) * 12 || index > INT64_C(2200) * 12 + 11) {
-        return MET_E_INVALID;
-    }
-    civil->year = (int32_t)(index / 12);
-    civil->month = (int32_t)(index % 12) + 1;
+    civil->year = (int32_t)year;
+    civil->month = (int32_t)(index - year * 12) + 1;
     int32_t last = met__days_in_month(civil->year, civil->month);
     if (civil->day > last) {
         civil->day = last;
     }
+}
+
+/* Weeks and smaller in nanoseconds. */
+static wide clock_ns(const met__duration *d)
+{
+    return (d->weeks * (wide)7 + d->days) * MET__DAY_NS
+           + (wide)d->hours * MET__HOUR_NS + (wide)d->minutes * MET__MINUTE_NS
+           + (wide)d->seconds * MET__SECOND_NS + d->nanoseconds;
+}
+
+/* As met__duration_add, but anywhere in the years 1678 to 2261, so that a
+ * guess that lies one interval outside the range of times is no error. */
+static met_error add(int64_t at_ns, const met__duration *d, int64_t count,
+                     int64_t *sum_ns_out)
+{
+    int64_t years;
+    int64_t months;
+    int64_t days = at_ns / MET__DAY_NS - (at_ns % MET__DAY_NS < 0);
+    int64_t rest_ns = at_ns - days * MET__DAY_NS;
+    wide clock = clock_ns(d);
+
+    if (__builtin_mul_overflow(d->years, count, &years)
+        || __builtin_mul_overflow(d->months, count, &months)
+        || years < -YEARS_MOST || years > YEARS_MOST
+        || months < -YEARS_MOST * 12 || months > YEARS_MOST * 12
+        || (clock > INT64_MAX && count != 0)) {
+        return MET_E_INVALID;
+    }
+    if (years != 0 || months != 0) {
+        met__civil civil;
+        met__civil_from_days(days, &civil);
+        shift_months(&civil, years * 12);
+        shift_months(&civil, months);
+        days = met__days_from_civil(civil.year, civil.month, civil.day);
+    }
+    wide sum = (wide)days * MET__DAY_NS + rest_ns + clock * count;
+    if (sum > INT64_MAX || sum < INT64_MIN) {
+        return MET_E_INVALID;
+    }
+    *sum_ns_out = (int64_t)sum;
     return MET_OK;
 }
 
-/* Weeks and smaller as nanoseconds; 0 on overflow. */
-static int clock_part(const met__duration *d, int64_t count, int64_t *out)
+static int is_time(int64_t utc_ns)
 {
-    __extension__ typedef __int128 wide;
-    wide sum = (wide)(d->weeks * INT64_C(7) + d->days) * MET__DAY_NS
-               + (wide)d->hours * MET__HOUR_NS
-               + (wide)d->minutes * MET__MINUTE_NS
-               + (wide)d->seconds * MET__SECOND_NS + d->nanoseconds;
-    sum *= count;
-    if (sum > INT64_MAX || sum < INT64_MIN) {
-        return 0;
-    }
-    *out = (int64_t)sum;
-    return 1;
+    return utc_ns >= 0 && utc_ns <= MET__TIME_MAX;
 }
 
 met_error met__duration_add(int64_t at_ns, const met__duration *duration,
                             int64_t count, int64_t *utc_ns_out)
 {
-    met__civil civil;
-    int64_t clock_ns;
     int64_t sum_ns;
 
     MET__ASSERT(duration != NULL && utc_ns_out != NULL);
-    if (count > INT32_MAX || count < INT32_MIN
-        || !clock_part(duration, count, &clock_ns)) {
-        return MET_E_INVALID;
-    }
-    if (duration->years != 0 || duration->months != 0) {
-        met_error error = met__civil_from_ns(at_ns, &civil);
-        if (error == MET_OK) {
-            error = add_months(&civil, duration->years * count * 12);
-        }
-        if (error == MET_OK) {
-            error = add_months(&civil, duration->months * count);
-        }
-        if (error == MET_OK) {
-            error = met__civil_to_ns(&civil, &at_ns);
-        }
-        if (error != MET_OK) {
-            return error;
-        }
-    }
-    if (__builtin_add_overflow(at_ns, clock_ns, &sum_ns) || sum_ns < 0
-        || sum_ns > MET__TIME_MAX) {
+    if (!is_time(at_ns) || add(at_ns, duration, count, &sum_ns) != MET_OK
+        || !is_time(sum_ns)) {
         return MET_E_INVALID;
     }
     *utc_ns_out = sum_ns;
@@ -216,27 +224,26 @@ met_error met__duration_add(int64_t at_ns, const met__duration *duration,
 /* --- Divisibility ---------------------------------------------------------- */
 
 /* Length when every month has `days` days and every day `hours` hours. */
-static int64_t extent_ns(const met__duration *d, int64_t days, int64_t hours)
+static wide extent_ns(const met__duration *d, int32_t days, int32_t hours)
 {
-    int64_t whole_days = (d->years * INT64_C(12) + d->months) * days
-                         + d->weeks * INT64_C(7) + d->days;
+    wide whole_days = ((wide)d->years * 12 + d->months) * days
+                      + (wide)d->weeks * 7 + d->days;
 
-    return (whole_days * hours + d->hours) * 3600 + d->minutes * INT64_C(60)
-           + d->seconds;
+    return (whole_days * hours + d->hours) * MET__HOUR_NS
+           + (wide)d->minutes * MET__MINUTE_NS
+           + (wide)d->seconds * MET__SECOND_NS + d->nanoseconds;
 }
 
 int met__duration_divides(const met__duration *whole,
                           const met__duration *part)
 {
-    if (met__duration_is_zero(part) || whole->nanoseconds != 0
-        || part->nanoseconds != 0) {
+    if (met__duration_is_zero(whole) || met__duration_is_zero(part)) {
         return 0;
     }
-    for (int64_t days = 28; days <= 31; days++) {
-        for (int64_t hours = 23; hours <= 25; hours++) {
-            int64_t a = extent_ns(whole, days, hours);
-            int64_t b = extent_ns(part, days, hours);
-            if (b == 0 || a % b != 0) {
+    for (int32_t days = 28; days <= 31; days++) {
+        for (int32_t hours = 23; hours <= 25; hours++) {
+            if (extent_ns(whole, days, hours) % extent_ns(part, days, hours)
+                != 0) {
                 return 0;
             }
         }
@@ -257,40 +264,36 @@ met_error met__recurrence_period_at(const met__recurrence *recurrence,
                                     int64_t at_ns, met__period *period_out,
                                     int64_t *n_out)
 {
-    const met__duration *d = &recurrence->interval;
+    int64_t anchor_ns;
     met__period period;
 
-    MET__ASSERT(period_out != NULL);
-    if (met__duration_is_zero(d) || at_ns < 0 || at_ns > MET__TIME_MAX) {
+    MET__ASSERT(recurrence != NULL && period_out != NULL);
+    const met__duration *d = &recurrence->interval;
+    anchor_ns = recurrence->anchor_ns;
+    if (met__duration_is_zero(d) || !is_time(at_ns) || !is_time(anchor_ns)) {
         return MET_E_INVALID;
     }
-    /* A guess by the mean length (30.436875 days a month), then a few steps:
-     * the guess is never off by more than the drift of month lengths. */
-    __extension__ typedef __int128 wide;
-    wide mean = (wide)(d->years * INT64_C(12) + d->months)
-                    * INT64_C(2629746) * MET__SECOND_NS
-                + (wide)(d->weeks * INT64_C(7) + d->days) * MET__DAY_NS
-                + (wide)d->hours * MET__HOUR_NS
-                + (wide)d->minutes * MET__MINUTE_NS
-                + (wide)d->seconds * MET__SECOND_NS + d->nanoseconds;
-    int64_t n = (int64_t)(((wide)at_ns - recurrence->anchor_ns) / mean);
-    for (int step = 0; step < 64; step++) {
-        met_error error = met__recurrence_point(recurrence, n,
-                                                &period.from_ns);
-        if (error != MET_OK) {
-            return error;
-        }
-        if (period.from_ns > at_ns) {
+    /* A guess by the mean month of 30.436875 days is off by one at most, by
+     * another one for the division's rounding. */
+    wide mean = ((wide)d->years * 12 + d->months) * MONTH_MEAN_NS
+                + clock_ns(d);
+    int64_t n = (int64_t)(((wide)at_ns - anchor_ns) / mean);
+    for (int step = 0; step < 8; step++) {
+        met_error error = add(anchor_ns, d, n, &period.from_ns);
+        if (error == MET_OK && period.from_ns > at_ns) {
             n--;
             continue;
         }
-        error = met__recurrence_point(recurrence, n + 1, &period.to_ns);
-        if (error != MET_OK) {
-            return error;
+        if (error == MET_OK) {
+            error = add(anchor_ns, d, n + 1, &period.to_ns);
         }
-        if (period.to_ns <= at_ns) {
+        if (error == MET_OK && period.to_ns <= at_ns) {
             n++;
             continue;
+        }
+        if (error != MET_OK || !is_time(period.from_ns)
+            || !is_time(period.to_ns)) {
+            return MET_E_INVALID;
         }
         *period_out = period;
         if (n_out != NULL) {

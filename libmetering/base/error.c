@@ -8,6 +8,22 @@
 
 #include "base/caller_struct.h"
 
+/* A text that was cut must not end in half a character. */
+static void mend(char *text, size_t size)
+{
+    size_t length = strlen(text);
+
+    if (length + 1 < size) {
+        return;
+    }
+    while (length > 0 && ((unsigned char)text[length - 1] & 0xc0) == 0x80) {
+        length--;
+    }
+    if (length > 0 && (unsigned char)text[length - 1] >= 0xc0) {
+        text[length - 1] = '\0';
+    }
+}
+
 static void put(met_error_info *info, met_error code, const char *field,
                 const char *reason)
 {
@@ -15,6 +31,8 @@ static void put(met_error_info *info, met_error code, const char *field,
 
     snprintf(known.field, sizeof known.field, "%s", field ? field : "");
     snprintf(known.reason, sizeof known.reason, "%s", reason);
+    mend(known.field, sizeof known.field);
+    mend(known.reason, sizeof known.reason);
     /* A struct too small for even the code gets nothing. */
     (void)met__struct_write(info, offsetof(met_error_info, field), &known,
                             sizeof known);

@@ -18,7 +18,10 @@ void met__process_lock(void);
 void met__process_unlock(void);
 
 /* Child-side cleanup: file descriptors that the child of a fork must not keep
- * (slot locks) are registered here and closed in the child. */
+ * (slot locks) are registered here and closed in the child. Hold the process
+ * lock from the open to the registration, and from forgetting to the close: a
+ * fork waits for it, so no child keeps a descriptor that is not listed. At most
+ * 1,024 at once: MET_E_LIMIT. */
 met_error met__fork_close_in_child(int file);
 void met__fork_forget(int file);
 

@@ -101,6 +101,9 @@ static met_error build(const met__platform *platform, const char *temporary,
         }
     }
     os->close(os->context, file);
+    if (error != MET_OK) {
+        os->unlink(os->context, temporary);
+    }
     return error;
 }
 
@@ -175,6 +178,14 @@ static met_error open_existing(const met__platform *platform, const char *path,
     }
     if (error == MET_OK) {
         error = check_header(&mapped, path, spec, info);
+        /* A copy of a file may have holes; a write to one on a full disk
+         * would be a signal. */
+        if (error == MET_OK) {
+            result = os->allocate(os->context, file, mapped.size);
+            if (result < 0) {
+                error = io_fail(info, path, "no room for it", result);
+            }
+        }
         if (error == MET_OK) {
             *file_out = mapped;
             return MET_OK;
@@ -231,15 +242,12 @@ met_error met__mapped_file_open(const met__platform *platform,
         return met__fail(info, error, path, "no temporary name");
     }
     error = build(platform, temporary, path, spec, info);
-    int result = 0;
-    if (error == MET_OK) {
-        /* link refuses an existing name: the first creator wins. */
-        result = os->link(os->context, temporary, path);
-    }
-    os->unlink(os->context, temporary);
     if (error != MET_OK) {
         return error;
     }
+    /* link refuses an existing name: the first creator wins. */
+    int result = os->link(os->context, temporary, path);
+    os->unlink(os->context, temporary);
     if (result < 0 && result != -EEXIST) {
         return io_fail(info, path, "cannot be put in place", result);
     }

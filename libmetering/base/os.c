@@ -53,7 +53,8 @@ static int os_random(void *context, void *bytes, size_t size)
 
 static int os_open(void *context, const char *path, unsigned flags)
 {
-    int mode = O_CLOEXEC | O_NOFOLLOW;
+    /* A pipe in the place of a file must not make the caller wait. */
+    int mode = O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK;
 
     mode |= flags & (MET__OS_READ | MET__OS_DIRECTORY) ? O_RDONLY : O_RDWR;
     mode |= flags & MET__OS_CREATE ? O_CREAT : 0;
@@ -125,22 +126,41 @@ static int64_t os_write_at(void *context, int file, const void *bytes,
         if (put < 0 && errno == EINTR) {
             continue;
         }
-        if (put < 0) {
-            return -errno;
+        if (put <= 0) {
+            return put < 0 ? -errno : -EIO;
         }
         done += (size_t)put;
     }
     return (int64_t)done;
 }
 
+/* A file system without fallocate gets the blocks by writing: only behind the
+ * end, because what is there may be mapped and in use by others. */
 static int os_allocate(void *context, int file, uint64_t size)
 {
-    int error;
+    struct stat found;
+    int result;
 
+    if (size == 0 || size > INT64_MAX) {
+        return -EFBIG;
+    }
     do {
-        error = posix_fallocate(file, 0, (off_t)size);
-    } while (error == EINTR);
-    return -error;
+        result = fallocate(file, 0, 0, (off_t)size);
+    } while (result < 0 && errno == EINTR);
+    if (result == 0 || errno != EOPNOTSUPP) {
+        return result < 0 ? -errno : 0;
+    }
+    if (fstat(file, &found) < 0) {
+        return -errno;
+    }
+    if ((uint64_t)found.st_size >= size) {
+        return 0;
+    }
+    do {
+        result = posix_fallocate(file, found.st_size,
+                                 (off_t)size - found.st_size);
+    } while (result == EINTR);
+    return -result;
 }
 
 static int os_truncate(void *context, int file, uint64_t size)
@@ -183,7 +203,10 @@ static int os_lock(void *context, int file, int operation, uint64_t offset)
         .l_start = (off_t)offset,
         .l_len = 1,
     };
-    return fcntl(file, F_OFD_SETLK, &lock) < 0 ? -errno : 0;
+    if (fcntl(file, F_OFD_SETLK, &lock) < 0) {
+        return errno == EACCES ? -EAGAIN : -errno; /* POSIX allows both */
+    }
+    return 0;
 }
 
 static int os_rename(void *context, const char *from, const char *to)

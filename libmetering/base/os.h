@@ -68,7 +68,7 @@ const met__os *met__os_default(void);
 
 /* -errno of a table call as an error: ENOSPC and EDQUOT MET_E_DISK_FULL,
  * ENOMEM MET_E_NO_MEMORY, ENOENT MET_E_NOT_FOUND, EEXIST MET_E_EXISTS,
- * EAGAIN and EACCES of a lock MET_E_BUSY, the rest MET_E_IO. */
+ * EAGAIN (a lock held elsewhere) MET_E_BUSY, the rest MET_E_IO. */
 int32_t met__os_error(int64_t result);
 
 #endif

@@ -163,7 +163,8 @@ void *met__arena_allocate(met__arena *arena, size_t size)
 
 char *met__arena_copy(met__arena *arena, const void *data, size_t size)
 {
-    char *copy = met__arena_allocate(arena, size + 1);
+    char *copy = size < SIZE_MAX ? met__arena_allocate(arena, size + 1)
+                                 : NULL;
 
     if (copy != NULL && size > 0) {
         memcpy(copy, data, size);
