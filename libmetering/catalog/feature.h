@@ -12,7 +12,7 @@
 #define MET_CATALOG_FEATURE_H
 
 #include "base/limits.h"
-#include "catalog/object.h"
+#include "store/object.h"
 #include "meter/usage_query.h"
 #include "store/store.h"
 

@@ -12,7 +12,7 @@
 #define MET_CATALOG_PLAN_H
 
 #include "base/limits.h"
-#include "catalog/object.h"
+#include "store/object.h"
 #include "catalog/feature.h"
 #include "catalog/rate_card.h"
 

@@ -11,7 +11,7 @@
 #define MET_CUSTOMER_CUSTOMER_H
 
 #include "base/limits.h"
-#include "catalog/object.h"
+#include "store/object.h"
 #include "store/store.h"
 
 typedef struct met__customer {

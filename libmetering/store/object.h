@@ -1,8 +1,8 @@
-/* What all stored objects of catalog and customer share: id and times, the
+/* What all stored objects share: id and times, the
  * canonical form two spellings of one document are compared in, a builder of
  * documents, failures with a path. */
-#ifndef MET_CATALOG_OBJECT_H
-#define MET_CATALOG_OBJECT_H
+#ifndef MET_STORE_OBJECT_H
+#define MET_STORE_OBJECT_H
 
 #include "document/document.h"
 #include "store/store.h"

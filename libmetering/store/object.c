@@ -2,7 +2,7 @@
  * common fields, the canonical form of a document.
  * In: nodes and texts. Out: nodes and texts in the caller's arena.
  * It knows no single kind of object and writes nothing into the store. */
-#include "catalog/object.h"
+#include "store/object.h"
 
 #include <stdio.h>
 
