@@ -1,0 +1,29 @@
+/* The limiter behind its public calls (arguments are checked by api). */
+#ifndef MET_LIMIT_LIMITER_H
+#define MET_LIMIT_LIMITER_H
+
+#include "base/platform.h"
+#include "metering/limiter.h"
+
+/* config is complete (read through the growable-struct reader). */
+met_error met__limiter_open(const met__platform *platform,
+                            const met_limiter_config *config,
+                            met_limiter **limiter_out, met_error_info *info);
+void met__limiter_close(met_limiter *limiter);
+met_error met__limiter_policy_set(met_limiter *limiter,
+                                  const met_limiter_policy *policy,
+                                  uint32_t *number_out, met_error_info *info);
+/* result_out->struct_size is ignored: all fields are written. */
+met_error met__limiter_check(met_limiter *limiter,
+                             const met_limiter_request *request,
+                             met_limiter_result *result_out);
+met_error met__limiter_peek(met_limiter *limiter,
+                            const met_limiter_request *request,
+                            met_limiter_result *result_out);
+met_error met__limiter_stats(met_limiter *limiter,
+                             met_limiter_stats *stats_out);
+met_error met__limiter_headers(const met_limiter_result *result,
+                               char *text_out, size_t text_size,
+                               size_t *size_out);
+
+#endif
