@@ -1,0 +1,123 @@
+/* The front and the back of every control-plane call. What is handed out is
+ * made before the commit, so that memory running out leaves nothing stored. */
+#include "api/document_call.h"
+
+#include "base/limits.h"
+
+met_error met__call_begin(met__call *call, met_store *store,
+                          met_error_info *info)
+{
+    memset(call, 0, sizeof *call);
+    call->info = info;
+    call->why.struct_size = sizeof call->why;
+    if (store == NULL) {
+        return met__fail(&call->why, MET_E_INVALID, "store", "is NULL");
+    }
+    met_error error = met__store_check_handle(store);
+    if (error == MET_OK) {
+        call->store = store;
+        met__arena_init(&call->arena, met__store_platform(store));
+    }
+    return error;
+}
+
+met_error met__call_parse(met__call *call, const char *json, size_t json_size,
+                          met__node **node_out)
+{
+    if (json == NULL) {
+        return met__fail(&call->why, MET_E_INVALID, "json", "is NULL");
+    }
+    if (json_size > MET__DOCUMENT_SIZE_MAX) {
+        return met__fail(&call->why, MET_E_LIMIT, "json",
+                         "has more than %d bytes", MET__DOCUMENT_SIZE_MAX);
+    }
+    return met__json_parse(&call->arena, met__text_of(json, json_size),
+                           node_out, &call->why);
+}
+
+met_error met__call_key(met__call *call, const char *name, const char *key,
+                        size_t key_size, size_t size_max, met__text *key_out)
+{
+    if (key == NULL) {
+        return met__fail(&call->why, MET_E_INVALID, name, "is NULL");
+    }
+    if (key_size == 0 || key_size > size_max) {
+        return met__fail(&call->why, MET_E_INVALID, name,
+                         "must have 1 to %zu bytes, has %zu", size_max,
+                         key_size);
+    }
+    if (!met__text_is_clean(met__text_of(key, key_size))) {
+        return met__fail(&call->why, MET_E_INVALID, name,
+                         "must be UTF-8 without control characters");
+    }
+    *key_out = met__text_of(key, key_size);
+    return MET_OK;
+}
+
+met_error met__call_transact(met__call *call, int is_write)
+{
+    call->is_write = is_write;
+    return met__txn_begin(call->store, is_write, &call->txn);
+}
+
+met_error met__call_items(met__call *call, met__node *array,
+                          met__node **node_out)
+{
+    met__node *object = met__node_object(&call->arena);
+    met_error error = met__node_set(&call->arena, object, "items", array);
+
+    *node_out = object;
+    return error;
+}
+
+/* JSON as a buffer of the caller's; *given_out stays empty without node. */
+static met_error give(met__call *call, const met__node *node,
+                      met_buffer *given_out)
+{
+    met__buffer buffer;
+
+    if (node == NULL) {
+        return MET_OK;
+    }
+    met__buffer_init(&buffer, met__store_platform(call->store));
+    met__json_write(node, 0, &buffer);
+    met_error error = met__buffer_give(&buffer, given_out);
+    met__buffer_release(&buffer);
+    return error;
+}
+
+/* The reason of a room, or the general message of the code. */
+static met_error tell(met__call *call, met_error error)
+{
+    if (call->why.code == error) {
+        return met__fail(call->info, error, call->why.field, "%s",
+                         call->why.reason);
+    }
+    return met__fail_code(call->info, error);
+}
+
+met_error met__call_end(met__call *call, met_error error,
+                        const met__node *node, met_buffer *json_out)
+{
+    met_buffer given = {0};
+
+    if (error == MET_OK && json_out != NULL) {
+        error = give(call, node, &given);
+    }
+    if (error == MET_OK && call->is_write) {
+        error = met__txn_commit(call->txn);
+    } else {
+        met__txn_abort(call->txn);
+    }
+    if (call->store != NULL) {
+        met__arena_release(&call->arena);
+    }
+    if (error != MET_OK) {
+        met_buffer_release(&given);
+        return tell(call, error);
+    }
+    if (json_out != NULL && node != NULL) {
+        *json_out = given;
+    }
+    return MET_OK;
+}

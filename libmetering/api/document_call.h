@@ -1,0 +1,55 @@
+/* One call of the control plane, from front to back: the handle is checked,
+ * JSON is read, a transaction runs, JSON is handed out, and a failure has told
+ * the caller where and why. On failure nothing is stored and nothing handed
+ * out.
+ *
+ *     met__call call;
+ *     met_error error = met__call_begin(&call, store, info);
+ *     if (error == MET_OK) {
+ *         error = met__call_parse(&call, json, json_size, &node);
+ *     }
+ *     if (error == MET_OK) {
+ *         error = met__call_transact(&call, 1);
+ *     }
+ *     if (error == MET_OK) {
+ *         error = met__feature_put(call.txn, node, &path, NULL, &call.why);
+ *     }
+ *     return met__call_end(&call, error, document, json_out);
+ */
+#ifndef MET_API_DOCUMENT_CALL_H
+#define MET_API_DOCUMENT_CALL_H
+
+#include "store/object.h"
+#include "store/store.h"
+
+typedef struct met__call {
+    met_store *store; /* NULL: nothing has begun */
+    met_error_info *info;
+    met__arena arena;
+    met__txn *txn;
+    int is_write;
+    int reserved;
+    met_error_info why; /* what rooms write into */
+} met__call;
+
+met_error met__call_begin(met__call *call, met_store *store,
+                          met_error_info *info);
+/* A whole document. MET_E_INVALID · MET_E_LIMIT (size) · MET_E_NO_MEMORY */
+met_error met__call_parse(met__call *call, const char *json, size_t json_size,
+                          met__node **node_out);
+/* A key, id or subject given beside a document: 1 to size_max bytes of clean
+ * UTF-8. name is for the error. */
+met_error met__call_key(met__call *call, const char *name, const char *key,
+                        size_t key_size, size_t size_max,
+                        met__text *key_out);
+/* As late as possible: a write transaction is the only writer. */
+met_error met__call_transact(met__call *call, int is_write);
+/* Commits when error is MET_OK, else aborts and fills the caller's info. node
+ * (may be NULL) goes into json_out (may be NULL) as compact JSON. */
+met_error met__call_end(met__call *call, met_error error,
+                        const met__node *node, met_buffer *json_out);
+/* Wraps an array as {"items": [...]}. */
+met_error met__call_items(met__call *call, met__node *array,
+                          met__node **node_out);
+
+#endif
