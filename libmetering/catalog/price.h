@@ -3,8 +3,10 @@
  * {"type": "free"} | {"type": "flat", "amount", "payment_term"?} |
  * {"type": "unit", "amount"} | {"type": "package", "amount",
  * "quantity_per_package"} | {"type": "graduated"|"volume", "tiers"} |
- * {"type": "tiered", "mode", "tiers"} | {"type": "dynamic", "multiplier"};
- * usage prices also take "commitments"?: {"minimum"?, "maximum"?}. */
+ * {"type": "tiered", "mode": "graduated"|"volume", "tiers"} |
+ * {"type": "dynamic", "multiplier"}; usage prices also take
+ * "commitments"?: {"minimum"?, "maximum"?}.
+ * A tier is {"up_to": decimal or null, "unit"?, "flat"?}. */
 #ifndef MET_CATALOG_PRICE_H
 #define MET_CATALOG_PRICE_H
 
@@ -50,12 +52,18 @@ typedef struct met__price {
     met_decimal maximum;
 } met__price;
 
-/* MET_E_INVALID with path and reason · MET_E_UNSUPPORTED · MET_E_NO_MEMORY */
+/* Refuses whatever met__pricing_issues would list for the price alone: the
+ * first problem is in info, with its code and the number of others in the
+ * reason. Nothing is copied: the node's texts must live as long as the price.
+ * MET_E_INVALID · MET_E_OVERFLOW (a number beyond 34 digits) ·
+ * MET_E_NO_MEMORY */
 met_error met__price_read(const met__node *node, const met__path *path,
                           met__arena *arena, met__price **price_out,
                           met_error_info *info);
 
-/* Usage and percentage discounts of a rate card. */
+/* Usage and percentage discounts of a rate card: {"percentage"?: decimal or
+ * {"percentage", "correlation_id"?}, "usage"?: decimal or {"quantity",
+ * "correlation_id"?}}. */
 typedef struct met__discounts {
     int has_percentage;
     int has_usage;
@@ -68,6 +76,8 @@ met_error met__discounts_read(const met__node *node, const met__path *path,
                               met__arena *arena, met__discounts **out,
                               met_error_info *info);
 
+/* {"operation": "multiply"|"divide", "conversion_factor", "rounding"?:
+ * "none"|"ceiling"|"floor"|"half_up", "precision"?, "display_unit"?} */
 enum {
     MET__CONVERT_MULTIPLY = 1,
     MET__CONVERT_DIVIDE
@@ -75,12 +85,28 @@ enum {
 typedef struct met__unit_config {
     uint32_t operation; /* MET__CONVERT_* */
     uint32_t rounding;  /* 0 = none, MET_ROUND_CEILING, _FLOOR, _HALF_AWAY */
-    uint32_t places;
+    uint32_t places;    /* of the rounding; 0 when there is none */
     uint32_t reserved;
     met_decimal factor; /* > 0 */
 } met__unit_config;
 met_error met__unit_config_read(const met__node *node, const met__path *path,
                                 met__arena *arena, met__unit_config **out,
                                 met_error_info *info);
+
+/* What a rate card says about money; each may be NULL. */
+typedef struct met__pricing {
+    const met__node *price;
+    const met__node *discounts;
+    const met__node *unit_config;
+} met__pricing;
+/* Appends every rule that the three break, together and each by itself, as
+ * {"code", "field", "severity", "message"}: paths are path.price…,
+ * path.discounts…, path.unit_config…. "critical" is what the readers above
+ * refuse. MET_E_NO_MEMORY */
+met_error met__pricing_issues(const met__pricing *pricing,
+                              const met__path *path, met__arena *arena,
+                              met__node *array);
+/* Stable; open-ended tiers last. */
+void met__tiers_sort(met__tier *tiers, size_t count);
 
 #endif
