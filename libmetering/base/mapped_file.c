@@ -96,8 +96,11 @@ static met_error build(const met__platform *platform, const char *temporary,
         }
         memcpy(made.memory, &header, sizeof header);
         os->unmap(os->context, made.memory, made.size);
+        /* Else a power cut could leave the name and a header of zeros. */
         if (error != MET_OK) {
             met__fail(info, error, path, "cannot be prepared");
+        } else if ((result = os->sync(os->context, file)) < 0) {
+            error = io_fail(info, path, "cannot be flushed", result);
         }
     }
     os->close(os->context, file);

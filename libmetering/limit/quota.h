@@ -28,11 +28,13 @@
 #define MET__QUOTA_BUCKET_MAX ((INT64_C(1) << 48) - 1) /* 2.8e8 units */
 #define MET__QUOTA_SLICE_NS INT64_C(600000000000)      /* 10 minutes */
 #define MET__QUOTA_NUMBER_MAX ((UINT64_C(1) << 60) - 1)
+#define MET__QUOTA_CAPACITY_MAX (UINT64_C(1) << 30)
 
 typedef struct met__quota_table met__quota_table;
 
 #define MET__QUOTA_SOFT 1u        /* never refused; state.is_over tells */
-#define MET__QUOTA_PROVISIONAL 2u /* made on the request path from a snapshot;
+#define MET__QUOTA_PROVISIONAL 2u /* made on the request path from a snapshot:
+                                     a period that is there stays as it is;
                                      the next settlement sets it right */
 
 /* A period of one cell. Numbers only rise; a period and the one after it must
@@ -65,39 +67,44 @@ typedef struct met__quota_state {
 typedef struct met__quota_ticket {
     uint64_t place;  /* cell and side; 0 = nothing is reserved */
     uint64_t number; /* period */
-    int64_t cost;
+    int64_t cost; /* what taken holds for the request */
     int64_t owed; /* to give back after the usage was recorded */
     uint64_t slice;
     uint32_t tag;
     uint32_t in_bucket;
 } met__quota_ticket;
 
-/* Opens path, creating it with room for `capacity` cells (an existing one
- * keeps its own size). Written before this boot: it is replaced by an empty
- * one, like a missing one. *is_empty_out then is 1: settle, then prepare every
- * cell from the store.
- * MET_E_FOREIGN (another store) · MET_E_LAYOUT · MET_E_CORRUPT ·
- * MET_E_DISK_FULL · MET_E_NO_MEMORY · MET_E_IO · MET_E_NOT_FOUND ·
- * MET_E_BUSY. @fork any: the memory is shared. */
+/* Opens path, creating it with room for `capacity` cells, at most
+ * MET__QUOTA_CAPACITY_MAX (an existing one keeps its own size). Written before
+ * this boot: it is replaced by an empty one, like a missing one. *is_empty_out
+ * is 1 until somebody has called met__quota_set_filled: settle, prepare every
+ * cell from the store, then call it.
+ * MET_E_INVALID (capacity) · MET_E_FOREIGN (another store) · MET_E_LAYOUT ·
+ * MET_E_CORRUPT · MET_E_DISK_FULL · MET_E_NO_MEMORY · MET_E_IO ·
+ * MET_E_NOT_FOUND · MET_E_BUSY. @fork any: the memory is shared. */
 met_error met__quota_open(const met__platform *platform, const char *path,
                           const uint8_t store_id[16], uint64_t capacity,
                           met__quota_table **table_out,
                           uint32_t *is_empty_out, met_error_info *info);
 void met__quota_close(met__quota_table *table); /* may be NULL */
+/* Every cell is prepared: the next to open need not do it again. */
+void met__quota_set_filled(met__quota_table *table);
 
 /* Makes the cell (if need be) and its period (if need be); a period that is
  * there gets granted, base and flags overwritten, its taken stays. Safe from
  * any number of threads and processes at once; later periods push out the one
  * two before. key: a keyed 128-bit hash of customer and feature.
  * MET_E_INVALID · MET_E_LIMIT (amounts) · MET_E_TABLE_FULL · MET_E_CONFLICT
- * (a later period has taken the place) · MET_E_BUSY (never seen: lost too many
- * races). */
+ * (a later period has taken the place) · MET_E_CORRUPT (words that nobody of
+ * us wrote: only a reboot or removing the file mends the cell) · MET_E_BUSY
+ * (never seen: lost too many races). */
 met_error met__quota_prepare(met__quota_table *table, met__hash128 key,
                              const met__quota_period *period);
 
 /* Reserves cost in the period. now_ns: monotonic. MET_OK with
  * state_out->is_allowed 0 or 1; the ticket is filled in any case (empty when
- * refused). A soft limit never refuses.
+ * refused). A soft limit never refuses. Cost 0 asks whether anything is left:
+ * it is refused when nothing is.
  * MET_E_NOT_FOUND (no such cell, or its period is not prepared: prepare, then
  * try again) · MET_E_INVALID (cost < 0) · MET_E_LIMIT (amounts) ·
  * MET_E_BUSY. */
@@ -108,21 +115,26 @@ met_error met__quota_admit(met__quota_table *table, met__hash128 key,
 
 /* Before the usage is recorded: takes the cost out of its bucket and raises
  * taken if the true cost is more than is still held. For a period that has
- * gone both halves do nothing. MET_E_INVALID · MET_E_LIMIT (the true cost is
- * beyond the bounds; nothing changed: record the usage, then release). */
+ * gone both halves do nothing. MET_E_INVALID (negative, or begun before) ·
+ * MET_E_LIMIT (the true cost is beyond the bounds; nothing changed: record the
+ * usage, then release) · MET_E_BUSY (as in prepare; nothing changed). */
 met_error met__quota_complete_begin(met__quota_table *table,
                                     met__quota_ticket *ticket,
                                     int64_t true_cost);
 /* After the usage is recorded: gives back what was reserved too much. The
- * ticket is empty afterwards. */
+ * ticket is empty afterwards. MET_E_INVALID (not begun). */
 met_error met__quota_complete_end(met__quota_table *table,
                                   met__quota_ticket *ticket);
-/* Gives the whole reservation back, exactly; the ticket is empty afterwards. */
+/* Gives back exactly what taken holds for the request, also between the two
+ * halves of complete, when the usage could not be recorded. The ticket is empty
+ * afterwards. MET_E_INVALID: not a ticket of this table. */
 met_error met__quota_release(met__quota_table *table,
                              met__quota_ticket *ticket);
 
 /* Settlement and grants: overwrite one value of a period that is prepared.
- * MET_E_NOT_FOUND · MET_E_LIMIT. */
+ * Who may race with others like him calls while he holds the store's write
+ * transaction, before its commit, so that the newest value is the last one.
+ * MET_E_NOT_FOUND · MET_E_LIMIT · MET_E_INVALID (granted < 0). */
 met_error met__quota_set_base(met__quota_table *table, met__hash128 key,
                               uint64_t number, int64_t base);
 met_error met__quota_set_granted(met__quota_table *table, met__hash128 key,

@@ -1,0 +1,518 @@
+/* The quota cell's protocol. Every change of a word is one compare-and-swap
+ * that names the period's tag; nothing is locked, so whoever is killed or
+ * frozen between two steps leaves at worst a reservation that nobody can use
+ * any more, never a unit that is given twice. */
+#include "limit/quota_cell.h"
+
+#include "base/check.h"
+
+#define TAG_SHIFT 61
+#define TAGS UINT64_C(7) /* mask */
+#define VALUE_MASK ((UINT64_C(1) << TAG_SHIFT) - 1)
+#define VALUE_SIGN (UINT64_C(1) << (TAG_SHIFT - 1))
+
+#define CONTROL_TAG_SHIFT 60
+#define CONTROL_PREPARING (UINT64_C(1) << 63)
+
+#define SLICE_SHIFT 48
+#define SLICES UINT64_C(0x1fff) /* mask: 56 days of slices */
+/* A bucket at most so many slices ahead was made by somebody whose clock
+ * reading is newer than ours; farther away it is an old one. */
+#define SLICES_AHEAD 15
+
+/* Lost races in a row after which a call gives up: never seen. */
+#define TRIES 65536
+
+/* ticket.in_bucket */
+#define HELD_OUTSIDE 0u
+#define HELD_IN_BUCKET 1u
+#define HELD_COMPLETED 2u /* complete_begin is done */
+
+MET__STATIC_ASSERT(sizeof(met__quota_cell) == 128, a_cell_is_two_lines);
+MET__STATIC_ASSERT(MET__QUOTA_AMOUNT_MAX < (INT64_C(1) << (TAG_SHIFT - 1)),
+                   an_amount_fits_beside_its_tag);
+MET__STATIC_ASSERT(MET__QUOTA_BUCKET_MAX == (INT64_C(1) << SLICE_SHIFT) - 1,
+                   a_bucket_is_one_word);
+
+/* --- Words ----------------------------------------------------------------- */
+static uint32_t tag_of(uint64_t word)
+{
+    return (uint32_t)(word >> TAG_SHIFT);
+}
+
+static uint64_t tagged(uint32_t tag, int64_t value)
+{
+    return (uint64_t)tag << TAG_SHIFT | ((uint64_t)value & VALUE_MASK);
+}
+
+static int64_t value_of(uint64_t word)
+{
+    return (int64_t)(((word & VALUE_MASK) ^ VALUE_SIGN) - VALUE_SIGN);
+}
+
+static uint64_t bucket_word(uint32_t tag, uint64_t slice, int64_t amount)
+{
+    return (uint64_t)tag << TAG_SHIFT | slice << SLICE_SHIFT
+           | (uint64_t)amount;
+}
+
+static uint64_t bucket_slice(uint64_t word)
+{
+    return word >> SLICE_SHIFT & SLICES;
+}
+
+static int64_t bucket_amount(uint64_t word)
+{
+    return (int64_t)(word & (uint64_t)MET__QUOTA_BUCKET_MAX);
+}
+
+/* Whether a bucket of slice `there` is over for somebody who lives in slice
+ * `now`: two or more back. */
+static int is_over(uint64_t there, uint64_t now)
+{
+    uint64_t ahead = (there - now) & SLICES;
+
+    return ahead > SLICES_AHEAD && ahead != SLICES;
+}
+
+static uint64_t control_number(uint64_t control)
+{
+    return control & MET__QUOTA_NUMBER_MAX;
+}
+
+static uint32_t control_tag(uint64_t control)
+{
+    return (uint32_t)(control >> CONTROL_TAG_SHIFT & TAGS);
+}
+
+/* --- The period a side holds ----------------------------------------------- */
+static int is_ready(const met__quota_side *side, uint64_t number,
+                    uint32_t *tag_out)
+{
+    uint64_t control = met__load_acquire(&side->control);
+
+    *tag_out = control_tag(control);
+    return control_number(control) == number
+           && (control & CONTROL_PREPARING) == 0;
+}
+
+typedef struct side_view {
+    uint64_t taken_word;
+    int64_t granted;
+    int64_t base;
+    int64_t taken;
+    uint32_t flags;
+} side_view;
+
+/* taken is read last: a decision made with it is confirmed by its CAS. */
+static int read_side(const met__quota_side *side, uint32_t tag,
+                     side_view *view_out)
+{
+    uint64_t flags = met__load_acquire(&side->flags);
+    uint64_t granted = met__load_acquire(&side->granted);
+    uint64_t base = met__load_acquire(&side->base);
+    uint64_t taken = met__load_acquire(&side->taken);
+
+    if (tag_of(flags) != tag || tag_of(granted) != tag || tag_of(base) != tag
+        || tag_of(taken) != tag) {
+        return 0;
+    }
+    *view_out = (side_view){.taken_word = taken,
+                            .granted = value_of(granted),
+                            .base = value_of(base),
+                            .taken = value_of(taken),
+                            .flags = (uint32_t)(flags & UINT32_MAX)};
+    return 1;
+}
+
+static void fill_state(const met__quota_side *side, uint32_t tag,
+                       const side_view *view, met__quota_state *state_out)
+{
+    int64_t left = view->granted - view->base - view->taken;
+
+    *state_out = (met__quota_state){.granted = view->granted,
+                                    .base = view->base,
+                                    .taken = view->taken,
+                                    .left = left > 0 ? left : 0,
+                                    .flags = view->flags,
+                                    .is_over = left < 0};
+    for (int i = 0; i < 2; i++) {
+        uint64_t word = met__load_acquire(&side->bucket[i]);
+
+        if (tag_of(word) == tag) {
+            state_out->reserved_in_flight += bucket_amount(word);
+        }
+    }
+}
+
+/* --- taken ----------------------------------------------------------------- */
+/* Below 0 only in a file that somebody else wrote to. */
+static void give_back(met__quota_side *side, uint32_t tag, int64_t amount)
+{
+    uint64_t word = met__load_acquire(&side->taken);
+
+    for (int i = 0; i < TRIES && tag_of(word) == tag; i++) {
+        int64_t value = value_of(word) - amount;
+
+        if (met__cas(&side->taken, &word,
+                     tagged(tag, value > 0 ? value : 0))) {
+            return;
+        }
+    }
+}
+
+static met_error raise_taken(met__quota_side *side, uint32_t tag,
+                             int64_t amount)
+{
+    uint64_t word = met__load_acquire(&side->taken);
+
+    for (int i = 0; i < TRIES; i++) {
+        if (tag_of(word) != tag) {
+            return MET_OK; /* the period has gone */
+        }
+        if (value_of(word) > MET__QUOTA_AMOUNT_MAX - amount) {
+            return MET_E_LIMIT;
+        }
+        if (met__cas(&side->taken, &word,
+                     tagged(tag, value_of(word) + amount))) {
+            return MET_OK;
+        }
+    }
+    return MET_E_BUSY;
+}
+
+/* --- Buckets: what dead requests left behind is found by its slice --------- */
+/* Empties a bucket that is over by one swap, then gives its amount back: the
+ * other way round two could give it back. */
+static void expire(met__quota_side *side, uint32_t tag, uint64_t now)
+{
+    for (int i = 0; i < 2; i++) {
+        uint64_t word = met__load_acquire(&side->bucket[i]);
+
+        if (tag_of(word) == tag && bucket_amount(word) != 0
+            && is_over(bucket_slice(word), now)
+            && met__cas(&side->bucket[i], &word,
+                        bucket_word(tag, bucket_slice(word), 0))) {
+            give_back(side, tag, bucket_amount(word));
+        }
+    }
+}
+
+/* Puts cost into the bucket of `slice`, or of the later slice that it has
+ * gone on to. 0: it does not fit, or the period has gone. */
+static uint32_t bucket_add(met__quota_side *side, uint32_t tag,
+                           uint64_t slice, int64_t cost, uint64_t *slice_out)
+{
+    met__atomic_u64 *bucket = &side->bucket[slice & 1];
+    uint64_t word = met__load_acquire(bucket);
+
+    for (int i = 0; i < TRIES && tag_of(word) == tag; i++) {
+        uint64_t there = bucket_slice(word);
+        int64_t held = bucket_amount(word);
+        int64_t dead = 0;
+
+        if (held == 0 || is_over(there, slice)) {
+            there = slice;
+            dead = held;
+            held = 0;
+        }
+        if (cost > MET__QUOTA_BUCKET_MAX - held) {
+            return HELD_OUTSIDE;
+        }
+        if (met__cas(bucket, &word, bucket_word(tag, there, held + cost))) {
+            if (dead != 0) {
+                give_back(side, tag, dead);
+            }
+            *slice_out = there;
+            return HELD_IN_BUCKET;
+        }
+    }
+    return HELD_OUTSIDE;
+}
+
+/* What taken still holds for the ticket after this: its cost, or nothing when
+ * its bucket was emptied before. */
+static int64_t take_out(met__quota_side *side,
+                        const met__quota_ticket *ticket)
+{
+    met__atomic_u64 *bucket = &side->bucket[ticket->slice & 1];
+    uint64_t word;
+
+    if (ticket->in_bucket != HELD_IN_BUCKET) {
+        return ticket->cost;
+    }
+    word = met__load_acquire(bucket);
+    for (int i = 0; i < TRIES; i++) {
+        int64_t held = bucket_amount(word);
+
+        if (tag_of(word) != ticket->tag || bucket_slice(word) != ticket->slice
+            || held < ticket->cost) {
+            return 0;
+        }
+        if (met__cas(bucket, &word,
+                     bucket_word(ticket->tag, ticket->slice,
+                                 held - ticket->cost))) {
+            return ticket->cost;
+        }
+    }
+    return 0; /* it stays in the bucket and is given back from there */
+}
+
+/* --- A request ------------------------------------------------------------- */
+met_error met__quota_cell_admit(met__quota_cell *cell, uint64_t number,
+                                int64_t cost, int64_t now_ns,
+                                met__quota_ticket *ticket_out,
+                                met__quota_state *state_out)
+{
+    met__quota_side *side = &cell->side[number & 1];
+    uint64_t slice = (uint64_t)(now_ns / MET__QUOTA_SLICE_NS) & SLICES;
+    met__quota_ticket ticket = {.number = number, .cost = cost};
+    side_view view;
+
+    if (!is_ready(side, number, &ticket.tag)) {
+        return MET_E_NOT_FOUND;
+    }
+    /* Before the decision, else a cell full of dead reservations would
+     * refuse until the period ends. */
+    expire(side, ticket.tag, slice);
+    for (int i = 0; i < TRIES; i++) {
+        if (!read_side(side, ticket.tag, &view)) {
+            return MET_E_NOT_FOUND;
+        }
+        int64_t left = view.granted - view.base - view.taken;
+        if ((view.flags & MET__QUOTA_SOFT) == 0
+            && (left <= 0 || cost > left)) {
+            fill_state(side, ticket.tag, &view, state_out);
+            *ticket_out = (met__quota_ticket){0};
+            return MET_OK;
+        }
+        if (view.taken > MET__QUOTA_AMOUNT_MAX - cost) {
+            return MET_E_LIMIT;
+        }
+        if (met__cas(&side->taken, &view.taken_word,
+                     tagged(ticket.tag, view.taken + cost))) {
+            view.taken += cost;
+            /* taken first: a bucket must never hold what taken does not. */
+            if (cost > 0) {
+                ticket.in_bucket = bucket_add(side, ticket.tag, slice, cost,
+                                              &ticket.slice);
+            }
+            ticket.place = (number & 1) + 1;
+            fill_state(side, ticket.tag, &view, state_out);
+            state_out->is_allowed = 1;
+            *ticket_out = ticket;
+            return MET_OK;
+        }
+    }
+    return MET_E_BUSY;
+}
+
+/* Whether the ticket's period is still the one it was admitted to. */
+static int is_current(const met__quota_side *side,
+                      const met__quota_ticket *ticket)
+{
+    uint32_t tag;
+
+    return is_ready(side, ticket->number, &tag) && tag == ticket->tag;
+}
+
+met_error met__quota_cell_complete_begin(met__quota_side *side,
+                                         met__quota_ticket *ticket,
+                                         int64_t true_cost)
+{
+    if (ticket->in_bucket == HELD_COMPLETED) {
+        return MET_E_INVALID;
+    }
+    if (!is_current(side, ticket)) {
+        *ticket = (met__quota_ticket){0};
+        return MET_OK;
+    }
+    /* Out of the bucket first: from here on nobody gives it back for us. */
+    int64_t held = take_out(side, ticket);
+    if (true_cost > held) {
+        met_error error = raise_taken(side, ticket->tag, true_cost - held);
+        if (error != MET_OK) {
+            ticket->cost = held;
+            ticket->in_bucket = held == 0
+                                    ? HELD_OUTSIDE
+                                    : bucket_add(side, ticket->tag,
+                                                 ticket->slice, held,
+                                                 &ticket->slice);
+            return error;
+        }
+    }
+    ticket->in_bucket = HELD_COMPLETED;
+    ticket->owed = held > true_cost ? held - true_cost : 0;
+    ticket->cost = held > true_cost ? held : true_cost;
+    return MET_OK;
+}
+
+met_error met__quota_cell_complete_end(met__quota_side *side,
+                                       met__quota_ticket *ticket)
+{
+    if (ticket->in_bucket != HELD_COMPLETED) {
+        return MET_E_INVALID;
+    }
+    if (ticket->owed > 0 && is_current(side, ticket)) {
+        give_back(side, ticket->tag, ticket->owed);
+    }
+    *ticket = (met__quota_ticket){0};
+    return MET_OK;
+}
+
+met_error met__quota_cell_release(met__quota_side *side,
+                                  met__quota_ticket *ticket)
+{
+    if (is_current(side, ticket)) {
+        int64_t held = take_out(side, ticket);
+
+        if (held > 0) {
+            give_back(side, ticket->tag, held);
+        }
+    }
+    *ticket = (met__quota_ticket){0};
+    return MET_OK;
+}
+
+/* --- Periods --------------------------------------------------------------- */
+/* Gives a word its value in the period of `tag`. From the tag before it only
+ * while the period is being prepared; a value that is there already stays
+ * unless overwrite is set. 0: another period's word. */
+static int set_word(met__atomic_u64 *word, uint32_t tag, int is_preparing,
+                    uint64_t desired, int overwrite)
+{
+    uint64_t there = met__load_acquire(word);
+
+    for (int i = 0; i < TRIES; i++) {
+        if (tag_of(there) == tag) {
+            if (!overwrite) {
+                return 1;
+            }
+        } else if (!is_preparing
+                   || tag_of(there) != ((tag - 1) & (uint32_t)TAGS)) {
+            return 0;
+        }
+        if (met__cas(word, &there, desired)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int fill(met__quota_side *side, uint64_t control,
+                const met__quota_period *period)
+{
+    uint32_t tag = control_tag(control);
+    int is_new = (control & CONTROL_PREPARING) != 0;
+    int over = (period->flags & MET__QUOTA_PROVISIONAL) == 0;
+
+    return set_word(&side->flags, tag, is_new,
+                    tagged(tag, (int64_t)period->flags), over)
+           && set_word(&side->granted, tag, is_new,
+                       tagged(tag, period->granted), over)
+           && set_word(&side->base, tag, is_new, tagged(tag, period->base),
+                       over)
+           && set_word(&side->taken, tag, is_new, tagged(tag, period->taken),
+                       0)
+           && set_word(&side->bucket[0], tag, is_new, bucket_word(tag, 0, 0),
+                       0)
+           && set_word(&side->bucket[1], tag, is_new, bucket_word(tag, 1, 0),
+                       0);
+}
+
+met_error met__quota_cell_prepare(met__quota_cell *cell,
+                                  const met__quota_period *period)
+{
+    static const met__quota_period nothing;
+    met__quota_side *side = &cell->side[period->number & 1];
+
+    for (int i = 0; i < TRIES; i++) {
+        uint64_t control = met__load_acquire(&side->control);
+        uint64_t there = control_number(control);
+        const met__quota_period *values = period;
+
+        if (there > period->number) {
+            return MET_E_CONFLICT;
+        }
+        if (there == period->number) {
+            if ((control & CONTROL_PREPARING) == 0
+                && (period->flags & MET__QUOTA_PROVISIONAL) != 0) {
+                return MET_OK;
+            }
+        } else if ((control & CONTROL_PREPARING) != 0) {
+            /* Somebody died over an older period: its words must all reach
+             * its tag before they can go on to the next. */
+            values = &nothing;
+        } else {
+            uint64_t next =
+                CONTROL_PREPARING
+                | ((control_tag(control) + 1) & TAGS) << CONTROL_TAG_SHIFT
+                | period->number;
+            if (!met__cas(&side->control, &control, next)) {
+                continue;
+            }
+            control = next;
+        }
+        if (!fill(side, control, values)) {
+            /* The period moved on meanwhile, or nobody of us wrote this. */
+            if (met__load_acquire(&side->control) == control) {
+                return MET_E_CORRUPT;
+            }
+            continue;
+        }
+        if ((control & CONTROL_PREPARING) != 0) {
+            uint64_t expected = control;
+
+            /* If it fails, another helper has done it. */
+            met__cas(&side->control, &expected,
+                     control & ~CONTROL_PREPARING);
+        }
+        if (values == period) {
+            return MET_OK;
+        }
+    }
+    return MET_E_BUSY;
+}
+
+/* --- Settlement, grants, reading ------------------------------------------- */
+static met_error set_value(met__quota_side *side, uint64_t number,
+                           met__atomic_u64 *word, int64_t value)
+{
+    uint32_t tag;
+
+    if (!is_ready(side, number, &tag)
+        || !set_word(word, tag, 0, tagged(tag, value), 1)) {
+        return MET_E_NOT_FOUND;
+    }
+    return MET_OK;
+}
+
+met_error met__quota_cell_set_base(met__quota_cell *cell, uint64_t number,
+                                   int64_t base)
+{
+    met__quota_side *side = &cell->side[number & 1];
+
+    return set_value(side, number, &side->base, base);
+}
+
+met_error met__quota_cell_set_granted(met__quota_cell *cell, uint64_t number,
+                                      int64_t granted)
+{
+    met__quota_side *side = &cell->side[number & 1];
+
+    return set_value(side, number, &side->granted, granted);
+}
+
+met_error met__quota_cell_read(met__quota_cell *cell, uint64_t number,
+                               met__quota_state *state_out)
+{
+    met__quota_side *side = &cell->side[number & 1];
+    side_view view;
+    uint32_t tag;
+
+    if (!is_ready(side, number, &tag) || !read_side(side, tag, &view)) {
+        return MET_E_NOT_FOUND;
+    }
+    fill_state(side, tag, &view, state_out);
+    return MET_OK;
+}
