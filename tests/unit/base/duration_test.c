@@ -1,0 +1,139 @@
+/* Durations and recurrences: edges by hand. The bulk is
+ * tests/property/base_oracle.py. */
+#include "base_support.h"
+
+#include "base/calendar.h"
+
+static met__duration duration(const char *text)
+{
+    met__duration out;
+
+    assert_int_equal(met__duration_parse(met__text_z(text), &out), MET_OK);
+    return out;
+}
+
+static int64_t at(const char *text)
+{
+    int64_t out;
+
+    assert_int_equal(met__time_parse(met__text_z(text), &out), MET_OK);
+    return out;
+}
+
+static void test_texts_that_are_none(void **state)
+{
+    static const char *const bad[] = {
+        "", "P", "PT", "P1", "1M", "P1M1Y", "P1MT", "PT1D", "P-1M", "-P1M",
+        "P1.5D", "PT1.5H", "PT1.S", "PT0.1234567891S", "P1Y1Y", "p1m",
+        "P1000000001D", "P99999999999999999999Y", "P1M ", "PT1S1M", "P1H",
+    };
+    met__duration out;
+
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        if (met__duration_parse(met__text_z(bad[i]), &out)
+            != MET_E_INVALID) {
+            fail_msg("\"%s\" was taken", bad[i]);
+        }
+    }
+}
+
+static void test_there_and_back(void **state)
+{
+    static const char *const good[] = {
+        "P1Y2M3W4DT5H6M7.000000008S", "PT0S", "P1M", "PT0.5S", "P1000000000D",
+    };
+    met__platform platform = faulty_platform(NULL, NULL);
+
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        met__duration parsed = duration(good[i]);
+        met__buffer buffer;
+        met__buffer_init(&buffer, &platform);
+        assert_int_equal(met__duration_print(&parsed, &buffer), MET_OK);
+        assert_string_equal(buffer.data, good[i]);
+        met__buffer_release(&buffer);
+    }
+    met__duration zero = duration("PT0S");
+    assert_true(met__duration_is_zero(&zero));
+}
+
+static void test_month_ends_come_from_the_anchor(void **state)
+{
+    met__recurrence monthly = {at("2026-01-31T10:00:00Z"), duration("P1M")};
+    static const char *const points[] = {
+        "2026-01-31T10:00:00Z", "2026-02-28T10:00:00Z",
+        "2026-03-31T10:00:00Z", "2026-04-30T10:00:00Z",
+    };
+    met__period period;
+    int64_t n;
+
+    for (int i = 0; i < 4; i++) {
+        int64_t point;
+        assert_int_equal(met__recurrence_point(&monthly, i, &point), MET_OK);
+        assert_true(point == at(points[i]));
+    }
+    assert_int_equal(met__recurrence_period_at(
+                         &monthly, at("2026-02-28T09:59:59.999999999Z"),
+                         &period, &n), MET_OK);
+    assert_true(n == 0 && period.to_ns == at(points[1]));
+    assert_int_equal(met__recurrence_period_at(
+                         &monthly, at("2026-02-28T10:00:00Z"), &period, &n),
+                     MET_OK);
+    assert_true(n == 1 && period.from_ns == at(points[1])
+                && period.to_ns == at(points[2]));
+    /* Before the anchor the numbers are negative. */
+    assert_int_equal(met__recurrence_period_at(
+                         &monthly, at("2025-12-31T10:00:00Z"), &period, &n),
+                     MET_OK);
+    assert_true(n == -1 && period.to_ns == at(points[0]));
+}
+
+static void test_recurrences_at_the_ends_of_time(void **state)
+{
+    met__recurrence second = {0, duration("PT1S")};
+    met__recurrence zero = {0, duration("PT0S")};
+    met__period period;
+
+    assert_int_equal(met__recurrence_period_at(&second, MET__TIME_MAX,
+                                               &period, NULL),
+                     MET_E_INVALID); /* its end is out of range */
+    assert_int_equal(met__recurrence_period_at(
+                         &second, MET__TIME_MAX - MET__SECOND_NS, &period,
+                         NULL), MET_OK);
+    assert_int_equal(met__recurrence_period_at(&second, -1, &period, NULL),
+                     MET_E_INVALID);
+    assert_int_equal(met__recurrence_period_at(&zero, 5, &period, NULL),
+                     MET_E_INVALID);
+    int64_t out;
+    met__duration year = duration("P1000000000Y");
+    assert_int_equal(met__duration_add(0, &year, 1000000000, &out),
+                     MET_E_INVALID);
+    assert_int_equal(met__duration_add(0, &year, INT64_MIN, &out),
+                     MET_E_INVALID);
+    assert_int_equal(met__duration_add(7, &year, 0, &out), MET_OK);
+    assert_true(out == 7);
+}
+
+static void test_nothing_divides_zero(void **state)
+{
+    met__duration zero = duration("PT0S");
+    met__duration month = duration("P1M");
+    met__duration year = duration("P1Y");
+    met__duration week = duration("P1W");
+
+    assert_false(met__duration_divides(&zero, &month));
+    assert_false(met__duration_divides(&month, &zero));
+    assert_true(met__duration_divides(&year, &month));
+    assert_false(met__duration_divides(&month, &week));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_texts_that_are_none),
+        cmocka_unit_test(test_there_and_back),
+        cmocka_unit_test(test_month_ends_come_from_the_anchor),
+        cmocka_unit_test(test_recurrences_at_the_ends_of_time),
+        cmocka_unit_test(test_nothing_divides_zero),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
