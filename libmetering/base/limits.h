@@ -13,6 +13,9 @@
 #define MET__EVENT_SOURCE_SIZE_MAX 255
 #define MET__EVENT_FIELDS_MAX 64
 #define MET__DIMENSIONS_MAX 16        /* of a meter */
+#define MET__ATTRIBUTE_SIZE_MAX 128   /* a canonical path */
+#define MET__ATTRIBUTES_MAX 64        /* kept of one event type */
+#define MET__QUANTITIES_MAX 16        /* numbers kept of one event type */
 #define MET__DOCUMENT_DEPTH_MAX 16    /* JSON and YAML nesting */
 #define MET__DOCUMENT_SIZE_MAX (16 * 1024 * 1024) /* a catalog */
 #define MET__DOCUMENT_VALUES_MAX (1 << 21) /* "[],[],..." grows 60-fold */

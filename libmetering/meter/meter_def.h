@@ -4,7 +4,11 @@
  *   "sum"|"count"|"unique_count"|"avg"|"min"|"max"|"latest",
  *   "value_property"? ("$.tokens"; forbidden for count, else required),
  *   "dimensions"?: {NAME: "$.path", ...}, "events_from"?}
- * The library adds id, created_at, updated_at, counting_since.
+ * The library adds id, created_at, updated_at, counting_since: the instant
+ * from which every recorder keeps what the meter needs; missing as long as one
+ * does not. Usage of an event type that was never recorded before its meter
+ * counts whole, also of earlier minutes. Usage recorded before a dimension was
+ * added has the value "" there.
  *
  * Paths are the subset $.a.b, ['x'], [n]; kept in canonical form without the
  * leading "$." ("a.b", "x[0]"): that is an attribute's name. Record: METER[key].
@@ -44,6 +48,13 @@ typedef struct met__meter {
     met__dimension dimensions[MET__DIMENSIONS_MAX];
     int64_t events_from_ns;    /* 0 = from the beginning */
     int64_t counting_since_ns; /* 0 = not published by every live slot yet */
+    int64_t created_at_ns;     /* 0 = not stored */
+    int64_t updated_at_ns;
+    int64_t counts_from_ns; /* usage of earlier minutes is not this meter's:
+                               INT64_MIN all counts, INT64_MAX none yet */
+    uint64_t plan;   /* the recording plan that first kept all it needs */
+    uint32_t pinned; /* bit per dimension: never becomes __overflow__ */
+    uint32_t reserved_too;
 } met__meter;
 
 /* Shape and own rules, no store. */
@@ -62,6 +73,22 @@ met_error met__meter_get(met__txn *txn, met__text key, met__arena *arena,
 /* The caller has asked met__feature_using_meter first. MET_E_NOT_FOUND. */
 met_error met__meter_remove(met__txn *txn, met__text key,
                             met_error_info *info);
+/* The dimension is sold by: its values are kept whatever it costs, never made
+ * __overflow__ when a recorder has too many shapes. MET_E_NOT_FOUND: no such
+ * meter or dimension. */
+met_error met__meter_pin(met__txn *txn, met__text key, met__text dimension);
+/* Dimensions that putting this document would take away or give another path:
+ * the caller asks met__feature_using_meter for each of them first. 0 when
+ * there is no such meter yet. names_out: room for MET__DIMENSIONS_MAX. */
+met_error met__meter_dropped(met__txn *txn, const met__meter *meter,
+                             met__arena *arena, met__text *names_out,
+                             size_t *count_out);
+/* Meters that wait for the recorders: from the next minute on they count,
+ * once every live slot has published their plan. */
+met_error met__meters_publish(met__txn *txn);
+/* A stored record; its texts live as long as value or the arena. */
+met_error met__meter_unpack(met__arena *arena, met__text value,
+                            met__meter **meter_out);
 met_error met__meter_document(met__txn *txn, met__text key, met__arena *arena,
                               met__node **node_out);
 /* By key. */
