@@ -1,159 +1,122 @@
-/* metering: the command line tool. Reads options, finds the row of the table,
+/* metering: the command line tool. Finds the row of the table of commands and
  * runs it. Exit status 0 done, 1 failed, 2 wrong use. */
 #include "tool.h"
 
-#include <stdarg.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-int tool_fail(const tool *self, const char *format, ...)
+/* The options of a row, one at a time; 0 at the end. */
+static int next_option(const char **at, const char **name_out,
+                       size_t *name_size_out, int *takes_value_out,
+                       int *is_repeatable_out)
 {
-    va_list arguments;
-
-    fprintf(stderr, "metering%s%s: ", self->command ? " " : "",
-            self->command ? self->command : "");
-    va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
-    va_end(arguments);
-    fputc('\n', stderr);
-    return TOOL_FAILED;
-}
-
-int tool_usage(const tool *self, const char *format, ...)
-{
-    va_list arguments;
-
-    fprintf(stderr, "metering%s%s: ", self->command ? " " : "",
-            self->command ? self->command : "");
-    va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
-    va_end(arguments);
-    fputs("\nTry: metering help\n", stderr);
-    return TOOL_USAGE;
-}
-
-int tool_error(const tool *self, met_error error, const met_error_info *info)
-{
-    if (info == NULL || info->reason[0] == '\0') {
-        return tool_fail(self, "%s (%s)", met_error_message(error),
-                         met_error_name(error));
+    if (**at == '\0') {
+        return 0;
     }
-    if (info->field[0] == '\0') {
-        return tool_fail(self, "%s (%s)", info->reason, met_error_name(error));
-    }
-    return tool_fail(self, "%s: %s (%s)", info->field, info->reason,
-                     met_error_name(error));
+    size_t size = strcspn(*at, " ");
+    size_t name_size = strcspn(*at, " =");
+    *name_out = *at;
+    *name_size_out = name_size;
+    *takes_value_out = size > name_size;
+    *is_repeatable_out = size > name_size + 1;
+    *at += size + ((*at)[size] == ' ');
+    return 1;
 }
 
-const char *tool_option(const tool *self, const char *name, int n)
+static void print_command(const tool_command *row)
 {
-    for (int i = 0; i < self->option_count; i++) {
-        if (strcmp(self->option_names[i], name) == 0 && n-- == 0) {
-            return self->option_values[i];
-        }
+    const char *at = row->options;
+    const char *name;
+    size_t name_size;
+    int takes_value, is_repeatable;
+
+    printf("  metering %s%s%s%s%s", row->noun, row->verb ? " " : "",
+           row->verb ? row->verb : "", row->arguments[0] ? " " : "",
+           row->arguments);
+    while (next_option(&at, &name, &name_size, &takes_value, &is_repeatable)) {
+        printf(" [--%.*s%s]%s", (int)name_size, name,
+               takes_value ? " …" : "", is_repeatable ? "…" : "");
     }
-    return NULL;
+    fputc('\n', stdout);
 }
 
-int tool_flag(const tool *self, const char *name)
+static int print_help_of(const tool_command *row)
 {
-    for (int i = 0; i < self->option_count; i++) {
-        if (strcmp(self->option_names[i], name) == 0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-int64_t tool_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-int tool_option_time(const tool *self, const char *name, int64_t fallback,
-                     int64_t *utc_ns_out)
-{
-    const char *text = tool_option(self, name, 0);
-
-    if (text == NULL) {
-        *utc_ns_out = fallback;
-        return TOOL_OK;
-    }
-    if (met_time_parse(text, strlen(text), utc_ns_out) != MET_OK) {
-        return tool_usage(self, "--%s: \"%s\" is not a time like "
-                          "2026-01-31T00:00:00Z", name, text);
+    print_command(row);
+    printf("\n%s\n", row->summary);
+    if (row->help != NULL) {
+        printf("\n%s\n", row->help);
     }
     return TOOL_OK;
 }
 
-int tool_open(tool *self, int is_create)
-{
-    met_store_config config = {.struct_size = sizeof config};
-    met_error_info info = {.struct_size = sizeof info};
-    met_error error;
-
-    if (self->store != NULL) {
-        return TOOL_OK;
-    }
-    if (self->directory == NULL || self->directory[0] == '\0') {
-        return tool_usage(self, "which store? give -d DIR or METERING_DIR");
-    }
-    if (is_create) {
-        config.flags = MET_STORE_CREATE;
-    }
-    if (self->platform.struct_size != 0) {
-        config.platform = &self->platform;
-    }
-    error = met_store_open(self->directory, strlen(self->directory), &config,
-                           &self->store, &info);
-    return error == MET_OK ? TOOL_OK : tool_error(self, error, &info);
-}
-
 static int print_help(void)
 {
-    fputs("metering -d DIR NOUN VERB [ARGUMENTS] [OPTIONS]\n"
-          "  -d DIR   the store's directory (or METERING_DIR)\n"
-          "  --json   answers as JSON\n\n",
+    fputs("metering [-d DIR] NOUN VERB [ARGUMENTS] [OPTIONS]\n\n"
+          "  -d DIR     the store's directory (or METERING_DIR)\n"
+          "  --json     answers as JSON\n"
+          "  --help     after a command: what it does and takes\n"
+          "  --version\n\n",
           stdout);
     for (const tool_command *row = tool_commands; row->noun != NULL; row++) {
         char left[128];
         snprintf(left, sizeof left, "%s%s%s %s", row->noun,
                  row->verb ? " " : "", row->verb ? row->verb : "",
                  row->arguments);
-        printf("  %-34s %s\n", left, row->summary);
-        if (row->options[0] != '\0') {
-            fputs("      ", stdout);
-            for (const char *at = row->options; *at != '\0';) {
-                size_t size = strcspn(at, " ");
-                int takes = at[size - 1] == '=';
-                printf(" --%.*s%s", (int)size - takes, at,
-                       takes ? " …" : "");
-                at += size + (at[size] == ' ');
-            }
-            fputc('\n', stdout);
-        }
+        printf("  %-36s %s\n", left, row->summary);
     }
+    fputs("\nExit status: 0 done, 1 failed (nothing has changed), 2 wrong "
+          "use.\n",
+          stdout);
     return TOOL_OK;
 }
 
-/* 1: takes a value, 0: a flag, -1: not an option of this command. */
-static int option_kind(const tool_command *row, const char *name)
+/* 1: takes a value, 2: several, 0: a flag, -1: not an option of this row. */
+static int option_kind(const tool_command *row, const char *word, size_t size)
 {
-    size_t name_size = strlen(name);
+    const char *at = row->options;
+    const char *name;
+    size_t name_size;
+    int takes_value, is_repeatable;
 
-    for (const char *at = row->options; *at != '\0';) {
-        size_t size = strcspn(at, " ");
-        size_t takes = at[size - 1] == '=';
-        if (size - takes == name_size && strncmp(at, name, name_size) == 0) {
-            return (int)takes;
+    while (next_option(&at, &name, &name_size, &takes_value, &is_repeatable)) {
+        if (name_size == size && strncmp(name, word, size) == 0) {
+            return takes_value + is_repeatable;
         }
-        at += size + (at[size] == ' ');
     }
     return -1;
+}
+
+/* --name, --name VALUE or --name=VALUE at words[*at]. */
+static int read_option(tool *self, const tool_command *row, int count,
+                       char **words, int *at)
+{
+    char *name = words[*at] + 2;
+    char *value = strchr(name, '=');
+    size_t size = value ? (size_t)(value - name) : strlen(name);
+    int kind = option_kind(row, name, size);
+
+    if (kind < 0) {
+        return tool_usage(self, "unknown option --%.*s", (int)size, name);
+    }
+    if (value != NULL) {
+        *value++ = '\0';
+        if (kind == 0) {
+            return tool_usage(self, "--%s takes no value", name);
+        }
+    } else if (kind > 0) {
+        if (*at + 1 >= count) {
+            return tool_usage(self, "--%s needs a value", name);
+        }
+        value = words[++*at];
+    }
+    if (kind < 2 && tool_flag(self, name)) {
+        return tool_usage(self, "--%s is given twice", name);
+    }
+    self->option_names[self->option_count] = name;
+    self->option_values[self->option_count++] = value;
+    return TOOL_OK;
 }
 
 static int read_arguments(tool *self, const tool_command *row, int count,
@@ -163,35 +126,28 @@ static int read_arguments(tool *self, const tool_command *row, int count,
 
     for (int i = 0; i < count; i++) {
         const char *word = words[i];
-        if (!is_only_words && strcmp(word, "--") == 0) {
-            is_only_words = 1;
-        } else if (!is_only_words && strcmp(word, "--json") == 0) {
-            self->is_json = 1;
-        } else if (!is_only_words && strncmp(word, "--", 2) == 0) {
-            int kind = option_kind(row, word + 2);
-            if (kind < 0) {
-                return tool_usage(self, "unknown option %s", word);
-            }
-            if (kind == 1 && i + 1 >= count) {
-                return tool_usage(self, "%s needs a value", word);
-            }
-            self->option_names[self->option_count] = word + 2;
-            self->option_values[self->option_count++] =
-                kind == 1 ? words[++i] : NULL;
-        } else {
+        if (is_only_words || strncmp(word, "--", 2) != 0) {
             self->arguments[self->argument_count++] = word;
+        } else if (word[2] == '\0') {
+            is_only_words = 1;
+        } else if (strcmp(word, "--json") == 0) {
+            self->is_json = 1;
+        } else {
+            int status = read_option(self, row, count, words, &i);
+            if (status != TOOL_OK) {
+                return status;
+            }
         }
     }
     if (self->argument_count < row->argument_min
         || (row->argument_max >= 0
             && self->argument_count > row->argument_max)) {
-        return tool_usage(self, "usage: metering %s %s", self->command,
+        return tool_usage(self, "expected: metering %s %s", self->command,
                           row->arguments);
     }
     return TOOL_OK;
 }
 
-/* Longest match first: "invoice list" before a noun that stands alone. */
 static const tool_command *find(int count, char **words, int *used_out)
 {
     for (const tool_command *row = tool_commands; row->noun != NULL; row++) {
@@ -210,6 +166,16 @@ static const tool_command *find(int count, char **words, int *used_out)
     return NULL;
 }
 
+static int asks_for_help(int count, char **words)
+{
+    for (int i = 0; i < count && strcmp(words[i], "--") != 0; i++) {
+        if (strcmp(words[i], "--help") == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static int run(tool *self, int count, char **words)
 {
     char command[64];
@@ -219,6 +185,9 @@ static int run(tool *self, int count, char **words)
     if (row == NULL) {
         return tool_usage(self, "no command \"%s%s%s\"", words[0],
                           count > 1 ? " " : "", count > 1 ? words[1] : "");
+    }
+    if (asks_for_help(count - used, words + used)) {
+        return print_help_of(row);
     }
     snprintf(command, sizeof command, "%s%s%s", row->noun,
              row->verb ? " " : "", row->verb ? row->verb : "");
@@ -245,12 +214,35 @@ static int run(tool *self, int count, char **words)
     return status;
 }
 
+static int help(tool *self, int count, char **words)
+{
+    int used;
+
+    if (count == 0) {
+        return print_help();
+    }
+    const tool_command *row = find(count, words, &used);
+    if (row != NULL) {
+        return print_help_of(row);
+    }
+    int found = 0;
+    for (row = tool_commands; row->noun != NULL; row++) {
+        if (strcmp(row->noun, words[0]) == 0) {
+            print_command(row);
+            found = 1;
+        }
+    }
+    return found ? TOOL_OK : tool_usage(self, "no command \"%s\"", words[0]);
+}
+
 int main(int count, char **words)
 {
     tool self = {.directory = getenv("METERING_DIR")};
     int at = 1;
 
-    for (; at < count && words[at][0] == '-'; at++) {
+    /* A closed pipe is reported as a failed write, not as a death. */
+    signal(SIGPIPE, SIG_IGN);
+    for (; at < count && words[at][0] == '-' && words[at][1] != '\0'; at++) {
         if (strcmp(words[at], "-d") == 0 && at + 1 < count) {
             self.directory = words[++at];
         } else if (strcmp(words[at], "--json") == 0) {
@@ -268,7 +260,7 @@ int main(int count, char **words)
         return tool_usage(&self, "what should be done?");
     }
     if (strcmp(words[at], "help") == 0) {
-        return print_help();
+        return help(&self, count - at - 1, words + at + 1);
     }
     return run(&self, count - at, words + at);
 }

@@ -1,4 +1,5 @@
-/* What the commands of `metering` share: arguments, options, output, errors. */
+/* What the commands of `metering` share: arguments, options, input, output,
+ * errors. Only the public headers of the library are used. */
 #ifndef TOOL_TOOL_H
 #define TOOL_TOOL_H
 
@@ -20,17 +21,20 @@ typedef struct tool {
     const char **option_names;
     const char **option_values; /* NULL for a flag */
     met_store *store;           /* opened on demand */
-    met_platform platform;      /* clock of a replay */
+    int64_t virtual_ns;         /* what the store's clock says; 0: the real
+                                   time. Set it before tool_open. */
 } tool;
 
-/* One row of the table of commands. options: names without "--"; one that
- * ends with "=" takes a value. */
+/* One row of the table of commands. options: names without "--", separated by
+ * a space; one that ends with "=" takes a value, with "=+" any number of
+ * times. help: what the summary does not say. */
 typedef struct tool_command {
     const char *noun;
     const char *verb; /* NULL when the noun stands alone */
     const char *arguments;
-    const char *options; /* space separated */
+    const char *options;
     const char *summary;
+    const char *help;
     int argument_min;
     int argument_max; /* -1: any number */
     int (*run)(tool *self);
@@ -38,43 +42,102 @@ typedef struct tool_command {
 
 extern const tool_command tool_commands[]; /* ends with a NULL noun */
 
-/* --- Options. The n-th value of a repeated option, or NULL. ---------------- */
+/* --- Options --------------------------------------------------------------- */
+/* The n-th value of an option, or NULL. */
 const char *tool_option(const tool *self, const char *name, int n);
 int tool_flag(const tool *self, const char *name);
-/* An option as RFC 3339 time; fallback when it is not given. */
+/* An option as RFC 3339 time; fallback when it is not given. TOOL_OK or an
+ * exit status, like the next two. */
 int tool_option_time(const tool *self, const char *name, int64_t fallback,
                      int64_t *utc_ns_out);
-int64_t tool_now(void);
+/* A whole number, minimum … maximum. */
+int tool_option_number(const tool *self, const char *name, int64_t fallback,
+                       int64_t minimum, int64_t maximum, int64_t *number_out);
+/* "500ms", "60s", "60" (seconds), "1m", "1h", "7d"; or a word: "second",
+ * "minute", "hour", "day", "month" (30 days), "year" (365 days). 0: not a
+ * duration, or none above zero that fits. */
+int64_t tool_duration(const char *text);
 
-/* --- Errors: one line on stderr, the exit status as the answer. ------------ */
+/* --- Errors: one line on stderr, the exit status as the answer ------------- */
 int tool_fail(const tool *self, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 int tool_usage(const tool *self, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* Field and reason of an error of the library. */
 int tool_error(const tool *self, met_error error, const met_error_info *info);
 
-/* --- The store of -d. ------------------------------------------------------ */
+/* --- The store of -d -------------------------------------------------------- */
 /* May create it when is_create. TOOL_OK or an exit status. */
 int tool_open(tool *self, int is_create);
 
-/* --- Output. --------------------------------------------------------------- */
-/* Pretty JSON of a library answer with --json, else as a table of its items. */
-int tool_print_list(const tool *self, const met_buffer *answer,
-                    const char *const *columns);
-int tool_print_json(const tool *self, const met_buffer *answer);
+/* --- Input ------------------------------------------------------------------ */
+/* "-" is stdin. NULL with a message. Close with tool_input_close. */
+FILE *tool_input_open(const tool *self, const char *name);
+void tool_input_close(FILE *file);
+/* Every line of an NDJSON file as a parsed object, in order; blank lines are
+ * skipped. visit gets the line's number and returns TOOL_OK to go on. A line
+ * that is not a JSON object, or is longer than 1 MiB, ends it. */
+int tool_input_lines(const tool *self, const char *name, void *context,
+                     int (*visit)(const tool *self, void *context,
+                                  long long line, json_t *object));
+/* Members of a line, with "FILE line N: member: reason" on failure. *_out
+ * stays as it was when the member is missing or null. */
+#define TOOL_LINE_MEMBERS_MAX 16
+typedef struct tool_line {
+    const tool *self;
+    const char *file;
+    long long number;
+    json_t *object;
+    size_t known_count; /* members asked for so far */
+    const char *known[TOOL_LINE_MEMBERS_MAX];
+    int status;   /* TOOL_OK until the first failure */
+} tool_line;
+void tool_line_text(tool_line *line, const char *name, int is_required,
+                    const char **text_out, size_t *size_out);
+void tool_line_number(tool_line *line, const char *name, int64_t minimum,
+                      int64_t maximum, int64_t *number_out);
+void tool_line_time(tool_line *line, const char *name, int64_t *utc_ns_out);
+void tool_line_failed(tool_line *line, const char *name, const char *format,
+                      ...) __attribute__((format(printf, 3, 4)));
+/* Refuses members nobody asked for; the status. */
+int tool_line_end(tool_line *line);
 
-/* --- Commands, one file a group. ------------------------------------------- */
+/* --- Output ----------------------------------------------------------------- */
+/* The items of a library answer: with --json the answer itself, else a table.
+ * columns: dotted member names, NULL at the end. */
+int tool_print_list(const tool *self, const char *answer, size_t size,
+                    const char *member, const char *const *columns);
+/* Pretty JSON; with --field PATH only that member, texts without quotes. */
+int tool_print_document(const tool *self, const char *answer, size_t size);
+/* One line of NDJSON. Takes the reference. */
+int tool_print_line(const tool *self, json_t *object);
+/* A progress line on stderr, at most twice a second and only on a terminal;
+ * total 0: not known. tool_progress_end wipes it. */
+void tool_progress(const char *what, unsigned long long done,
+                   unsigned long long total);
+void tool_progress_end(void);
+
+/* --- Commands, one file a group --------------------------------------------- */
+int command_init(tool *self);
 int command_apply(tool *self);
 int command_list(tool *self);
 int command_show(tool *self);
+int command_meter_remove(tool *self);
+int command_feature_archive(tool *self);
+int command_plan_publish(tool *self);
+int command_plan_archive(tool *self);
+int command_plan_remove(tool *self);
+int command_customer_remove(tool *self);
 int command_subscription_cancel(tool *self);
-int command_settle(tool *self);
+int command_gateway_remove(tool *self);
 int command_usage_query(tool *self);
+int command_settle(tool *self);
+int command_entitlement_show(tool *self);
 int command_invoice_preview(tool *self);
 int command_invoice_finalize(tool *self);
 int command_invoice_list(tool *self);
 int command_invoice_show(tool *self);
-int command_entitlement_show(tool *self);
+int command_rate(tool *self);
 int command_limit_replay(tool *self);
 int command_gateway_replay(tool *self);
 int command_info(tool *self);

@@ -14,6 +14,9 @@
 
 typedef struct loader {
     yaml_parser_t parser;
+    FILE *file;
+    size_t size; /* read so far */
+    int is_too_long;
     char *reason;
     size_t reason_size;
 } loader;
@@ -35,16 +38,27 @@ static json_t *fail(loader *load, const yaml_mark_t *mark, const char *format,
 static int next_event(loader *load, yaml_event_t *event)
 {
     if (yaml_parser_parse(&load->parser, event)) {
-        if (event->start_mark.index > SIZE_MAX_BYTES) {
-            fail(load, &event->start_mark, "more than 16 MiB");
-            yaml_event_delete(event);
-            return 0;
-        }
         return 1;
     }
-    fail(load, &load->parser.problem_mark, "%s",
-         load->parser.problem ? load->parser.problem : "not valid YAML");
+    if (load->is_too_long) {
+        snprintf(load->reason, load->reason_size, "more than 16 MiB");
+    } else if (load->parser.error != YAML_MEMORY_ERROR) {
+        fail(load, &load->parser.problem_mark, "%s",
+             load->parser.problem ? load->parser.problem : "not valid YAML");
+    }
     return 0;
+}
+
+/* libyaml's source: the file, up to the bound. */
+static int read_some(void *context, unsigned char *buffer, size_t size,
+                     size_t *size_out)
+{
+    loader *load = context;
+
+    *size_out = fread(buffer, 1, size, load->file);
+    load->size += *size_out;
+    load->is_too_long = load->size > SIZE_MAX_BYTES;
+    return !load->is_too_long && !ferror(load->file);
 }
 
 /* -?(0|[1-9][0-9]*) that fits: the only plain numbers that become numbers. */
@@ -231,14 +245,15 @@ static json_t *document(loader *load)
 
 json_t *yaml_load(FILE *file, char *reason_out, size_t reason_size)
 {
-    loader load = {.reason = reason_out, .reason_size = reason_size};
+    loader load = {.file = file, .reason = reason_out,
+                   .reason_size = reason_size};
 
     if (!yaml_parser_initialize(&load.parser)) {
         snprintf(reason_out, reason_size, "out of memory");
         return NULL;
     }
     snprintf(reason_out, reason_size, "out of memory");
-    yaml_parser_set_input_file(&load.parser, file);
+    yaml_parser_set_input(&load.parser, read_some, &load);
     json_t *root = document(&load);
     yaml_parser_delete(&load.parser);
     return root;

@@ -1,0 +1,14 @@
+/* Everything: includes every other header. */
+#ifndef METERING_METERING_H
+#define METERING_METERING_H
+
+#include "metering/decimal.h"
+#include "metering/error.h"
+#include "metering/export.h"
+#include "metering/platform.h"
+#include "metering/store.h"
+#include "metering/time.h"
+#include "metering/types.h"
+#include "metering/version.h"
+
+#endif
