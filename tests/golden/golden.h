@@ -1,0 +1,58 @@
+/* The golden runner: what the files of kinds share. A kind reads one case of a
+ * file, asks the library, and compares what the case asserts. */
+#ifndef TESTS_GOLDEN_GOLDEN_H
+#define TESTS_GOLDEN_GOLDEN_H
+
+#include <stdio.h>
+#include <string.h>
+
+#include "document/document.h"
+
+typedef struct golden {
+    const met__platform *platform;
+    const met__node *file; /* the whole document: data that cases share */
+    met__arena *arena;     /* of this case */
+    int failed;
+    int skipped;
+    char text[4096]; /* what was wrong, or why it was skipped */
+} golden;
+
+/* One row: the name of a section (or of a case's kind), and how to run it.
+ * run NULL: not served, and why. */
+typedef struct golden_kind {
+    const char *name;
+    void (*run)(golden *self, const met__node *item);
+    const char *reason;
+} golden_kind;
+
+/* Tables, each ending with a NULL name. Sections are members of a file that
+ * hold a list of cases; kinds are what the cases of a flat list name. */
+extern const golden_kind golden_period_sections[];
+extern const golden_kind golden_proration_kinds[];
+
+/* --- Reading a case; a missing or odd field fails the case ------------------ */
+const met__node *golden_get(golden *self, const met__node *node,
+                            const char *path); /* "input.anchor", or NULL */
+met__text golden_text(golden *self, const met__node *node, const char *path);
+int golden_flag(golden *self, const met__node *node, const char *path);
+int64_t golden_time(golden *self, const met__node *node, const char *path);
+met__duration golden_duration(golden *self, const met__node *node,
+                              const char *path);
+/* A decimal text or a number. */
+met_decimal golden_decimal(golden *self, const met__node *node,
+                           const char *path);
+
+/* --- Judging ---------------------------------------------------------------- */
+void golden_fail(golden *self, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void golden_skip(golden *self, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Every member that `expected` has must be in `got` and equal; lists have the
+ * same length; numbers are compared as decimals, times as instants. */
+void golden_same(golden *self, const met__node *expected,
+                 const met__node *got);
+void golden_same_time(golden *self, const met__node *expected,
+                      met_error error, int64_t got_ns);
+void golden_same_flag(golden *self, const met__node *expected, int got);
+
+#endif
