@@ -281,7 +281,7 @@ static void report_at(met__problems *list, const char *code,
     met__problems_report(list, code, "error", &problem);
 }
 
-static int takes_unit_config(uint32_t type)
+int met__price_takes_unit_config(uint32_t type)
 {
     return type == MET__PRICE_UNIT || type == MET__PRICE_GRADUATED
            || type == MET__PRICE_VOLUME;
@@ -323,7 +323,7 @@ met_error met__pricing_issues(const met__pricing *pricing,
     if (present(pricing->unit_config) != NULL) {
         met__unit_config_collect(&list, pricing->unit_config, &config_path,
                                  &config);
-        if (price.type != 0 && !takes_unit_config(price.type)) {
+        if (price.type != 0 && !met__price_takes_unit_config(price.type)) {
             report_at(&list, "unit_config_requires_usage_based_price", path,
                       "unit_config",
                       "goes only with a unit, graduated or "

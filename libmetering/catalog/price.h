@@ -67,8 +67,8 @@ met_error met__price_read(const met__node *node, const met__path *path,
 typedef struct met__discounts {
     int has_percentage;
     int has_usage;
-    met_decimal percentage; /* 0 … 100 */
-    met_decimal usage;      /* quantity, >= 0 */
+    met_decimal percentage;  /* 0 … 100 */
+    met_decimal usage;       /* quantity, >= 0 */
     met__text percentage_id; /* correlation ids, may be empty */
     met__text usage_id;
 } met__discounts;
@@ -78,10 +78,7 @@ met_error met__discounts_read(const met__node *node, const met__path *path,
 
 /* {"operation": "multiply"|"divide", "conversion_factor", "rounding"?:
  * "none"|"ceiling"|"floor"|"half_up", "precision"?, "display_unit"?} */
-enum {
-    MET__CONVERT_MULTIPLY = 1,
-    MET__CONVERT_DIVIDE
-};
+enum { MET__CONVERT_MULTIPLY = 1, MET__CONVERT_DIVIDE };
 typedef struct met__unit_config {
     uint32_t operation; /* MET__CONVERT_* */
     uint32_t rounding;  /* 0 = none, MET_ROUND_CEILING, _FLOOR, _HALF_AWAY */
@@ -106,6 +103,8 @@ typedef struct met__pricing {
 met_error met__pricing_issues(const met__pricing *pricing,
                               const met__path *path, met__arena *arena,
                               met__node *array);
+/* Unit, graduated and volume; of MET__PRICE_*. */
+int met__price_takes_unit_config(uint32_t type);
 /* Stable; open-ended tiers last. */
 void met__tiers_sort(met__tier *tiers, size_t count);
 

@@ -5,33 +5,55 @@
 
 #include "catalog/price.h"
 
+/* --- Currencies ------------------------------------------------------------
+ */
 typedef struct met__currency {
     met__text code;
-    uint32_t places; /* minor units: USD 2, JPY 0 */
-    uint32_t reserved;
+    uint32_t places; /* minor units: USD 2, JPY 0; custom 0 to 12 */
+    uint32_t is_custom;
+    met__text symbol; /* empty: amounts are written with the code */
 } met__currency;
-/* ISO 4217. MET_E_NOT_FOUND. */
-met_error met__currency_of(met__text code, met__currency *currency_out);
 
+/* ISO 4217, upper case. MET_E_NOT_FOUND. */
+met_error met__currency_of(met__text code, met__currency *currency_out);
+/* A code of ISO 4217, {"type": "fiat", "code"} or {"type": "custom", "code",
+ * "name", "precision", "symbol"?}. The texts are borrowed. MET_E_INVALID */
+met_error met__currency_read(const met__node *node, const met__path *path,
+                             met__currency *currency_out, met_error_info *info);
+/* The smallest amount, 10^-places. */
+met_decimal met__currency_unit(const met__currency *currency);
+/* Half away from zero. MET_E_OVERFLOW */
+met_error met__currency_round(const met__currency *currency, met_decimal amount,
+                              met_decimal *out);
+int met__currency_is_rounded(const met__currency *currency, met_decimal amount);
+/* For people: "$1,234.50", "-$3", "CHF 2.05". Whole amounts have no decimals.
+ * MET_E_OVERFLOW · MET_E_NO_MEMORY */
+met_error met__currency_format(const met__currency *currency,
+                               met_decimal amount, met__buffer *buffer);
+
+/* --- Rating one line -------------------------------------------------------
+ */
 typedef struct met__rate_input {
     met__text name; /* of the line: begins the names of its parts */
     const met__price *price;
     const met__discounts *discounts;     /* NULL = none */
     const met__unit_config *unit_config; /* NULL = none */
     met__currency currency;
-    met_decimal quantity;          /* of this line */
-    met_decimal quantity_before;   /* in the same period, before it */
-    int is_first;                  /* first and last split of the period */
+    met_decimal quantity;        /* of this line; below 0 counts as 0 */
+    met_decimal quantity_before; /* in the same period, before it */
+    int is_first;                /* first and last split of the period */
     int is_last;
-    met_decimal already_billed;
-    int is_minimum_ignored; /* interim runs of the delta engine */
-    int reserved;
+    met_decimal already_billed; /* net of discounts */
+    int is_minimum_ignored;     /* interim runs of the delta engine */
+    /* Policy: a unit conversion rounds this line's and the earlier quantity
+     * each by itself, as OpenMeter's split lines do, so that two halves may
+     * cost more than the whole. 0: cumulative, both as one. */
+    int is_converted_apart;
+    const met_decimal *credits; /* put over the lines last, in order */
+    size_t credit_count;
 } met__rate_input;
 
-enum {
-    MET__LINE_REGULAR = 1,
-    MET__LINE_COMMITMENT = 2
-};
+enum { MET__LINE_REGULAR = 1, MET__LINE_COMMITMENT = 2 };
 
 typedef struct met__line_discount {
     met__text child_id;
@@ -51,36 +73,91 @@ typedef struct met__totals {
 } met__totals;
 
 typedef struct met__line {
+    met__text id; /* given when it is booked; empty before */
     met__text name;
-    met__text child_id; /* part of the contract */
+    met__text child_id;    /* unique among the lines; part of the contract */
+    met__text pricer_id;   /* which part of the price: child_id, but for
+                              corrections what they correct */
     met__text explanation; /* "2 packages of 5000 x 1" */
     uint32_t category;     /* MET__LINE_* */
     uint32_t term;         /* MET__TERM_* */
+    uint32_t index;        /* its place among the lines, from 0 */
+    int is_full_period;    /* concerns the whole period, not only this split */
     met_decimal quantity;  /* may be negative: a correction */
     met_decimal per_unit_amount;
     size_t discount_count;
     met__line_discount *discounts;
+    size_t credit_count;
+    met_decimal *credits; /* applied, in order */
     met__totals totals;
 } met__line;
+
+/* What a usage discount took from the quantity of the line. */
+typedef struct met__usage_discount {
+    met__text child_id;
+    met_decimal quantity;        /* 0: none */
+    met_decimal quantity_before; /* spent on the earlier quantity */
+} met__usage_discount;
 
 typedef struct met__rated {
     size_t line_count;
     met__line *lines;
     met__totals totals;
-    met_decimal usage_discount; /* quantity */
+    met_decimal quantity; /* converted, discounted: what was priced */
+    met_decimal quantity_before;
+    met__usage_discount usage_discount;
+    met_decimal unrated; /* the negative quantity that counted as 0 */
 } met__rated;
 
-/* MET_E_INVALID · MET_E_OVERFLOW · MET_E_UNSUPPORTED · MET_E_NO_MEMORY */
+/* MET_E_INVALID (the code of the rule in the reason) · MET_E_OVERFLOW ·
+ * MET_E_NO_MEMORY */
 met_error met__rate(const met__rate_input *input, met__arena *arena,
                     met__rated **rated_out, met_error_info *info);
-/* Current minus booked (pricing rules 3.2): what is to be billed now. */
+/* Current minus booked (pricing rules 3.2): what is to be billed now. Booked
+ * lines have ids; credits on them are left aside. MET_E_CONFLICT when two
+ * lines would have one child id. */
 met_error met__rate_delta(const met__rated *current, const met__line *booked,
                           size_t booked_count, const met__currency *currency,
                           met__arena *arena, met__rated **rated_out);
-/* round(amount * service / full), half away from zero (rules section 4). */
+/* The steps by themselves, each with its golden cases. */
+met_error met__convert_units(const met__unit_config *config, met_decimal raw,
+                             met_decimal *converted_out,
+                             met_decimal *billed_out);
+met_error met__package_count(met_decimal quantity, met_decimal size,
+                             met_decimal *count_out);
+size_t met__volume_tier(const met__price *price, met_decimal quantity);
+/* Puts credits over lines in order. MET_E_CONFLICT: they are more than the
+ * lines; nothing is applied then. */
+met_error met__apply_credits(met__line *lines, size_t line_count,
+                             const met_decimal *credits, size_t credit_count,
+                             const met__currency *currency, met__arena *arena);
+
+/* --- Shares ----------------------------------------------------------------
+ */
+/* round(amount * service / full), half away from zero (rules section 4); the
+ * ratio has 16 decimals. Both are cut to whole seconds. MET_E_INVALID when
+ * full is not positive. */
 met_error met__prorate(met_decimal amount, int64_t service_ns, int64_t full_ns,
                        const met__currency *currency, met_decimal *out);
 
+typedef struct met__share {
+    met__text key; /* decides ties when asked to; else the position does */
+    met_decimal weight;
+    met_decimal amount; /* written */
+} met__share;
+enum {
+    MET__ALLOCATE_TIES_BY_KEY = 1,
+    MET__ALLOCATE_CAPPED = 2 /* no share above its weight */
+};
+/* Splits amount by largest remainders; the shares sum to it exactly.
+ * MET_E_INVALID · MET_E_OVERFLOW · MET_E_NO_MEMORY */
+met_error met__allocate_amount(const met__currency *currency,
+                               met_decimal amount, unsigned flags,
+                               met__share *shares, size_t count,
+                               met__arena *arena, met_error_info *info);
+
+/* --- Documents -------------------------------------------------------------
+ */
 /* Lines as documents and back: what an invoice stores. */
 met_error met__line_document(const met__line *line,
                              const met__currency *currency, met__arena *arena,
@@ -89,10 +166,14 @@ met_error met__line_read(const met__node *node, const met__path *path,
                          met__arena *arena, met__line *line_out,
                          met_error_info *info);
 met_error met__totals_document(const met__totals *totals,
-                               const met__currency *currency,
-                               met__arena *arena, met__node **node_out);
+                               const met__currency *currency, met__arena *arena,
+                               met__node **node_out);
 met_error met__totals_read(const met__node *node, const met__path *path,
                            met__totals *totals_out, met_error_info *info);
+/* Every field 0: what met__totals_add begins with. */
+void met__totals_clear(met__totals *totals);
 met_error met__totals_add(met__totals *sum, const met__totals *totals);
+/* Fields rounded to the currency. */
+met_error met__totals_round(met__totals *totals, const met__currency *currency);
 
 #endif

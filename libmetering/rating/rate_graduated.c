@@ -1,0 +1,143 @@
+/* Graduated: every unit costs what the tier says in which it lies.
+ *
+ * Rule: OpenMeter, billing/rating/service/rate/tieredgraduated.go. The walk
+ * goes over (before, before + quantity]; a touched tier gives its usage and
+ * then its flat part. The flat part is due when the tier is entered, that of
+ * the first tier on the first split, also without any usage. Own decisions:
+ * tiers are sorted also at zero usage, and an empty tier up to 0 is entered
+ * with the first unit. */
+#include "rating/rating_parts.h"
+
+/* One tier with the part of the walk that lies in it. */
+typedef struct tier_part {
+    size_t number; /* from 1 */
+    const met__tier *tier;
+    met_decimal quantity;
+    int is_entered;
+    int has_usage; /* a usage line, even of quantity 0 */
+} tier_part;
+
+static met_error emit_usage(met__rating *rating, const tier_part *part)
+{
+    met__arena *arena = rating->arena;
+    char *beginning = met__arena_print(arena, "tier %zu: ", part->number);
+    met__draft draft = {
+        .child_id = met__arena_print(arena, "graduated-tiered-%zu-price-usage",
+                                     part->number),
+        .part =
+            met__arena_print(arena, "usage price for tier %zu", part->number),
+        .category = MET__LINE_REGULAR,
+        .term = MET__TERM_IN_ARREARS,
+        .quantity = part->quantity,
+        .per_unit_amount = part->tier->unit};
+
+    if (beginning == NULL || draft.child_id == NULL || draft.part == NULL) {
+        return MET_E_NO_MEMORY;
+    }
+    draft.explanation = met__rating_explain(rating, beginning, part->quantity,
+                                            part->tier->unit);
+    return met__rating_emit(rating, &draft);
+}
+
+static met_error emit_flat(met__rating *rating, const tier_part *part)
+{
+    met__arena *arena = rating->arena;
+    met__draft draft = {
+        .child_id = met__arena_print(arena, "graduated-tiered-%zu-flat-price",
+                                     part->number),
+        .part =
+            met__arena_print(arena, "flat price for tier %zu", part->number),
+        .explanation =
+            met__arena_print(arena, "tier %zu: entered", part->number),
+        .category = MET__LINE_REGULAR,
+        .term = MET__TERM_IN_ARREARS,
+        .quantity = met__decimal_from_i64(1),
+        .per_unit_amount = part->tier->flat};
+
+    if (draft.child_id == NULL || draft.part == NULL) {
+        return MET_E_NO_MEMORY;
+    }
+    return met__rating_emit(rating, &draft);
+}
+
+static met_error emit_part(met__rating *rating, const tier_part *part)
+{
+    met_error error = MET_OK;
+
+    if (part->tier->has_unit && part->has_usage) {
+        error = emit_usage(rating, part);
+    }
+    if (error == MET_OK && part->tier->has_flat && part->is_entered) {
+        error = emit_flat(rating, part);
+    }
+    return error;
+}
+
+static met_decimal larger(met_decimal a, met_decimal b)
+{
+    return met__decimal_compare(a, b) > 0 ? a : b;
+}
+
+/* The part of (from, to] in the tier that begins at start. */
+static met_error cut_part(const met__tier *tier, met_decimal start,
+                          met_decimal from, met_decimal to, tier_part *part)
+{
+    met_decimal lower = larger(start, from);
+    met_decimal upper = to;
+
+    if (tier->has_up_to && met__decimal_compare(tier->up_to, to) < 0) {
+        upper = tier->up_to;
+    }
+    part->is_entered = met__decimal_compare(from, start) <= 0;
+    part->has_usage = met__decimal_compare(upper, lower) > 0;
+    if (!part->has_usage) {
+        part->quantity = met__decimal_zero();
+        return MET_OK;
+    }
+    return met__decimal_subtract(upper, lower, &part->quantity);
+}
+
+met_error met__rate_graduated(met__rating *rating)
+{
+    const met__price *price = rating->input->price;
+    met_decimal from = rating->before;
+    met_decimal start = met__decimal_zero();
+    met_decimal to;
+
+    met_error error = met__decimal_add(from, rating->quantity, &to);
+    if (error != MET_OK) {
+        return error;
+    }
+    if (met__decimal_is_zero(to)) {
+        tier_part none = {.number = 1,
+                          .tier = &price->tiers[0],
+                          .quantity = met__decimal_zero(),
+                          .is_entered = rating->input->is_first,
+                          .has_usage = 1};
+        return emit_part(rating, &none);
+    }
+    if (met__decimal_compare(to, from) == 0) {
+        return MET_OK;
+    }
+    for (size_t i = 0; error == MET_OK && i < price->tier_count; i++) {
+        tier_part part = {.number = i + 1, .tier = &price->tiers[i]};
+
+        error = cut_part(part.tier, start, from, to, &part);
+        /* An empty tier at 0 is entered where the walk begins at 0. */
+        int is_touched = part.has_usage
+                         || (part.is_entered && part.tier->has_up_to
+                             && met__decimal_is_zero(part.tier->up_to));
+        if (i == 0) {
+            part.is_entered = part.is_entered && rating->input->is_first;
+        }
+        if (error == MET_OK && is_touched) {
+            error = emit_part(rating, &part);
+        }
+        if (!part.tier->has_up_to
+            || met__decimal_compare(part.tier->up_to, to) >= 0) {
+            break; /* later tiers begin where the walk has ended */
+        }
+        start = part.tier->up_to;
+    }
+    return error;
+}

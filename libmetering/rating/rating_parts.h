@@ -1,0 +1,71 @@
+/* Inside of rating: what a price model sees and how it emits lines. */
+#ifndef MET_RATING_RATING_PARTS_H
+#define MET_RATING_RATING_PARTS_H
+
+#include "rating/rating.h"
+
+/* One rating under way. quantity and before are converted, discounted and
+ * never negative. */
+typedef struct met__rating {
+    const met__rate_input *input;
+    met__arena *arena;
+    met__rated *rated;
+    size_t capacity; /* of rated->lines */
+    met_decimal quantity;
+    met_decimal before;
+    met_error_info *info;
+} met__rating;
+
+/* A line about to be. */
+typedef struct met__draft {
+    const char *child_id; /* static or in the arena */
+    const char *part;     /* "usage in period"; NULL: the line's own name */
+    const char *explanation;
+    uint32_t category;
+    uint32_t term;
+    met_decimal quantity;
+    met_decimal per_unit_amount;
+} met__draft;
+
+/* amount = round(quantity * per_unit_amount), totals filled. */
+met_error met__rating_emit(met__rating *rating, const met__draft *draft);
+/* A decimal as text in the arena; NULL when memory is out or it is too long. */
+const char *met__rating_text(met__rating *rating, met_decimal value);
+/* "<quantity> x <unit>" after an optional beginning, in the arena; NULL when
+ * memory is out. */
+const char *met__rating_explain(met__rating *rating, const char *beginning,
+                                met_decimal quantity, met_decimal unit);
+
+/* The models: quantities in, lines out. */
+met_error met__rate_free(met__rating *rating);
+met_error met__rate_flat(met__rating *rating);
+met_error met__rate_unit(met__rating *rating);
+met_error met__rate_package(met__rating *rating);
+met_error met__rate_dynamic(met__rating *rating);
+met_error met__rate_graduated(met__rating *rating);
+met_error met__rate_volume(met__rating *rating);
+
+/* What comes before and after the model, in this order. */
+met_error met__rating_convert(met__rating *rating);
+met_error met__rating_discount_usage(met__rating *rating);
+met_error met__rating_discount_percentage(met__rating *rating);
+met_error met__rating_cap(met__rating *rating);
+met_error met__rating_fill_up(met__rating *rating);
+
+/* Adds a discount to a line and its totals. */
+met_error met__line_add_discount(met__line *line, met__text child_id,
+                                 const char *reason, met_decimal amount,
+                                 met__arena *arena);
+/* An amount with the currency's decimals, "1.00"; one that has more keeps
+ * them. */
+met_error met__amount_document(met_decimal amount,
+                               const met__currency *currency, met__arena *arena,
+                               met__node **node_out);
+/* total = amount + charges + taxes_exclusive - discounts - credits. */
+met_error met__totals_settle(met__totals *totals);
+/* One step over every field: adds a to out, subtracts with -1. */
+met_error met__totals_combine(met__totals *out, const met__totals *other,
+                              int sign);
+int met__totals_are_zero(const met__totals *totals);
+
+#endif
