@@ -66,6 +66,20 @@ met_error met__plan_read(const met__node *node, const met__path *path,
                          met__arena *arena, met__plan **plan_out,
                          met_error_info *info);
 
+/* The record of a version: what a reader refuses is MET_E_CORRUPT. */
+met_error met__plan_read_record(const met__node *node, met__arena *arena,
+                                met__plan **plan_out);
+/* As a document. STATED: only what a caller may state, in the one form in
+ * which two spellings are equal. WHOLE: also id, version, times, the features'
+ * ids, and status (NULL: none, as in a record) and issues (may be NULL). */
+enum {
+    MET__PLAN_STATED = 0,
+    MET__PLAN_WHOLE
+};
+met_error met__plan_build(const met__plan *plan, uint32_t form,
+                          const char *status, const met__node *issues,
+                          met__arena *arena, met__node **node_out);
+
 /* Every rule the plan breaks, as an array of {"code", "field", "severity",
  * "message"}; severity "critical" is refused even for a draft, "error" when
  * publishing. Features are looked up in txn; NULL leaves those rules out. */
@@ -75,7 +89,8 @@ met_error met__plan_issues(met__txn *txn, const met__plan *plan,
 
 /* --- Stored ---------------------------------------------------------------- */
 /* Creates the draft (version = highest + 1) or replaces it. Without a draft, a
- * document equal to the highest version changes nothing. Critical issues are
+ * document equal to the highest version changes nothing, unless that one is
+ * archived, or one of its features' keys has another owner by now. Critical issues are
  * MET_E_INVALID with the code in the reason. */
 met_error met__plan_put(met__txn *txn, const met__node *node,
                         const met__path *path, uint32_t *change_out,
@@ -91,7 +106,8 @@ typedef struct met__publish {
 /* Publishes the draft: every issue refuses (MET_E_INVALID, the first one's
  * path and code in info, the number of others in the reason); the version in
  * force at that instant ends there; features are pinned by id.
- * MET_E_NOT_FOUND no such plan · MET_E_CONFLICT no draft. */
+ * MET_E_NOT_FOUND no such plan · MET_E_CONFLICT no draft, or another version
+ * came into force between that instant and now. */
 met_error met__plan_publish(met__txn *txn, met__text key,
                             const met__publish *when, met_error_info *info);
 

@@ -313,7 +313,9 @@ met_error met__node_canonical(met__arena *arena, const met__node *node,
 
 int64_t met__txn_now_ns(const met__txn *txn)
 {
-    return met__now_utc_ns(met__store_platform(met__txn_store(txn)));
+    int64_t now_ns = met__now_utc_ns(met__store_platform(met__txn_store(txn)));
+
+    return now_ns > 0 ? now_ns : 1; /* in documents 0 means: not set */
 }
 
 met_error met__object_id(met__txn *txn, int64_t now_ns, met__arena *arena,

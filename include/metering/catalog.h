@@ -1,0 +1,210 @@
+/* The catalog: features and plans, as JSON documents with the field names of
+ * OpenMeter v3. docs/documents.md has an example of each. */
+#ifndef METERING_CATALOG_H
+#define METERING_CATALOG_H
+
+#include "metering/types.h"
+
+MET_BEGIN_DECLS
+
+/* --- Features --------------------------------------------------------------- */
+
+/**
+ * Create a feature, or change its name and description.
+ *
+ * @param store      open store
+ * @param json       {"key", "name", "description"?, "meter"?: {"key",
+ *                   "filters"?: {dimension: {"eq": text}}}}
+ * @param json_size  bytes; no NUL needed
+ * @param json_out   the stored document; NULL when not wanted
+ * @param info       NULL, or where to put field path and reason
+ * @return MET_OK · MET_E_INVALID (not JSON, or a field is wrong; unknown
+ *         fields are refused) · MET_E_UNSUPPORTED (a field of the peer that
+ *         this version does not serve) · MET_E_NOT_FOUND (the meter) ·
+ *         MET_E_CONFLICT (other meter or filters while in service) ·
+ *         MET_E_LIMIT · MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL ·
+ *         MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG; nothing is
+ *         stored then
+ * @owner  caller keeps json; json_out with met_buffer_release
+ * @blocks waits for the store's one writer and for the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_feature_put(met_store *store,
+                                                const char *json,
+                                                size_t json_size,
+                                                met_buffer *json_out,
+                                                met_error_info *info);
+
+/**
+ * The latest feature of a key as JSON, archived or not.
+ *
+ * @param key       not necessarily NUL-terminated
+ * @param json_out  written only on MET_OK
+ * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_NO_MEMORY ·
+ *         MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ * @owner  json_out with met_buffer_release
+ * @blocks reads the store: a page may come from the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_feature_get(met_store *store,
+                                                const char *key,
+                                                size_t key_size,
+                                                met_buffer *json_out,
+                                                met_error_info *info);
+
+/**
+ * Every feature, by key: {"items": [...]}.
+ *
+ * @param json_out  written only on MET_OK
+ * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_IO ·
+ *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ * @owner  json_out with met_buffer_release
+ * @blocks reads the store: a page may come from the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_feature_list(met_store *store,
+                                                 met_buffer *json_out,
+                                                 met_error_info *info);
+
+/**
+ * Take a feature out of service. Plans that name it go on; new ones may not
+ * name it; its key may be used again.
+ *
+ * @param key  not necessarily NUL-terminated
+ * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND (also when it is archived
+ *         already) · MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL ·
+ *         MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ * @blocks waits for the store's one writer and for the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_feature_archive(met_store *store,
+                                                    const char *key,
+                                                    size_t key_size,
+                                                    met_error_info *info);
+
+/* --- Plans ------------------------------------------------------------------ */
+
+/* For met_plan_publish and the calls on subscriptions: times in the past are
+ * taken, for imports and for a replay in virtual time. */
+#define MET_ALLOW_PAST UINT64_C(1)
+
+/**
+ * Create the draft version of a plan, or replace it. A document equal to the
+ * newest version changes nothing, unless that one is archived or a feature's
+ * key has another owner by now. A draft may still break rules; those are
+ * listed in its "validation_errors".
+ *
+ * @param json      {"key", "name", "description"?, "currency",
+ *                  "billing_cadence", "phases": [{"key", "name", "duration"?,
+ *                  "rate_cards": [...]}]}
+ * @param json_out  the stored version; NULL when not wanted
+ * @return MET_OK · MET_E_INVALID (field and reason; a critical rule by its
+ *         code) · MET_E_UNSUPPORTED (a field, price or entitlement that this
+ *         version does not serve) · MET_E_LIMIT · MET_E_NO_MEMORY ·
+ *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT ·
+ *         MET_E_FORKED · MET_E_BUG; nothing is stored then
+ * @owner  caller keeps json; json_out with met_buffer_release
+ * @blocks waits for the store's one writer and for the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_plan_put(met_store *store,
+                                             const char *json,
+                                             size_t json_size,
+                                             met_buffer *json_out,
+                                             met_error_info *info);
+
+/**
+ * Publish the draft of a plan: it is in force from at_ns on, and the version
+ * in force then ends there.
+ *
+ * @param key    not necessarily NUL-terminated
+ * @param at_ns  0 = now, else not in the past unless MET_ALLOW_PAST
+ * @param flags  MET_ALLOW_PAST or 0
+ * @param json_out  the published version; NULL when not wanted
+ * @return MET_OK · MET_E_INVALID (a rule the plan breaks: path and code) ·
+ *         MET_E_NOT_FOUND (no such plan) · MET_E_CONFLICT (no draft; another
+ *         version came into force between at_ns and now) · MET_E_UNSUPPORTED
+ *         (an unknown flag) · MET_E_NO_MEMORY · MET_E_DISK_FULL ·
+ *         MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED ·
+ *         MET_E_BUG; nothing is stored then
+ * @units  nanoseconds UTC      @owner json_out with met_buffer_release
+ * @blocks waits for the store's one writer and for the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_plan_publish(met_store *store,
+                                                 const char *key,
+                                                 size_t key_size,
+                                                 int64_t at_ns,
+                                                 uint64_t flags,
+                                                 met_buffer *json_out,
+                                                 met_error_info *info);
+
+/**
+ * End the active version of a plan now. Subscriptions to it go on.
+ *
+ * @param key  not necessarily NUL-terminated
+ * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (no
+ *         version is active) · MET_E_NO_MEMORY · MET_E_DISK_FULL ·
+ *         MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ * @blocks waits for the store's one writer and for the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_plan_archive(met_store *store,
+                                                 const char *key,
+                                                 size_t key_size,
+                                                 met_error_info *info);
+
+/**
+ * Remove a draft, or a version that is scheduled and not yet in force (the one
+ * it was to follow then goes on).
+ *
+ * @param version  0 = the highest
+ * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (the
+ *         version was in force, or has subscriptions) · MET_E_NO_MEMORY · MET_E_DISK_FULL ·
+ *         MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ * @blocks waits for the store's one writer and for the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_plan_remove(met_store *store,
+                                                const char *key,
+                                                size_t key_size,
+                                                uint32_t version,
+                                                met_error_info *info);
+
+/**
+ * One version of a plan as JSON.
+ *
+ * @param key       not necessarily NUL-terminated
+ * @param version   0 = the highest active one, or when none is active the
+ *                  highest
+ * @param json_out  written only on MET_OK
+ * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_NO_MEMORY ·
+ *         MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ * @owner  json_out with met_buffer_release
+ * @blocks reads the store: a page may come from the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_plan_get(met_store *store,
+                                             const char *key,
+                                             size_t key_size,
+                                             uint32_t version,
+                                             met_buffer *json_out,
+                                             met_error_info *info);
+
+/**
+ * Every version of every plan, by key and version: {"items": [...]}.
+ *
+ * @param json_out  written only on MET_OK
+ * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_IO ·
+ *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ * @owner  json_out with met_buffer_release
+ * @blocks reads the store: a page may come from the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_plan_list(met_store *store,
+                                              met_buffer *json_out,
+                                              met_error_info *info);
+
+MET_END_DECLS
+
+#endif

@@ -1,0 +1,260 @@
+/* catalog.h: features and plans; arguments checked here, rules in catalog. */
+#include "metering/catalog.h"
+
+#include "api/document_call.h"
+#include "catalog/plan.h"
+#include "customer/subscription.h"
+
+/* Begins a call whose only argument is an object's key. */
+static met_error begin_by_key(met__call *call, met_store *store,
+                              const char *key, size_t key_size, int is_write,
+                              met__text *key_out, met_error_info *info)
+{
+    met_error error = met__call_begin(call, store, info);
+
+    if (error == MET_OK) {
+        error = met__call_key(call, "key", key, key_size, MET__KEY_SIZE_MAX,
+                              key_out);
+    }
+    return error == MET_OK ? met__call_transact(call, is_write) : error;
+}
+
+static met_error no_output(met__call *call, const met_buffer *json_out)
+{
+    return json_out != NULL ? MET_OK
+                            : met__fail(&call->why, MET_E_INVALID, "json_out",
+                                        "is NULL");
+}
+
+/* --- Features -------------------------------------------------------------- */
+met_error met_feature_put(met_store *store, const char *json,
+                          size_t json_size, met_buffer *json_out,
+                          met_error_info *info)
+{
+    static const met__path path = {NULL, "feature", 0};
+    met__call call;
+    met__node *node = NULL;
+    met__node *document = NULL;
+    met_error error = met__call_begin(&call, store, info);
+
+    if (error == MET_OK) {
+        error = met__call_parse(&call, json, json_size, &node);
+    }
+    if (error == MET_OK) {
+        error = met__call_transact(&call, 1);
+    }
+    if (error == MET_OK) {
+        error = met__feature_put(call.txn, node, &path, NULL, &call.why);
+    }
+    if (error == MET_OK) {
+        error = met__feature_document(call.txn,
+                                      met__node_get(node, "key")->as.text,
+                                      &call.arena, &document);
+    }
+    return met__call_end(&call, error, document, json_out);
+}
+
+met_error met_feature_get(met_store *store, const char *key, size_t key_size,
+                          met_buffer *json_out, met_error_info *info)
+{
+    met__call call;
+    met__text text = {NULL, 0};
+    met__node *document = NULL;
+    met_error error =
+        begin_by_key(&call, store, key, key_size, 0, &text, info);
+
+    if (error == MET_OK) {
+        error = no_output(&call, json_out);
+    }
+    if (error == MET_OK) {
+        error = met__feature_document(call.txn, text, &call.arena, &document);
+    }
+    return met__call_end(&call, error, document, json_out);
+}
+
+met_error met_feature_list(met_store *store, met_buffer *json_out,
+                           met_error_info *info)
+{
+    met__call call;
+    met__node *array = NULL;
+    met__node *document = NULL;
+    met_error error = met__call_begin(&call, store, info);
+
+    if (error == MET_OK) {
+        error = no_output(&call, json_out);
+    }
+    if (error == MET_OK) {
+        error = met__call_transact(&call, 0);
+    }
+    if (error == MET_OK) {
+        error = met__feature_list(call.txn, &call.arena, &array);
+    }
+    if (error == MET_OK) {
+        error = met__call_items(&call, array, &document);
+    }
+    return met__call_end(&call, error, document, json_out);
+}
+
+met_error met_feature_archive(met_store *store, const char *key,
+                              size_t key_size, met_error_info *info)
+{
+    met__call call;
+    met__text text = {NULL, 0};
+    met_error error =
+        begin_by_key(&call, store, key, key_size, 1, &text, info);
+
+    if (error == MET_OK) {
+        error = met__feature_archive(call.txn, text,
+                                     met__txn_now_ns(call.txn), &call.why);
+    }
+    return met__call_end(&call, error, NULL, NULL);
+}
+
+/* --- Plans ----------------------------------------------------------------- */
+/* The newest version of a plan as a document. */
+static met_error latest_document(met__call *call, met__text key,
+                                 met__node **node_out)
+{
+    met__plan *plan = NULL;
+    met_error error =
+        met__plan_latest(call->txn, key, &call->arena, &plan);
+
+    return error == MET_OK
+               ? met__plan_document(call->txn, plan,
+                                    met__txn_now_ns(call->txn), &call->arena,
+                                    node_out)
+               : error;
+}
+
+met_error met_plan_put(met_store *store, const char *json, size_t json_size,
+                       met_buffer *json_out, met_error_info *info)
+{
+    static const met__path path = {NULL, "plan", 0};
+    met__call call;
+    met__node *node = NULL;
+    met__node *document = NULL;
+    met_error error = met__call_begin(&call, store, info);
+
+    if (error == MET_OK) {
+        error = met__call_parse(&call, json, json_size, &node);
+    }
+    if (error == MET_OK) {
+        error = met__call_transact(&call, 1);
+    }
+    if (error == MET_OK) {
+        error = met__plan_put(call.txn, node, &path, NULL, &call.why);
+    }
+    if (error == MET_OK) {
+        error = latest_document(&call, met__node_get(node, "key")->as.text,
+                                &document);
+    }
+    return met__call_end(&call, error, document, json_out);
+}
+
+met_error met_plan_publish(met_store *store, const char *key, size_t key_size,
+                           int64_t at_ns, uint64_t flags, met_buffer *json_out,
+                           met_error_info *info)
+{
+    met__call call;
+    met__text text = {NULL, 0};
+    met__node *document = NULL;
+    met_error error =
+        begin_by_key(&call, store, key, key_size, 1, &text, info);
+
+    if (error == MET_OK && (flags & ~MET_ALLOW_PAST) != 0) {
+        error = met__fail(&call.why, MET_E_UNSUPPORTED, "flags",
+                          "has an unknown bit");
+    }
+    if (error == MET_OK) {
+        met__publish when = {at_ns, met__txn_now_ns(call.txn),
+                             (flags & MET_ALLOW_PAST) != 0};
+        error = met__plan_publish(call.txn, text, &when, &call.why);
+    }
+    if (error == MET_OK) {
+        error = latest_document(&call, text, &document);
+    }
+    return met__call_end(&call, error, document, json_out);
+}
+
+met_error met_plan_archive(met_store *store, const char *key, size_t key_size,
+                           met_error_info *info)
+{
+    met__call call;
+    met__text text = {NULL, 0};
+    met_error error =
+        begin_by_key(&call, store, key, key_size, 1, &text, info);
+
+    if (error == MET_OK) {
+        error = met__plan_archive(call.txn, text, met__txn_now_ns(call.txn),
+                                  &call.why);
+    }
+    return met__call_end(&call, error, NULL, NULL);
+}
+
+met_error met_plan_remove(met_store *store, const char *key, size_t key_size,
+                          uint32_t version, met_error_info *info)
+{
+    met__call call;
+    met__text text = {NULL, 0};
+    met_error error =
+        begin_by_key(&call, store, key, key_size, 1, &text, info);
+
+    if (error == MET_OK) {
+        error = met__plan_remove(call.txn, text, version,
+                                 met__txn_now_ns(call.txn), &call.why);
+    }
+    return met__call_end(&call, error, NULL, NULL);
+}
+
+met_error met_plan_get(met_store *store, const char *key, size_t key_size,
+                       uint32_t version, met_buffer *json_out,
+                       met_error_info *info)
+{
+    met__call call;
+    met__text text = {NULL, 0};
+    met__plan *plan = NULL;
+    met__node *document = NULL;
+    met_error error =
+        begin_by_key(&call, store, key, key_size, 0, &text, info);
+
+    if (error == MET_OK) {
+        error = no_output(&call, json_out);
+    }
+    if (error == MET_OK) {
+        int64_t now_ns = met__txn_now_ns(call.txn);
+        error = met__plan_get(call.txn, text, version, now_ns, &call.arena,
+                              &plan);
+        if (error == MET_E_NOT_FOUND && version == 0) {
+            error = met__plan_latest(call.txn, text, &call.arena, &plan);
+        }
+        if (error == MET_OK) {
+            error = met__plan_document(call.txn, plan, now_ns, &call.arena,
+                                       &document);
+        }
+    }
+    return met__call_end(&call, error, document, json_out);
+}
+
+met_error met_plan_list(met_store *store, met_buffer *json_out,
+                        met_error_info *info)
+{
+    met__call call;
+    met__node *array = NULL;
+    met__node *document = NULL;
+    met_error error = met__call_begin(&call, store, info);
+
+    if (error == MET_OK) {
+        error = no_output(&call, json_out);
+    }
+    if (error == MET_OK) {
+        error = met__call_transact(&call, 0);
+    }
+    if (error == MET_OK) {
+        error = met__plan_list(call.txn, met__txn_now_ns(call.txn),
+                               &call.arena, &array);
+    }
+    if (error == MET_OK) {
+        error = met__call_items(&call, array, &document);
+    }
+    return met__call_end(&call, error, document, json_out);
+}
