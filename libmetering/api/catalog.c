@@ -191,6 +191,30 @@ met_error met_plan_archive(met_store *store, const char *key, size_t key_size,
     return met__call_end(&call, error, NULL, NULL);
 }
 
+/* A version that was in force by a clock that has stepped back since may have
+ * subscriptions, though it is only scheduled. */
+static met_error check_subscriptions(met__call *call, met__text key,
+                                     uint32_t version)
+{
+    met__plan *plan = NULL;
+    size_t count = 0;
+    met_error error =
+        version == 0 ? met__plan_latest(call->txn, key, &call->arena, &plan)
+                     : met__plan_get(call->txn, key, version, 0, &call->arena,
+                                     &plan);
+
+    if (error == MET_OK) {
+        error = met__subscription_to_plan(call->txn, key, plan->version,
+                                          &count);
+    }
+    if (error == MET_OK && count > 0) {
+        return met__fail(&call->why, MET_E_CONFLICT, "version",
+                         "version %u has %zu subscriptions",
+                         (unsigned)plan->version, count);
+    }
+    return error;
+}
+
 met_error met_plan_remove(met_store *store, const char *key, size_t key_size,
                           uint32_t version, met_error_info *info)
 {
@@ -199,6 +223,9 @@ met_error met_plan_remove(met_store *store, const char *key, size_t key_size,
     met_error error =
         begin_by_key(&call, store, key, key_size, 1, &text, info);
 
+    if (error == MET_OK) {
+        error = check_subscriptions(&call, text, version);
+    }
     if (error == MET_OK) {
         error = met__plan_remove(call.txn, text, version,
                                  met__txn_now_ns(call.txn), &call.why);

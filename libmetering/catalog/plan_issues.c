@@ -5,6 +5,7 @@
 #include "catalog/plan.h"
 
 #include "base/check.h"
+#include "catalog/price.h"
 
 typedef struct report {
     met__txn *txn; /* NULL: features are not looked at */
@@ -155,20 +156,13 @@ static void check_entitlement(report *to, const met__rate_card *card,
 static void check_card(report *to, const met__rate_card *card,
                        const met__path *path, const met__plan *plan)
 {
-    const char *code = met__discounts_issue(card->discounts, card->price);
+    met__pricing pricing = {card->price, card->discounts, card->unit_config};
 
     check_feature(to, card, path);
     check_cadence(to, card, path, plan);
     check_entitlement(to, card, path);
-    if (code != NULL) {
-        add(to, path, "discounts", ERROR, code,
-            "the price has nothing this discount could lower");
-    }
-    if (card->unit_config != NULL
-        && !met__unit_config_is_allowed(met__price_type(card->price))) {
-        add(to, path, "unit_config", ERROR,
-            "unit_config_requires_usage_based_price",
-            "goes with prices of the types unit, graduated and volume");
+    if (to->error == MET_OK) {
+        to->error = met__pricing_issues(&pricing, path, to->arena, to->array);
     }
 }
 

@@ -37,7 +37,7 @@ const char *met__discounts_issue(const met__node *discounts,
         return NULL;
     }
     if (!met__price_is_billable(price)) {
-        return "discount_with_no_price";
+        return "discount_without_price";
     }
     if (has(discounts, "usage") && !met__price_is_usage_based(price)) {
         return "usage_discount_with_flat_price";

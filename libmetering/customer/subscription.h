@@ -105,7 +105,8 @@ met_error met__subscription_get(met__txn *txn, met__text id,
 met_error met__subscription_at(met__txn *txn, met__text customer_key,
                                int64_t at_ns, met__arena *arena,
                                met__subscription **subscription_out);
-/* All of a customer, oldest first. */
+/* All of a customer that is not removed, by active_from; subscriptions of an
+ * earlier customer of this key are not its own. MET_E_NOT_FOUND. */
 met_error met__subscription_each(met__txn *txn, met__text customer_key,
                                  met__arena *arena,
                                  met__subscription ***array_out,
@@ -114,6 +115,10 @@ met_error met__subscription_each(met__txn *txn, met__text customer_key,
 met_error met__subscription_plan(met__txn *txn,
                                  const met__subscription *subscription,
                                  met__arena *arena, met__plan **plan_out);
+
+/* How many were ever made to a version of a plan: the guard of removing it. */
+met_error met__subscription_to_plan(met__txn *txn, met__text plan_key,
+                                    uint32_t plan_version, size_t *count_out);
 
 met_error met__subscription_document(const met__subscription *subscription,
                                      int64_t now_ns, met__arena *arena,

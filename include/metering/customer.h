@@ -1,0 +1,193 @@
+/* Customers, their subjects and their subscriptions, as JSON documents. */
+#ifndef METERING_CUSTOMER_H
+#define METERING_CUSTOMER_H
+
+#include "metering/catalog.h"
+#include "metering/types.h"
+
+MET_BEGIN_DECLS
+
+/* --- Customers -------------------------------------------------------------- */
+
+/**
+ * Create or replace a customer.
+ *
+ * @param store      open store
+ * @param json       {"key", "name", "description"?, "currency"?,
+ *                   "usage_attribution"?: {"subject_keys": [text, ...]}}
+ * @param json_size  bytes; no NUL needed
+ * @param json_out   the stored document; NULL when not wanted
+ * @param info       NULL, or where to put field path and reason
+ * @return MET_OK · MET_E_INVALID · MET_E_UNSUPPORTED · MET_E_CONFLICT (a
+ *         subject of another customer; other subjects or another currency
+ *         while a subscription runs) · MET_E_LIMIT · MET_E_NO_MEMORY ·
+ *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT ·
+ *         MET_E_FORKED · MET_E_BUG; nothing is stored then
+ * @owner  caller keeps json; json_out with met_buffer_release
+ * @blocks waits for the store's one writer and for the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_customer_put(met_store *store,
+                                                 const char *json,
+                                                 size_t json_size,
+                                                 met_buffer *json_out,
+                                                 met_error_info *info);
+
+/**
+ * One customer as JSON.
+ *
+ * @param key       not necessarily NUL-terminated
+ * @param json_out  written only on MET_OK
+ * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_NO_MEMORY ·
+ *         MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ * @owner  json_out with met_buffer_release
+ * @blocks reads the store: a page may come from the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_customer_get(met_store *store,
+                                                 const char *key,
+                                                 size_t key_size,
+                                                 met_buffer *json_out,
+                                                 met_error_info *info);
+
+/**
+ * Whose usage is this subject: the customer of that key, else the one that
+ * lists it among its subject keys.
+ *
+ * @param subject   not necessarily NUL-terminated
+ * @param json_out  the customer; written only on MET_OK
+ * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_NO_MEMORY ·
+ *         MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ * @owner  json_out with met_buffer_release
+ * @blocks reads the store: a page may come from the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_customer_of_subject(met_store *store,
+                                                        const char *subject,
+                                                        size_t subject_size,
+                                                        met_buffer *json_out,
+                                                        met_error_info *info);
+
+/**
+ * Every customer that is not removed, by key: {"items": [...]}.
+ *
+ * @param json_out  written only on MET_OK
+ * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_IO ·
+ *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ * @owner  json_out with met_buffer_release
+ * @blocks reads the store: a page may come from the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_customer_list(met_store *store,
+                                                  met_buffer *json_out,
+                                                  met_error_info *info);
+
+/**
+ * Remove a customer. Its key and subjects are free again; what was billed
+ * stays.
+ *
+ * @param key  not necessarily NUL-terminated
+ * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (a
+ *         subscription runs or is scheduled) · MET_E_NO_MEMORY ·
+ *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT ·
+ *         MET_E_FORKED · MET_E_BUG
+ * @blocks waits for the store's one writer and for the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_customer_remove(met_store *store,
+                                                    const char *key,
+                                                    size_t key_size,
+                                                    met_error_info *info);
+
+/* --- Subscriptions ---------------------------------------------------------- */
+
+/* For met_subscription_cancel: at the end of the current billing period. */
+#define MET_CANCEL_NEXT_BILLING_CYCLE UINT64_C(2)
+
+/**
+ * Subscribe a customer to the active version of a plan, which is then pinned.
+ *
+ * @param json      {"customer": {"key"}, "plan": {"key", "version"?},
+ *                  "active_from"?, "active_to"?, "billing_anchor"?}; without
+ *                  active_from now, without billing_anchor active_from
+ * @param flags     MET_ALLOW_PAST (catalog.h) or 0: then active_from may lie
+ *                  at most two minutes in the past
+ * @param json_out  the subscription with its id; NULL when not wanted
+ * @return MET_OK · MET_E_INVALID · MET_E_UNSUPPORTED · MET_E_NOT_FOUND (the
+ *         customer or the plan, named in info) · MET_E_CONFLICT (the plan is
+ *         not active; another subscription at that time; another currency) ·
+ *         MET_E_LIMIT · MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL ·
+ *         MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG; nothing is
+ *         stored then
+ * @owner  caller keeps json; json_out with met_buffer_release
+ * @blocks waits for the store's one writer and for the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_subscription_create(met_store *store,
+                                                        const char *json,
+                                                        size_t json_size,
+                                                        uint64_t flags,
+                                                        met_buffer *json_out,
+                                                        met_error_info *info);
+
+/**
+ * End a subscription. One that has not begun ends where it would begin.
+ *
+ * @param id        26 characters
+ * @param at_ns     0 = now; else the start of one of its billing periods, not
+ *                  in the past unless MET_ALLOW_PAST
+ * @param flags     MET_CANCEL_NEXT_BILLING_CYCLE (at_ns must be 0) ·
+ *                  MET_ALLOW_PAST (catalog.h)
+ * @param json_out  the subscription; NULL when not wanted
+ * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (canceled
+ *         or over already) · MET_E_UNSUPPORTED (an unknown flag) · MET_E_NO_MEMORY · MET_E_DISK_FULL ·
+ *         MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ * @units  nanoseconds UTC      @owner json_out with met_buffer_release
+ * @blocks waits for the store's one writer and for the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_subscription_cancel(met_store *store,
+                                                        const char *id,
+                                                        size_t id_size,
+                                                        int64_t at_ns,
+                                                        uint64_t flags,
+                                                        met_buffer *json_out,
+                                                        met_error_info *info);
+
+/**
+ * One subscription as JSON, with its status now.
+ *
+ * @param id        26 characters
+ * @param json_out  written only on MET_OK
+ * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_NO_MEMORY ·
+ *         MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ * @owner  json_out with met_buffer_release
+ * @blocks reads the store: a page may come from the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_subscription_get(met_store *store,
+                                                     const char *id,
+                                                     size_t id_size,
+                                                     met_buffer *json_out,
+                                                     met_error_info *info);
+
+/**
+ * The subscriptions of one customer, or of all: {"items": [...]}, oldest
+ * first.
+ *
+ * @param customer_key  NULL with size 0 = of all customers
+ * @param json_out      written only on MET_OK
+ * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND (the customer) ·
+ *         MET_E_NO_MEMORY · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED ·
+ *         MET_E_BUG
+ * @owner  json_out with met_buffer_release
+ * @blocks reads the store: a page may come from the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_subscription_list(
+    met_store *store, const char *customer_key, size_t customer_key_size,
+    met_buffer *json_out, met_error_info *info);
+
+MET_END_DECLS
+
+#endif

@@ -1,0 +1,151 @@
+/* Which phase and which billing period of a subscription an instant lies in.
+ * Pure: subscription, plan and instant in, bounds out; no store, no clock.
+ * Rules: OpenMeter openmeter/subscription (timing.go, aligned periods). */
+#include "customer/subscription.h"
+
+#include "base/check.h"
+
+#define PART_MAX 1000000000 /* of a duration, as in the calendar */
+
+uint32_t met__subscription_status_at(const met__subscription *subscription,
+                                     int64_t at_ns)
+{
+    int64_t from_ns = subscription->active_from_ns;
+    int64_t to_ns = subscription->active_to_ns;
+
+    if (to_ns != 0 && (to_ns <= from_ns || to_ns <= at_ns)) {
+        return MET__SUBSCRIPTION_INACTIVE;
+    }
+    if (from_ns > at_ns) {
+        return MET__SUBSCRIPTION_SCHEDULED;
+    }
+    return to_ns == 0 ? MET__SUBSCRIPTION_ACTIVE
+                      : MET__SUBSCRIPTION_CANCELED;
+}
+
+const char *met__subscription_status_name(uint32_t status)
+{
+    static const char *const names[] = {"scheduled", "active", "canceled",
+                                        "inactive"};
+
+    return status >= MET__SUBSCRIPTION_SCHEDULED
+                   && status <= MET__SUBSCRIPTION_INACTIVE
+               ? names[status - MET__SUBSCRIPTION_SCHEDULED]
+               : "inactive";
+}
+
+static int add_part(int32_t *sum, int32_t part)
+{
+    *sum = *sum > PART_MAX - part ? PART_MAX : *sum + part;
+    return *sum < PART_MAX;
+}
+
+/* sum += part, unit by unit; 0 when a unit became too great to mean a time. */
+static int add_duration(met__duration *sum, const met__duration *part)
+{
+    int is_small = add_part(&sum->years, part->years);
+
+    is_small &= add_part(&sum->months, part->months);
+    is_small &= add_part(&sum->weeks, part->weeks);
+    is_small &= add_part(&sum->days, part->days);
+    is_small &= add_part(&sum->hours, part->hours);
+    is_small &= add_part(&sum->minutes, part->minutes);
+    is_small &= add_part(&sum->seconds, part->seconds);
+    int64_t rest_ns = (int64_t)sum->nanoseconds + part->nanoseconds;
+    if (rest_ns >= MET__SECOND_NS) {
+        rest_ns -= MET__SECOND_NS;
+        is_small &= add_part(&sum->seconds, 1);
+    }
+    sum->nanoseconds = (int32_t)rest_ns;
+    return is_small;
+}
+
+/* Where a phase begins whose start_after is known; beyond the range of times:
+ * never. */
+static int64_t start_of(const met__subscription *subscription,
+                        const met__duration *start_after, int is_small)
+{
+    int64_t start_ns;
+
+    if (!is_small
+        || met__duration_add(subscription->active_from_ns, start_after, 1,
+                             &start_ns)
+               != MET_OK) {
+        return MET__TIME_MAX;
+    }
+    return start_ns;
+}
+
+met_error met__subscription_phase_at(const met__subscription *subscription,
+                                     const met__plan *plan, int64_t at_ns,
+                                     size_t *phase_index_out,
+                                     met__period *bounds_out)
+{
+    met__duration start_after = {0};
+    int64_t end_ns = subscription->active_to_ns != 0
+                         ? subscription->active_to_ns
+                         : MET__TIME_MAX;
+    int64_t from_ns = subscription->active_from_ns;
+    int is_small = 1;
+
+    MET__ASSERT(phase_index_out != NULL && bounds_out != NULL);
+    if (at_ns < from_ns || at_ns >= end_ns) {
+        return MET_E_NOT_FOUND;
+    }
+    for (size_t i = 0; i < plan->phase_count; i++) {
+        int64_t to_ns = MET__TIME_MAX;
+        if (i + 1 < plan->phase_count) {
+            is_small &= add_duration(&start_after, &plan->phases[i].duration);
+            to_ns = start_of(subscription, &start_after, is_small);
+        }
+        if (at_ns < to_ns) {
+            *phase_index_out = i;
+            *bounds_out =
+                (met__period){from_ns, to_ns < end_ns ? to_ns : end_ns};
+            return MET_OK;
+        }
+        from_ns = to_ns;
+    }
+    return MET_E_NOT_FOUND;
+}
+
+met_error met__subscription_period(const met__subscription *subscription,
+                                   const met__plan *plan,
+                                   const met__duration *cadence, int64_t at_ns,
+                                   met__period *period_out)
+{
+    met__recurrence recurrence = {subscription->billing_anchor_ns, *cadence};
+    met__period phase;
+    met__period period;
+    size_t index;
+    met_error error = met__subscription_phase_at(subscription, plan, at_ns,
+                                                 &index, &phase);
+
+    MET__ASSERT(period_out != NULL);
+    if (error == MET_OK) {
+        error = met__recurrence_period_at(&recurrence, at_ns, &period, NULL);
+    }
+    if (error != MET_OK) {
+        return error;
+    }
+    period_out->from_ns =
+        period.from_ns > phase.from_ns ? period.from_ns : phase.from_ns;
+    period_out->to_ns =
+        period.to_ns < phase.to_ns ? period.to_ns : phase.to_ns;
+    return MET_OK;
+}
+
+met_error met__subscription_billing_period(
+    const met__subscription *subscription, const met__plan *plan,
+    int64_t at_ns, met__period *period_out)
+{
+    return met__subscription_period(subscription, plan,
+                                    &plan->billing_cadence, at_ns,
+                                    period_out);
+}
+
+met__period met__usage_bounds(met__period period)
+{
+    return (met__period){period.from_ns - period.from_ns % MET__MINUTE_NS,
+                         period.to_ns - period.to_ns % MET__MINUTE_NS};
+}

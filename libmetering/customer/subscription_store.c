@@ -1,0 +1,247 @@
+/* Subscriptions in the store: keeping and finding them. In: structs, keys. Out:
+ * records of the tables SUBSCRIPTION and SUBSCRIPTION_OF, and lists. What may
+ * be stored is decided in subscription_change.c. */
+#include "base/check.h"
+#include "catalog/identity.h"
+#include "customer/subscription_document.h"
+
+/* --- Records --------------------------------------------------------------- */
+met_error met__subscription_put(met__txn *txn,
+                                const met__subscription *subscription,
+                                met__arena *arena)
+{
+    met__node *node = NULL;
+    met__text index;
+    met_error error = met__subscription_build(subscription, NULL, arena,
+                                              &node);
+
+    if (error == MET_OK) {
+        error = met__record_put(txn, MET__TABLE_SUBSCRIPTION,
+                                subscription->id.data, subscription->id.size,
+                                node);
+    }
+    if (error == MET_OK) {
+        error = met__object_key(arena, subscription->customer_key,
+                                subscription->id, &index);
+    }
+    if (error == MET_OK) {
+        error = met__txn_put(txn, MET__TABLE_SUBSCRIPTION_OF, index.data,
+                             index.size, "", 0);
+    }
+    return error == MET_OK ? met__txn_touch_catalog(txn) : error;
+}
+
+met_error met__subscription_get(met__txn *txn, met__text id,
+                                met__arena *arena,
+                                met__subscription **subscription_out)
+{
+    met__node *node = NULL;
+    met__subscription *found = NULL;
+    met_error error = met__record_get(txn, MET__TABLE_SUBSCRIPTION, id.data,
+                                      id.size, arena, &node);
+
+    if (error == MET_OK) {
+        error = met__record_error(
+            met__subscription_read(node, NULL, 1, arena, &found, NULL));
+    }
+    if (error == MET_OK) {
+        *subscription_out = found;
+    }
+    return error;
+}
+
+/* --- Finding --------------------------------------------------------------- */
+typedef struct found_list {
+    met__arena *arena;
+    size_t count;
+    met__subscription **items;
+} found_list;
+
+static met_error add_found(found_list *list, met__subscription *subscription)
+{
+    if ((list->count & (list->count - 1)) == 0) {
+        met__subscription **more = met__arena_allocate(
+            list->arena,
+            met__list_bytes(list->count + 1, sizeof *list->items));
+        if (more == NULL) {
+            return MET_E_NO_MEMORY;
+        }
+        if (list->count > 0) {
+            memcpy(more, list->items, list->count * sizeof *more);
+        }
+        list->items = more;
+    }
+    list->items[list->count++] = subscription;
+    return MET_OK;
+}
+
+/* Earlier beginnings first; of equal ones the one created earlier. */
+static void sort_found(found_list *list)
+{
+    for (size_t i = 1; i < list->count; i++) {
+        met__subscription *moved = list->items[i];
+        size_t at = i;
+        for (; at > 0
+               && list->items[at - 1]->active_from_ns > moved->active_from_ns;
+             at--) {
+            list->items[at] = list->items[at - 1];
+        }
+        list->items[at] = moved;
+    }
+}
+
+/* Subscriptions of a removed customer of this key are not the new one's. */
+static met_error load_index(met__txn *txn, const met__customer *customer,
+                            found_list *list)
+{
+    met__scan scan;
+    met__text prefix;
+    met__text key;
+    met__text value;
+    met_error error = met__object_key(list->arena, customer->key,
+                                      met__text_z(""), &prefix);
+
+    if (error != MET_OK) {
+        return error;
+    }
+    error = met__scan_begin(txn, MET__TABLE_SUBSCRIPTION_OF, prefix.data,
+                            prefix.size, &scan);
+    while (error == MET_OK) {
+        met__subscription *found = NULL;
+        error = met__scan_next(&scan, &key, &value);
+        if (error != MET_OK) {
+            break;
+        }
+        error = met__subscription_get(
+            txn,
+            met__text_of(key.data + prefix.size, key.size - prefix.size),
+            list->arena, &found);
+        /* The index names what is not there. */
+        error = error == MET_E_NOT_FOUND ? MET_E_CORRUPT : error;
+        if (error == MET_OK
+            && met__text_equal(found->customer_id, customer->id)) {
+            error = add_found(list, found);
+        }
+    }
+    met__scan_end(&scan);
+    return error == MET_E_NOT_FOUND ? MET_OK : error;
+}
+
+met_error met__subscription_each(met__txn *txn, met__text customer_key,
+                                 met__arena *arena,
+                                 met__subscription ***array_out,
+                                 size_t *count_out)
+{
+    found_list list = {arena, 0, NULL};
+    met__customer *customer = NULL;
+    met_error error = met__customer_get(txn, customer_key, arena, &customer);
+
+    if (error == MET_OK) {
+        error = load_index(txn, customer, &list);
+    }
+    if (error != MET_OK) {
+        return error;
+    }
+    sort_found(&list);
+    *array_out = list.items;
+    *count_out = list.count;
+    return MET_OK;
+}
+
+met_error met__subscription_at(met__txn *txn, met__text customer_key,
+                               int64_t at_ns, met__arena *arena,
+                               met__subscription **subscription_out)
+{
+    met__subscription **list = NULL;
+    size_t count = 0;
+    met_error error = met__subscription_each(txn, customer_key, arena, &list,
+                                             &count);
+
+    for (size_t i = 0; error == MET_OK && i < count; i++) {
+        uint32_t status = met__subscription_status_at(list[i], at_ns);
+        if (status == MET__SUBSCRIPTION_ACTIVE
+            || status == MET__SUBSCRIPTION_CANCELED) {
+            *subscription_out = list[i];
+            return MET_OK;
+        }
+    }
+    return error == MET_OK ? MET_E_NOT_FOUND : error;
+}
+
+met_error met__subscription_plan(met__txn *txn,
+                                 const met__subscription *subscription,
+                                 met__arena *arena, met__plan **plan_out)
+{
+    MET__ASSERT(subscription->plan_version > 0);
+    return met__plan_get(txn, subscription->plan_key,
+                         subscription->plan_version, 0, arena, plan_out);
+}
+
+typedef struct listing {
+    found_list found;
+    met__text plan_key; /* empty: every plan */
+    uint32_t plan_version;
+    uint32_t reserved;
+} listing;
+
+static met_error add_record(void *context, met__text key, met__node *record)
+{
+    listing *list = context;
+    met__subscription *found = NULL;
+
+    (void)key;
+    met_error error = met__record_error(met__subscription_read(
+        record, NULL, 1, list->found.arena, &found, NULL));
+    if (error != MET_OK
+        || (list->plan_key.size > 0
+            && (!met__text_equal(found->plan_key, list->plan_key)
+                || found->plan_version != list->plan_version))) {
+        return error;
+    }
+    return add_found(&list->found, found);
+}
+
+met_error met__subscription_to_plan(met__txn *txn, met__text plan_key,
+                                    uint32_t plan_version, size_t *count_out)
+{
+    met__arena arena;
+    listing list = {.plan_key = plan_key, .plan_version = plan_version};
+
+    met__arena_init(&arena, met__store_platform(met__txn_store(txn)));
+    list.found.arena = &arena;
+    met_error error = met__records_each(txn, MET__TABLE_SUBSCRIPTION,
+                                        met__text_z(""), &arena, &list,
+                                        add_record);
+    *count_out = list.found.count;
+    met__arena_release(&arena);
+    return error;
+}
+
+met_error met__subscription_list(met__txn *txn, met__text customer_key,
+                                 int64_t now_ns, met__arena *arena,
+                                 met__node **array_out)
+{
+    listing list = {.found = {arena, 0, NULL}};
+    met__node *array = met__node_array(arena);
+    met_error error = array != NULL ? MET_OK : MET_E_NO_MEMORY;
+
+    if (error == MET_OK && customer_key.size > 0) {
+        error = met__subscription_each(txn, customer_key, arena,
+                                       &list.found.items, &list.found.count);
+    } else if (error == MET_OK) {
+        error = met__records_each(txn, MET__TABLE_SUBSCRIPTION,
+                                  met__text_z(""), arena, &list, add_record);
+    }
+    for (size_t i = 0; error == MET_OK && i < list.found.count; i++) {
+        met__node *node = NULL;
+        error = met__subscription_document(list.found.items[i], now_ns, arena,
+                                           &node);
+        if (error == MET_OK) {
+            error = met__node_append(arena, array, node);
+        }
+    }
+    if (error == MET_OK) {
+        *array_out = array;
+    }
+    return error;
+}
