@@ -307,6 +307,7 @@ static met_error check_boundary(const met__subscription *subscription,
     return MET_OK;
 }
 
+/* Where it ends. The subscription is still as it was: its periods are. */
 static met_error end_of(const met__subscription *subscription,
                         const met__plan *plan, const met__cancel *when,
                         int64_t *to_ns_out, met_error_info *info)
@@ -344,6 +345,7 @@ static met_error cancel(met__txn *txn, met__text id, const met__cancel *when,
 {
     met__subscription *subscription = NULL;
     met__plan *plan = NULL;
+    int64_t to_ns = 0;
     met_error error = met__subscription_get(txn, id, arena, &subscription);
 
     if (error != MET_OK) {
@@ -361,9 +363,9 @@ static met_error cancel(met__txn *txn, met__text id, const met__cancel *when,
         return MET_E_CORRUPT; /* a pinned version is never removed */
     }
     if (error == MET_OK) {
-        error = end_of(subscription, plan, when, &subscription->active_to_ns,
-                       info);
+        error = end_of(subscription, plan, when, &to_ns, info);
     }
+    subscription->active_to_ns = to_ns;
     subscription->updated_at_ns = when->now_ns;
     return error == MET_OK ? met__subscription_put(txn, subscription, arena) : error;
 }
