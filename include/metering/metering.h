@@ -6,6 +6,7 @@
 #include "metering/error.h"
 #include "metering/export.h"
 #include "metering/platform.h"
+#include "metering/rating.h"
 #include "metering/store.h"
 #include "metering/time.h"
 #include "metering/types.h"

@@ -1,0 +1,346 @@
+/* Prices as handles, through the public calls: documents in and out. */
+#include "metering/rating.h"
+
+#include "unit/rating/rating_support.h"
+
+/* Single quotes stand for double ones; the text lives until the test ends. */
+static met__text json_of(const char *json)
+{
+    char *text = met__arena_copy(&arena, json, strlen(json));
+
+    assert_non_null(text);
+    for (char *c = text; *c != '\0'; c++) {
+        *c = *c == '\'' ? '"' : *c;
+    }
+    return met__text_z(text);
+}
+
+static met_price *create(const char *json)
+{
+    met_price *price = NULL;
+    met_error_info info = {.struct_size = sizeof info};
+    met__text text = json_of(json);
+
+    if (met_price_create(text.data, text.size, NULL, &price, &info) != MET_OK) {
+        fail_msg("%s: %s %s", json, info.field, info.reason);
+    }
+    return price;
+}
+
+static void assert_answer(const met_price *price, const char *request,
+                          const char *answer)
+{
+    met_buffer out = {0};
+    met_error_info info = {.struct_size = sizeof info};
+    met__text text = json_of(request);
+
+    if (met_price_rate(price, text.data, text.size, &out, &info) != MET_OK) {
+        fail_msg("%s: %s %s", request, info.field, info.reason);
+    }
+    assert_string_equal(out.data, json_of(answer).data);
+    met_buffer_release(&out);
+}
+
+#define ZEROS                                                                  \
+    "'credits_total':'0.00','taxes_total':'0.00',"                             \
+    "'taxes_inclusive_total':'0.00','taxes_exclusive_total':'0.00'"
+
+static void answers_lines_and_totals(void **state)
+{
+    met_price *price = create("{'type': 'package', 'amount': '1', "
+                              "'quantity_per_package': '5000'}");
+
+    assert_answer(
+        price, "{'quantity': '5001', 'name': 'example_service'}",
+        "{'lines':[{'name':'example_service: usage in period',"
+        "'child_id':'usage','explanation':'2 packages of 5000 x 1',"
+        "'category':'regular','payment_term':'in_arrears','index':0,"
+        "'quantity':'2','per_unit_amount':'1.00','totals':{'amount':'2.00',"
+        "'charges_total':'0.00','discounts_total':'0.00'," ZEROS
+        ",'total':'2.00'}}],'totals':{'amount':'2.00',"
+        "'charges_total':'0.00','discounts_total':'0.00'," ZEROS
+        ",'total':'2.00'},'currency':'USD','quantity':'5001',"
+        "'quantity_before':'0'}");
+    met_price_destroy(price);
+}
+
+static void rates_a_card_with_everything(void **state)
+{
+    met_price *price = create(
+        "{'name': 'Storage', 'price': {'type': 'unit', 'amount': '0.5', "
+        "'commitments': {'minimum': '10'}}, 'discounts': {'usage': "
+        "{'quantity': '1', 'correlation_id': 'U'}, 'percentage': "
+        "{'percentage': '50', 'correlation_id': 'P'}}, 'unit_config': "
+        "{'operation': 'divide', 'conversion_factor': '1000', 'rounding': "
+        "'ceiling'}, 'currency': {'type': 'custom', 'code': 'TOKENS', "
+        "'name': 'Tokens', 'precision': 0}}");
+
+    assert_answer(
+        price, "{'quantity': '10001', 'credits': ['3']}",
+        "{'lines':[{'name':'Storage: usage in period',"
+        "'child_id':'unit-price-usage','explanation':'10 x 0.5',"
+        "'category':'regular','payment_term':'in_arrears','index':0,"
+        "'quantity':'10','per_unit_amount':'0.5','discounts':[{'child_id':"
+        "'rateCardDiscount/correlationID=P','reason':'ratecard_percentage',"
+        "'amount':'3'}],'credits_applied':['2'],'totals':{'amount':'5',"
+        "'charges_total':'0','discounts_total':'3','credits_total':'2',"
+        "'taxes_total':'0','taxes_inclusive_total':'0',"
+        "'taxes_exclusive_total':'0','total':'0'}},{'name':"
+        "'Storage: minimum spend','child_id':'min-spend','explanation':"
+        "'minimum 10, billed 2','category':'commitment','payment_term':"
+        "'in_arrears','index':1,'period':'full','quantity':'1',"
+        "'per_unit_amount':'8','credits_applied':['1'],'totals':{'amount':"
+        "'0','charges_total':'8','discounts_total':'0','credits_total':'1',"
+        "'taxes_total':'0','taxes_inclusive_total':'0',"
+        "'taxes_exclusive_total':'0','total':'7'}}],'totals':{'amount':'5',"
+        "'charges_total':'8','discounts_total':'3','credits_total':'3',"
+        "'taxes_total':'0','taxes_inclusive_total':'0',"
+        "'taxes_exclusive_total':'0','total':'7'},'currency':'TOKENS',"
+        "'quantity':'10','quantity_before':'0','usage_discount':{'child_id':"
+        "'rateCardDiscount/correlationID=U','quantity':'1',"
+        "'quantity_before':'0'}}");
+    met_price_destroy(price);
+}
+
+/* What was billed is subtracted; ids and corrections are in the child ids. */
+static void subtracts_booked_lines(void **state)
+{
+    met_price *price = create("{'type': 'dynamic', 'multiplier': '1'}");
+    met_buffer out = {0};
+    met__text request = json_of(
+        "{'quantity': '15', 'booked': [{'id': 'line-7', 'name': 'x', "
+        "'child_id': 'usage', 'category': 'regular', 'payment_term': "
+        "'in_arrears', 'quantity': '1', 'per_unit_amount': '10', 'totals': "
+        "{'amount': '10', 'total': '10'}}]}");
+
+    assert_int_equal(
+        met_price_rate(price, request.data, request.size, &out, NULL), MET_OK);
+    const met__node *answer = node_of(out.data);
+    const met__node *lines = met__node_get(answer, "lines");
+    assert_int_equal(lines->count, 2);
+    assert_string_equal(
+        met__node_get(lines->as.items[1], "child_id")->as.text.data,
+        "usage#correction:detailed_line_id=line-7");
+    assert_string_equal(
+        met__node_get(met__node_get(answer, "totals"), "total")->as.text.data,
+        "5.00");
+    met_buffer_release(&out);
+    met_price_destroy(price);
+}
+
+typedef struct refusal {
+    met_error error;
+    const char *json;
+    const char *field;
+} refusal;
+
+static const refusal create_refusals[] = {
+    {MET_E_INVALID, "", ""},
+    {MET_E_INVALID, "[]", ""},
+    {MET_E_INVALID, "null", ""},
+    {MET_E_INVALID, "{'type': 'unit', 'amount': '1'", ""},
+    {MET_E_INVALID, "{'type': 'unit', 'amount': '1', 'amount': '2'}", ""},
+    {MET_E_INVALID, "{'type': 'unit', 'amount': '-1'}", "price.amount"},
+    {MET_E_INVALID, "{'price': null}", "price"},
+    {MET_E_INVALID, "{'price': {'type': 'free'}, 'extra': 1}", "extra"},
+    {MET_E_INVALID, "{'price': {'type': 'free'}, 'currency': 'usd'}",
+     "currency"},
+    {MET_E_INVALID, "{'price': {'type': 'free'}, 'currency': 7}", "currency"},
+    {MET_E_INVALID, "{'price': {'type': 'free'}, 'name': 'a\\u0001'}", "name"},
+    {MET_E_INVALID,
+     "{'price': {'type': 'flat', 'amount': '1'}, 'discounts': {'usage': "
+     "'1'}}",
+     "discounts.usage"},
+    {MET_E_INVALID,
+     "{'price': {'type': 'unit', 'amount': '1'}, 'discounts': "
+     "{'percentage': '100.01'}}",
+     "discounts.percentage"},
+    {MET_E_INVALID,
+     "{'price': {'type': 'free'}, 'unit_config': {'operation': 'divide', "
+     "'conversion_factor': '2'}}",
+     "unit_config"},
+    {MET_E_OVERFLOW,
+     "{'type': 'unit', 'amount': '12345678901234567890123456789012345'}",
+     "price.amount"},
+};
+
+static const refusal rate_refusals[] = {
+    {MET_E_INVALID, "", ""},
+    {MET_E_INVALID, "{}", "quantity"},
+    {MET_E_INVALID, "{'quantity': 'x'}", "quantity"},
+    {MET_E_INVALID, "{'quantity': 1.5}", "quantity"},
+    {MET_E_INVALID, "{'quantity': null}", "quantity"},
+    {MET_E_INVALID, "{'quantity': '1', 'more': '1'}", "more"},
+    {MET_E_INVALID, "{'quantity': '1', 'is_first': 'yes'}", "is_first"},
+    {MET_E_INVALID, "{'quantity': '1', 'currency': 'XYZ'}", "currency"},
+    {MET_E_INVALID, "{'quantity': '1', 'credits': ['-1']}", "credits"},
+    {MET_E_INVALID, "{'quantity': '1', 'credits': [1]}", "credits"},
+    {MET_E_INVALID, "{'quantity': '1', 'credits': ['100']}", "credits"},
+    {MET_E_INVALID, "{'quantity': '1', 'policies': {'x': 1}}", "policies.x"},
+    {MET_E_INVALID, "{'quantity': '1', 'policies': {'unit_conversion': 1}}",
+     "policies.unit_conversion"},
+    {MET_E_INVALID, "{'quantity': '1', 'booked': [{}]}", "booked[0].name"},
+    {MET_E_OVERFLOW, "{'quantity': '9999999999999999999999999999999999'}",
+     "quantity"},
+};
+
+static void refuses_with_field_and_reason(void **state)
+{
+    met_price *made = create("{'type': 'unit', 'amount': '11'}");
+
+    for (size_t i = 0; i < sizeof create_refusals / sizeof(refusal); i++) {
+        met_price *price = NULL;
+        met_error_info info = {.struct_size = sizeof info};
+        met__text json = json_of(create_refusals[i].json);
+        met_error error =
+            met_price_create(json.data, json.size, NULL, &price, &info);
+        if (error != create_refusals[i].error || price != NULL
+            || strcmp(info.field, create_refusals[i].field) != 0
+            || info.reason[0] == '\0') {
+            fail_msg("%s: %d %s: %s", json.data, error, info.field,
+                     info.reason);
+        }
+    }
+    for (size_t i = 0; i < sizeof rate_refusals / sizeof(refusal); i++) {
+        met_buffer out = {0};
+        met_error_info info = {.struct_size = sizeof info};
+        met__text json = json_of(rate_refusals[i].json);
+        met_error error =
+            met_price_rate(made, json.data, json.size, &out, &info);
+        if (error != rate_refusals[i].error || out.data != NULL
+            || strcmp(info.field, rate_refusals[i].field) != 0
+            || info.reason[0] == '\0') {
+            fail_msg("%s: %d %s: %s", json.data, error, info.field,
+                     info.reason);
+        }
+    }
+    met_price_destroy(made);
+}
+
+static void refuses_missing_arguments(void **state)
+{
+    met_price *price = NULL;
+    met_buffer out = {0};
+    met_decimal one = met__decimal_from_i64(1);
+    met_error_info info = {.struct_size = sizeof info};
+
+    assert_int_equal(met_price_create(NULL, 0, NULL, &price, &info),
+                     MET_E_INVALID);
+    assert_string_equal(info.field, "json");
+    assert_int_equal(met_price_create("{}", 2, NULL, NULL, &info),
+                     MET_E_INVALID);
+    assert_string_equal(info.field, "price_out");
+    price = create("{'type': 'unit', 'amount': '2'}");
+    assert_int_equal(met_price_rate(NULL, "{}", 2, &out, &info), MET_E_INVALID);
+    assert_string_equal(info.field, "price");
+    assert_int_equal(met_price_rate(price, NULL, 2, &out, &info),
+                     MET_E_INVALID);
+    assert_string_equal(info.field, "json");
+    assert_int_equal(met_price_rate(price, "{}", 2, NULL, &info),
+                     MET_E_INVALID);
+    assert_string_equal(info.field, "json_out");
+    assert_int_equal(met_price_rate_batch(NULL, &one, 1, &one, &info),
+                     MET_E_INVALID);
+    assert_int_equal(met_price_rate_batch(price, NULL, 1, &one, &info),
+                     MET_E_INVALID);
+    assert_int_equal(met_price_rate_batch(price, &one, 1, NULL, &info),
+                     MET_E_INVALID);
+    assert_int_equal(
+        met_price_rate_batch(price, &one, MET_PRICE_BATCH_MAX + 1, &one, &info),
+        MET_E_LIMIT);
+    assert_int_equal(met_price_rate_batch(price, NULL, 0, NULL, &info), MET_OK);
+    met_price_destroy(price);
+    met_price_destroy(NULL);
+}
+
+static void rates_many_quantities(void **state)
+{
+    enum { COUNT = 200 };
+    met_price *price = create("{'type': 'package', 'amount': '3', "
+                              "'quantity_per_package': '10'}");
+    met_decimal values[COUNT];
+    met_error_info info = {.struct_size = sizeof info};
+
+    for (int i = 0; i < COUNT; i++) {
+        values[i] = met__decimal_from_i64(i);
+    }
+    assert_int_equal(met_price_rate_batch(price, values, COUNT, values, &info),
+                     MET_OK);
+    for (int i = 0; i < COUNT; i++) {
+        assert_int_equal(met__decimal_compare(values[i], met__decimal_from_i64(
+                                                             (i + 9) / 10 * 3)),
+                         0);
+    }
+    /* One bad item: nothing is written. */
+    met_decimal bad[2] = {met__decimal_from_i64(1),
+                          {{0, UINT64_C(0x7800000000000000)}}};
+    met_decimal out[2] = {met__decimal_from_i64(77), met__decimal_from_i64(78)};
+    assert_int_equal(met_price_rate_batch(price, bad, 2, out, &info),
+                     MET_E_INVALID);
+    assert_non_null(strstr(info.reason, "item 1"));
+    assert_int_equal(met__decimal_compare(out[0], met__decimal_from_i64(77)),
+                     0);
+    met_price_destroy(price);
+}
+
+static void survives_failing_memory(void **state)
+{
+    static const char json[] =
+        "{\"price\": {\"type\": \"graduated\", \"tiers\": [{\"unit\": "
+        "\"1\"}]}, \"discounts\": {\"percentage\": \"1\"}, \"unit_config\": "
+        "{\"operation\": \"divide\", \"conversion_factor\": \"3\"}}";
+    static const char request[] =
+        "{\"quantity\": \"10\", \"credits\": [\"1\"], \"booked\": []}";
+    faulty_memory memory = {0};
+    met_platform caller = {.struct_size = sizeof caller};
+    met_decimal one = met__decimal_from_i64(1);
+
+    caller.allocator = (met_allocator){&memory, faulty_allocate,
+                                       faulty_reallocate, faulty_release};
+    for (memory.fail_at = 1;; memory.fail_at++) {
+        met_price *price = NULL;
+        met_buffer out = {0};
+
+        memory.calls = 0;
+        met_error error =
+            met_price_create(json, sizeof json - 1, &caller, &price, NULL);
+        if (error == MET_OK) {
+            error =
+                met_price_rate(price, request, sizeof request - 1, &out, NULL);
+        }
+        if (error == MET_OK) {
+            error = met_price_rate_batch(price, &one, 1, &one, NULL);
+        }
+        met_buffer_release(&out);
+        met_price_destroy(price);
+        assert_int_equal(memory.live, 0);
+        if (memory.calls < memory.fail_at) {
+            assert_int_equal(error, MET_OK);
+            break;
+        }
+        assert_int_equal(error, MET_E_NO_MEMORY);
+    }
+    assert_true(memory.fail_at > 3);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(answers_lines_and_totals, begin_memory,
+                                        end_memory),
+        cmocka_unit_test_setup_teardown(rates_a_card_with_everything,
+                                        begin_memory, end_memory),
+        cmocka_unit_test_setup_teardown(subtracts_booked_lines, begin_memory,
+                                        end_memory),
+        cmocka_unit_test_setup_teardown(refuses_with_field_and_reason,
+                                        begin_memory, end_memory),
+        cmocka_unit_test_setup_teardown(refuses_missing_arguments, begin_memory,
+                                        end_memory),
+        cmocka_unit_test_setup_teardown(rates_many_quantities, begin_memory,
+                                        end_memory),
+        cmocka_unit_test_setup_teardown(survives_failing_memory, begin_memory,
+                                        end_memory),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
