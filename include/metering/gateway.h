@@ -1,0 +1,369 @@
+/* The gateway: one call before a request is served, one after. It knows the
+ * route, the consumer behind an API key, the groups it belongs to, the limits
+ * it is held to and the allowance its customer has left; and it counts what
+ * was served. Entities come from documents in Kong's declarative format.
+ *
+ * One handle per worker thread. Windows, quotas and the compiled catalog are
+ * shared by all handles of all processes through mapped files. */
+#ifndef METERING_GATEWAY_H
+#define METERING_GATEWAY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "metering/error.h"
+#include "metering/export.h"
+#include "metering/types.h"
+
+MET_BEGIN_DECLS
+
+#define MET_GATEWAY_KEY_SIZE_MAX 512     /* bytes of an API key */
+#define MET_GATEWAY_ATTRIBUTES_MAX 16    /* of one request */
+#define MET_GATEWAY_ATTRIBUTE_BYTES 1024 /* their names and values together */
+#define MET_GATEWAY_QUOTAS_MAX 8         /* allowances one request may need */
+
+/* What happens when something needed for the decision fails. */
+enum {
+    MET_GATEWAY_FAIL_CLOSED = 1, /* refuse; the default */
+    MET_GATEWAY_FAIL_OPEN = 2    /* let it through, and count the failure */
+};
+
+/* Which rate limit headers a decision carries. */
+enum {
+    MET_GATEWAY_HEADERS_KONG = 1, /* X-RateLimit-… and RateLimit-…; default */
+    MET_GATEWAY_HEADERS_NONE = 2  /* none, also no Retry-After */
+};
+
+/* Flags of a gateway. */
+enum {
+    /* A request that a feature measures is served only to a customer that is
+     * entitled to it. Without this flag allowances are kept, and who has none
+     * is not held back. */
+    MET_GATEWAY_REQUIRE_ENTITLEMENT = 1
+};
+
+/* Flags of an outcome. */
+enum {
+    /* Admitted, but never served: nothing is counted and what was reserved of
+     * an allowance is given back exactly. Hits in rate limits stay. */
+    MET_GATEWAY_NOT_SERVED = 1
+};
+
+/* Why a request is refused. Pinned. */
+enum {
+    MET_GATEWAY_REASON_NONE = 0,
+    MET_GATEWAY_REASON_NO_ROUTE = 1,            /* 404 */
+    MET_GATEWAY_REASON_NO_KEY = 2,              /* 401 */
+    MET_GATEWAY_REASON_DUPLICATE_KEY = 3,       /* 401 */
+    MET_GATEWAY_REASON_BAD_KEY = 4,             /* 401 */
+    MET_GATEWAY_REASON_NOT_ALLOWED = 5,         /* 403, or 401: access list */
+    MET_GATEWAY_REASON_RATE_LIMITED = 6,        /* 429 */
+    MET_GATEWAY_REASON_USAGE_LIMIT_REACHED = 7, /* 429 */
+    MET_GATEWAY_REASON_FEATURE_UNAVAILABLE = 8, /* 403 */
+    MET_GATEWAY_REASON_CUSTOMER_NOT_FOUND = 9,  /* 403 */
+    MET_GATEWAY_REASON_COST_NEVER = 10, /* 429: above a limit, waiting is no
+                                           use */
+    MET_GATEWAY_REASON_FAILURE = 11     /* 500 or 503: see failure */
+};
+
+/* What failed; also set when MET_GATEWAY_FAIL_OPEN let the request through. */
+enum {
+    MET_GATEWAY_FAILURE_NONE = 0,
+    MET_GATEWAY_FAILURE_SNAPSHOT = 1, /* the compiled catalog is damaged */
+    MET_GATEWAY_FAILURE_LIMITER = 2,
+    MET_GATEWAY_FAILURE_QUOTA = 3,
+    MET_GATEWAY_FAILURE_TALLY = 4,  /* usage cannot be counted */
+    MET_GATEWAY_FAILURE_CONFIG = 5  /* the anonymous consumer is missing */
+};
+
+/* Zero means default for every field. */
+typedef struct met_gateway_config {
+    size_t struct_size;
+    uint32_t fail_policy;      /* MET_GATEWAY_FAIL_… */
+    uint32_t header_style;     /* MET_GATEWAY_HEADERS_… */
+    uint64_t limiter_capacity; /* of a new limits.map: live keys and windows */
+    uint64_t flags;            /* MET_GATEWAY_REQUIRE_ENTITLEMENT */
+} met_gateway_config;
+
+/* One request. All texts are borrowed during the call, none needs a NUL, all
+ * may be empty. */
+typedef struct met_gateway_request {
+    size_t struct_size;
+    /* Names of stored entities. Both empty: found by path and method. */
+    const char *service;
+    size_t service_size;
+    const char *route;
+    size_t route_size;
+    const char *method;
+    size_t method_size;
+    const char *path; /* normalised by the host, without the query */
+    size_t path_size;
+    const char *query; /* as received, without '?' */
+    size_t query_size;
+    const char *form; /* an application/x-www-form-urlencoded body, when
+                         key_in_body is used and the host has it */
+    size_t form_size;
+    const char *host; /* for the usage event: request_host */
+    size_t host_size;
+    const char *user_agent; /* for the usage event: request_user_agent */
+    size_t user_agent_size;
+    const char *client_ip; /* of the client, behind trusted proxies */
+    size_t client_ip_size;
+    const met_pair *headers; /* as received, repeated ones repeated */
+    size_t header_count;
+    const met_pair *attributes; /* of the usage event, in addition */
+    size_t attribute_count;
+    uint64_t cost;        /* 0 = 1: hits of rate limits, and what is reserved
+                             of an allowance that a meter sums up */
+    int64_t utc_ns;       /* 0 = the library reads the store's clock */
+    int64_t monotonic_ns; /* 0 = the library reads the store's clock */
+} met_gateway_request;
+
+/* What a request carries from admit to complete. Plain data that names no
+ * memory: may be copied, and outlives snapshots. Frozen; private. */
+typedef struct met_gateway_ticket {
+    uint64_t private_[384];
+} met_gateway_ticket;
+
+/* Set struct_size; the rest is written by the library. Texts are borrowed
+ * until the next call on the handle and are never NULL; a NUL follows each. */
+typedef struct met_gateway_decision {
+    size_t struct_size;
+    uint32_t is_admitted;
+    uint32_t status;  /* HTTP status of a refusal; 200 when admitted */
+    uint32_t reason;  /* MET_GATEWAY_REASON_… */
+    uint32_t failure; /* MET_GATEWAY_FAILURE_… */
+    const char *reason_name; /* "USAGE_LIMIT_REACHED"; "" when admitted */
+    const char *body;        /* JSON of a refusal: {"message":"…"} */
+    size_t body_size;
+    /* "Name: value\r\n" lines for the client: rate limits, Retry-After,
+     * WWW-Authenticate. */
+    const char *response_headers;
+    size_t response_headers_size;
+    /* Names of headers, "Name\r\n" lines, that must not go upstream as the
+     * client sent them: those below, and with hide_credentials the key's. */
+    const char *drop_headers;
+    size_t drop_headers_size;
+    /* "Name: value\r\n" lines to send upstream instead: X-Consumer-ID,
+     * X-Consumer-Username, X-Credential-Identifier, X-Consumer-Groups, … */
+    const char *upstream_headers;
+    size_t upstream_headers_size;
+    /* The query to send upstream: the request's own, or without the key when
+     * hide_credentials is set. */
+    const char *upstream_query;
+    size_t upstream_query_size;
+    const char *consumer; /* username; empty when nobody is known */
+    size_t consumer_size;
+    const char *service; /* what was matched */
+    size_t service_size;
+    const char *route;
+    size_t route_size;
+    int64_t wait_ns; /* of a refusal: the same request may be admitted then;
+                        0 = waiting is no use, or not known */
+    met_gateway_ticket ticket; /* of an admitted request */
+} met_gateway_decision;
+
+/* How a request ended. Zero means not known. */
+typedef struct met_gateway_outcome {
+    size_t struct_size;
+    uint32_t status;          /* HTTP, of the answer to the client */
+    uint32_t upstream_status; /* HTTP, of the upstream */
+    uint64_t request_size_bytes;
+    uint64_t response_size_bytes;
+    uint64_t quantity; /* true value of what meters sum up; 0 = the cost given
+                          to admit */
+    uint32_t flags;    /* MET_GATEWAY_NOT_SERVED */
+    uint32_t reserved;
+} met_gateway_outcome;
+
+/**
+ * Open a gateway on a store: compile the catalog for the request path when
+ * that is needed, open the shared tables, claim a recorder.
+ *
+ * Files made when missing: DIR/gateway, DIR/limits.map, DIR/quota.map. The
+ * handle keeps the store open by itself.
+ *
+ * @param store        open store
+ * @param config       NULL for the defaults
+ * @param gateway_out  written only on MET_OK; close with met_gateway_close
+ * @param info         may be NULL
+ * @return MET_OK · MET_E_INVALID · MET_E_UNSUPPORTED (an unknown flag or a
+ *         field of a newer version) · MET_E_NO_MEMORY · MET_E_LIMIT (slots of
+ *         recorders, policies, or entities beyond 2^31 bytes) ·
+ *         MET_E_CONFLICT · MET_E_NOT_FOUND (a directory is gone) ·
+ *         MET_E_FOREIGN · MET_E_LAYOUT · MET_E_CORRUPT · MET_E_DISK_FULL ·
+ *         MET_E_MAP_FULL · MET_E_IO · MET_E_BUSY · MET_E_FORKED · MET_E_BUG
+ * @blocks reads the whole catalog when it must be compiled (about 1 s for a
+ *         million consumers), writes files
+ * @thread any; the handle then belongs to one thread at a time
+ * @fork open after the fork, in the process that uses it      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_gateway_open(
+    met_store *store, const met_gateway_config *config,
+    met_gateway **gateway_out, met_error_info *info);
+
+/**
+ * Close a handle: what it counted stays and is settled. Complete or forget
+ * tickets before; of a forgotten one the reservation ends by itself after two
+ * slices of ten minutes.
+ *
+ * @param gateway  may be NULL
+ * @blocks for file operations      @thread one
+ * @fork in a forked child it only frees memory      @since 0.1
+ */
+MET_API void met_gateway_close(met_gateway *gateway);
+
+/**
+ * Decide one request: route, key, access list, rate limits, allowance.
+ *
+ * All windows and allowances count an admitted request, or none does; a
+ * refused request changes nothing. When both a rate limit and an allowance
+ * refuse, the rate limit is reported. The last unit of an allowance is never
+ * given twice, whatever is killed. A new customer's first request is never
+ * refused for being new. Every admitted request must be completed.
+ *
+ * A key that was revoked stops to work with the next request after the
+ * catalog was compiled anew: see met_gateway_tick.
+ *
+ * @param request       borrowed during the call
+ * @param decision_out  set its struct_size; written only on MET_OK
+ * @return MET_OK (admitted or not: see is_admitted) · MET_E_INVALID (a NULL
+ *         with a size, a struct_size) · MET_E_LIMIT (attributes beyond
+ *         MET_GATEWAY_ATTRIBUTES_MAX or _BYTES, a cost beyond 10^12) ·
+ *         MET_E_UNSUPPORTED (a field of a newer version) · MET_E_FORKED ·
+ *         MET_E_BUG
+ * @alloc none
+ * @blocks never on a lock; the first call after the catalog was compiled anew
+ *         maps a file and reads it once (about 20 ms for a million consumers),
+ *         unless met_gateway_tick came before
+ * @thread one at a time      @fork no: MET_E_FORKED in a child
+ * @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_gateway_admit(
+    met_gateway *gateway, const met_gateway_request *request,
+    met_gateway_decision *decision_out);
+
+/**
+ * Count an admitted request: an event of type kong.api_request at the time of
+ * admit, with the subject consumer:<id or username> and Kong's field names;
+ * and settle its reservation.
+ *
+ * Every admitted request counts, whatever its status, unless the outcome says
+ * MET_GATEWAY_NOT_SERVED. Call it before the last byte of the answer is handed
+ * to the kernel: a kill may then leave one counted and unanswered request per
+ * thread, never one answered and not counted. Without a subject (no consumer)
+ * there is no event. A request that takes longer than 20 minutes may overshoot
+ * the allowance by its own cost.
+ *
+ * @param ticket   of an admitted request, of any handle of the same store; is
+ *                 empty afterwards, whatever is returned but MET_E_INVALID and
+ *                 MET_E_FORKED
+ * @param outcome  NULL: nothing is known about it
+ * @return MET_OK (counted, or nothing to count) · MET_E_INVALID (not a ticket,
+ *         or completed already) · MET_E_UNSUPPORTED · MET_E_LIMIT ·
+ *         MET_E_OVERFLOW · MET_E_TALLY_FULL (settle: nothing was counted; the
+ *         allowance is taken all the same) · MET_E_CORRUPT · MET_E_IO ·
+ *         MET_E_FORKED · MET_E_BUG
+ * @alloc none      @blocks never      @thread one at a time
+ * @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_gateway_complete(
+    met_gateway *gateway, met_gateway_ticket *ticket,
+    const met_gateway_outcome *outcome);
+
+/**
+ * Housekeeping; call it about once a second from the handle's thread. Closes
+ * minutes of the recorder, and when stored objects have changed compiles the
+ * catalog anew (one handle of all does, at most once a second each).
+ *
+ * A change such as a revoked key is in force on every handle of every process
+ * as soon as any handle of the store finished a tick that began at least one
+ * second after that handle's previous compilation: with a tick a second
+ * everywhere, two seconds and the time of one compilation.
+ *
+ * @return MET_OK · MET_E_NO_MEMORY · MET_E_LIMIT · MET_E_CONFLICT ·
+ *         MET_E_NOT_FOUND · MET_E_FOREIGN · MET_E_LAYOUT · MET_E_CORRUPT ·
+ *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_BUSY ·
+ *         MET_E_TALLY_FULL · MET_E_INVALID · MET_E_FORKED · MET_E_BUG; the
+ *         handle works on with what it has
+ * @alloc yes when it compiles
+ * @blocks reads the store: 50 µs when nothing changed, about 1 s for a million
+ *         consumers when something did (a thread of its own, with a handle of
+ *         its own, keeps that off an event loop)
+ * @thread one at a time      @fork no: MET_E_FORKED in a child
+ * @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_gateway_tick(met_gateway *gateway);
+
+/**
+ * Counters of this handle as JSON: requests, admitted, refused {reason: n},
+ * completed, not_served, failures {cause: n}, failed_open, without_subject,
+ * keys {cached, verified, unknown}, snapshot {number, consumers, credentials,
+ * routes, mapped, compiled, refused}.
+ *
+ * @param json_out  written only on MET_OK
+ * @param info      may be NULL
+ * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_FORKED · MET_E_BUG
+ * @owner json_out with met_buffer_release      @thread one at a time
+ * @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_gateway_stats(met_gateway *gateway,
+                                                  met_buffer *json_out,
+                                                  met_error_info *info);
+
+/**
+ * Stored entities of one kind, by name: {"items": [...]}. Keys of credentials
+ * are never shown: they are not stored.
+ *
+ * @param kind      "service", "route", "consumer" or "plugin"
+ * @param json_out  written only on MET_OK
+ * @param info      may be NULL
+ * @return MET_OK · MET_E_INVALID (no such kind) · MET_E_NO_MEMORY · MET_E_IO ·
+ *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ * @owner json_out with met_buffer_release
+ * @blocks reads the store      @thread any
+ * @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_gateway_entity_list(
+    met_store *store, const char *kind, size_t kind_size,
+    met_buffer *json_out, met_error_info *info);
+
+/**
+ * One stored entity.
+ *
+ * @param kind      as for met_gateway_entity_list
+ * @param name      a service's or route's name, a consumer's username, a
+ *                  plugin's name with its scope: "acl service=example_service"
+ * @param json_out  written only on MET_OK
+ * @param info      may be NULL
+ * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_NO_MEMORY ·
+ *         MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ * @owner json_out with met_buffer_release
+ * @blocks reads the store      @thread any
+ * @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_gateway_entity_get(
+    met_store *store, const char *kind, size_t kind_size, const char *name,
+    size_t name_size, met_buffer *json_out, met_error_info *info);
+
+/**
+ * Remove an entity: a consumer with its keys and groups; a service, route or
+ * consumer with the plugins that are scoped to it.
+ *
+ * @param kind  as for met_gateway_entity_list
+ * @param name  as for met_gateway_entity_get
+ * @param info  may be NULL
+ * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (a service
+ *         that has routes, an anonymous consumer in use) · MET_E_NO_MEMORY ·
+ *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT ·
+ *         MET_E_FORKED · MET_E_BUG; nothing is removed then
+ * @blocks waits for the store's one writer and for the disk      @thread any
+ * @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_gateway_entity_remove(
+    met_store *store, const char *kind, size_t kind_size, const char *name,
+    size_t name_size, met_error_info *info);
+
+MET_END_DECLS
+
+#endif
