@@ -30,11 +30,17 @@ met_error met__gateway_apply(met__txn *txn, const met__node *document,
                              met_error_info *info);
 /* Whether a member of a declarative document is of the gateway's part. */
 int met__gateway_owns(met__text member);
-/* kind: "service", "route", "consumer", "plugin". */
+/* "service", "route", "consumer", "plugin"; another kind is MET_E_INVALID in
+ * the calls below. */
+int met__entity_is_kind(met__text kind);
+/* Without the hashes of credentials. MET_E_NOT_FOUND. */
 met_error met__entity_document(met__txn *txn, met__text kind, met__text name,
                                met__arena *arena, met__node **node_out);
 met_error met__entity_list(met__txn *txn, met__text kind, met__arena *arena,
                            met__node **array_out);
+/* With what belongs to it: a consumer's keys and groups, plugins scoped to it.
+ * MET_E_NOT_FOUND · MET_E_CONFLICT: a service that has routes, a consumer that
+ * stands for anonymous clients. */
 met_error met__entity_remove(met__txn *txn, met__text kind, met__text name,
                              met_error_info *info);
 

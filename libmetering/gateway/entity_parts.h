@@ -5,6 +5,7 @@
 #define MET_GATEWAY_ENTITY_PARTS_H
 
 #include "gateway/credential.h"
+#include "metering/gateway.h"
 #include "gateway/entity.h"
 
 #define MET__ENTITY_NAME_MAX 128

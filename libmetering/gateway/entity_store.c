@@ -17,7 +17,7 @@ met__text met__node_text_at(const met__node *object, const char *name)
                : (met__text){NULL, 0};
 }
 
-static int is_kind(met__text kind)
+int met__entity_is_kind(met__text kind)
 {
     return met__text_equal(kind, MET__TEXT("service"))
            || met__text_equal(kind, MET__TEXT("route"))
@@ -300,7 +300,7 @@ met_error met__entity_document(met__txn *txn, met__text kind, met__text name,
 {
     met__node *stored;
 
-    if (!is_kind(kind)) {
+    if (!met__entity_is_kind(kind)) {
         return MET_E_INVALID;
     }
     met_error error = met__entity_load(txn, kind, name, arena, &stored);
@@ -316,7 +316,7 @@ met_error met__entity_list(met__txn *txn, met__text kind, met__arena *arena,
     met__text value;
     met__node *array = met__node_array(arena);
 
-    if (!is_kind(kind)) {
+    if (!met__entity_is_kind(kind)) {
         return MET_E_INVALID;
     }
     met_error error = array == NULL ? MET_E_NO_MEMORY
@@ -430,7 +430,7 @@ met_error met__entity_remove(met__txn *txn, met__text kind, met__text name,
     met__node *document;
     met_error error;
 
-    if (!is_kind(kind)) {
+    if (!met__entity_is_kind(kind)) {
         return met__fail(info, MET_E_INVALID, "kind", "must be service, "
                          "route, consumer or plugin");
     }
