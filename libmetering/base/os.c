@@ -54,8 +54,9 @@ static int os_random(void *context, void *bytes, size_t size)
 static int os_open(void *context, const char *path, unsigned flags)
 {
     /* A pipe in the place of a file must not make the caller wait. */
-    int mode = O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK;
+    int mode = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
 
+    mode |= flags & MET__OS_FOLLOW ? 0 : O_NOFOLLOW;
     mode |= flags & (MET__OS_READ | MET__OS_DIRECTORY) ? O_RDONLY : O_RDWR;
     mode |= flags & MET__OS_CREATE ? O_CREAT : 0;
     mode |= flags & MET__OS_EXCLUSIVE ? O_EXCL : 0;

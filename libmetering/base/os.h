@@ -23,6 +23,7 @@ typedef struct met__os_entry {
 #define MET__OS_CREATE 2u  /* create when missing, mode 0600 */
 #define MET__OS_EXCLUSIVE 4u
 #define MET__OS_DIRECTORY 8u
+#define MET__OS_FOLLOW 16u /* a file of the system, which may be a link */
 
 #define MET__OS_LOCK_TRY 1   /* exclusive, -EAGAIN when held elsewhere */
 #define MET__OS_LOCK_FREE 2

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/zone.h"
 #include "document/document.h"
 
 typedef struct golden {
@@ -14,6 +15,7 @@ typedef struct golden {
     met__arena *arena;     /* of this case */
     int failed;
     int skipped;
+    met__zone *zone; /* of the last zoned time, or NULL; the runner closes it */
     char text[4096]; /* what was wrong, or why it was skipped */
 } golden;
 
@@ -36,6 +38,9 @@ const met__node *golden_get(golden *self, const met__node *node,
 met__text golden_text(golden *self, const met__node *node, const char *path);
 int golden_flag(golden *self, const met__node *node, const char *path);
 int64_t golden_time(golden *self, const met__node *node, const char *path);
+/* A time that may end in [Area/City], which then is self->zone. */
+int64_t golden_zoned_time(golden *self, const met__node *node,
+                          const char *path);
 met__duration golden_duration(golden *self, const met__node *node,
                               const char *path);
 /* A decimal text or a number. */

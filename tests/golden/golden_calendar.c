@@ -149,7 +149,8 @@ static void run_period_at(golden *self, const met__node *item)
 static void run_sequence(golden *self, const met__node *item)
 {
     const met__node *input = met__node_get(item, "input");
-    met__recurrence recurrence = recurrence_of(self, input);
+    int64_t anchor_ns = golden_zoned_time(self, input, "anchor");
+    met__duration interval = golden_duration(self, input, "interval");
     const met__node *numbers = met__node_get(input, "n");
     met__node *points = met__node_array(self->arena);
 
@@ -158,8 +159,9 @@ static void run_sequence(golden *self, const met__node *item)
     }
     for (uint32_t i = 0; i < numbers->count; i++) {
         int64_t point;
-        met_error error = met__recurrence_point(
-            &recurrence, numbers->as.items[i]->as.integer, &point);
+        met_error error = met__zone_add(self->zone, anchor_ns, &interval,
+                                        numbers->as.items[i]->as.integer,
+                                        &point);
         if (error != MET_OK) {
             golden_fail(self, "point %u: %s", i, met_error_name(error));
             return;
@@ -175,14 +177,14 @@ static void add_duration(golden *self, const met__node *item,
                          const char *start, const met__node *expect)
 {
     const met__node *input = met__node_get(item, "input");
-    int64_t at_ns = golden_time(self, input, start);
+    int64_t at_ns = golden_zoned_time(self, input, start);
     met__duration duration = golden_duration(self, input, "duration");
     int64_t out = 0;
 
     if (self->failed || self->skipped) {
         return;
     }
-    met_error error = met__duration_add(at_ns, &duration, 1, &out);
+    met_error error = met__zone_add(self->zone, at_ns, &duration, 1, &out);
     golden_same_time(self, expect, error, out);
 }
 
