@@ -2,10 +2,13 @@
 #ifndef METERING_METERING_H
 #define METERING_METERING_H
 
+#include "metering/catalog.h"
+#include "metering/customer.h"
 #include "metering/decimal.h"
 #include "metering/error.h"
 #include "metering/export.h"
 #include "metering/platform.h"
+#include "metering/rating.h"
 #include "metering/rating.h"
 #include "metering/store.h"
 #include "metering/time.h"

@@ -64,7 +64,8 @@ static int print_help(void)
         snprintf(left, sizeof left, "%s%s%s %s", row->noun,
                  row->verb ? " " : "", row->verb ? row->verb : "",
                  row->arguments);
-        printf("  %-36s %s\n", left, row->summary);
+        printf("  %s%*s %s\n", left, 36 - tool_width(left), "",
+               row->summary);
     }
     fputs("\nExit status: 0 done, 1 failed (nothing has changed), 2 wrong "
           "use.\n",

@@ -51,7 +51,7 @@ static char *cell(json_t *node)
 }
 
 /* Characters of UTF-8, not bytes. */
-static int width(const char *text)
+int tool_width(const char *text)
 {
     int count = 0;
 
@@ -65,7 +65,7 @@ static void print_cell(const char *text, int column_width, int is_last)
 {
     fputs(text, stdout);
     if (!is_last) {
-        printf("%*s", column_width - width(text) + 2, "");
+        printf("%*s", column_width - tool_width(text) + 2, "");
     }
 }
 
@@ -89,9 +89,9 @@ static void print_table(const char *const *columns, int column_count,
     int widths[COLUMNS_MAX];
 
     for (int c = 0; c < column_count; c++) {
-        widths[c] = width(columns[c]);
+        widths[c] = tool_width(columns[c]);
         for (size_t r = 0; r < row_count; r++) {
-            int w = width(cells[r * (size_t)column_count + (size_t)c]);
+            int w = tool_width(cells[r * (size_t)column_count + (size_t)c]);
             widths[c] = w > widths[c] ? w : widths[c];
         }
         print_title(columns[c], widths[c], c + 1 == column_count);

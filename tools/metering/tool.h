@@ -111,6 +111,8 @@ int tool_print_list(const tool *self, const char *answer, size_t size,
 int tool_print_document(const tool *self, const char *answer, size_t size);
 /* One line of NDJSON. Takes the reference. */
 int tool_print_line(const tool *self, json_t *object);
+/* Columns a text takes on a terminal: characters of UTF-8. */
+int tool_width(const char *text);
 /* A progress line on stderr, at most twice a second and only on a terminal;
  * total 0: not known. tool_progress_end wipes it. */
 void tool_progress(const char *what, unsigned long long done,

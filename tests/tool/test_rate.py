@@ -1,0 +1,71 @@
+"""rate: what a price makes of quantities, without a store."""
+import pytest
+
+PACKAGE = '{"type": "package", "amount": "1", "quantity_per_package": "5000"}'
+
+
+def test_rate(tool, files):
+    price = files("price.json", PACKAGE)
+    rows = [tool.json("rate", price, quantity, store=False)
+            for quantity in ("0", "1", "5000", "5001", "0.5")]
+    assert [float(row["totals"]["total"]) for row in rows] == [0, 1, 1, 2, 1]
+    out, _ = tool.run("rate", price, "5001", store=False)
+    assert out.splitlines()[0] == "5001 -> 2.00 USD"
+    assert tool.run("rate", "-", "5001", stdin=PACKAGE, store=False)[0] == out
+
+
+def test_rate_yaml(tool, files):
+    price = files("price.yaml", "{type: unit, amount: 0.0002}")
+    out, _ = tool.run("rate", price, "10000", store=False)
+    assert out.startswith("10000 -> 2.00 USD")
+
+
+def test_sweep(tool, files):
+    price = files("price.json", PACKAGE)
+    out, _ = tool.run("rate", price, "--sweep", "4999..5001", store=False)
+    rows = [line.split("\t") for line in out.splitlines()]
+    assert [row[0] for row in rows] == ["4999", "5000", "5001"]
+    assert [float(row[1]) for row in rows] == [1, 1, 2]
+    out, _ = tool.run("rate", price, "--sweep", "0..10000:1000", store=False)
+    assert len(out.splitlines()) == 11
+    for text in ("", "5", "5..1", "-1..5", "1..5:0", "1..5x", "a..b",
+                 "0..99999999999"):
+        tool.refused("rate", price, "--sweep", text, reason="--sweep",
+                     status=2, store=False)
+
+
+@pytest.mark.parametrize("content,reason", [
+    ("", "no document"), ("[]", "MET_E_INVALID"), ("5", "MET_E_INVALID"),
+    ('{"type": "package"', "price.json"), ('{"type": "gift"}', "type"),
+    ('{"type": "unit", "amount": "-1"}', "amount"),
+    ('{"type": "unit", "amount": "NaN"}', "amount"),
+    ('{"type": "unit", "amount": NaN}', "amount"),
+    ('{"type": "unit", "amount": "1", "amount": "2"}', "duplicate"),
+    ('{"type": "unit", "amount": "1", "colour": "red"}', "colour"),
+    ('{"type": "package", "amount": "1", "quantity_per_package": "0"}',
+     "quantity_per_package")])
+def test_bad_price(tool, files, content, reason):
+    tool.refused("rate", files("price.json", content), "1", reason=reason,
+                 store=False)
+
+
+@pytest.mark.parametrize("quantity", ["", "-1", "NaN", "many", "1,5", "1e99",
+                                      "9" * 60, "x" * 100000])
+def test_bad_quantity(tool, files, quantity):
+    tool.refused("rate", files("price.json", PACKAGE), quantity,
+                 reason="quantity", store=False)
+
+
+def test_bad_currency(tool, files):
+    for text in ("", "usd", "XXXX", "$"):
+        tool.refused("rate", files("price.json", PACKAGE), "1", "--currency",
+                     text, reason="currency", store=False)
+
+
+def test_rate_wrong_use(tool, files):
+    price = files("price.json", PACKAGE)
+    tool.refused("rate", price, reason="quantities", status=2, store=False)
+    tool.refused("rate", price, "1", "--sweep", "1..2", reason="quantities",
+                 status=2, store=False)
+    tool.refused("rate", "/nothing/there", "1", reason="/nothing/there",
+                 store=False)

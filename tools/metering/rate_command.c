@@ -1,0 +1,189 @@
+/* metering rate: what a price makes of quantities, without a store. In: a price
+ * as YAML or JSON. Out: lines and totals, or one total a line. */
+#include "tool.h"
+#include "yaml.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The price of a file. TOOL_OK or an exit status. */
+static int read_price(const tool *self, const char *name, met_price **price_out)
+{
+    met_error_info info = {.struct_size = sizeof info};
+    char reason[320];
+    FILE *file = tool_input_open(self, name);
+
+    if (file == NULL) {
+        return TOOL_FAILED;
+    }
+    json_t *document = yaml_load(file, reason, sizeof reason);
+    tool_input_close(file);
+    if (document == NULL) {
+        return tool_fail(self, "%s: %s", name, reason);
+    }
+    char *text = json_dumps(document, JSON_COMPACT | JSON_ENCODE_ANY);
+    json_decref(document);
+    if (text == NULL) {
+        return tool_fail(self, "out of memory");
+    }
+    met_error error = met_price_create(text, strlen(text), NULL, price_out,
+                                       &info);
+    free(text);
+    return error == MET_OK ? TOOL_OK : tool_error(self, error, &info);
+}
+
+/* {"quantity", "currency"?} rated: the answer as a tree, or NULL. */
+static json_t *rate_one(const tool *self, const met_price *price,
+                        const char *quantity)
+{
+    met_error_info info = {.struct_size = sizeof info};
+    met_buffer answer = {0};
+    json_t *input = json_pack("{s:s}", "quantity", quantity);
+    const char *currency = tool_option(self, "currency", 0);
+
+    if (input == NULL) {
+        tool_fail(self, "a quantity is not valid UTF-8");
+        return NULL;
+    }
+    if (currency != NULL) {
+        json_object_set_new(input, "currency", json_string(currency));
+    }
+    char *text = json_dumps(input, JSON_COMPACT);
+    json_decref(input);
+    met_error error = text ? met_price_rate(price, text, strlen(text), &answer,
+                                            &info)
+                           : MET_E_NO_MEMORY;
+    free(text);
+    if (error != MET_OK) {
+        tool_error(self, error, &info);
+        return NULL;
+    }
+    json_t *root = json_loadb(answer.data, answer.size, 0, NULL);
+    met_buffer_release(&answer);
+    if (json_object_get(root, "unrated") != NULL) {
+        tool_fail(self, "quantity: \"%s\" is below 0", quantity);
+        json_decref(root);
+        root = NULL;
+    }
+    return root;
+}
+
+static int print_rated(const tool *self, json_t *rated, const char *quantity)
+{
+    size_t index;
+    json_t *line;
+    json_t *totals = json_object_get(rated, "totals");
+    const char *total = json_string_value(json_object_get(totals, "total"));
+    const char *currency = json_string_value(json_object_get(rated,
+                                                             "currency"));
+
+    if (self->is_json) {
+        return tool_print_line(self, json_incref(rated));
+    }
+    printf("%s -> %s %s\n", quantity, total ? total : "?",
+           currency ? currency : "");
+    json_array_foreach(json_object_get(rated, "lines"), index, line) {
+        const char *name = json_string_value(json_object_get(line, "name"));
+        const char *how = json_string_value(json_object_get(line,
+                                                            "explanation"));
+        const char *sum = json_string_value(
+            json_object_get(json_object_get(line, "totals"), "total"));
+        if (name != NULL && strncmp(name, ": ", 2) == 0) {
+            name += 2; /* a price without a name */
+        }
+        printf("  %-36s %14s  %s\n", name && *name ? name : "-",
+               sum ? sum : "?", how ? how : "");
+    }
+    return TOOL_OK;
+}
+
+/* "A..B" or "A..B:STEP", whole numbers. */
+static int read_sweep(const tool *self, long long *from, long long *to,
+                      long long *step)
+{
+    const char *text = tool_option(self, "sweep", 0);
+    int used = 0;
+
+    *step = 1;
+    if (sscanf(text, "%lld..%lld%n", from, to, &used) == 2 && used > 0) {
+        const char *rest = text + used;
+        int more = 0;
+        if (*rest == '\0'
+            || (sscanf(rest, ":%lld%n", step, &more) == 1
+                && rest[more] == '\0')) {
+            if (*from >= 0 && *to >= *from && *step > 0
+                && (*to - *from) / *step < 10000000) {
+                return TOOL_OK;
+            }
+        }
+    }
+    return tool_usage(self, "--sweep: \"%s\" is not FROM..TO or "
+                            "FROM..TO:STEP, whole numbers from 0 up, at most "
+                            "10,000,000 of them", text);
+}
+
+/* One line a quantity; blocks of the flat batch call. */
+static int sweep(const tool *self, const met_price *price)
+{
+    enum { BLOCK = 256 };
+    met_error_info info = {.struct_size = sizeof info};
+    met_decimal quantities[BLOCK], totals[BLOCK];
+    long long from, to, step;
+    int status = read_sweep(self, &from, &to, &step);
+
+    while (status == TOOL_OK && from <= to) {
+        size_t count = 0;
+        long long at = from;
+        for (; count < BLOCK && at <= to; at += step) {
+            char text[32];
+            int size = snprintf(text, sizeof text, "%lld", at);
+            if (met_decimal_parse(text, (size_t)size, &quantities[count++])
+                != MET_OK) {
+                return tool_fail(self, "%s is not a quantity", text);
+            }
+        }
+        met_error error = met_price_rate_batch(price, quantities, count,
+                                               totals, &info);
+        if (error != MET_OK) {
+            return tool_error(self, error, &info);
+        }
+        for (size_t i = 0; i < count && status == TOOL_OK; i++, from += step) {
+            char text[MET_DECIMAL_TEXT_SIZE];
+            if (met_decimal_format(&totals[i], text, NULL) != MET_OK) {
+                return tool_fail(self, "a total is too long");
+            }
+            if (self->is_json) {
+                char quantity[32];
+                snprintf(quantity, sizeof quantity, "%lld", from);
+                status = tool_print_line(
+                    self, json_pack("{s:s, s:s}", "quantity", quantity,
+                                    "total", text));
+            } else {
+                printf("%lld\t%s\n", from, text);
+            }
+        }
+    }
+    return status;
+}
+
+int command_rate(tool *self)
+{
+    met_price *price = NULL;
+    int is_sweep = tool_flag(self, "sweep");
+
+    if (is_sweep == (self->argument_count > 1)) {
+        return tool_usage(self, "give either quantities or --sweep");
+    }
+    int status = read_price(self, self->arguments[0], &price);
+    if (status == TOOL_OK && is_sweep) {
+        status = sweep(self, price);
+    }
+    for (int i = 1; status == TOOL_OK && i < self->argument_count; i++) {
+        json_t *rated = rate_one(self, price, self->arguments[i]);
+        status = rated ? print_rated(self, rated, self->arguments[i])
+                       : TOOL_FAILED;
+        json_decref(rated);
+    }
+    met_price_destroy(price);
+    return status;
+}
