@@ -12,6 +12,7 @@
 
 static const golden_kind *const section_tables[] = {
     golden_period_sections,
+    golden_usage_period_sections,
     NULL,
 };
 static const golden_kind *const kind_tables[] = {

@@ -31,6 +31,7 @@ typedef struct golden_kind {
  * hold a list of cases; kinds are what the cases of a flat list name. */
 extern const golden_kind golden_period_sections[];
 extern const golden_kind golden_proration_kinds[];
+extern const golden_kind golden_usage_period_sections[];
 
 /* --- Reading a case; a missing or odd field fails the case ------------------ */
 const met__node *golden_get(golden *self, const met__node *node,

@@ -1,0 +1,145 @@
+/* Usage periods and their resets. In: the entries. Out: the period around an
+ * instant, or the instants at which one begins. Source of the rule: the peer's
+ * usage periods as its tests assert them (tests/golden). */
+#include "entitlement/usage_period.h"
+
+#include "base/check.h"
+#include "catalog/rate_card.h"
+
+int met__usage_entries_are_valid(const met__usage_entry *entries,
+                                 size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const met__usage_entry *entry = &entries[i];
+        if (entry->usage_period.anchor_ns < 0
+            || entry->usage_period.anchor_ns > MET__TIME_MAX
+            || entry->effective_from_ns < 0
+            || entry->effective_from_ns > MET__TIME_MAX
+            || !met__duration_is_hour_or_more(&entry->usage_period.interval)
+            || (i > 0
+                && entry->effective_from_ns
+                       <= entries[i - 1].effective_from_ns)) {
+            return 0;
+        }
+    }
+    return count > 0;
+}
+
+/* The end of what an entry rules. */
+static int64_t end_of(const met__usage_entry *entries, size_t count,
+                      size_t index)
+{
+    return index + 1 < count ? entries[index + 1].effective_from_ns
+                             : MET__TIME_MAX;
+}
+
+/* The period of one entry at an instant in its reign. */
+static met_error period_of(const met__usage_entry *entries, size_t count,
+                           size_t index, int64_t at_ns,
+                           met__period *period_out)
+{
+    met__period period;
+    met_error error = met__recurrence_period_at(
+        &entries[index].usage_period, at_ns, &period, NULL);
+
+    if (error != MET_OK) {
+        return error;
+    }
+    int64_t end_ns = end_of(entries, count, index);
+    if (period.from_ns < entries[index].effective_from_ns) {
+        period.from_ns = entries[index].effective_from_ns;
+    }
+    if (period.to_ns > end_ns) {
+        period.to_ns = end_ns;
+    }
+    *period_out = period;
+    return MET_OK;
+}
+
+met_error met__usage_period_at(const met__usage_entry *entries, size_t count,
+                               int64_t at_ns, met__period *period_out)
+{
+    size_t index = 0;
+
+    MET__ASSERT(entries != NULL && period_out != NULL);
+    if (!met__usage_entries_are_valid(entries, count)) {
+        return MET_E_INVALID;
+    }
+    while (index + 1 < count
+           && entries[index + 1].effective_from_ns <= at_ns) {
+        index++;
+    }
+    if (at_ns < entries[0].effective_from_ns) {
+        at_ns = entries[0].effective_from_ns;
+    }
+    return period_of(entries, count, index, at_ns, period_out);
+}
+
+/* Where resets go; the first pass only counts. */
+typedef struct collector {
+    int64_t *resets; /* NULL: count */
+    size_t count;
+} collector;
+
+static met_error collect(collector *into, const met__usage_entry *entries,
+                         size_t count, met__period between)
+{
+    for (size_t i = 0; i < count; i++) {
+        int64_t end_ns = end_of(entries, count, i);
+        int64_t at_ns = entries[i].effective_from_ns;
+        /* Periods that end before the question need no step each. */
+        if (at_ns < between.from_ns && between.from_ns < end_ns) {
+            at_ns = between.from_ns;
+        }
+        while (at_ns < end_ns && at_ns <= between.to_ns) {
+            met__period period;
+            met_error error = period_of(entries, count, i, at_ns, &period);
+            if (error == MET_E_INVALID) {
+                break; /* it ends beyond the range of times */
+            }
+            if (error != MET_OK) {
+                return error;
+            }
+            if (period.from_ns >= between.from_ns) {
+                if (into->count == MET__RESETS_MAX) {
+                    return MET_E_LIMIT;
+                }
+                if (into->resets != NULL) {
+                    into->resets[into->count] = period.from_ns;
+                }
+                into->count++;
+            }
+            at_ns = period.to_ns;
+        }
+    }
+    return MET_OK;
+}
+
+met_error met__usage_resets(const met__usage_entry *entries, size_t count,
+                            met__period between, met__arena *arena,
+                            int64_t **resets_out, size_t *reset_count_out)
+{
+    collector all = {0};
+
+    MET__ASSERT(entries != NULL && resets_out != NULL
+                && reset_count_out != NULL);
+    if (!met__usage_entries_are_valid(entries, count)) {
+        return MET_E_INVALID;
+    }
+    met_error error = collect(&all, entries, count, between);
+    if (error != MET_OK) {
+        return error;
+    }
+    all.resets = met__arena_allocate(arena,
+                                     (all.count + 1) * sizeof *all.resets);
+    if (all.resets == NULL) {
+        return MET_E_NO_MEMORY;
+    }
+    all.count = 0;
+    error = collect(&all, entries, count, between);
+    if (error == MET_OK) {
+        *resets_out = all.resets;
+        *reset_count_out = all.count;
+    }
+    return error;
+}

@@ -1,0 +1,32 @@
+/* The usage periods of an entitlement over its life: a list of entries, each
+ * in force from an instant on. The first is made with the entitlement, every
+ * manual reset appends one. Pure.
+ *
+ * A period is that of the entry's recurrence, its start cut to the entry's
+ * effective_from, its end to the next entry's. Before the first entry the
+ * first period is meant. */
+#ifndef MET_ENTITLEMENT_USAGE_PERIOD_H
+#define MET_ENTITLEMENT_USAGE_PERIOD_H
+
+#include "base/calendar.h"
+
+#define MET__RESETS_MAX 1000000 /* of one question */
+
+typedef struct met__usage_entry {
+    int64_t effective_from_ns;
+    met__recurrence usage_period; /* interval of at least an hour */
+} met__usage_entry;
+
+/* At least one entry, ascending, every interval at least one hour, every
+ * anchor in the range of times. */
+int met__usage_entries_are_valid(const met__usage_entry *entries,
+                                 size_t count);
+met_error met__usage_period_at(const met__usage_entry *entries, size_t count,
+                               int64_t at_ns, met__period *period_out);
+/* Every instant in [from, to], both inclusive, at which a period begins, by
+ * hand or by itself; ascending. MET_E_LIMIT above MET__RESETS_MAX. */
+met_error met__usage_resets(const met__usage_entry *entries, size_t count,
+                            met__period between, met__arena *arena,
+                            int64_t **resets_out, size_t *reset_count_out);
+
+#endif
