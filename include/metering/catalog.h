@@ -1,5 +1,6 @@
 /* The catalog: features and plans, as JSON documents with the field names of
- * OpenMeter v3. docs/documents.md has an example of each. */
+ * OpenMeter v3, and everything at once out of a declarative document.
+ * docs/documents.md has an example of each. */
 #ifndef METERING_CATALOG_H
 #define METERING_CATALOG_H
 
@@ -204,6 +205,59 @@ MET_API MET_NODISCARD met_error met_plan_get(met_store *store,
 MET_API MET_NODISCARD met_error met_plan_list(met_store *store,
                                               met_buffer *json_out,
                                               met_error_info *info);
+
+/* --- Declarative documents -------------------------------------------------- */
+
+/* Flags of met_catalog_apply, beside MET_ALLOW_PAST. */
+#define MET_APPLY_DRY_RUN UINT64_C(4) /* report what would change, only */
+#define MET_APPLY_STRICT UINT64_C(8)  /* what is not served is an error */
+
+/**
+ * Apply a whole declarative document in one transaction: either everything
+ * holds afterwards, or nothing has changed.
+ *
+ * The members may stand in any order, and so may what they refer to. An object
+ * that is stored and not in the document stays; one that is equal to the
+ * stored one changes nothing, so that applying twice is applying once. Plans
+ * with "publish": true are published when they change; a customer that has a
+ * subscription to the plan keeps it. The quota cells of customers whose
+ * subscription is new are filled after the commit; whatever hinders that, the
+ * first request or the next settlement makes up for it.
+ *
+ * @param store      open store
+ * @param json       {"meters"?, "features"?, "plans"?, "customers"?,
+ *                   "subscriptions"?} and Kong's declarative format:
+ *                   {"_format_version"?, "services"?, "routes"?, "consumers"?,
+ *                   "plugins"?, ...}, each a list of the documents that
+ *                   met_meter_put and its like take
+ * @param json_size  bytes; no NUL needed
+ * @param at_ns      0 = now; else what is taken for now, in the past only with
+ *                   MET_ALLOW_PAST (imports, replays in virtual time)
+ * @param flags      MET_ALLOW_PAST · MET_APPLY_DRY_RUN · MET_APPLY_STRICT
+ * @param report_out {"changes": [{"kind", "key", "change": "created"|
+ *                   "updated"|"unchanged"}], "ignored": [{"kind", "name",
+ *                   "reason"}]} in the order of the work; the key of a
+ *                   subscription is its customer's; NULL when not wanted
+ * @param info       NULL, or where to put field path and reason
+ * @return MET_OK · MET_E_INVALID (not JSON, an unknown member, two objects of
+ *         one key, or as the put of that kind) · MET_E_UNSUPPORTED (a field
+ *         that is not served; with MET_APPLY_STRICT also an entity) ·
+ *         MET_E_NOT_FOUND (a reference) · MET_E_CONFLICT · MET_E_LIMIT ·
+ *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO ·
+ *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG; nothing is stored then
+ * @units  nanoseconds UTC
+ * @owner  caller keeps json; report_out with met_buffer_release
+ * @blocks waits for the store's one writer and for the disk; a dry run waits
+ *         for the writer too
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_catalog_apply(met_store *store,
+                                                  const char *json,
+                                                  size_t json_size,
+                                                  int64_t at_ns,
+                                                  uint64_t flags,
+                                                  met_buffer *report_out,
+                                                  met_error_info *info);
 
 MET_END_DECLS
 

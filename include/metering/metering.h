@@ -7,6 +7,7 @@
 #include "metering/decimal.h"
 #include "metering/error.h"
 #include "metering/export.h"
+#include "metering/gateway.h"
 #include "metering/platform.h"
 #include "metering/rating.h"
 #include "metering/rating.h"
