@@ -1,5 +1,6 @@
 /* Output of the commands: tables, documents, NDJSON lines, progress. In: what
  * the library answered, as JSON. Out: stdout, and progress on stderr. */
+#define _GNU_SOURCE
 #include "tool.h"
 
 #include <stdlib.h>
@@ -37,9 +38,39 @@ static json_t *at_path(json_t *node, const char *path)
     return node;
 }
 
+static char *cell(json_t *node);
+
+/* "a, b"; of objects with one member, that member. NULL: out of memory. */
+static char *joined(json_t *array)
+{
+    char *text = strdup("");
+    size_t index;
+    json_t *item;
+
+    json_array_foreach(array, index, item) {
+        if (json_object_size(item) == 1) {
+            item = json_object_iter_value(json_object_iter(item));
+        }
+        char *more = cell(item);
+        char *both = NULL;
+        if (text == NULL || more == NULL
+            || asprintf(&both, "%s%s%s", text, index > 0 ? ", " : "", more)
+                   < 0) {
+            both = NULL;
+        }
+        free(text);
+        free(more);
+        text = both;
+    }
+    return text;
+}
+
 /* What stands in a cell; free it. */
 static char *cell(json_t *node)
 {
+    if (json_array_size(node) > 0) {
+        return joined(node);
+    }
     if (node == NULL || json_is_null(node)) {
         return strdup("-");
     }

@@ -86,6 +86,9 @@ static json_t *scalar(loader *load, const yaml_event_t *event)
     if (event->data.scalar.anchor != NULL) {
         return fail(load, &event->start_mark, "anchors are not supported");
     }
+    if (strlen(text) != size) {
+        return fail(load, &event->start_mark, "a text may not contain NUL");
+    }
     if (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE
         && event->data.scalar.tag == NULL) {
         if (size == 0 || strcmp(text, "null") == 0 || strcmp(text, "~") == 0) {

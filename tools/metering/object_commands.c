@@ -1,0 +1,268 @@
+/* Commands on stored objects: list and show of every kind, and what takes one
+ * out of service. One table of kinds. */
+#include "tool.h"
+
+#include <string.h>
+
+typedef struct kind {
+    const char *name;
+    const char *plural;
+    met_error (*list)(met_store *store, met_buffer *json_out,
+                      met_error_info *info);
+    met_error (*get)(met_store *store, const char *key, size_t key_size,
+                     met_buffer *json_out, met_error_info *info);
+    const char *columns[8];
+} kind;
+
+static met_error list_subscriptions(met_store *store, met_buffer *json_out,
+                                    met_error_info *info)
+{
+    return met_subscription_list(store, NULL, 0, json_out, info);
+}
+
+static met_error get_plan(met_store *store, const char *key, size_t key_size,
+                          met_buffer *json_out, met_error_info *info)
+{
+    return met_plan_get(store, key, key_size, 0, json_out, info);
+}
+
+#define ENTITY(kind_name)                                                     \
+    static met_error list_##kind_name(met_store *store,                       \
+                                      met_buffer *json_out,                   \
+                                      met_error_info *info)                   \
+    {                                                                         \
+        return met_gateway_entity_list(store, #kind_name,                     \
+                                       sizeof #kind_name - 1, json_out,       \
+                                       info);                                 \
+    }                                                                         \
+    static met_error get_##kind_name(met_store *store, const char *key,       \
+                                     size_t key_size, met_buffer *json_out,   \
+                                     met_error_info *info)                    \
+    {                                                                         \
+        return met_gateway_entity_get(store, #kind_name,                      \
+                                      sizeof #kind_name - 1, key, key_size,   \
+                                      json_out, info);                        \
+    }
+ENTITY(service)
+ENTITY(route)
+ENTITY(consumer)
+ENTITY(plugin)
+
+static const kind kinds[] = {
+    {"feature", "features", met_feature_list, met_feature_get,
+     {"key", "name", "meter.key", "meter.filters", "archived_at"}},
+    {"plan", "plans", met_plan_list, get_plan,
+     {"key", "version", "status", "name", "currency", "billing_cadence",
+      "effective_from"}},
+    {"customer", "customers", met_customer_list, met_customer_get,
+     {"key", "name", "currency", "usage_attribution.subject_keys"}},
+    {"subscription", "subscriptions", list_subscriptions,
+     met_subscription_get,
+     {"id", "customer.key", "plan.key", "plan.version", "status",
+      "active_from", "active_to"}},
+    {"service", "services", list_service, get_service, {"name", "url"}},
+    {"route", "routes", list_route, get_route, {"name", "service", "paths"}},
+    {"consumer", "consumers", list_consumer, get_consumer,
+     {"username", "subject", "acls"}},
+    {"plugin", "plugins", list_plugin, get_plugin,
+     {"name", "service", "consumer", "config"}}};
+
+static const kind *find_kind(const tool *self, const char *name)
+{
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (strcmp(kinds[i].name, name) == 0
+            || strcmp(kinds[i].plural, name) == 0) {
+            return &kinds[i];
+        }
+    }
+    tool_usage(self, "no kind \"%s\": meter, feature, plan, customer, "
+                     "subscription, invoice, service, route, consumer, plugin",
+               name);
+    return NULL;
+}
+
+int command_list(tool *self)
+{
+    met_error_info info = {.struct_size = sizeof info};
+    met_buffer answer = {0};
+    const kind *found = find_kind(self, self->arguments[0]);
+
+    if (found == NULL) {
+        return TOOL_USAGE;
+    }
+    int status = tool_open(self, 0);
+    if (status != TOOL_OK) {
+        return status;
+    }
+    met_error error = found->list(self->store, &answer, &info);
+    if (error != MET_OK) {
+        return tool_error(self, error, &info);
+    }
+    status = tool_print_list(self, answer.data, answer.size, "items",
+                             found->columns);
+    met_buffer_release(&answer);
+    return status;
+}
+
+/* Prints what a call gave, or its error. */
+static int print_answer(tool *self, met_error error, met_buffer *answer,
+                        const met_error_info *info)
+{
+    if (error != MET_OK) {
+        return tool_error(self, error, info);
+    }
+    int status = tool_print_document(self, answer->data, answer->size);
+    met_buffer_release(answer);
+    return status;
+}
+
+int command_show(tool *self)
+{
+    met_error_info info = {.struct_size = sizeof info};
+    met_buffer answer = {0};
+    const kind *found = find_kind(self, self->arguments[0]);
+    const char *key = self->arguments[1];
+    int64_t version;
+    met_error error;
+
+    if (found == NULL) {
+        return TOOL_USAGE;
+    }
+    if (tool_flag(self, "version") && found->get != get_plan) {
+        return tool_usage(self, "--version is for plans");
+    }
+    int status = tool_option_number(self, "version", 0, 1, UINT32_MAX,
+                                    &version);
+    status = status == TOOL_OK ? tool_open(self, 0) : status;
+    if (status != TOOL_OK) {
+        return status;
+    }
+    if (found->get == get_plan) {
+        error = met_plan_get(self->store, key, strlen(key), (uint32_t)version,
+                             &answer, &info);
+    } else {
+        error = found->get(self->store, key, strlen(key), &answer, &info);
+    }
+    return print_answer(self, error, &answer, &info);
+}
+
+/* --- Taking out of service ------------------------------------------------- */
+/* A call that takes a key and gives nothing. */
+static int change(tool *self, const char *done,
+                  met_error (*call)(met_store *store, const char *key,
+                                    size_t key_size, met_error_info *info))
+{
+    met_error_info info = {.struct_size = sizeof info};
+    const char *key = self->arguments[0];
+    int status = tool_open(self, 0);
+
+    if (status != TOOL_OK) {
+        return status;
+    }
+    met_error error = call(self->store, key, strlen(key), &info);
+    if (error != MET_OK) {
+        return tool_error(self, error, &info);
+    }
+    fprintf(stderr, "%s %s\n", key, done);
+    return TOOL_OK;
+}
+
+int command_feature_archive(tool *self)
+{
+    return change(self, "is archived", met_feature_archive);
+}
+
+int command_plan_archive(tool *self)
+{
+    return change(self, "is archived", met_plan_archive);
+}
+
+int command_customer_remove(tool *self)
+{
+    return change(self, "is removed", met_customer_remove);
+}
+
+int command_plan_remove(tool *self)
+{
+    met_error_info info = {.struct_size = sizeof info};
+    const char *key = self->arguments[0];
+    int64_t version;
+    int status = tool_option_number(self, "version", 0, 1, UINT32_MAX,
+                                    &version);
+
+    status = status == TOOL_OK ? tool_open(self, 0) : status;
+    if (status != TOOL_OK) {
+        return status;
+    }
+    met_error error = met_plan_remove(self->store, key, strlen(key),
+                                      (uint32_t)version, &info);
+    if (error != MET_OK) {
+        return tool_error(self, error, &info);
+    }
+    fprintf(stderr, "%s is removed\n", key);
+    return TOOL_OK;
+}
+
+int command_plan_publish(tool *self)
+{
+    met_error_info info = {.struct_size = sizeof info};
+    met_buffer answer = {0};
+    const char *key = self->arguments[0];
+    int64_t at_ns;
+    int status = tool_option_time(self, "at", 0, &at_ns);
+
+    status = status == TOOL_OK ? tool_open(self, 0) : status;
+    if (status != TOOL_OK) {
+        return status;
+    }
+    met_error error = met_plan_publish(
+        self->store, key, strlen(key), at_ns,
+        tool_flag(self, "allow-past") ? MET_ALLOW_PAST : 0, &answer, &info);
+    return print_answer(self, error, &answer, &info);
+}
+
+int command_subscription_cancel(tool *self)
+{
+    met_error_info info = {.struct_size = sizeof info};
+    met_buffer answer = {0};
+    const char *id = self->arguments[0];
+    int64_t at_ns;
+    uint64_t flags = 0;
+    int status = tool_option_time(self, "at", 0, &at_ns);
+
+    if (tool_flag(self, "next-billing-cycle")) {
+        flags |= MET_CANCEL_NEXT_BILLING_CYCLE;
+        if (tool_flag(self, "at")) {
+            return tool_usage(self, "either --at or --next-billing-cycle");
+        }
+    }
+    if (tool_flag(self, "allow-past")) {
+        flags |= MET_ALLOW_PAST;
+    }
+    status = status == TOOL_OK ? tool_open(self, 0) : status;
+    if (status != TOOL_OK) {
+        return status;
+    }
+    met_error error = met_subscription_cancel(self->store, id, strlen(id),
+                                              at_ns, flags, &answer, &info);
+    return print_answer(self, error, &answer, &info);
+}
+
+int command_gateway_remove(tool *self)
+{
+    met_error_info info = {.struct_size = sizeof info};
+    const char *noun = self->arguments[0];
+    const char *name = self->arguments[1];
+    int status = tool_open(self, 0);
+
+    if (status != TOOL_OK) {
+        return status;
+    }
+    met_error error = met_gateway_entity_remove(
+        self->store, noun, strlen(noun), name, strlen(name), &info);
+    if (error != MET_OK) {
+        return tool_error(self, error, &info);
+    }
+    fprintf(stderr, "%s %s is removed\n", noun, name);
+    return TOOL_OK;
+}
