@@ -5,7 +5,9 @@
  * Rule: OpenMeter, billing/charges/usagebased/service/rating/delta. Lines
  * match by price part, category and payment term, then by equal per-unit
  * amount; booked lines that match are first summed. A difference whose totals
- * are all 0 is dropped, even with a quantity. Order: index, then child id. */
+ * are all 0 is dropped, even with a quantity. Order: index, then child id.
+ * rating/service/subtract is the same with other ids of what is turned round,
+ * and the order of price parts. */
 #include "base/check.h"
 #include "rating/rating_parts.h"
 
@@ -107,14 +109,14 @@ static met_error combine(met__line *line, const met__line *other, int sign,
 
 /* --- The steps -------------------------------------------------------------
  */
-/* Booked lines without their credits, equal ones summed. */
-static met_error sum_booked(const met__line *booked, size_t count,
-                            met__arena *arena, list *out)
+/* Lines without their credits, equal ones summed. */
+static met_error sum_equal(const met__line *lines, size_t count,
+                           met__arena *arena, list *out)
 {
     met_error error = MET_OK;
 
     for (size_t i = 0; error == MET_OK && i < count; i++) {
-        met__line line = booked[i];
+        met__line line = lines[i];
         line.credits = NULL;
         line.credit_count = 0;
         line.totals.credits_total = met__decimal_zero();
@@ -132,40 +134,61 @@ static met_error sum_booked(const met__line *booked, size_t count,
     return error;
 }
 
-/* A booked line that is no longer there, turned round. */
-static met_error reverse(const met__line *booked, met__arena *arena,
-                         met__line *out)
+/* A previous line that is no longer there, turned round. */
+static met_error reverse(const met__line *previous, uint32_t ids,
+                         met__arena *arena, met__line *out)
 {
-    met__line line = *booked;
+    met__line line = *previous;
+    met__text part = line.pricer_id;
 
     line.quantity = met__decimal_zero();
     met__totals_clear(&line.totals);
     line.discounts = NULL;
     line.discount_count = 0;
-    met_error error = combine(&line, booked, -1, arena);
+    met_error error = combine(&line, previous, -1, arena);
     if (error != MET_OK) {
         return error;
     }
-    char *child_id =
-        met__arena_print(arena, "%.*s#correction:detailed_line_id=%.*s",
-                         (int)line.pricer_id.size, line.pricer_id.data,
-                         (int)line.id.size, line.id.size ? line.id.data : "");
+    char *child_id = NULL;
+    if (ids == MET__REVERSE_BY_LINE) {
+        child_id = met__arena_print(
+            arena, "%.*s#correction:detailed_line_id=%.*s", (int)part.size,
+            part.data, (int)line.id.size, line.id.size ? line.id.data : "");
+    } else {
+        met__buffer amount;
+        met__buffer_init(&amount, arena->platform);
+        error = met__decimal_print(line.per_unit_amount, &amount);
+        if (error == MET_OK) {
+            child_id = met__arena_print(
+                arena,
+                "%.*s#reversal:category=%s:payment_term=%s:"
+                "per_unit_amount=%s",
+                (int)line.child_id.size, line.child_id.data,
+                line.category == MET__LINE_REGULAR ? "regular" : "commitment",
+                line.term == MET__TERM_IN_ADVANCE ? "in_advance" : "in_arrears",
+                amount.data);
+        }
+        met__buffer_release(&amount);
+    }
+    if (error != MET_OK || child_id == NULL) {
+        return error != MET_OK ? error : MET_E_NO_MEMORY;
+    }
     line.explanation = MET__TEXT("correction: billed before, no longer due");
     line.child_id = met__text_z(child_id);
     line.id = (met__text){NULL, 0};
     *out = line;
-    return child_id != NULL ? MET_OK : MET_E_NO_MEMORY;
+    return MET_OK;
 }
 
 /* Every current line less what was booked for it, then the reversals. */
-static met_error subtract(const met__rated *current, const list *booked,
-                          met__arena *arena, list *out)
+static met_error subtract(const list *current, const list *previous,
+                          uint32_t ids, met__arena *arena, list *out)
 {
     met_error error = MET_OK;
 
-    for (size_t i = 0; error == MET_OK && i < current->line_count; i++) {
+    for (size_t i = 0; error == MET_OK && i < current->count; i++) {
         met__line line = current->lines[i];
-        const met__line *there = find(booked, &line);
+        const met__line *there = find(previous, &line);
         if (there != NULL) {
             error = combine(&line, there, -1, arena);
         }
@@ -173,17 +196,17 @@ static met_error subtract(const met__rated *current, const list *booked,
             out->lines[out->count++] = line;
         }
     }
-    list all = {current->lines, current->line_count};
-    for (size_t i = 0; error == MET_OK && i < booked->count; i++) {
-        const met__line *line = &booked->lines[i];
-        if (find(&all, line) == NULL && !met__totals_are_zero(&line->totals)) {
-            error = reverse(line, arena, &out->lines[out->count++]);
+    for (size_t i = 0; error == MET_OK && i < previous->count; i++) {
+        const met__line *line = &previous->lines[i];
+        if (find(current, line) == NULL
+            && !met__totals_are_zero(&line->totals)) {
+            error = reverse(line, ids, arena, &out->lines[out->count++]);
         }
     }
     return error;
 }
 
-static int compare(const met__line *a, const met__line *b)
+static int compare_index(const met__line *a, const met__line *b)
 {
     if (a->index != b->index) {
         return a->index < b->index ? -1 : 1;
@@ -191,8 +214,23 @@ static int compare(const met__line *a, const met__line *b)
     return met__text_compare(a->child_id, b->child_id);
 }
 
+static int compare_part(const met__line *a, const met__line *b)
+{
+    int order = met__text_compare(a->pricer_id, b->pricer_id);
+
+    if (order == 0 && a->category != b->category) {
+        order = a->category == MET__LINE_COMMITMENT ? -1 : 1;
+    }
+    if (order == 0 && a->term != b->term) {
+        order = a->term == MET__TERM_IN_ADVANCE ? -1 : 1;
+    }
+    return order ? order
+                 : met__decimal_compare(a->per_unit_amount, b->per_unit_amount);
+}
+
 /* Few lines: insertion sort. Two equal child ids are an error. */
-static met_error arrange(list *lines)
+static met_error arrange(list *lines,
+                         int (*compare)(const met__line *, const met__line *))
 {
     for (size_t i = 1; i < lines->count; i++) {
         met__line moved = lines->lines[i];
@@ -215,35 +253,57 @@ static met_error arrange(list *lines)
     return MET_OK;
 }
 
+met_error met__lines_subtract(const met__line *current, size_t current_count,
+                              const met__line *previous, size_t previous_count,
+                              uint32_t ids, met__arena *arena,
+                              met__line **lines_out, size_t *count_out)
+{
+    list now = {0};
+    list before = {0};
+    list after = {0};
+    size_t room = current_count + previous_count;
+
+    now.lines = met__arena_allocate(arena, room * sizeof *now.lines);
+    before.lines = met__arena_allocate(arena, room * sizeof *before.lines);
+    after.lines = met__arena_allocate(arena, room * sizeof *after.lines);
+    if (now.lines == NULL || before.lines == NULL || after.lines == NULL) {
+        return MET_E_NO_MEMORY;
+    }
+    met_error error = sum_equal(current, current_count, arena, &now);
+    if (error == MET_OK) {
+        error = sum_equal(previous, previous_count, arena, &before);
+    }
+    if (error == MET_OK) {
+        error = subtract(&now, &before, ids, arena, &after);
+    }
+    if (error == MET_OK) {
+        error = arrange(&after, ids == MET__REVERSE_BY_LINE ? compare_index
+                                                            : compare_part);
+    }
+    if (error == MET_OK) {
+        *lines_out = after.lines;
+        *count_out = after.count;
+    }
+    return error;
+}
+
 met_error met__rate_delta(const met__rated *current, const met__line *booked,
                           size_t booked_count, const met__currency *currency,
                           met__arena *arena, met__rated **rated_out)
 {
-    list before = {0};
-    list after = {0};
     met__rated *rated = met__arena_allocate(arena, sizeof *rated);
 
     MET__ASSERT(current != NULL && currency != NULL && rated_out != NULL);
-    before.lines =
-        met__arena_allocate(arena, booked_count * sizeof *before.lines);
-    after.lines = met__arena_allocate(
-        arena, (booked_count + current->line_count) * sizeof *after.lines);
-    if (rated == NULL || before.lines == NULL || after.lines == NULL) {
+    if (rated == NULL) {
         return MET_E_NO_MEMORY;
     }
-    met_error error = sum_booked(booked, booked_count, arena, &before);
-    if (error == MET_OK) {
-        error = subtract(current, &before, arena, &after);
-    }
-    if (error == MET_OK) {
-        error = arrange(&after);
-    }
     *rated = *current;
-    rated->lines = after.lines;
-    rated->line_count = after.count;
     met__totals_clear(&rated->totals);
-    for (size_t i = 0; error == MET_OK && i < after.count; i++) {
-        error = met__totals_add(&rated->totals, &after.lines[i].totals);
+    met_error error = met__lines_subtract(
+        current->lines, current->line_count, booked, booked_count,
+        MET__REVERSE_BY_LINE, arena, &rated->lines, &rated->line_count);
+    for (size_t i = 0; error == MET_OK && i < rated->line_count; i++) {
+        error = met__totals_add(&rated->totals, &rated->lines[i].totals);
     }
     if (error == MET_OK) {
         *rated_out = rated;

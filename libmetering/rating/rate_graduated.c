@@ -6,18 +6,10 @@
  * the first tier on the first split, also without any usage. Own decisions:
  * tiers are sorted also at zero usage, and an empty tier up to 0 is entered
  * with the first unit. */
+#include "base/limits.h"
 #include "rating/rating_parts.h"
 
-/* One tier with the part of the walk that lies in it. */
-typedef struct tier_part {
-    size_t number; /* from 1 */
-    const met__tier *tier;
-    met_decimal quantity;
-    int is_entered;
-    int has_usage; /* a usage line, even of quantity 0 */
-} tier_part;
-
-static met_error emit_usage(met__rating *rating, const tier_part *part)
+static met_error emit_usage(met__rating *rating, const met__tier_part *part)
 {
     met__arena *arena = rating->arena;
     char *beginning = met__arena_print(arena, "tier %zu: ", part->number);
@@ -39,7 +31,7 @@ static met_error emit_usage(met__rating *rating, const tier_part *part)
     return met__rating_emit(rating, &draft);
 }
 
-static met_error emit_flat(met__rating *rating, const tier_part *part)
+static met_error emit_flat(met__rating *rating, const met__tier_part *part)
 {
     met__arena *arena = rating->arena;
     met__draft draft = {
@@ -60,7 +52,7 @@ static met_error emit_flat(met__rating *rating, const tier_part *part)
     return met__rating_emit(rating, &draft);
 }
 
-static met_error emit_part(met__rating *rating, const tier_part *part)
+static met_error emit_part(met__rating *rating, const met__tier_part *part)
 {
     met_error error = MET_OK;
 
@@ -73,21 +65,18 @@ static met_error emit_part(met__rating *rating, const tier_part *part)
     return error;
 }
 
-static met_decimal larger(met_decimal a, met_decimal b)
-{
-    return met__decimal_compare(a, b) > 0 ? a : b;
-}
-
 /* The part of (from, to] in the tier that begins at start. */
 static met_error cut_part(const met__tier *tier, met_decimal start,
-                          met_decimal from, met_decimal to, tier_part *part)
+                          met_decimal from, met_decimal to,
+                          met__tier_part *part)
 {
-    met_decimal lower = larger(start, from);
+    met_decimal lower = met__decimal_compare(start, from) > 0 ? start : from;
     met_decimal upper = to;
 
     if (tier->has_up_to && met__decimal_compare(tier->up_to, to) < 0) {
         upper = tier->up_to;
     }
+    part->from = lower;
     part->is_entered = met__decimal_compare(from, start) <= 0;
     part->has_usage = met__decimal_compare(upper, lower) > 0;
     if (!part->has_usage) {
@@ -97,47 +86,67 @@ static met_error cut_part(const met__tier *tier, met_decimal start,
     return met__decimal_subtract(upper, lower, &part->quantity);
 }
 
-met_error met__rate_graduated(met__rating *rating)
+met_error met__graduated_parts(const met__price *price, met_decimal from,
+                               met_decimal to,
+                               met__tier_part parts[MET__TIERS_MAX],
+                               size_t *count_out)
 {
-    const met__price *price = rating->input->price;
-    met_decimal from = rating->before;
     met_decimal start = met__decimal_zero();
-    met_decimal to;
+    met_error error = MET_OK;
+    size_t count = 0;
 
-    met_error error = met__decimal_add(from, rating->quantity, &to);
-    if (error != MET_OK) {
-        return error;
-    }
+    *count_out = 0;
     if (met__decimal_is_zero(to)) {
-        tier_part none = {.number = 1,
-                          .tier = &price->tiers[0],
-                          .quantity = met__decimal_zero(),
-                          .is_entered = rating->input->is_first,
-                          .has_usage = 1};
-        return emit_part(rating, &none);
-    }
-    if (met__decimal_compare(to, from) == 0) {
+        parts[0] = (met__tier_part){.number = 1,
+                                    .tier = &price->tiers[0],
+                                    .from = start,
+                                    .quantity = start,
+                                    .is_entered = 1,
+                                    .has_usage = 1};
+        *count_out = 1;
         return MET_OK;
     }
-    for (size_t i = 0; error == MET_OK && i < price->tier_count; i++) {
-        tier_part part = {.number = i + 1, .tier = &price->tiers[i]};
-
-        error = cut_part(part.tier, start, from, to, &part);
+    for (size_t i = 0; i < price->tier_count; i++) {
+        met__tier_part *part = &parts[count];
+        *part = (met__tier_part){.number = i + 1, .tier = &price->tiers[i]};
+        error = cut_part(part->tier, start, from, to, part);
+        if (error != MET_OK) {
+            return error;
+        }
         /* An empty tier at 0 is entered where the walk begins at 0. */
-        int is_touched = part.has_usage
-                         || (part.is_entered && part.tier->has_up_to
-                             && met__decimal_is_zero(part.tier->up_to));
-        if (i == 0) {
-            part.is_entered = part.is_entered && rating->input->is_first;
-        }
-        if (error == MET_OK && is_touched) {
-            error = emit_part(rating, &part);
-        }
-        if (!part.tier->has_up_to
-            || met__decimal_compare(part.tier->up_to, to) >= 0) {
+        count += part->has_usage
+                 || (part->is_entered && part->tier->has_up_to
+                     && met__decimal_is_zero(part->tier->up_to));
+        if (!part->tier->has_up_to
+            || met__decimal_compare(part->tier->up_to, to) >= 0) {
             break; /* later tiers begin where the walk has ended */
         }
-        start = part.tier->up_to;
+        start = part->tier->up_to;
+    }
+    *count_out = count;
+    return MET_OK;
+}
+
+met_error met__rate_graduated(met__rating *rating)
+{
+    met__tier_part parts[MET__TIERS_MAX];
+    size_t count = 0;
+    met_decimal to;
+
+    met_error error = met__decimal_add(rating->before, rating->quantity, &to);
+    if (error != MET_OK
+        || (!met__decimal_is_zero(to)
+            && met__decimal_compare(to, rating->before) == 0)) {
+        return error;
+    }
+    error = met__graduated_parts(rating->input->price, rating->before, to,
+                                 parts, &count);
+    for (size_t i = 0; error == MET_OK && i < count; i++) {
+        /* Tier 1 is entered by the first split alone. */
+        parts[i].is_entered =
+            parts[i].is_entered
+            && (parts[i].number > 1 || rating->input->is_first);
+        error = emit_part(rating, &parts[i]);
     }
     return error;
 }

@@ -3,6 +3,7 @@
 #ifndef MET_RATING_RATING_H
 #define MET_RATING_RATING_H
 
+#include "base/limits.h"
 #include "catalog/price.h"
 
 /* --- Currencies ------------------------------------------------------------
@@ -119,12 +120,38 @@ met_error met__rate(const met__rate_input *input, met__arena *arena,
 met_error met__rate_delta(const met__rated *current, const met__line *booked,
                           size_t booked_count, const met__currency *currency,
                           met__arena *arena, met__rated **rated_out);
+enum {
+    /* "<price part>#correction:detailed_line_id=<id>", in order of index */
+    MET__REVERSE_BY_LINE = 1,
+    /* "<child id>#reversal:category=…:payment_term=…:per_unit_amount=…", in
+     * order of price parts */
+    MET__REVERSE_BY_VALUES = 2
+};
+/* The same for any lines; ids is MET__REVERSE_*. */
+met_error met__lines_subtract(const met__line *current, size_t current_count,
+                              const met__line *previous, size_t previous_count,
+                              uint32_t ids, met__arena *arena,
+                              met__line **lines_out, size_t *count_out);
 /* The steps by themselves, each with its golden cases. */
 met_error met__convert_units(const met__unit_config *config, met_decimal raw,
                              met_decimal *converted_out,
                              met_decimal *billed_out);
 met_error met__package_count(met_decimal quantity, met_decimal size,
                              met_decimal *count_out);
+/* One tier with the part of a graduated walk that lies in it. */
+typedef struct met__tier_part {
+    size_t number; /* from 1 */
+    const met__tier *tier;
+    met_decimal from;
+    met_decimal quantity;
+    int is_entered; /* the walk comes from below its beginning */
+    int has_usage;  /* a usage line, at zero usage of quantity 0 */
+} met__tier_part;
+/* The tiers that (from, to] touches. */
+met_error met__graduated_parts(const met__price *price, met_decimal from,
+                               met_decimal to,
+                               met__tier_part parts[MET__TIERS_MAX],
+                               size_t *count_out);
 size_t met__volume_tier(const met__price *price, met_decimal quantity);
 /* Puts credits over lines in order. MET_E_CONFLICT: they are more than the
  * lines; nothing is applied then. */

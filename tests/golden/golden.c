@@ -13,10 +13,15 @@
 static const golden_kind *const section_tables[] = {
     golden_period_sections,
     golden_usage_period_sections,
+    golden_catalog_sections,
     NULL,
 };
 static const golden_kind *const kind_tables[] = {
     golden_proration_kinds,
+    golden_rating_kinds,
+    golden_steps_kinds,
+    golden_money_kinds,
+    golden_rule_kinds,
     NULL,
 };
 

@@ -32,6 +32,11 @@ typedef struct golden_kind {
 extern const golden_kind golden_period_sections[];
 extern const golden_kind golden_proration_kinds[];
 extern const golden_kind golden_usage_period_sections[];
+extern const golden_kind golden_rating_kinds[];
+extern const golden_kind golden_steps_kinds[];
+extern const golden_kind golden_money_kinds[];
+extern const golden_kind golden_rule_kinds[];
+extern const golden_kind golden_catalog_sections[];
 
 /* --- Reading a case; a missing or odd field fails the case ------------------ */
 const met__node *golden_get(golden *self, const met__node *node,
