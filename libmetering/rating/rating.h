@@ -3,6 +3,7 @@
 #ifndef MET_RATING_RATING_H
 #define MET_RATING_RATING_H
 
+#include "base/calendar.h"
 #include "base/limits.h"
 #include "catalog/price.h"
 
@@ -166,6 +167,21 @@ met_error met__apply_credits(met__line *lines, size_t line_count,
  * full is not positive. */
 met_error met__prorate(met_decimal amount, int64_t service_ns, int64_t full_ns,
                        const met__currency *currency, met_decimal *out);
+
+/* A flat price on one service period out of a full one. */
+typedef struct met__flat_part {
+    met_decimal amount;
+    met__period service;
+    met__period full;
+    int is_prorated;    /* the plan's policy */
+    int is_full_at_end; /* policy bill_full_period: not for the part that
+                           ends with the subscription */
+    int64_t ends_at_ns; /* the subscription's end; 0: none known */
+} met__flat_part;
+int met__flat_is_prorated(const met__flat_part *part);
+/* What is billed, rounded; 0 means no line at all. MET_E_OVERFLOW */
+met_error met__flat_amount(const met__flat_part *part,
+                           const met__currency *currency, met_decimal *out);
 
 typedef struct met__share {
     met__text key; /* decides ties when asked to; else the position does */
