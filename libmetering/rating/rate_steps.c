@@ -46,7 +46,7 @@ met_error met__rating_convert(met__rating *rating)
 {
     const met__unit_config *config = rating->input->unit_config;
     met_decimal exact;
-    met_decimal before;
+    met_decimal before = rating->before;
     met_decimal sum = rating->quantity;
     met_error error = MET_OK;
 
