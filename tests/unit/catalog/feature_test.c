@@ -269,8 +269,8 @@ static void test_feature__damaged(void **state)
 {
     static const char *const records[] = {
         "{}", "7", "{\"key\":\"f\",\"name\":\"F\"}",
-        "{\"id\":\"01ARZ3NDEKTSV4RRFFQ69G5FAV\",\"key\":\"f\",\"name\":\"F\","
-        "\"created_at\":\"2026-03-15T10:30:00Z\",\"updated_at\":\"never\"}",
+        ("{\"id\":\"01ARZ3NDEKTSV4RRFFQ69G5FAV\",\"key\":\"f\",\"name\":\"F\","
+         "\"created_at\":\"2026-03-15T10:30:00Z\",\"updated_at\":\"never\"}"),
     };
 
     for (size_t i = 0; i < sizeof records / sizeof *records; i++) {
