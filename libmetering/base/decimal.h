@@ -25,6 +25,15 @@ met_error met__decimal_to_i64(met_decimal value, int64_t *value_out);
 met_error met__decimal_to_scaled(met_decimal value, uint32_t places,
                                  uint32_t rounding, int64_t *value_out);
 
+/* value * 10^places as a signed 128-bit integer, low word first.
+ * MET_E_INVALID when digits would be lost, MET_E_OVERFLOW beyond 34 digits. */
+met_error met__decimal_to_wide(met_decimal value, uint32_t places,
+                               uint64_t words_out[2]);
+/* And back, without trailing zeros of the fraction. MET_E_OVERFLOW: more than
+ * 34 digits. */
+met_error met__decimal_from_wide(const uint64_t words[2], uint32_t places,
+                                 met_decimal *value_out);
+
 met_error met__decimal_parse(met__text text, met_decimal *value_out);
 /* Plain notation without needless zeros. */
 met_error met__decimal_print(met_decimal value, met__buffer *buffer);
