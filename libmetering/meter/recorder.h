@@ -6,15 +6,28 @@
 #include "metering/meter.h"
 #include "store/store.h"
 
-/* As the public calls, arguments checked by the caller. flags in addition:
- * the event came through admit. */
+/* flags: the event came through admit. */
 #define MET__RECORD_ADMITTED 1u
+#define MET__RECORDER_SHAPES 65536u
+#define MET__RECORDER_SHAPES_MAX (1u << 21)
 
-met_error met__recorder_open(met_store *store, met_recorder **recorder_out,
+/* shapes_max: shapes whose values are all kept; 0 is the default. Beyond, and
+ * an eighth more of them, attributes that are not sold by become
+ * "__overflow__". Claims a free slot file, or makes one: what a dead recorder
+ * left is settlement's. MET_E_LIMIT: 1,000 slots wait to be settled. */
+met_error met__recorder_open(met_store *store, uint32_t shapes_max,
+                             met_recorder **recorder_out,
                              met_error_info *info);
+/* What was counted stays and waits to be settled. May be NULL; in a forked
+ * child it only gives memory back. */
 void met__recorder_close(met_recorder *recorder);
+/* Counted when MET_OK; nothing has changed otherwise. MET_E_NOT_FOUND (no
+ * meter wants this type) · MET_E_INVALID · MET_E_LIMIT (a bound of the event)
+ * · MET_E_OVERFLOW · MET_E_TALLY_FULL · MET_E_FORKED · MET_E_BUG */
 met_error met__recorder_add(met_recorder *recorder, const met_event *event,
                             uint32_t flags, met_error_info *info);
-met_error met__recorder_tick(met_recorder *recorder, int64_t utc_ns);
+/* About once a second. MET_OK · MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_IO ·
+ * MET_E_FORKED: the recorder goes on with what it has. */
+met_error met__recorder_tick(met_recorder *recorder);
 
 #endif

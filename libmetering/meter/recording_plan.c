@@ -110,7 +110,8 @@ static met_error want_meter(wanted *type, const met__meter *meter)
         type->counts = 1;
         return MET_OK;
     case MET__AGGREGATION_UNIQUE_COUNT:
-        /* Every distinct value is a shape; an event without is none. */
+        /* Every distinct value is a shape. */
+        type->counts = 1;
         return want_attribute(type, meter->value_attribute, 1);
     case MET__AGGREGATION_LATEST:
         type->times = 1;

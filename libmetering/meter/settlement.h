@@ -37,6 +37,7 @@ typedef struct met__settle_report {
     uint64_t slots;
     uint64_t slots_live;
     uint64_t slots_retired;
+    uint64_t slots_damaged; /* files that could not be opened, passed over */
     uint64_t cells_unreadable; /* left for the next pass */
     int64_t oldest_unsettled_ns; /* of what is left; 0 = nothing is left */
     int64_t duration_ns;

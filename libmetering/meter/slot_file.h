@@ -96,23 +96,30 @@ enum {
 #define MET__SHAPE_KEY_SIZE_MAX (MET__SHAPE_SIZE_MAX - MET__SHAPE_KEY_OFFSET)
 
 /* --- Geometry -------------------------------------------------------------- */
-static inline uint32_t met__cell_class_room(uint32_t cell_class)
-{
-    return cell_class == 0 ? 0 : 1u << (cell_class - 1);
-}
+#define MET__ROOM_WORDS(room) (MET__COPY_QUANTITIES + 1 \
+                               + (room) * MET__QUANTITY_WORDS)
+#define MET__ROOM_COUNT(room) ((uint32_t)((MET__SEGMENT_SIZE - 64) \
+                                          / (8 + 16 * MET__ROOM_WORDS(room))))
+#define MET__PER_CLASS(of) {of(0), of(1), of(2), of(4), of(8), of(16)}
 
 /* Words of one copy in a segment of this class, checksum included. */
 static inline uint32_t met__cell_class_words(uint32_t cell_class)
 {
-    return MET__COPY_QUANTITIES + 1
-           + met__cell_class_room(cell_class) * MET__QUANTITY_WORDS;
+    static const uint32_t words[] = MET__PER_CLASS(MET__ROOM_WORDS);
+    return words[cell_class];
 }
 
 /* Cells in a segment. */
 static inline uint32_t met__cell_class_count(uint32_t cell_class)
 {
-    return (uint32_t)((MET__SEGMENT_SIZE - 64)
-                      / (8 + 16 * met__cell_class_words(cell_class)));
+    static const uint32_t counts[] = MET__PER_CLASS(MET__ROOM_COUNT);
+    return counts[cell_class];
+}
+
+/* Quantities a cell has room for. */
+static inline uint32_t met__cell_class_room(uint32_t cell_class)
+{
+    return cell_class == 0 ? 0 : 1u << (cell_class - 1);
 }
 
 /* Bytes of the sequence words, on a cache line. */

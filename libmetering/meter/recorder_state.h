@@ -1,0 +1,162 @@
+/* The inside of a recorder: private memory beside its slot file. Nothing here
+ * survives a kill; everything that must is in the slot. */
+#ifndef MET_METER_RECORDER_STATE_H
+#define MET_METER_RECORDER_STATE_H
+
+#include "base/check.h"
+#include "meter/plan_signal.h"
+#include "meter/recorder.h"
+#include "meter/recording_plan.h"
+#include "meter/slot_file.h"
+
+#define MET__NO_SHAPE UINT32_MAX
+#define MET__MINUTE_PLACES 4096u /* of the table of other minutes */
+/* Every attribute there can be at its longest; a shape must be shorter. */
+#define MET__KEY_ROOM 8448
+MET__STATIC_ASSERT(8 + (MET__ATTRIBUTES_MAX + 1) * (MET__VALUE_SIZE_MAX + 1)
+                       <= MET__KEY_ROOM,
+                   key_room);
+
+/* One shape: what is equal in many events. 64 bytes, one cache line. */
+typedef struct met__shape_record {
+    uint64_t hash;
+    uint64_t count;    /* of the cell in use */
+    uint64_t sequence; /* of the cell in use */
+    uint32_t cell;
+    uint32_t cell_epoch; /* 0: no cell in use; another epoch: forgotten */
+    uint32_t cell_minute;
+    uint32_t last_epoch; /* greatest epoch of a cell that names this shape */
+    uint32_t entry;      /* in the slot file */
+    uint32_t key_size;   /* 0: this record is not in use */
+    uint32_t type;
+    uint32_t next; /* of the records not in use */
+    uint32_t entry_class;
+    uint32_t reserved;
+} met__shape_record;
+
+/* An event type of the plan in use. hints: where in the caller's list a name
+ * stood the last time. */
+typedef struct met__recorder_type {
+    met__text type;
+    const met__text *attributes;
+    const uint8_t *is_free;
+    const met__text *quantities;
+    uint8_t *hints;
+    uint8_t *quantity_hints;
+    uint32_t attribute_count;
+    uint32_t quantity_count;
+    uint32_t cell_class;
+    uint32_t counts;
+    uint32_t times;
+    uint32_t has_free;
+} met__recorder_type;
+
+/* Cells of one class: those nobody uses, and those in use in the order they
+ * were taken, which is the order of their epochs. */
+typedef struct met__cell_pool {
+    uint32_t *idle;
+    uint64_t *used; /* ring: epoch << 32 | cell */
+    uint64_t head;
+    uint64_t tail;
+    uint32_t idle_count;
+    uint32_t total;
+    uint32_t room; /* of both lists: a power of two */
+    uint32_t taken; /* since the last tick */
+    uint32_t most;  /* taken between two ticks, lately */
+    uint32_t reserved;
+} met__cell_pool;
+
+/* Shape entries of one class that nobody uses. */
+typedef struct met__entry_pool {
+    uint32_t *idle;
+    uint32_t idle_count;
+    uint32_t room;
+    uint32_t total;
+    uint32_t wanted;
+} met__entry_pool;
+
+/* A cell of a minute that is not the one its shape counts in right now. */
+typedef struct met__other_minute {
+    uint32_t shape; /* + 1; 0 is empty */
+    uint32_t minute;
+    uint32_t cell;
+} met__other_minute;
+
+struct met_recorder {
+    met_store *store;
+    const met__platform *platform;
+    const met__secret *secret;
+    const met__atomic_u64 *plan_word;
+    uint64_t plan_seen; /* the word when a plan was last asked for */
+    uint64_t plan_number;
+    uint64_t generation;
+    uint32_t fork_generation;
+    uint32_t epoch;
+    uint32_t minute; /* of the clock, as far as it was looked at */
+    uint32_t epoch_cells;
+    met__recorder_type *types;
+    size_t type_count;
+    size_t last_type;
+    uint64_t *table; /* high half of the hash, record number + 1 */
+    uint64_t table_mask;
+    met__shape_record *shapes;
+    uint32_t shape_limit;  /* all values are kept up to here */
+    uint32_t shape_room;   /* records there are */
+    uint32_t shape_count;  /* in use */
+    uint32_t shape_top;    /* ever used */
+    uint32_t shape_idle;   /* list of records not in use, MET__NO_SHAPE ends */
+    uint32_t hand;         /* where the search for an old shape goes on */
+    met__slot slot;
+    met__cell_pool cells[MET__CELL_CLASSES];
+    met__entry_pool entries[MET__SHAPE_CLASSES];
+    met__other_minute *minutes;
+    uint32_t minute_count;
+    uint32_t cells_ever; /* a cell was taken since the claim */
+    uint64_t events;
+    uint64_t events_ticked;
+    uint64_t overflowed;
+    uint64_t full;
+    met__atomic_u64 busy; /* debug builds: somebody is inside */
+    met__arena plan_arena;
+    met__plan_signal signal;
+    unsigned char key[MET__KEY_ROOM];
+};
+
+/* --- recorder_cell.c ------------------------------------------------------- */
+/* Turns to the cell of this shape and minute, taking a new one if there is
+ * none in this epoch. MET_E_TALLY_FULL */
+met_error met__recorder_turn(met_recorder *recorder, uint32_t shape,
+                             uint32_t minute);
+void met__recorder_close_epoch(met_recorder *recorder);
+/* Segments ahead of need. Never on the request path. MET_E_NO_MEMORY ·
+ * MET_E_DISK_FULL · MET_E_IO: what is there stays in use. */
+met_error met__recorder_provide(met_recorder *recorder);
+void met__recorder_release_cells(met_recorder *recorder);
+/* The lists of a freshly claimed slot: nothing in it is in use. */
+met_error met__recorder_list_segments(met_recorder *recorder);
+
+/* --- recorder_shape.c ------------------------------------------------------ */
+/* The record of a key, or MET__NO_SHAPE. */
+uint32_t met__recorder_find(const met_recorder *recorder,
+                            const unsigned char *key, uint32_t size,
+                            uint64_t hash);
+/* A new shape of the key in recorder->key. `reserve`: also beyond the limit.
+ * MET_E_INVALID (a text is not clean) · MET_E_TALLY_FULL */
+met_error met__recorder_add_shape(met_recorder *recorder, uint32_t type,
+                                  uint32_t size, uint64_t hash, int reserve,
+                                  uint32_t *shape_out, met_error_info *info);
+/* Gives up to `tries` shapes back that no unsettled cell names. */
+void met__recorder_sweep(met_recorder *recorder, uint32_t tries);
+
+/* --- recorder_open.c ------------------------------------------------------- */
+/* Ends the epoch and goes on with the plan in force. */
+met_error met__recorder_take_plan(met_recorder *recorder);
+
+/* The greatest epoch whose cells may be used again. */
+static inline uint64_t met__recorder_settled(const met_recorder *recorder)
+{
+    return met__load_acquire(
+        &met__slot_settlers_of(&recorder->slot)->settled_epoch);
+}
+
+#endif
