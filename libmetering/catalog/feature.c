@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "catalog/identity.h"
+#include "meter/usage_request.h"
 
 static const char *const unserved[] = {"unit_cost", "labels", "metadata",
                                        NULL};
@@ -17,54 +18,6 @@ typedef struct stored {
 } stored;
 
 /* --- Reading --------------------------------------------------------------- */
-static met_error read_filter(const met__member *member, const met__path *path,
-                             met__arena *arena, met__filter *filter,
-                             met_error_info *info)
-{
-    static const char *const others[] = {
-        "neq",    "ne",    "in",   "nin", "like", "nlike", "ilike", "nilike",
-        "exists", "contains", "ncontains", "gt",  "gte",  "lt",    "lte",
-        "and",    "or",    NULL};
-    met__fields fields;
-    const char *name =
-        met__arena_copy(arena, member->name.data, member->name.size);
-    met__path here = {path, name, 0};
-
-    if (name == NULL) {
-        return MET_E_NO_MEMORY;
-    }
-    if (member->name.size == 0 || member->name.size > MET__KEY_SIZE_MAX
-        || !met__text_is_clean(member->name)) {
-        return met__fail_at(info, MET_E_INVALID, path, NULL,
-                            "names a dimension that no meter can have");
-    }
-    met_error error = met__refuse_unserved(member->node, &here, others, info);
-    if (error != MET_OK) {
-        return error;
-    }
-    filter->dimension = met__text_of(name, member->name.size);
-    (void)met__fields_begin(&fields, member->node, &here, info);
-    (void)met__fields_text(&fields, "eq", MET__REQUIRED, 1,
-                           MET__VALUE_SIZE_MAX, &filter->value);
-    return met__fields_end(&fields);
-}
-
-/* Filters in the order of their names, so that two spellings are equal. */
-static void sort_filters(met__feature *feature)
-{
-    for (size_t i = 1; i < feature->filter_count; i++) {
-        met__filter filter = feature->filters[i];
-        size_t at = i;
-        for (; at > 0
-               && met__text_compare(feature->filters[at - 1].dimension,
-                                    filter.dimension) > 0;
-             at--) {
-            feature->filters[at] = feature->filters[at - 1];
-        }
-        feature->filters[at] = filter;
-    }
-}
-
 static met_error read_meter(const met__node *node, const met__path *path,
                             met__arena *arena, met__feature *feature,
                             met_error_info *info)
@@ -80,18 +33,8 @@ static met_error read_meter(const met__node *node, const met__path *path,
     if (error != MET_OK || filters == NULL) {
         return error;
     }
-    if (filters->count > MET__FILTERS_MAX) {
-        return met__fail_at(info, MET_E_LIMIT, &here, NULL,
-                            "must have at most %d, has %u", MET__FILTERS_MAX,
-                            filters->count);
-    }
-    for (uint32_t i = 0; error == MET_OK && i < filters->count; i++) {
-        error = read_filter(&filters->as.members[i], &here, arena,
-                            &feature->filters[i], info);
-    }
-    feature->filter_count = filters->count;
-    sort_filters(feature);
-    return error;
+    return met__filters_read(filters, &here, arena, feature->filters,
+                             &feature->filter_count, info);
 }
 
 /* Both kinds of documents: a caller's, and with is_record the stored one. */

@@ -1,0 +1,272 @@
+/* Reading usage queries and filters. In: documents. Out: structs whose shape
+ * is right; whether the names in them exist is asked when the meter is known.
+ */
+#include "meter/usage_request.h"
+
+/* --- Filters --------------------------------------------------------------- */
+static met_error read_filter(const met__member *member, const met__path *path,
+                             met__arena *arena, met__filter *filter,
+                             met_error_info *info)
+{
+    static const char *const others[] = {
+        "neq",    "ne",    "in",   "nin", "like", "nlike", "ilike", "nilike",
+        "exists", "contains", "ncontains", "gt",  "gte",  "lt",    "lte",
+        "and",    "or",    NULL};
+    met__fields fields;
+    const char *name =
+        met__arena_copy(arena, member->name.data, member->name.size);
+    met__path here = {path, name, 0};
+
+    if (name == NULL) {
+        return MET_E_NO_MEMORY;
+    }
+    if (member->name.size == 0 || member->name.size > MET__KEY_SIZE_MAX
+        || !met__text_is_clean(member->name)) {
+        return met__fail_at(info, MET_E_INVALID, path, NULL,
+                            "names a dimension that no meter can have");
+    }
+    met_error error = met__refuse_unserved(member->node, &here, others, info);
+    if (error != MET_OK) {
+        return error;
+    }
+    filter->dimension = met__text_of(name, member->name.size);
+    (void)met__fields_begin(&fields, member->node, &here, info);
+    (void)met__fields_text(&fields, "eq", MET__REQUIRED, 1,
+                           MET__VALUE_SIZE_MAX, &filter->value);
+    return met__fields_end(&fields);
+}
+
+/* Filters in the order of their names, so that two spellings are equal. */
+static void sort_filters(met__filter *filters, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        met__filter filter = filters[i];
+        size_t at = i;
+        for (; at > 0
+               && met__text_compare(filters[at - 1].dimension,
+                                    filter.dimension) > 0;
+             at--) {
+            filters[at] = filters[at - 1];
+        }
+        filters[at] = filter;
+    }
+}
+
+met_error met__filters_read(const met__node *object, const met__path *path,
+                            met__arena *arena, met__filter *filters_out,
+                            size_t *count_out, met_error_info *info)
+{
+    met_error error = MET_OK;
+
+    if (object->count > MET__FILTERS_MAX) {
+        return met__fail_at(info, MET_E_LIMIT, path, NULL,
+                            "must have at most %d, has %u", MET__FILTERS_MAX,
+                            object->count);
+    }
+    for (uint32_t i = 0; error == MET_OK && i < object->count; i++) {
+        error = read_filter(&object->as.members[i], path, arena,
+                            &filters_out[i], info);
+    }
+    if (error == MET_OK) {
+        sort_filters(filters_out, object->count);
+        *count_out = object->count;
+    }
+    return error;
+}
+
+/* --- Checking against the meter ----------------------------------------------- */
+static met_error check_minute(int64_t at_ns, const char *name,
+                              met_error_info *info)
+{
+    if (at_ns < 0 || at_ns > MET__TIME_MAX + 1) {
+        return met__fail(info, MET_E_INVALID, name,
+                         "must lie between 1970 and 2200");
+    }
+    if (at_ns % MET__MINUTE_NS != 0) {
+        return met__fail(info, MET_E_INVALID, name,
+                         "must be on a whole minute: usage is kept by the "
+                         "minute");
+    }
+    return MET_OK;
+}
+
+static met_error check_range(const met__usage_query *query,
+                             met_error_info *info)
+{
+    met_error error = MET_OK;
+
+    if (query->from_ns != MET__USAGE_FIRST) {
+        error = check_minute(query->from_ns, "from", info);
+    }
+    if (error == MET_OK && query->to_ns != MET__USAGE_LAST) {
+        error = check_minute(query->to_ns, "to", info);
+    }
+    if (error == MET_OK && query->from_ns == query->to_ns) {
+        error = met__fail(info, MET_E_INVALID, "to",
+                          "from and to cannot be equal");
+    }
+    if (error == MET_OK && query->from_ns > query->to_ns) {
+        error = met__fail(info, MET_E_INVALID, "to",
+                          "from must be before to");
+    }
+    return error;
+}
+
+static met_error check_names(const met__usage_query *query,
+                             met_error_info *info)
+{
+    for (size_t i = 0; i < query->filter_count; i++) {
+        met__text name = query->filters[i].dimension;
+        if (met__meter_dimension(query->meter, name) == NULL) {
+            return met__fail(info, MET_E_INVALID, "filters",
+                             "%.*s is no dimension of the meter %.*s",
+                             (int)name.size, name.data,
+                             (int)query->meter->key.size,
+                             query->meter->key.data);
+        }
+    }
+    for (size_t i = 0; i < query->group_count; i++) {
+        met__text name = query->groups[i];
+        if (!met__text_equal(name, MET__TEXT("subject"))
+            && met__meter_dimension(query->meter, name) == NULL) {
+            return met__fail(info, MET_E_INVALID, "group_by",
+                             "%.*s is neither \"subject\" nor a dimension of "
+                             "the meter %.*s",
+                             (int)name.size, name.data,
+                             (int)query->meter->key.size,
+                             query->meter->key.data);
+        }
+    }
+    return MET_OK;
+}
+
+met_error met__usage_query_check(const met__usage_query *query,
+                                 met_error_info *info)
+{
+    if (query->meter->aggregation != MET__AGGREGATION_SUM
+        && query->meter->aggregation != MET__AGGREGATION_COUNT) {
+        return met__fail(info, MET_E_UNSUPPORTED, "meter",
+                         "this version answers for meters that sum or count");
+    }
+    met_error error = check_range(query, info);
+    return error == MET_OK ? check_names(query, info) : error;
+}
+
+/* --- Requests -------------------------------------------------------------- */
+/* Texts of one list, each once. */
+static met_error read_texts(const met__node *array, const met__path *path,
+                            size_t size_max, met__text *texts_out,
+                            size_t *count_out, met_error_info *info)
+{
+    for (uint32_t i = 0; array != NULL && i < array->count; i++) {
+        const met__node *item = array->as.items[i];
+        met__path here = {path, NULL, i};
+        if (item->kind != MET__NODE_TEXT || item->as.text.size == 0
+            || item->as.text.size > size_max
+            || !met__text_is_clean(item->as.text)) {
+            return met__fail_at(info, MET_E_INVALID, &here, NULL,
+                                "must be a text of 1 to %zu bytes", size_max);
+        }
+        for (size_t j = 0; j < i; j++) {
+            if (met__text_equal(texts_out[j], item->as.text)) {
+                return met__fail_at(info, MET_E_INVALID, &here, NULL,
+                                    "is there twice");
+            }
+        }
+        texts_out[i] = item->as.text;
+        *count_out = i + 1;
+    }
+    return MET_OK;
+}
+
+static met_error read_lists(met__usage_request *request,
+                            const met__node *filters,
+                            const met__node *subjects,
+                            const met__node *groups, const met__path *path,
+                            met__arena *arena, met_error_info *info)
+{
+    met__usage_query *query = &request->query;
+    met__path filters_path = {path, "filters", 0};
+    met__path subjects_path = {path, "subjects", 0};
+    met__path groups_path = {path, "group_by", 0};
+    met_error error = MET_OK;
+
+    query->filters = request->filters;
+    query->subjects = request->subjects;
+    query->groups = request->groups;
+    if (subjects != NULL && subjects->count == 0) {
+        return met__fail_at(info, MET_E_INVALID, &subjects_path, NULL,
+                            "must not be empty: leave it out for all");
+    }
+    if (filters != NULL) {
+        error = met__filters_read(filters, &filters_path, arena,
+                                  request->filters, &query->filter_count,
+                                  info);
+    }
+    if (error == MET_OK) {
+        error = read_texts(subjects, &subjects_path, MET__SUBJECT_SIZE_MAX,
+                           request->subjects, &query->subject_count, info);
+    }
+    if (error == MET_OK) {
+        error = read_texts(groups, &groups_path, MET__KEY_SIZE_MAX,
+                           request->groups, &query->group_count, info);
+    }
+    return error;
+}
+
+met_error met__usage_request_read(const met__node *node,
+                                  const met__path *path, met__arena *arena,
+                                  met__usage_request **request_out,
+                                  met_error_info *info)
+{
+    static const char *const windows[] = {"minute", "hour", "day", "month",
+                                          NULL};
+    met__fields fields;
+    const met__node *filters = NULL;
+    const met__node *subjects = NULL;
+    const met__node *groups = NULL;
+    uint32_t window = UINT32_MAX;
+    met__usage_request *request = met__arena_allocate(arena, sizeof *request);
+
+    if (request == NULL) {
+        return MET_E_NO_MEMORY;
+    }
+    request->query.from_ns = MET__USAGE_FIRST;
+    request->query.to_ns = MET__USAGE_LAST;
+    (void)met__fields_begin(&fields, node, path, info);
+    (void)met__fields_key(&fields, "meter", MET__OPTIONAL, &request->meter);
+    (void)met__fields_key(&fields, "feature", MET__OPTIONAL,
+                          &request->feature);
+    (void)met__fields_text(&fields, "customer", MET__OPTIONAL, 1,
+                           MET__SUBJECT_SIZE_MAX, &request->customer);
+    (void)met__fields_array(&fields, "subjects", MET__OPTIONAL,
+                            MET__FILTER_VALUES_MAX, &subjects);
+    (void)met__fields_object(&fields, "filters", MET__OPTIONAL, &filters);
+    (void)met__fields_time(&fields, "from", MET__OPTIONAL,
+                           &request->query.from_ns);
+    (void)met__fields_time(&fields, "to", MET__OPTIONAL,
+                           &request->query.to_ns);
+    (void)met__fields_choice(&fields, "window", MET__OPTIONAL, windows,
+                             &window);
+    (void)met__fields_array(&fields, "group_by", MET__OPTIONAL,
+                            MET__GROUPS_MAX, &groups);
+    (void)met__fields_boolean(&fields, "settle_first", MET__OPTIONAL,
+                              &request->settle_first);
+    if (fields.error == MET_OK
+        && (request->meter.size == 0) == (request->feature.size == 0)) {
+        (void)met__fields_fail(&fields, "meter",
+                               "either a meter or a feature must be named");
+    }
+    met_error error = met__fields_end(&fields);
+    request->query.window = window == UINT32_MAX
+                                ? MET__WINDOW_NONE
+                                : MET__WINDOW_MINUTE + window;
+    if (error == MET_OK) {
+        error = read_lists(request, filters, subjects, groups, path, arena,
+                           info);
+    }
+    if (error == MET_OK) {
+        *request_out = request;
+    }
+    return error;
+}

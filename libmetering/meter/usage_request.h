@@ -1,0 +1,44 @@
+/* Usage queries as documents.
+ *
+ * {"meter" or "feature": key, "customer"?: key, "subjects"?: [text, ...],
+ *  "filters"?: {DIMENSION: {"eq": text}}, "from"?, "to"?: RFC 3339,
+ *  "window"?: "minute"|"hour"|"day"|"month", "group_by"?: [name, ...],
+ *  "settle_first"?: bool}
+ *
+ * Names are left as they are: the caller knows who features and customers
+ * are. */
+#ifndef MET_METER_USAGE_REQUEST_H
+#define MET_METER_USAGE_REQUEST_H
+
+#include "base/limits.h"
+#include "meter/usage_query.h"
+#include "store/object.h"
+
+#define MET__GROUPS_MAX (MET__DIMENSIONS_MAX + 1) /* and "subject" */
+
+typedef struct met__usage_request {
+    met__text meter;    /* one of these two is empty */
+    met__text feature;
+    met__text customer; /* empty: any */
+    int settle_first;
+    int reserved;
+    met__usage_query query; /* without its meter */
+    met__filter filters[MET__FILTERS_MAX];
+    met__text subjects[MET__FILTER_VALUES_MAX];
+    met__text groups[MET__GROUPS_MAX];
+} met__usage_request;
+
+/* Lists of the query point into the request. MET_E_INVALID · MET_E_LIMIT ·
+ * MET_E_UNSUPPORTED (filters other than eq) · MET_E_NO_MEMORY, with path and
+ * reason. */
+met_error met__usage_request_read(const met__node *node,
+                                  const met__path *path, met__arena *arena,
+                                  met__usage_request **request_out,
+                                  met_error_info *info);
+/* {DIMENSION: {"eq": text}, ...}, in the order of the dimensions' names;
+ * filters_out has room for MET__FILTERS_MAX. Errors as above. */
+met_error met__filters_read(const met__node *object, const met__path *path,
+                            met__arena *arena, met__filter *filters_out,
+                            size_t *count_out, met_error_info *info);
+
+#endif
