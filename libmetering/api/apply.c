@@ -2,10 +2,11 @@
  * Each kind is read and stored by its own room; here are the order in which
  * kinds need each other, the report, and what follows the commit. */
 #include "api/document_call.h"
+#include "catalog/meter_guard.h"
 #include "customer/subscription.h"
 #include "gateway/entity.h"
+#include "meter/plan_signal.h"
 #include "metering/catalog.h"
-#include "meter/meter_def.h"
 
 #include <stdlib.h>
 
@@ -208,7 +209,7 @@ static met_error apply_item(apply *self, size_t list, const met__node *item,
 
     switch (list) {
     case METERS:
-        error = met__meter_put(txn, item, path, &change, why);
+        error = met__meter_put_guarded(txn, item, path, &change, why);
         break;
     case FEATURES:
         error = met__feature_put(txn, item, path, &change, why);
@@ -336,5 +337,9 @@ met_error met_catalog_apply(met_store *store, const char *json,
     if ((flags & MET_APPLY_DRY_RUN) != 0) {
         self.call.is_write = 0; /* ends as one that only looked */
     }
-    return met__call_end(&self.call, error, report, report_out);
+    error = met__call_end(&self.call, error, report, report_out);
+    if (error == MET_OK && (flags & MET_APPLY_DRY_RUN) == 0) {
+        (void)met__plan_announce(store); /* else the next tick does it */
+    }
+    return error;
 }
