@@ -1,8 +1,15 @@
 /* Entitlements: what a customer may use of a feature, when, and what is left.
  *
  * Stored: BALANCE[subscription id 0 feature key 0 period from:8] is the settled
- * usage of one usage period: {total, admitted}, kept by settlement as parts
- * are written (new minus stored, in the same transaction). */
+ * usage of one usage period, kept by settlement as parts are written (new
+ * minus stored, in the same transaction). A record carries a proof of what was
+ * added up (subjects, feature, meter, bounds); one that is missing or whose
+ * proof is another is derived from the parts, so what is read always equals
+ * the usage query over the period.
+ *
+ * Usage is known per minute: whatever begins or ends inside a minute applies
+ * to usage from the start of that minute on ("applied_at"). A minute therefore
+ * belongs to what is in force at its last nanosecond. */
 #ifndef MET_ENTITLEMENT_ACCESS_H
 #define MET_ENTITLEMENT_ACCESS_H
 
@@ -21,8 +28,9 @@ typedef struct met__quota_row {
     int64_t from_ns;   /* in force [from, to): phase cut by subscription */
     int64_t to_ns;
     met__recurrence usage_period; /* anchor = billing anchor */
-    uint64_t number_base;         /* of the period that contains from_ns */
-    int64_t granted;              /* 10^-6 of the unit, rounded down */
+    uint64_t number_base; /* of the recurrence's period 0, modulo 2^64 */
+    int64_t granted;      /* 10^-6 of the meter's unit, rounded down, at most
+                             MET__QUOTA_AMOUNT_MAX */
 } met__quota_row;
 
 /* Keyed with the store's secret; the customer's id, so that a new customer of
@@ -30,8 +38,11 @@ typedef struct met__quota_row {
 met__hash128 met__quota_key(const met__secret *secret, met__text customer_id,
                             met__text feature_key);
 
-/* The period of a row at an instant: its number, for met__quota_*, and its
- * bounds clipped to the row. Pure. MET_E_NOT_FOUND outside [from, to). */
+/* The period to which usage of at_ns belongs: its number, for met__quota_*,
+ * and its exact bounds clipped to the row. Numbers rise from row to row of a
+ * key; inside a subscription neighbours differ in the lowest bit. Of a row that
+ * is not metered: the whole row, number 0. Pure. MET_E_NOT_FOUND when the last
+ * nanosecond of at_ns's minute is outside [from, to). */
 met_error met__quota_row_period(const met__quota_row *row, int64_t at_ns,
                                 uint64_t *number_out, met__period *period_out);
 
@@ -46,40 +57,48 @@ typedef struct met__quota_visit {
     int64_t base;  /* settled, not through admit, in the period at at_ns */
     int64_t taken; /* settled, through admit */
 } met__quota_visit;
+typedef met_error (*met__quota_visitor)(void *context,
+                                        const met__quota_visit *visit);
 met_error met__entitlements_each(met__txn *txn, const met__customer *customer,
                                  int64_t at_ns, met__arena *arena,
-                                 void *context,
-                                 met_error (*visit)(
-                                     void *context,
-                                     const met__quota_visit *visit));
+                                 void *context, met__quota_visitor visit);
 
 /* Access of a customer to a feature at an instant, from the store: document
  * {"feature_key", "type", "has_access", "balance"?, "usage"?, "overage"?,
  *  "total_available"?, "current_usage_period"? {"from","to"}, "is_soft_limit"?,
- *  "config"?, "applied_at"?, "reason"?}. MET_E_NOT_FOUND: no such customer. */
+ *  "config"?, "applied_at"?, "reason"?}. Without access "reason" says why:
+ * "feature_not_found", "no_subscription", "no_entitlement", "meter_not_found",
+ * "usage_limit_reached". At an instant of an earlier minute than now: with the
+ * usage up to the end of that minute. MET_E_NOT_FOUND: no such customer. */
 met_error met__access_document(met__txn *txn, met__text customer_key,
                                met__text feature_key, int64_t at_ns,
                                met__arena *arena, met__node **node_out,
                                met_error_info *info);
-/* Every feature of the customer's subscription: {"items": [...]}. */
+/* Every entitlement in force, in the order of the plan: {"items": [...]}. */
 met_error met__access_list(met__txn *txn, met__text customer_key,
                            int64_t at_ns, met__arena *arena,
                            met__node **node_out, met_error_info *info);
 
-/* The step settlement runs: balances in the transaction, quota cells (base,
- * granted, next period) after the commit. quota may be NULL: only balances. */
+/* The step that settlement runs: balances and then quota cells (base, granted,
+ * next period), both inside the write transaction, so that of two settlers the
+ * later one also writes the cells last. Cells are left alone while the table is
+ * missing or not filled: who fills it reads these balances. One pass, one
+ * step; not for two threads at once. */
 typedef struct met__balance_step met__balance_step;
-met_error met__balance_step_create(met_store *store, met__quota_table *quota,
+met_error met__balance_step_create(met_store *store,
                                    met__balance_step **step_out);
 void met__balance_step_destroy(met__balance_step *step); /* may be NULL */
 met__settle_step met__balance_step_of(met__balance_step *step);
 
-/* DIR/quota.map of a store, opened once per handle; when it is new or of
- * another boot its cells are prepared from the balances. */
+/* DIR/quota.map of a store; close it with met__quota_close. When it is new, of
+ * another boot, or was left half filled: settles, then prepares the current and
+ * the next period of every entitlement from the balances. Waits for the
+ * store's one writer then. */
 met_error met__quota_open_store(met_store *store, met__quota_table **table_out,
                                 met_error_info *info);
-/* Sets or prepares the cells of one customer after its subscription changed;
- * call after the commit, with a read transaction. */
+/* Sets or prepares the cells of one customer after its subscription changed.
+ * txn: a write transaction (its abort or commit does not matter), because the
+ * store's one writer orders who writes cells. */
 met_error met__quota_refresh(met__txn *txn, met__quota_table *table,
                              const met__customer *customer, int64_t at_ns);
 

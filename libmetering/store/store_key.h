@@ -23,6 +23,8 @@
  *   BOOKED     subscription id 0 rate card key 0 from:8   lines booked so far
  *   GATEWAY    kind 0 name                          service, route, consumer, …
  *   CREDENTIAL keyed hash:32                        -> consumer name
+ *   BALANCE    subscription id 0 feature key 0 from:8   settled usage of one
+ *                                                   usage period
  */
 #ifndef MET_STORE_STORE_KEY_H
 #define MET_STORE_STORE_KEY_H
@@ -49,7 +51,8 @@
     X(MET__TABLE_INVOICE_NUMBER, "invoice_number") \
     X(MET__TABLE_BOOKED, "booked")                \
     X(MET__TABLE_GATEWAY, "gateway")              \
-    X(MET__TABLE_CREDENTIAL, "credential")
+    X(MET__TABLE_CREDENTIAL, "credential")        \
+    X(MET__TABLE_BALANCE, "balance")
 
 typedef enum met__table {
 #define MET__TABLE_ENUM(name, text) name,

@@ -1,0 +1,313 @@
+/* Access: may a customer use a feature at an instant, and what is left.
+ * In: a customer, an instant, the store. Out: documents, and rows for the
+ * gateway's snapshot. It changes nothing. */
+#include "entitlement/access.h"
+
+#include "base/check.h"
+#include "entitlement/balance.h"
+#include "entitlement/customer_usage.h"
+
+/* --- Documents ------------------------------------------------------------- */
+static void build_no_access(met__builder *builder, met__text feature_key,
+                            const char *reason)
+{
+    met__build_text(builder, "feature_key", feature_key);
+    met__build_boolean(builder, "has_access", 0);
+    met__build_text(builder, "reason", met__text_z(reason));
+}
+
+/* Usage of the period as it was at an instant: the stored balance for this
+ * minute, the parts up to the end of a minute that is over. */
+static met_error usage_at(met__txn *txn, const met__holder *holder,
+                          const met__allowance *allowance,
+                          met__period period, int64_t at_ns,
+                          met__arena *arena, met_decimal *usage_out,
+                          met_error_info *info)
+{
+    int64_t end = met__minute_last(at_ns);
+    met_error error;
+
+    if (end < met__txn_now_ns(txn)) {
+        if (end + 1 < period.to_ns) {
+            period.to_ns = end + 1;
+        }
+        error = met__customer_usage(txn, holder->customer, allowance->feature,
+                                    allowance->meter, period, MET__USAGE_ANY,
+                                    arena, usage_out, info);
+    } else {
+        met__balance balance;
+        error = met__balance_get(txn, holder, allowance, period, arena,
+                                 &balance, info);
+        *usage_out = balance.total;
+    }
+    return error != MET_OK ? error
+                           : met__allowance_usage(allowance, *usage_out,
+                                                  usage_out);
+}
+
+static void build_period(met__builder *builder, met__arena *arena,
+                         met__period period)
+{
+    met__builder inner;
+    int64_t inside = period.from_ns % MET__MINUTE_NS;
+
+    met__builder_begin(&inner, arena);
+    met__build_time(&inner, "from", period.from_ns);
+    met__build_time(&inner, "to", period.to_ns);
+    met__build_object(builder, "current_usage_period", &inner);
+    if (inside != 0) {
+        met__build_time(builder, "applied_at", period.from_ns - inside);
+    }
+}
+
+static met_error build_metered(met__txn *txn, const met__holder *holder,
+                               const met__allowance *allowance, int64_t at_ns,
+                               met__arena *arena, met__builder *builder,
+                               met_error_info *info)
+{
+    const met__entitlement_template *template = &allowance->card->entitlement;
+    met_decimal zero = met__decimal_zero();
+    met_decimal usage = zero;
+    met_decimal left;
+    met__period period;
+    uint64_t number;
+
+    if (allowance->meter == NULL) {
+        met__build_boolean(builder, "has_access", 0);
+        met__build_text(builder, "reason", MET__TEXT("meter_not_found"));
+        return MET_OK;
+    }
+    met_error error =
+        met__quota_row_period(&allowance->row, at_ns, &number, &period);
+    if (error == MET_OK) {
+        error = usage_at(txn, holder, allowance, period, at_ns, arena, &usage,
+                         info);
+    }
+    if (error == MET_OK) {
+        error = met__decimal_subtract(template->limit, usage, &left);
+    }
+    if (error != MET_OK) {
+        return error;
+    }
+    int is_over = met__decimal_is_negative(left);
+    int has_balance = !is_over && !met__decimal_is_zero(left);
+    int has_access = template->is_soft_limit || has_balance;
+    met__build_boolean(builder, "has_access", has_access);
+    met__build_decimal(builder, "balance", is_over ? zero : left);
+    met__build_decimal(builder, "usage", usage);
+    met__build_decimal(builder, "overage",
+                       is_over ? met__decimal_negate(left) : zero);
+    met__build_decimal(builder, "total_available", template->limit);
+    met__build_boolean(builder, "is_soft_limit", template->is_soft_limit);
+    build_period(builder, arena, period);
+    if (!has_access) {
+        met__build_text(builder, "reason", MET__TEXT("usage_limit_reached"));
+    }
+    return MET_OK;
+}
+
+static met_error allowance_document(met__txn *txn, const met__holder *holder,
+                                    const met__allowance *allowance,
+                                    int64_t at_ns, met__arena *arena,
+                                    met__node **node_out,
+                                    met_error_info *info)
+{
+    static const char *const names[] = {"none", "metered", "static",
+                                        "boolean"};
+    uint32_t type = allowance->row.type;
+    met__builder builder;
+    met_error error = MET_OK;
+
+    MET__ASSERT(type <= MET__ENTITLEMENT_BOOLEAN);
+    met__builder_begin(&builder, arena);
+    met__build_text(&builder, "feature_key", allowance->card->feature_key);
+    met__build_text(&builder, "type", met__text_z(names[type]));
+    if (type == MET__ENTITLEMENT_METERED) {
+        error = build_metered(txn, holder, allowance, at_ns, arena, &builder,
+                              info);
+    } else {
+        int64_t inside = allowance->row.from_ns % MET__MINUTE_NS;
+        met__build_boolean(&builder, "has_access", 1);
+        if (type == MET__ENTITLEMENT_STATIC) {
+            met__build_node(&builder, "config",
+                            allowance->card->entitlement.config);
+        }
+        if (inside != 0) {
+            met__build_time(&builder, "applied_at",
+                            allowance->row.from_ns - inside);
+        }
+    }
+    met_error built = met__builder_end(&builder, node_out);
+    return error == MET_OK ? built : error;
+}
+
+/* --- Calls ----------------------------------------------------------------- */
+static met_error find_holder(met__txn *txn, met__text customer_key,
+                             met__arena *arena, met__holder **holder_out,
+                             met_error_info *info)
+{
+    met__terms_cache terms = {0};
+    met__customer *customer;
+    met_error error = met__customer_get(txn, customer_key, arena, &customer);
+
+    if (error == MET_E_NOT_FOUND) {
+        return met__fail(info, error, "customer_key",
+                         "there is no customer \"%.*s\"",
+                         (int)customer_key.size, customer_key.data);
+    }
+    if (error != MET_OK) {
+        return error;
+    }
+    return met__holder_of(txn, customer, &terms, arena, holder_out);
+}
+
+/* A subscription that owns at_ns? It need not entitle to anything. */
+static met_error has_subscription(met__txn *txn, const met__holder *holder,
+                                  int64_t at_ns, met__arena *arena,
+                                  int *has_out)
+{
+    met__subscription *subscription = NULL;
+    met_error error =
+        met__subscription_at(txn, holder->customer->key,
+                             met__minute_last(at_ns), arena, &subscription);
+
+    *has_out = error == MET_OK
+               && met__text_equal(subscription->customer_id,
+                                  holder->customer->id);
+    return error == MET_E_NOT_FOUND ? MET_OK : error;
+}
+
+static met_error refusal_document(met__txn *txn, const met__holder *holder,
+                                  met__text feature_key, int64_t at_ns,
+                                  met__arena *arena, met__node **node_out)
+{
+    const char *reason = "no_entitlement";
+    met__feature *feature;
+    met__builder builder;
+    int has_one = 0;
+    met_error error =
+        has_subscription(txn, holder, at_ns, arena, &has_one);
+
+    if (error == MET_OK && !has_one) {
+        reason = "no_subscription";
+    }
+    if (error == MET_OK) {
+        error = met__feature_get(txn, feature_key, arena, &feature);
+        if (error == MET_E_NOT_FOUND) {
+            reason = "feature_not_found";
+            error = MET_OK;
+        }
+    }
+    met__builder_begin(&builder, arena);
+    build_no_access(&builder, feature_key, reason);
+    met_error built = met__builder_end(&builder, node_out);
+    return error == MET_OK ? built : error;
+}
+
+met_error met__access_document(met__txn *txn, met__text customer_key,
+                               met__text feature_key, int64_t at_ns,
+                               met__arena *arena, met__node **node_out,
+                               met_error_info *info)
+{
+    met__holder *holder = NULL;
+    met_error error =
+        find_holder(txn, customer_key, arena, &holder, info);
+
+    if (error != MET_OK) {
+        return error;
+    }
+    const met__allowance *allowance =
+        met__holder_find(holder, feature_key, at_ns);
+    if (allowance == NULL) {
+        return refusal_document(txn, holder, feature_key, at_ns, arena,
+                                node_out);
+    }
+    return allowance_document(txn, holder, allowance, at_ns, arena, node_out,
+                              info);
+}
+
+met_error met__access_list(met__txn *txn, met__text customer_key,
+                           int64_t at_ns, met__arena *arena,
+                           met__node **node_out, met_error_info *info)
+{
+    met__node *items = met__node_array(arena);
+    met__holder *holder = NULL;
+    met__node *item;
+    int64_t at = met__minute_last(at_ns);
+    met_error error =
+        items == NULL
+            ? MET_E_NO_MEMORY
+            : find_holder(txn, customer_key, arena, &holder, info);
+
+    for (size_t i = 0; error == MET_OK && i < holder->count; i++) {
+        const met__allowance *allowance = &holder->allowances[i];
+        if (at < allowance->row.from_ns || at >= allowance->row.to_ns) {
+            continue;
+        }
+        error = allowance_document(txn, holder, allowance, at_ns, arena,
+                                   &item, info);
+        if (error == MET_OK) {
+            error = met__node_append(arena, items, item);
+        }
+    }
+    if (error == MET_OK) {
+        met__node *object = met__node_object(arena);
+        error = met__node_set(arena, object, "items", items);
+        *node_out = object;
+    }
+    return error;
+}
+
+/* --- Rows for a snapshot --------------------------------------------------- */
+static met_error fill_visit(met__txn *txn, const met__holder *holder,
+                            const met__allowance *allowance, int64_t at_ns,
+                            met__arena *arena, met__quota_visit *visit)
+{
+    met__balance balance;
+    met__period period;
+    uint64_t number;
+
+    *visit = (met__quota_visit){.customer = holder->customer,
+                                .feature = allowance->feature,
+                                .card = allowance->card,
+                                .row = allowance->row};
+    if (allowance->row.type != MET__ENTITLEMENT_METERED) {
+        return MET_OK;
+    }
+    met_error error =
+        met__quota_row_period(&allowance->row, at_ns, &number, &period);
+    if (error == MET_E_NOT_FOUND) {
+        return MET_OK; /* begins later: nothing is used yet */
+    }
+    if (error == MET_OK) {
+        error = met__balance_get(txn, holder, allowance, period, arena,
+                                 &balance, NULL);
+    }
+    if (error == MET_OK) {
+        error = met__balance_units(&balance, &visit->base, &visit->taken);
+    }
+    return error;
+}
+
+met_error met__entitlements_each(met__txn *txn, const met__customer *customer,
+                                 int64_t at_ns, met__arena *arena,
+                                 void *context, met__quota_visitor visit)
+{
+    met__terms_cache terms = {0};
+    met__holder *holder;
+    met__quota_visit found;
+    int64_t at = met__minute_last(at_ns);
+    met_error error =
+        met__holder_of(txn, customer, &terms, arena, &holder);
+
+    for (size_t i = 0; error == MET_OK && i < holder->count; i++) {
+        const met__allowance *allowance = &holder->allowances[i];
+        if (allowance->row.to_ns > at) {
+            error = fill_visit(txn, holder, allowance, at_ns, arena, &found);
+            if (error == MET_OK) {
+                error = visit(context, &found);
+            }
+        }
+    }
+    return error;
+}

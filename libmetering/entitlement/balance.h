@@ -1,0 +1,37 @@
+/* Balances: the settled usage of one usage period. Only for this room. */
+#ifndef MET_ENTITLEMENT_BALANCE_H
+#define MET_ENTITLEMENT_BALANCE_H
+
+#include "entitlement/allowance.h"
+
+typedef struct met__balance {
+    met_decimal total;    /* in the meter's unit */
+    met_decimal admitted; /* of it, through admit */
+} met__balance;
+
+/* The stored balance when it is there and its proof holds, else the usage
+ * query. An allowance without a meter has used nothing. */
+met_error met__balance_get(met__txn *txn, const met__holder *holder,
+                           const met__allowance *allowance,
+                           met__period period, met__arena *arena,
+                           met__balance *balance_out, met_error_info *info);
+
+/* Stores the balance after `change` was written as parts in this transaction:
+ * the stored one plus change, or the usage query. */
+met_error met__balance_change(met__txn *txn, const met__holder *holder,
+                              const met__allowance *allowance,
+                              met__period period, const met__balance *change,
+                              met__arena *arena, met__balance *balance_out);
+
+/* Sets the cell of the period that owns at_ns to what the store says, in a
+ * write transaction. balance may be NULL: it is read. What the table cannot
+ * take (a later period has the place, no room) is left. */
+met_error met__balance_cell(met__txn *txn, met__quota_table *table,
+                            const met__holder *holder,
+                            const met__allowance *allowance, int64_t at_ns,
+                            const met__balance *balance, met__arena *arena);
+/* Base and taken in quota units: usage rounds up. */
+met_error met__balance_units(const met__balance *balance, int64_t *base_out,
+                             int64_t *taken_out);
+
+#endif

@@ -1,0 +1,382 @@
+/* The step that settlement runs: every change of usage finds the allowances it
+ * uses up; at the end of the transaction the balances are written in key order
+ * and the quota cells are set.
+ * In: changes of one write transaction. Out: BALANCE records, quota cells.
+ * Everything it remembers lives from begin to end of one transaction. */
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "entitlement/balance.h"
+#include "entitlement/quota_file.h"
+
+/* A growing table of pointers by text key; keys live in the arena. */
+typedef struct map_entry {
+    met__text key; /* NULL data: free */
+    void *value;
+} map_entry;
+
+typedef struct map {
+    map_entry *entries;
+    size_t room; /* 0 or a power of two */
+    size_t count;
+} map;
+
+/* What the transaction changes in one usage period. */
+typedef struct touched {
+    const met__holder *holder;
+    const met__allowance *allowance;
+    met__period period;
+    int64_t minute_ns; /* one that belongs to the period */
+    met__balance change;
+} touched;
+
+/* The subjects of one customer share it; holder is NULL for nobody's usage. */
+typedef struct owner {
+    met__holder *holder;
+} owner;
+
+struct met__balance_step {
+    met_store *store;
+    met__quota_table *table; /* NULL: not opened, or not filled yet */
+    met__arena arena;
+    int is_begun;
+    int reserved;
+    met__terms_cache terms;
+    map owners;  /* by subject */
+    map holders; /* by customer id */
+    map balances; /* by allowance and start of the period */
+};
+
+/* --- Map ------------------------------------------------------------------- */
+static map_entry *map_place(const met_store *store, const map *map,
+                            met__text key)
+{
+    size_t at = (size_t)met__hash64(met__store_secret(store), key.data,
+                                    key.size);
+
+    for (;; at++) {
+        map_entry *entry = &map->entries[at & (map->room - 1)];
+        if (entry->key.data == NULL || met__text_equal(entry->key, key)) {
+            return entry;
+        }
+    }
+}
+
+static void *map_find(const met_store *store, const map *map, met__text key)
+{
+    return map->room == 0 ? NULL : map_place(store, map, key)->value;
+}
+
+static met_error map_add(met__balance_step *step, map *map, met__text key,
+                         void *value)
+{
+    if ((map->count + 1) * 2 > map->room) {
+        struct map larger = {.room = map->room == 0 ? 64 : map->room * 2};
+        larger.entries = met__arena_allocate(
+            &step->arena, larger.room * sizeof *larger.entries);
+        if (larger.entries == NULL) {
+            return MET_E_NO_MEMORY;
+        }
+        for (size_t i = 0; i < map->room; i++) {
+            if (map->entries[i].key.data != NULL) {
+                *map_place(step->store, &larger, map->entries[i].key) =
+                    map->entries[i];
+            }
+        }
+        larger.count = map->count;
+        *map = larger;
+    }
+    char *copy = met__arena_copy(&step->arena, key.data, key.size);
+    if (copy == NULL) {
+        return MET_E_NO_MEMORY;
+    }
+    map_entry *entry =
+        map_place(step->store, map, met__text_of(copy, key.size));
+    entry->key = met__text_of(copy, key.size);
+    entry->value = value;
+    map->count++;
+    return MET_OK;
+}
+
+/* --- Whose usage ----------------------------------------------------------- */
+/* One holder per customer, whichever of its subjects comes first: a balance
+ * must not be met twice in one transaction. */
+static met_error find_holder(met__balance_step *step, met__txn *txn,
+                             met__text subject, met__holder **holder_out)
+{
+    met__customer *customer;
+    met_error error = met__customer_of_subject(txn, subject, &step->arena,
+                                               &customer);
+
+    *holder_out = NULL;
+    if (error != MET_OK) {
+        return error == MET_E_NOT_FOUND ? MET_OK : error;
+    }
+    *holder_out = map_find(step->store, &step->holders, customer->id);
+    if (*holder_out != NULL) {
+        return MET_OK;
+    }
+    error = met__holder_of(txn, customer, &step->terms, &step->arena,
+                           holder_out);
+    if (error == MET_OK) {
+        error = map_add(step, &step->holders, customer->id, *holder_out);
+    }
+    return error;
+}
+
+static met_error find_owner(met__balance_step *step, met__txn *txn,
+                            met__text subject, met__holder **holder_out)
+{
+    owner *found = map_find(step->store, &step->owners, subject);
+    met_error error = MET_OK;
+
+    if (found == NULL) {
+        found = met__arena_allocate(&step->arena, sizeof *found);
+        if (found == NULL) {
+            return MET_E_NO_MEMORY;
+        }
+        error = find_holder(step, txn, subject, &found->holder);
+        if (error == MET_OK) {
+            error = map_add(step, &step->owners, subject, found);
+        }
+    }
+    *holder_out = found->holder;
+    return error;
+}
+
+/* --- Which allowance ------------------------------------------------------- */
+static int passes_filters(const met__feature *feature,
+                          const met__usage_change *change)
+{
+    for (size_t i = 0; i < feature->filter_count; i++) {
+        const met__filter *filter = &feature->filters[i];
+        size_t d = 0;
+        while (d < change->meter->dimension_count
+               && !met__text_equal(change->meter->dimensions[d].name,
+                                   filter->dimension)) {
+            d++;
+        }
+        if (d == change->meter->dimension_count
+            || !met__text_equal(change->values[d], filter->value)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static met_error touch(met__balance_step *step, const met__holder *holder,
+                       const met__allowance *allowance, met__period period,
+                       const met__usage_change *change)
+{
+    unsigned char bytes[sizeof allowance + sizeof period.from_ns];
+    met__text key = {(const char *)bytes, sizeof bytes};
+    met_error error = MET_OK;
+
+    memcpy(bytes, &allowance, sizeof allowance);
+    memcpy(bytes + sizeof allowance, &period.from_ns, sizeof period.from_ns);
+    touched *found = map_find(step->store, &step->balances, key);
+    if (found == NULL) {
+        found = met__arena_allocate(&step->arena, sizeof *found);
+        if (found == NULL) {
+            return MET_E_NO_MEMORY;
+        }
+        *found = (touched){holder, allowance, period, change->minute_ns,
+                           {met__decimal_zero(), met__decimal_zero()}};
+        error = map_add(step, &step->balances, key, found);
+    }
+    if (error == MET_OK) {
+        error = met__decimal_add(found->change.total, change->delta,
+                                 &found->change.total);
+    }
+    if (error == MET_OK && change->is_admitted) {
+        error = met__decimal_add(found->change.admitted, change->delta,
+                                 &found->change.admitted);
+    }
+    return error;
+}
+
+static met_error step_change(void *context, met__txn *txn,
+                             const met__usage_change *change)
+{
+    met__balance_step *step = context;
+    met__holder *holder;
+
+    if (!met__meter_is_additive(change->meter)) {
+        return MET_OK; /* nothing is kept: asked for when it is read */
+    }
+    met_error error = find_owner(step, txn, change->subject, &holder);
+    if (error != MET_OK || holder == NULL) {
+        return error;
+    }
+    for (size_t i = 0; error == MET_OK && i < holder->count; i++) {
+        const met__allowance *allowance = &holder->allowances[i];
+        met__period period;
+        uint64_t number;
+        if (allowance->row.type != MET__ENTITLEMENT_METERED
+            || allowance->meter == NULL
+            || !met__text_equal(allowance->meter->key, change->meter->key)
+            || !passes_filters(allowance->feature, change)) {
+            continue;
+        }
+        error = met__quota_row_period(&allowance->row, change->minute_ns,
+                                      &number, &period);
+        if (error == MET_OK) {
+            error = touch(step, holder, allowance, period, change);
+        } else if (error == MET_E_NOT_FOUND) {
+            error = MET_OK;
+        }
+    }
+    return error;
+}
+
+/* --- From begin to end ----------------------------------------------------- */
+static void forget(met__balance_step *step)
+{
+    if (step->is_begun) {
+        met__arena_release(&step->arena);
+        step->is_begun = 0;
+    }
+}
+
+static met_error step_begin(void *context, met__txn *txn)
+{
+    met__balance_step *step = context;
+
+    (void)txn;
+    forget(step);
+    met__arena_init(&step->arena, met__store_platform(step->store));
+    step->is_begun = 1;
+    step->terms = (met__terms_cache){0};
+    step->owners = (map){0};
+    step->holders = (map){0};
+    step->balances = (map){0};
+    return MET_OK;
+}
+
+/* By record key, so that the store is written in its order. */
+static int compare_touched(const void *a, const void *b)
+{
+    const touched *one = *(touched *const *)a;
+    const touched *other = *(touched *const *)b;
+    int order = met__text_compare(one->allowance->subscription->id,
+                                  other->allowance->subscription->id);
+
+    if (order == 0) {
+        order = met__text_compare(one->allowance->card->feature_key,
+                                  other->allowance->card->feature_key);
+    }
+    if (order == 0) {
+        order = (one->period.from_ns > other->period.from_ns)
+                - (one->period.from_ns < other->period.from_ns);
+    }
+    return order;
+}
+
+/* The cell of the period and, ahead of its need, of the next one. A late
+ * change of an old period finds its place taken, which is right. */
+static met_error set_cells(met__balance_step *step, met__txn *txn,
+                           const touched *item, const met__balance *balance,
+                           met__arena *arena)
+{
+    const met__allowance *next;
+    met_error error =
+        met__balance_cell(txn, step->table, item->holder, item->allowance,
+                          item->minute_ns, balance, arena);
+
+    next = met__allowance_after(item->holder, item->allowance,
+                                item->period.to_ns);
+    if (error == MET_OK && next != NULL) {
+        error = met__balance_cell(txn, step->table, item->holder, next,
+                                  item->period.to_ns, NULL, arena);
+    }
+    return error;
+}
+
+static met_error write_balances(met__balance_step *step, met__txn *txn,
+                                touched **list, size_t count)
+{
+    met__arena arena;
+    met__balance balance;
+    met_error error = MET_OK;
+
+    for (size_t i = 0; error == MET_OK && i < count; i++) {
+        const touched *item = list[i];
+        met__arena_init(&arena, met__store_platform(step->store));
+        error = met__balance_change(txn, item->holder, item->allowance,
+                                    item->period, &item->change, &arena,
+                                    &balance);
+        if (error == MET_OK && step->table != NULL) {
+            error = set_cells(step, txn, item, &balance, &arena);
+        }
+        met__arena_release(&arena);
+    }
+    return error;
+}
+
+static met_error step_end(void *context, met__txn *txn)
+{
+    met__balance_step *step = context;
+    size_t count = 0;
+    met_error error = MET_OK;
+
+    MET__ASSERT(step->is_begun);
+    touched **list = met__arena_allocate(
+        &step->arena, step->balances.count * sizeof *list);
+    if (list == NULL) {
+        return MET_E_NO_MEMORY;
+    }
+    for (size_t i = 0; i < step->balances.room; i++) {
+        if (step->balances.entries[i].key.data != NULL) {
+            list[count++] = step->balances.entries[i].value;
+        }
+    }
+    if (count > 0) {
+        qsort(list, count, sizeof *list, compare_touched);
+        if (step->table == NULL) {
+            error = met__quota_file_open_filled(step->store, &step->table);
+        }
+    }
+    if (error == MET_OK) {
+        error = write_balances(step, txn, list, count);
+    }
+    forget(step);
+    return error;
+}
+
+static void step_aborted(void *context)
+{
+    forget(context);
+}
+
+/* --- Handle ---------------------------------------------------------------- */
+met_error met__balance_step_create(met_store *store,
+                                   met__balance_step **step_out)
+{
+    met__balance_step *step =
+        met__allocate(met__store_platform(store), sizeof *step);
+
+    if (step == NULL) {
+        return MET_E_NO_MEMORY;
+    }
+    step->store = store;
+    *step_out = step;
+    return MET_OK;
+}
+
+void met__balance_step_destroy(met__balance_step *step)
+{
+    if (step != NULL) {
+        forget(step);
+        met__quota_close(step->table);
+        met__release(met__store_platform(step->store), step, sizeof *step);
+    }
+}
+
+met__settle_step met__balance_step_of(met__balance_step *step)
+{
+    return (met__settle_step){.context = step,
+                              .begin = step_begin,
+                              .change = step_change,
+                              .end = step_end,
+                              .aborted = step_aborted};
+}

@@ -1,0 +1,265 @@
+/* DIR/quota.map of a store: opened, and filled from the balances when it is
+ * new, when the machine was started anew, or when who filled it was killed.
+ * In: a store. Out: a table of prepared cells. */
+#include "entitlement/quota_file.h"
+
+#include "base/check.h"
+#include "entitlement/balance.h"
+
+#define FILE_NAME "quota.map"
+/* Cells of a new table: at least this many (8 MiB). */
+#define CAPACITY_MIN UINT64_C(65536)
+
+static met_error file_path(met_store *store, met__arena *arena,
+                           const char **path_out)
+{
+    *path_out = met__arena_print(arena, "%s/%s", met__store_path(store),
+                                 FILE_NAME);
+    return *path_out == NULL ? MET_E_NO_MEMORY : MET_OK;
+}
+
+met_error met__quota_file_open_filled(met_store *store,
+                                      met__quota_table **table_out)
+{
+    const met__platform *platform = met__store_platform(store);
+    met__quota_table *table = NULL;
+    uint32_t is_empty = 0;
+    met__os_stat found;
+    const char *path;
+    met__arena arena;
+
+    *table_out = NULL;
+    met__arena_init(&arena, platform);
+    met_error error = file_path(store, &arena, &path);
+    if (error == MET_OK) {
+        int result =
+            platform->os->stat(platform->os->context, path, &found);
+        error = result < 0 ? met__os_error(result) : MET_OK;
+    }
+    if (error == MET_OK) {
+        error = met__quota_open(platform, path, met__store_id(store),
+                                CAPACITY_MIN, &table, &is_empty, NULL);
+    }
+    if (error == MET_OK && is_empty) {
+        met__quota_close(table);
+        table = NULL;
+    }
+    met__arena_release(&arena);
+    if (error == MET_E_NOT_FOUND) {
+        return MET_OK;
+    }
+    if (error == MET_OK) {
+        *table_out = table;
+    }
+    return error;
+}
+
+/* --- Filling --------------------------------------------------------------- */
+/* Both cells of one allowance: the period that owns at_ns, and the next. */
+static met_error prepare_allowance(met__txn *txn, met__quota_table *table,
+                                   const met__holder *holder,
+                                   const met__allowance *allowance,
+                                   int64_t at_ns, met__arena *arena)
+{
+    const met__allowance *next;
+    met__period period;
+    uint64_t number;
+    met_error error = met__quota_row_period(&allowance->row, at_ns, &number,
+                                            &period);
+
+    if (error != MET_OK) {
+        return error == MET_E_NOT_FOUND ? MET_OK : error;
+    }
+    error = met__balance_cell(txn, table, holder, allowance, at_ns, NULL,
+                              arena);
+    next = met__allowance_after(holder, allowance, period.to_ns);
+    if (error == MET_OK && next != NULL) {
+        error = met__balance_cell(txn, table, holder, next, period.to_ns,
+                                  NULL, arena);
+    }
+    return error;
+}
+
+met_error met__quota_refresh(met__txn *txn, met__quota_table *table,
+                             const met__customer *customer, int64_t at_ns)
+{
+    met__terms_cache terms = {0};
+    met__holder *holder;
+    met__arena arena;
+
+    MET__ASSERT(txn != NULL && table != NULL && customer != NULL);
+    met__arena_init(&arena, met__store_platform(met__txn_store(txn)));
+    met_error error = met__holder_of(txn, customer, &terms, &arena, &holder);
+    for (size_t i = 0; error == MET_OK && i < holder->count; i++) {
+        const met__allowance *allowance = &holder->allowances[i];
+        if (allowance->row.type == MET__ENTITLEMENT_METERED) {
+            error = prepare_allowance(txn, table, holder, allowance, at_ns,
+                                      &arena);
+        }
+    }
+    met__arena_release(&arena);
+    return error;
+}
+
+/* Calls for every customer that has a subscription. Keys of the index are
+ * "customer key 0 id", so that one customer's stand together. */
+static met_error each_subscriber(met__txn *txn, void *context,
+                                 met_error (*visit)(void *context,
+                                                    met__txn *txn,
+                                                    met__text customer_key))
+{
+    unsigned char last[MET__LMDB_KEY_SIZE_MAX];
+    size_t last_size = 0;
+    met__scan scan;
+    met__text key;
+    met__text value;
+    met_error error =
+        met__scan_begin(txn, MET__TABLE_SUBSCRIPTION_OF, NULL, 0, &scan);
+
+    while (error == MET_OK) {
+        error = met__scan_next(&scan, &key, &value);
+        if (error != MET_OK) {
+            break;
+        }
+        const char *zero = memchr(key.data, 0, key.size);
+        if (zero == NULL) {
+            error = MET_E_CORRUPT;
+            break;
+        }
+        met__text customer = {key.data, (size_t)(zero - key.data)};
+        if (last_size == 0
+            || !met__text_equal(customer,
+                                met__text_of((const char *)last,
+                                             last_size))) {
+            memcpy(last, customer.data, customer.size);
+            last_size = customer.size;
+            error = visit(context, txn,
+                          met__text_of((const char *)last, last_size));
+        }
+    }
+    met__scan_end(&scan);
+    return error == MET_E_NOT_FOUND ? MET_OK : error;
+}
+
+typedef struct fill_context {
+    met__quota_table *table;
+    int64_t now_ns;
+} fill_context;
+
+static met_error fill_customer(void *context, met__txn *txn,
+                               met__text customer_key)
+{
+    fill_context *fill = context;
+    met__customer *customer;
+    met__arena arena;
+
+    met__arena_init(&arena, met__store_platform(met__txn_store(txn)));
+    met_error error = met__customer_get(txn, customer_key, &arena, &customer);
+    if (error == MET_OK) {
+        error = met__quota_refresh(txn, fill->table, customer, fill->now_ns);
+    } else if (error == MET_E_NOT_FOUND) {
+        error = MET_OK; /* removed */
+    }
+    met__arena_release(&arena);
+    return error;
+}
+
+/* In a write transaction that changes nothing: settlers wait, and whoever
+ * waited to fill finds the work done. */
+static met_error fill_table(met_store *store, met__quota_table *table)
+{
+    met__txn *txn;
+    met_error error = met__txn_begin(store, 1, &txn);
+
+    if (error != MET_OK) {
+        return error;
+    }
+    fill_context fill = {table, met__txn_now_ns(txn)};
+    error = each_subscriber(txn, &fill, fill_customer);
+    if (error == MET_OK) {
+        met__quota_set_filled(table);
+    }
+    met__txn_abort(txn);
+    return error;
+}
+
+/* What was counted before the machine was started anew is usage too. */
+static met_error settle_first(met_store *store, met_error_info *info)
+{
+    met__settle_report report;
+    met__balance_step *step;
+    met_error error = met__balance_step_create(store, &step);
+
+    if (error == MET_OK) {
+        met__settle_step steps[1] = {met__balance_step_of(step)};
+        error = met__settle(store, steps, 1, 0, &report, info);
+        met__balance_step_destroy(step);
+    }
+    return error;
+}
+
+/* --- Opening --------------------------------------------------------------- */
+static met_error count_subscriber(void *context, met__txn *txn,
+                                  met__text customer_key)
+{
+    uint64_t *count = context;
+
+    (void)txn;
+    (void)customer_key;
+    ++*count;
+    return MET_OK;
+}
+
+/* Room for four times the customers there are. It is asked for at every open,
+ * but only a new file takes it. */
+static met_error capacity_for(met_store *store, uint64_t *capacity_out)
+{
+    uint64_t count = 0;
+    met__txn *txn;
+    met_error error = met__txn_begin(store, 0, &txn);
+
+    if (error == MET_OK) {
+        error = each_subscriber(txn, &count, count_subscriber);
+        met__txn_abort(txn);
+    }
+    *capacity_out = count > CAPACITY_MIN / 4 ? count * 4 : CAPACITY_MIN;
+    if (*capacity_out > MET__QUOTA_CAPACITY_MAX) {
+        *capacity_out = MET__QUOTA_CAPACITY_MAX;
+    }
+    return error;
+}
+
+met_error met__quota_open_store(met_store *store, met__quota_table **table_out,
+                                met_error_info *info)
+{
+    const met__platform *platform = met__store_platform(store);
+    met__quota_table *table = NULL;
+    uint64_t capacity = CAPACITY_MIN;
+    uint32_t is_empty = 0;
+    met__arena arena;
+    const char *path;
+
+    MET__ASSERT(table_out != NULL);
+    met__arena_init(&arena, platform);
+    met_error error = file_path(store, &arena, &path);
+    if (error == MET_OK) {
+        error = capacity_for(store, &capacity);
+    }
+    if (error == MET_OK) {
+        error = met__quota_open(platform, path, met__store_id(store),
+                                capacity, &table, &is_empty, info);
+    }
+    if (error == MET_OK && is_empty) {
+        error = settle_first(store, info);
+        if (error == MET_OK) {
+            error = fill_table(store, table);
+        }
+    }
+    met__arena_release(&arena);
+    if (error != MET_OK) {
+        met__quota_close(table);
+        return error;
+    }
+    *table_out = table;
+    return MET_OK;
+}
