@@ -15,11 +15,11 @@ typedef struct map_entry {
     void *value;
 } map_entry;
 
-typedef struct map {
+typedef struct text_map {
     map_entry *entries;
     size_t room; /* 0 or a power of two */
     size_t count;
-} map;
+} text_map;
 
 /* What the transaction changes in one usage period. */
 typedef struct touched {
@@ -42,13 +42,13 @@ struct met__balance_step {
     int is_begun;
     int reserved;
     met__terms_cache terms;
-    map owners;  /* by subject */
-    map holders; /* by customer id */
-    map balances; /* by allowance and start of the period */
+    text_map owners;  /* by subject */
+    text_map holders; /* by customer id */
+    text_map balances; /* by allowance and start of the period */
 };
 
 /* --- Map ------------------------------------------------------------------- */
-static map_entry *map_place(const met_store *store, const map *map,
+static map_entry *map_place(const met_store *store, const text_map *map,
                             met__text key)
 {
     size_t at = (size_t)met__hash64(met__store_secret(store), key.data,
@@ -62,16 +62,17 @@ static map_entry *map_place(const met_store *store, const map *map,
     }
 }
 
-static void *map_find(const met_store *store, const map *map, met__text key)
+static void *map_find(const met_store *store, const text_map *map,
+                      met__text key)
 {
     return map->room == 0 ? NULL : map_place(store, map, key)->value;
 }
 
-static met_error map_add(met__balance_step *step, map *map, met__text key,
+static met_error map_add(met__balance_step *step, text_map *map, met__text key,
                          void *value)
 {
     if ((map->count + 1) * 2 > map->room) {
-        struct map larger = {.room = map->room == 0 ? 64 : map->room * 2};
+        text_map larger = {.room = map->room == 0 ? 64 : map->room * 2};
         larger.entries = met__arena_allocate(
             &step->arena, larger.room * sizeof *larger.entries);
         if (larger.entries == NULL) {
@@ -247,9 +248,9 @@ static met_error step_begin(void *context, met__txn *txn)
     met__arena_init(&step->arena, met__store_platform(step->store));
     step->is_begun = 1;
     step->terms = (met__terms_cache){0};
-    step->owners = (map){0};
-    step->holders = (map){0};
-    step->balances = (map){0};
+    step->owners = (text_map){0};
+    step->holders = (text_map){0};
+    step->balances = (text_map){0};
     return MET_OK;
 }
 

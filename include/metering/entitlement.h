@@ -1,0 +1,71 @@
+/* Entitlements: what a customer may use of a feature, and what is left of it.
+ * Allowances are part of plans; see catalog.h and customer.h.
+ *
+ * Usage is known per minute: whatever begins or ends inside a minute applies to
+ * usage from the start of that minute on, and an answer then says so in
+ * "applied_at". */
+#ifndef METERING_ENTITLEMENT_H
+#define METERING_ENTITLEMENT_H
+
+#include "metering/types.h"
+
+MET_BEGIN_DECLS
+
+/**
+ * What a customer may use of one feature at an instant.
+ *
+ * Counts settled usage: call met_store_settle first for the last second's. A
+ * gateway does not ask here; it enforces allowances from shared memory, to the
+ * unit. A soft limit never takes access away; a hard one does when nothing is
+ * left. In the past, usage is that up to the end of the minute of at_ns.
+ *
+ * @param store         open store
+ * @param customer_key  not necessarily NUL-terminated
+ * @param feature_key   not necessarily NUL-terminated
+ * @param at_ns         nanoseconds UTC; 0 = now
+ * @param json_out      {"feature_key", "type"?: "metered"|"static"|"boolean",
+ *                      "has_access", "balance"?, "usage"?, "overage"?,
+ *                      "total_available"?, "is_soft_limit"?,
+ *                      "current_usage_period"?: {"from", "to"}, "config"?,
+ *                      "applied_at"?, "reason"?}; amounts are decimal texts.
+ *                      Without access reason is "feature_not_found",
+ *                      "no_subscription", "no_entitlement", "meter_not_found"
+ *                      or "usage_limit_reached". Written only on MET_OK
+ * @param info          NULL, or where to put field path and reason
+ * @return MET_OK (also without access) · MET_E_INVALID · MET_E_NOT_FOUND (the
+ *         customer) · MET_E_UNSUPPORTED (the meter's aggregation) ·
+ *         MET_E_OVERFLOW · MET_E_NO_MEMORY · MET_E_IO · MET_E_MAP_FULL ·
+ *         MET_E_BUSY · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ * @owner  json_out with met_buffer_release
+ * @blocks reads the store: a page may come from the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_entitlement_get(
+    met_store *store, const char *customer_key, size_t customer_key_size,
+    const char *feature_key, size_t feature_key_size, int64_t at_ns,
+    met_buffer *json_out, met_error_info *info);
+
+/**
+ * Every entitlement of a customer in force at an instant, in the order of its
+ * plan: {"items": [...]}, each as met_entitlement_get gives it.
+ *
+ * @param store         open store
+ * @param customer_key  not necessarily NUL-terminated
+ * @param at_ns         nanoseconds UTC; 0 = now
+ * @param json_out      written only on MET_OK; no items without a subscription
+ * @param info          NULL, or where to put field path and reason
+ * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND (the customer) ·
+ *         MET_E_UNSUPPORTED (a meter's aggregation) · MET_E_OVERFLOW ·
+ *         MET_E_NO_MEMORY · MET_E_IO · MET_E_MAP_FULL · MET_E_BUSY ·
+ *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ * @owner  json_out with met_buffer_release
+ * @blocks reads the store: a page may come from the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_entitlement_list(
+    met_store *store, const char *customer_key, size_t customer_key_size,
+    int64_t at_ns, met_buffer *json_out, met_error_info *info);
+
+MET_END_DECLS
+
+#endif

@@ -1,0 +1,155 @@
+/* Invoices: settled usage and flat fees of a customer, rated, numbered,
+ * issued. The document:
+ *
+ *   {"id"?, "number"?, "status": "draft"|"issued", "currency"?,
+ *    "customer": {"id", "key", "name"}, "service_period"?: {"from", "to"},
+ *    "created_at", "issued_at"?, "lines": [{"key", "name", "feature_key"?,
+ *      "subscription_id", "plan": {"key", "name", "version"},
+ *      "period": {"from", "to"}, "full_period"?, "applied_at"?, "is_open"?,
+ *      "is_correction"?, "quantity", "quantity_billed_before"?,
+ *      "quantity_total"?, "price", "discounts"?, "unit_config"?,
+ *      "detailed_lines": [...], "totals"}], "totals"}
+ *
+ * Amounts and quantities are decimal texts. Nothing is rounded at the level of
+ * the invoice: it is the sum of its lines. Free rate cards give no line. */
+#ifndef METERING_INVOICE_H
+#define METERING_INVOICE_H
+
+#include "metering/types.h"
+
+MET_BEGIN_DECLS
+
+/* For met_invoice_preview: also the periods that are still running, with their
+ * usage up to the end of the minute of as_of_ns and without the minimum that
+ * may still be reached; their lines say "is_open". */
+#define MET_INVOICE_OPEN_PERIOD UINT64_C(1)
+
+/* For met_invoice_render. */
+enum {
+    MET_INVOICE_TEXT = 1 /* plain text, 80 columns, for people */
+};
+
+/**
+ * What would be billed now. Stores nothing.
+ *
+ * Due are periods whose billing period has ended at as_of_ns, flat fees in
+ * advance whose billing period has begun, and corrections: usage that came in
+ * after its period was billed, as a line of its own with "is_correction". A
+ * flat fee that was billed is final. Flat fees of a period cut short by a
+ * subscription's or a phase's bounds are prorated to the second, usage prices
+ * never.
+ *
+ * @param store         open store; settle first: only settled usage counts
+ * @param customer_key  not necessarily NUL-terminated
+ * @param as_of_ns      nanoseconds UTC; 0 = now
+ * @param flags         0 or MET_INVOICE_OPEN_PERIOD
+ * @param json_out      the draft; without anything due its lines are empty.
+ *                      Written only on MET_OK
+ * @param info          NULL, or where to put field path and reason
+ * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND (the customer) ·
+ *         MET_E_UNSUPPORTED (a price or an aggregation that is not served;
+ *         subscriptions in two currencies) · MET_E_CONFLICT (the meter of a
+ *         billed feature is gone) · MET_E_OVERFLOW · MET_E_NO_MEMORY ·
+ *         MET_E_IO · MET_E_MAP_FULL · MET_E_BUSY · MET_E_CORRUPT ·
+ *         MET_E_FORKED · MET_E_BUG
+ * @owner  json_out with met_buffer_release
+ * @blocks reads the store: all usage of the periods to bill
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_invoice_preview(
+    met_store *store, const char *customer_key, size_t customer_key_size,
+    int64_t as_of_ns, uint64_t flags, met_buffer *json_out,
+    met_error_info *info);
+
+/**
+ * Bill what is due: the invoice is stored, gets the next number of the store
+ * ("INV-0001", without gaps, whatever fails or dies) and is final.
+ *
+ * One transaction: either the invoice is there with its number and what it
+ * bills will not be billed again, or nothing has changed. An invoice whose
+ * total would be below zero is not issued; what it would give back stays due
+ * and is set off against the next one.
+ *
+ * @param store         open store; settle first: only settled usage counts
+ * @param customer_key  not necessarily NUL-terminated
+ * @param as_of_ns      nanoseconds UTC, not later than now; 0 = now
+ * @param json_out      the invoice; NULL when not wanted
+ * @param info          NULL, or where to put field path and reason
+ * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND (the customer) ·
+ *         MET_E_CONFLICT (nothing is due; the meter of a billed feature is
+ *         gone) · MET_E_UNSUPPORTED (as met_invoice_preview; a negative total)
+ *         · MET_E_OVERFLOW · MET_E_LIMIT (more lines than a record holds) ·
+ *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO ·
+ *         MET_E_BUSY · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ * @owner  json_out with met_buffer_release
+ * @blocks waits for the store's one writer and for the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_invoice_finalize(
+    met_store *store, const char *customer_key, size_t customer_key_size,
+    int64_t as_of_ns, met_buffer *json_out, met_error_info *info);
+
+/**
+ * One issued invoice, exactly as it was issued.
+ *
+ * @param store     open store
+ * @param id        its id or its number, not necessarily NUL-terminated
+ * @param json_out  written only on MET_OK
+ * @param info      NULL, or where to put field path and reason
+ * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_NO_MEMORY ·
+ *         MET_E_IO · MET_E_MAP_FULL · MET_E_BUSY · MET_E_CORRUPT ·
+ *         MET_E_FORKED · MET_E_BUG
+ * @owner  json_out with met_buffer_release
+ * @blocks reads the store: a page may come from the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_invoice_get(met_store *store,
+                                                const char *id, size_t id_size,
+                                                met_buffer *json_out,
+                                                met_error_info *info);
+
+/**
+ * Issued invoices, by number: {"items": [...]}.
+ *
+ * @param store              open store
+ * @param customer_key       of one customer, also a removed one; NULL: of all
+ * @param customer_key_size  0 when customer_key is NULL
+ * @param json_out           written only on MET_OK
+ * @param info               NULL, or where to put field path and reason
+ * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_IO ·
+ *         MET_E_MAP_FULL · MET_E_BUSY · MET_E_CORRUPT · MET_E_FORKED ·
+ *         MET_E_BUG
+ * @owner  json_out with met_buffer_release
+ * @blocks reads the store: every invoice asked for
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_invoice_list(met_store *store,
+                                                 const char *customer_key,
+                                                 size_t customer_key_size,
+                                                 met_buffer *json_out,
+                                                 met_error_info *info);
+
+/**
+ * An invoice for people. Needs no store.
+ *
+ * @param json       a document of these calls, issued or draft; what it lacks
+ *                   is left out
+ * @param json_size  bytes; no NUL needed
+ * @param format     MET_INVOICE_TEXT
+ * @param text_out   UTF-8 lines of at most 80 characters; written only on
+ *                   MET_OK
+ * @param info       NULL, or where to put field path and reason
+ * @return MET_OK · MET_E_INVALID (not JSON, or no invoice) ·
+ *         MET_E_UNSUPPORTED (format) · MET_E_LIMIT (size) · MET_E_NO_MEMORY
+ * @owner  caller keeps json; text_out with met_buffer_release
+ * @blocks never      @thread any      @fork any      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_invoice_render(const char *json,
+                                                   size_t json_size,
+                                                   uint32_t format,
+                                                   met_buffer *text_out,
+                                                   met_error_info *info);
+
+MET_END_DECLS
+
+#endif

@@ -1,0 +1,92 @@
+/* entitlement.h: access of customers; arguments checked here. */
+#include "metering/entitlement.h"
+
+#include "api/document_call.h"
+#include "base/calendar.h"
+#include "entitlement/access.h"
+
+/* 0 is now; what is beyond the calendar is refused. */
+static met_error read_instant(met__call *call, int64_t at_ns,
+                              int64_t *at_ns_out)
+{
+    if (at_ns < 0 || at_ns > MET__TIME_MAX) {
+        return met__fail(&call->why, MET_E_INVALID, "at_ns",
+                         "must lie between 1970 and 2200");
+    }
+    *at_ns_out = at_ns != 0 ? at_ns : met__txn_now_ns(call->txn);
+    return MET_OK;
+}
+
+static met_error need_output(met__call *call, const met_buffer *json_out)
+{
+    return json_out != NULL ? MET_OK
+                            : met__fail(&call->why, MET_E_INVALID, "json_out",
+                                        "is NULL");
+}
+
+met_error met_entitlement_get(met_store *store, const char *customer_key,
+                              size_t customer_key_size,
+                              const char *feature_key,
+                              size_t feature_key_size, int64_t at_ns,
+                              met_buffer *json_out, met_error_info *info)
+{
+    met__text customer;
+    met__text feature;
+    met__node *node = NULL;
+    met__call call;
+    met_error error = met__call_begin(&call, store, info);
+
+    if (error == MET_OK) {
+        error = need_output(&call, json_out);
+    }
+    if (error == MET_OK) {
+        error = met__call_key(&call, "customer_key", customer_key,
+                              customer_key_size, MET__SUBJECT_SIZE_MAX,
+                              &customer);
+    }
+    if (error == MET_OK) {
+        error = met__call_key(&call, "feature_key", feature_key,
+                              feature_key_size, MET__KEY_SIZE_MAX, &feature);
+    }
+    if (error == MET_OK) {
+        error = met__call_transact(&call, 0);
+    }
+    if (error == MET_OK) {
+        error = read_instant(&call, at_ns, &at_ns);
+    }
+    if (error == MET_OK) {
+        error = met__access_document(call.txn, customer, feature, at_ns,
+                                     &call.arena, &node, &call.why);
+    }
+    return met__call_end(&call, error, node, json_out);
+}
+
+met_error met_entitlement_list(met_store *store, const char *customer_key,
+                               size_t customer_key_size, int64_t at_ns,
+                               met_buffer *json_out, met_error_info *info)
+{
+    met__text customer;
+    met__node *node = NULL;
+    met__call call;
+    met_error error = met__call_begin(&call, store, info);
+
+    if (error == MET_OK) {
+        error = need_output(&call, json_out);
+    }
+    if (error == MET_OK) {
+        error = met__call_key(&call, "customer_key", customer_key,
+                              customer_key_size, MET__SUBJECT_SIZE_MAX,
+                              &customer);
+    }
+    if (error == MET_OK) {
+        error = met__call_transact(&call, 0);
+    }
+    if (error == MET_OK) {
+        error = read_instant(&call, at_ns, &at_ns);
+    }
+    if (error == MET_OK) {
+        error = met__access_list(call.txn, customer, at_ns, &call.arena,
+                                 &node, &call.why);
+    }
+    return met__call_end(&call, error, node, json_out);
+}

@@ -1,0 +1,34 @@
+/* What a subscription owes for when: rate card by rate card, period by period.
+ * Only for this room. */
+#ifndef MET_INVOICE_BILLABLE_H
+#define MET_INVOICE_BILLABLE_H
+
+#include "catalog/price.h"
+#include "customer/subscription.h"
+
+typedef struct met__billable {
+    const met__subscription *subscription;
+    const met__plan *plan;
+    const met__rate_card *card;
+    const met__price *price;
+    met__period period; /* of service, clipped to phase and subscription */
+    met__period full;   /* not clipped: what a flat fee is a share of */
+    int64_t booked_from_ns; /* names the period in BOOKED */
+    int is_open;            /* not due yet, shown by a preview */
+    int reserved;
+} met__billable;
+
+/* Calls visit for every period of every billable rate card that is due at
+ * as_of_ns, and with is_open_included also for those that have begun. Due is a
+ * flat fee in advance when its billing period begins, everything else when the
+ * billing period in which the service ends is over; a fee without a cadence
+ * once, at the beginning or at the (known) end of its phase. */
+typedef met_error (*met__billable_visitor)(void *context,
+                                           const met__billable *billable);
+met_error met__billables_each(const met__subscription *subscription,
+                              const met__plan *plan, int64_t as_of_ns,
+                              int is_open_included, met__arena *arena,
+                              void *context, met__billable_visitor visit,
+                              met_error_info *info);
+
+#endif
