@@ -258,15 +258,20 @@ static void write_line_period(const met__node *line, met__buffer *buffer,
         met__buffer_text(left, left->size > 0 ? ", quantity " : "quantity ");
         append(left, quantity);
     }
-    if (is_true(line, "is_correction")) {
-        met__buffer_text(left, ", late usage (");
-        append(left, text_of(line, "quantity_total"));
-        met__buffer_text(left, " in all)");
+    if (left->size > 0) {
+        put_row(buffer, INDENT, view(left), met__text_of("", 0));
     }
     if (is_true(line, "is_open")) {
-        met__buffer_text(left, ", still running");
+        put_row(buffer, INDENT, MET__TEXT("still running"),
+                met__text_of("", 0));
     }
-    if (left->size > 0) {
+    if (is_true(line, "is_correction")) {
+        begin(left);
+        met__buffer_text(left, "late usage: ");
+        append(left, text_of(line, "quantity_total"));
+        met__buffer_text(left, " in all, ");
+        append(left, text_of(line, "quantity_billed_before"));
+        met__buffer_text(left, " billed before");
         put_row(buffer, INDENT, view(left), met__text_of("", 0));
     }
 }
