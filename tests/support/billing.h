@@ -129,7 +129,7 @@ static inline void must_use_at(const char *subject, const char *service,
 
     if (recorder == NULL) {
         fresh();
-        assert_ok(met__recorder_open(store, &recorder, &told));
+        assert_ok(met__recorder_open(store, 0, &recorder, &told));
     }
     for (unsigned i = 0; i < count; i++) {
         assert_ok(met__recorder_add(recorder, &event, flags, &told));

@@ -1,0 +1,180 @@
+/* Lines: late usage, prices and discounts of cards, what is booked once. */
+#include "unit/invoice/invoice_support.h"
+
+/* --- Corrections ----------------------------------------------------------- */
+static void late_usage_is_a_line_of_the_next_invoice(void **state)
+{
+    (void)state;
+    subscribe_from("rosario", "premium", FEBRUARY);
+    must_use("consumer:rosario", "2026-02-10T10:00:00Z", 4999);
+    must_settle();
+    assert_ok(finalize("rosario", MARCH));
+    assert_shown("totals.total", "1.00");
+    /* Within the package that is paid: nothing to bill, nothing issued. */
+    must_use("consumer:rosario", "2026-02-28T23:59:59Z", 1);
+    must_settle();
+    assert_told(finalize("rosario", MARCH), MET_E_CONFLICT, "as_of",
+                "nothing is due");
+    must_use("consumer:rosario", "2026-02-28T23:59:59Z", 2);
+    must_settle();
+    assert_ok(preview("rosario", MARCH, 0));
+    assert_ok(finalize("rosario", MARCH));
+    assert_shown("number", "INV-0002");
+    assert_shown("lines.0.is_correction", "true");
+    assert_shown("lines.0.quantity", "3");
+    assert_shown("lines.0.quantity_billed_before", "4999");
+    assert_shown("lines.0.quantity_total", "5002");
+    assert_shown("lines.0.period.from", FEBRUARY);
+    assert_shown("totals.total", "1.00");
+    assert_told(finalize("rosario", MARCH), MET_E_CONFLICT, "as_of",
+                "nothing is due");
+    /* And once more, together with the period that has ended by then. */
+    must_use("consumer:rosario", "2026-02-28T23:59:59Z", 5000);
+    must_use("consumer:rosario", "2026-03-02T00:00:00Z", 1);
+    must_settle();
+    clock_now_ns = time_of("2026-04-01T00:00:00Z");
+    assert_ok(finalize("rosario", NULL));
+    assert_shown("lines.0.is_correction", "true");
+    assert_shown("lines.0.totals.total", "1.00");
+    assert_shown("lines.1.is_correction", "");
+    assert_shown("lines.1.totals.total", "1.00");
+    assert_shown("totals.total", "2.00");
+    assert_shown("service_period.from", FEBRUARY);
+    assert_shown("service_period.to", "2026-04-01T00:00:00Z");
+}
+
+/* Rounding corrects itself: 0.001 each, 333 and then 333 more. */
+static void rounding_is_of_the_whole_period(void **state)
+{
+    (void)state;
+    must_publish_card(
+        "cheap",
+        story_card("{\"type\":\"unit\",\"amount\":\"0.001\"}", NULL));
+    subscribe_from("a", "cheap", FEBRUARY);
+    must_use("a", "2026-02-10T10:00:00Z", 333);
+    must_settle();
+    assert_ok(finalize("a", MARCH));
+    assert_shown("totals.total", "0.33");
+    must_use("a", "2026-02-10T10:00:00Z", 333);
+    must_settle();
+    assert_ok(finalize("a", MARCH));
+    assert_shown("totals.total", "0.34");
+    must_use("a", "2026-02-10T10:00:00Z", 1);
+    must_settle();
+    assert_told(finalize("a", MARCH), MET_E_CONFLICT, "as_of", "nothing");
+}
+
+/* A subject leaves for another customer after the subscription has ended: what
+ * was billed for it shrinks. A negative invoice is not issued; what it would
+ * give back is set off against the next one. */
+static void less_usage_is_set_off(void **state)
+{
+    static const char alone[] = "{\"key\":\"a\",\"name\":\"A\"}";
+    uint64_t before;
+
+    (void)state;
+    must_publish_card(
+        "unit", story_card("{\"type\":\"unit\",\"amount\":\"1\"}", NULL));
+    const char *id = subscribe_from("a", "unit", "2026-01-01T00:00:00Z");
+    must_use("consumer:a", "2026-01-10T10:00:00Z", 5);
+    must_use("consumer:a", "2026-02-10T10:00:00Z", 3);
+    must_settle();
+    assert_ok(finalize("a", MARCH));
+    assert_shown("totals.total", "8.00");
+    fresh();
+    assert_ok(
+        met_subscription_cancel(store, id, strlen(id), 0, 0, NULL, &told));
+    assert_ok(met_customer_put(store, alone, strlen(alone), NULL, &told));
+    must_use("a", "2026-03-02T10:00:00Z", 2);
+    must_settle();
+    assert_ok(preview("a", NULL, 0));
+    assert_shown("lines.0.quantity", "-5");
+    assert_shown("lines.0.totals.total", "-5.00");
+    assert_shown("lines.1.totals.total", "-3.00");
+    assert_shown("lines.2.totals.total", "2.00");
+    assert_shown("totals.total", "-6.00");
+    before = stored_digest();
+    assert_told(finalize("a", NULL), MET_E_UNSUPPORTED, "totals.total",
+                "negative");
+    assert_true(stored_digest() == before);
+    must_use("a", "2026-03-02T10:00:00Z", 10);
+    must_settle();
+    assert_ok(finalize("a", NULL));
+    assert_shown("number", "INV-0002");
+    assert_shown("totals.total", "4.00");
+    assert_told(finalize("a", NULL), MET_E_CONFLICT, "as_of", "nothing");
+}
+
+/* --- Other prices ---------------------------------------------------------- */
+static void every_price_of_the_engine(void **state)
+{
+    static const struct {
+        const char *price;
+        const char *total;
+    } rows[] = {
+        {"{\"type\":\"unit\",\"amount\":\"0.5\"}", "6.00"},
+        {PACKAGE_5000, "1.00"},
+        {"{\"type\":\"graduated\",\"tiers\":[{\"up_to\":\"10\",\"unit\":"
+         "\"1\",\"flat\":\"5\"},{\"unit\":\"2\",\"flat\":\"7\"}]}",
+         "26.00"},
+        {"{\"type\":\"volume\",\"tiers\":[{\"up_to\":\"10\",\"unit\":\"1\"},"
+         "{\"unit\":\"2\"}]}",
+         "24.00"},
+        {"{\"type\":\"dynamic\",\"multiplier\":\"1.5\"}", "18.00"},
+        {"{\"type\":\"unit\",\"amount\":\"1\",\"commitments\":{\"minimum\":"
+         "\"20\"}}",
+         "20.00"},
+        {"{\"type\":\"unit\",\"amount\":\"1\",\"commitments\":{\"maximum\":"
+         "\"7\"}}",
+         "7.00"},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char key[16];
+        char subject[32];
+        snprintf(key, sizeof key, "p%u", i);
+        must_publish_card(key, story_card(rows[i].price, NULL));
+        subscribe_from(key, key, FEBRUARY);
+        snprintf(subject, sizeof subject, "consumer:%s", key);
+        must_use(subject, "2026-02-10T10:00:00Z", 12);
+        must_settle();
+        assert_ok(finalize(key, MARCH));
+        assert_shown("totals.total", rows[i].total);
+    }
+}
+
+static void discounts_come_from_the_card(void **state)
+{
+    (void)state;
+    must_publish_card(
+        "half",
+        "{\"key\":\"example_service\",\"name\":\"Example\",\"feature\":"
+        "{\"key\":\"example_service\"},\"billing_cadence\":\"P1M\",\"price\":"
+        "{\"type\":\"unit\",\"amount\":\"1\"},\"discounts\":{\"percentage\":"
+        "\"50\",\"usage\":\"2\"}}");
+    subscribe_from("a", "half", FEBRUARY);
+    must_use("a", "2026-02-10T10:00:00Z", 12);
+    must_settle();
+    assert_ok(finalize("a", MARCH));
+    assert_shown("totals.total", "5.00");
+    assert_shown("totals.discounts_total", "5.00");
+    must_use("a", "2026-02-10T10:00:00Z", 4);
+    must_settle();
+    assert_ok(finalize("a", MARCH));
+    assert_shown("totals.total", "2.00");
+}
+
+int main(void)
+{
+#define CASE(name) \
+    cmocka_unit_test_setup_teardown(name, billing_setup, billing_teardown)
+    const struct CMUnitTest tests[] = {
+        CASE(late_usage_is_a_line_of_the_next_invoice),
+        CASE(rounding_is_of_the_whole_period),
+        CASE(less_usage_is_set_off),
+        CASE(every_price_of_the_engine),
+        CASE(discounts_come_from_the_card),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
