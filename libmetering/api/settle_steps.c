@@ -1,9 +1,20 @@
 /* The list of settlement's steps. */
 #include "api/settle_steps.h"
 
+#include "entitlement/access.h"
+
 met_error met__settle_all(met_store *store, uint64_t cells_max,
                           met__settle_report *report_out,
                           met_error_info *info)
 {
-    return met__settle(store, NULL, 0, cells_max, report_out, info);
+    met__balance_step *step = NULL;
+    met_error error = met__balance_step_create(store, &step);
+
+    if (error == MET_OK) {
+        const met__settle_step steps[] = {met__balance_step_of(step)};
+        error = met__settle(store, steps, sizeof steps / sizeof *steps,
+                            cells_max, report_out, info);
+        met__balance_step_destroy(step);
+    }
+    return error;
 }
