@@ -66,5 +66,12 @@ static inline void met__fence_release(void)
     __atomic_thread_fence(__ATOMIC_RELEASE);
 }
 
+/* Sequentially consistent: of two threads that each write, pass this and read
+ * what the other wrote, at least one sees it. */
+static inline void met__fence_full(void)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
 #endif
 #endif
