@@ -1,0 +1,302 @@
+/* Rate limits in one shared table: sliding windows that never let more than
+ * the limit through, for any number of threads and processes, decided in
+ * nanoseconds without a lock. Works alone: no store is needed. */
+#ifndef METERING_LIMITER_H
+#define METERING_LIMITER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "metering/error.h"
+#include "metering/export.h"
+#include "metering/platform.h"
+#include "metering/types.h"
+
+MET_BEGIN_DECLS
+
+#define MET_LIMITER_WINDOWS_MAX 6
+#define MET_LIMITER_LIMIT_MAX 1048576         /* of one window, also of a cost */
+#define MET_LIMITER_WINDOW_NS_MIN 1000000     /* 1 ms */
+#define MET_LIMITER_WINDOW_NS_MAX 31622400000000000 /* 366 days */
+#define MET_LIMITER_POLICIES_MAX 1024
+#define MET_LIMITER_SHAPES_MAX 255 /* distinct (limit, length, algorithm) */
+#define MET_LIMITER_POLICY_NAME_SIZE_MAX 128
+#define MET_LIMITER_HEADERS_SIZE 1024 /* room for any met_limiter_headers */
+
+/* How a window counts. */
+enum {
+    /* Every hit weighs until it is older than the window: at most `limit` hits
+     * in any window, wherever it begins. The default. */
+    MET_LIMITER_SLIDING = 1,
+    /* Two buckets, the older one weighted by what is left of it. What Kong and
+     * Cloudflare call a sliding window; can let almost 2 * limit through. */
+    MET_LIMITER_SLIDING_COUNTER = 2
+};
+
+/* What to do with a key for which the table has no room: nothing live is ever
+ * thrown out, so this is a choice. Either way it is counted. */
+enum {
+    MET_LIMITER_FULL_OPEN = 1,  /* let it through uncounted; the default */
+    MET_LIMITER_FULL_CLOSED = 2 /* refuse it */
+};
+
+/* Flags of a policy. */
+enum {
+    /* A refused request weighs like an admitted one in the windows that
+     * refused it: a client that keeps hammering stays out. Not for sliding
+     * windows beyond 24. */
+    MET_LIMITER_COUNT_DENIED = 1
+};
+
+/* Flags of a request. */
+enum {
+    /* Leave reset_ns and wait_ns at 0: saves the search for the oldest hit. */
+    MET_LIMITER_BRIEF = 1
+};
+
+/* Why a request is not allowed, or allowed without being counted. */
+enum {
+    MET_LIMITER_REASON_NONE = 0,
+    MET_LIMITER_REASON_LIMIT = 1, /* a window has no room: wait wait_ns */
+    MET_LIMITER_REASON_NEVER = 2, /* cost is above a limit: waiting is no use */
+    MET_LIMITER_REASON_TABLE_FULL = 3 /* is_allowed says what full_policy did */
+};
+
+/* Zero means default for every field; give path or memory. */
+typedef struct met_limiter_config {
+    size_t struct_size;
+    /* A file, made when it is missing; NUL-terminated. On a memory file system
+     * (/dev/shm) it costs no disk traffic. */
+    const char *path;
+    /* Or memory that all users share, aligned to 64 bytes, zeroed before its
+     * first use, for example an nginx zone. Must outlive the limiter. */
+    void *memory;
+    size_t memory_size;
+    /* Records: one per live key and window, 65 bytes each. 0 = 65,536 for a
+     * new file, what is there for an existing one; memory: all that fits. */
+    uint64_t capacity;
+    uint32_t full_policy; /* MET_LIMITER_FULL_… */
+    uint32_t reserved;
+    const met_platform *platform;
+} met_limiter_config;
+
+/* One window of a policy. Frozen; reserved must be 0. */
+typedef struct met_limiter_window {
+    uint64_t limit;     /* 1 … MET_LIMITER_LIMIT_MAX */
+    int64_t window_ns;  /* MET_LIMITER_WINDOW_NS_MIN … _MAX */
+    uint32_t algorithm; /* 0 = MET_LIMITER_SLIDING */
+    uint32_t reserved;
+    uint64_t reserved_more[2];
+} met_limiter_window;
+
+/* The windows that one kind of consumer is held to. */
+typedef struct met_limiter_policy {
+    size_t struct_size;
+    const char *name; /* borrowed; 1 … MET_LIMITER_POLICY_NAME_SIZE_MAX bytes */
+    size_t name_size;
+    const met_limiter_window *windows; /* borrowed; any order */
+    size_t window_count;               /* 1 … MET_LIMITER_WINDOWS_MAX */
+    uint32_t flags;                    /* MET_LIMITER_COUNT_DENIED */
+    uint32_t reserved;
+} met_limiter_policy;
+
+/* One request to decide. Keys of one policy and kind that have the same bytes
+ * share their windows; other kinds never do, so that a header whose value
+ * looks like an address is not that address. */
+typedef struct met_limiter_request {
+    size_t struct_size;
+    uint32_t policy; /* number from met_limiter_policy_set */
+    uint32_t kind;   /* the host's own number for what the key identifies:
+                        consumer, credential, address, header, … */
+    const char *key;
+    size_t key_size; /* any, also 0 */
+    uint64_t cost;   /* 0 = 1 */
+    int64_t monotonic_ns; /* 0 = the library reads the platform's clock */
+    int64_t utc_ns;       /* 0 = the library reads it where it needs it */
+    uint32_t flags;       /* MET_LIMITER_BRIEF */
+    uint32_t reserved;
+} met_limiter_request;
+
+/* What one window says, after the decision. Frozen. */
+typedef struct met_limiter_window_result {
+    uint64_t limit;
+    uint64_t remaining; /* cost that would still be admitted now */
+    int64_t window_ns;
+    int64_t reset_ns; /* until the oldest counted hit is forgotten; 0: none */
+    int64_t wait_ns;  /* until this window would admit the same cost; 0: now;
+                         -1: never */
+    uint32_t algorithm;
+    uint32_t is_refusing;
+} met_limiter_window_result;
+
+/* What was counted for one decision, to give it back. Frozen; private. */
+typedef struct met_limiter_ticket {
+    uint64_t private_[12];
+} met_limiter_ticket;
+
+/* Set struct_size; the rest is written by the library. */
+typedef struct met_limiter_result {
+    size_t struct_size;
+    uint32_t is_allowed;
+    uint32_t reason;       /* MET_LIMITER_REASON_… */
+    uint32_t window_count; /* entries of windows that are written */
+    uint32_t refused;      /* bit i: windows[i] has no room */
+    /* The window to tell the client about: the smallest remaining, of equal
+     * ones the longest. */
+    uint32_t reported;
+    uint32_t reserved;
+    /* The earliest moment at which the same request would be allowed if
+     * nothing else arrived; 0 when it is allowed, -1 for never. */
+    int64_t wait_ns;
+    met_limiter_window_result windows[MET_LIMITER_WINDOWS_MAX]; /* shortest
+                                                                   first */
+    met_limiter_ticket ticket; /* of an allowed request */
+} met_limiter_result;
+
+/* Set struct_size. Counters run since the table was made and are shared by
+ * all who use it. */
+typedef struct met_limiter_stats {
+    size_t struct_size;
+    uint64_t capacity;     /* records */
+    uint64_t records_used; /* claimed at least once; idle ones are reused */
+    uint64_t records_live; /* of these, not idle now */
+    uint64_t policies;
+    uint64_t shapes;
+    uint64_t inserted;
+    uint64_t reclaimed;      /* idle records given to another key */
+    uint64_t full_allowed;   /* let through because the table was full */
+    uint64_t full_refused;   /* refused because the table was full */
+    uint64_t undone;         /* hits given back after a race */
+    uint64_t withheld;       /* hits that could not be given back */
+    uint64_t contended;      /* decisions that gave up after many races */
+    uint64_t duplicates;     /* records given up for an earlier twin */
+} met_limiter_stats;
+
+/**
+ * Open the table of windows, creating it when it is not there.
+ *
+ * A table that was written before this boot is emptied: its clock has started
+ * anew. May be opened before a fork and used in parent and children.
+ *
+ * @param config       path or memory, capacity, what to do when full
+ * @param limiter_out  written only on MET_OK; close with met_limiter_close
+ * @param info         may be NULL
+ * @return MET_OK · MET_E_INVALID · MET_E_UNSUPPORTED · MET_E_NO_MEMORY ·
+ *         MET_E_FOREIGN (not a limiter table) · MET_E_LAYOUT (another version
+ *         or capacity) · MET_E_CORRUPT · MET_E_CONFLICT (memory of another
+ *         boot: zero it) · MET_E_DISK_FULL · MET_E_IO · MET_E_NOT_FOUND (no
+ *         such directory) · MET_E_BUSY · MET_E_BUG
+ * @owner the caller keeps config and memory      @blocks for file operations
+ * @thread any      @fork any      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_limiter_open(
+    const met_limiter_config *config, met_limiter **limiter_out,
+    met_error_info *info);
+
+/**
+ * Let go of a table. The file, its counts and other users stay.
+ *
+ * @param limiter  may be NULL
+ * @thread one      @fork any      @since 0.1
+ */
+MET_API void met_limiter_close(met_limiter *limiter);
+
+/**
+ * Make a policy known under its name, or replace its windows, for everybody
+ * who uses the table.
+ *
+ * Calling it again with the same windows changes nothing and gives the same
+ * number: every worker may do it at its start. Replacing windows keeps the
+ * usage of the windows that stay; a window whose limit or length changed
+ * begins with what its predecessor counted: for one length of the old window
+ * the old hits weigh in the new one.
+ *
+ * @param policy      name and windows; no two windows of the same length and
+ *                    algorithm
+ * @param number_out  for met_limiter_request; the same in all processes
+ * @param info        may be NULL
+ * @return MET_OK · MET_E_INVALID (a field and its reason) · MET_E_UNSUPPORTED
+ *         (unknown algorithm, or one that cannot count denied requests) ·
+ *         MET_E_LIMIT (MET_LIMITER_POLICIES_MAX or MET_LIMITER_SHAPES_MAX
+ *         reached) · MET_E_BUSY (too many changes at the same time) ·
+ *         MET_E_BUG
+ * @alloc none      @blocks never      @thread any      @fork any
+ * @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_limiter_policy_set(
+    met_limiter *limiter, const met_limiter_policy *policy,
+    uint32_t *number_out, met_error_info *info);
+
+/**
+ * Decide one request against all windows of its policy: all of them count it,
+ * or none.
+ *
+ * The promise of sliding windows: in every stretch of time as long as the
+ * window, at most `limit` requests whose whole call lies in it are allowed,
+ * whatever threads and processes do and whenever they are killed.
+ *
+ * @param request     borrowed during the call
+ * @param result_out  set its struct_size; written only on MET_OK
+ * @return MET_OK (allowed or not: see is_allowed) · MET_E_INVALID ·
+ *         MET_E_NOT_FOUND (no such policy) · MET_E_BUG
+ * @units  nanoseconds; clock readings of all users are of one clock
+ * @alloc none      @blocks never      @thread any      @fork any
+ * @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_limiter_check(
+    met_limiter *limiter, const met_limiter_request *request,
+    met_limiter_result *result_out);
+
+/**
+ * What met_limiter_check would answer now, without counting anything.
+ *
+ * `remaining` is before the request: a check of this cost would leave it
+ * smaller by the cost. The ticket is empty.
+ *
+ * @param request     as for met_limiter_check
+ * @param result_out  set its struct_size; written only on MET_OK
+ * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND (no such policy) ·
+ *         MET_E_BUG
+ * @alloc none      @blocks never      @thread any      @fork any
+ * @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_limiter_peek(
+    met_limiter *limiter, const met_limiter_request *request,
+    met_limiter_result *result_out);
+
+/**
+ * Counters of the table. Reads every record: for operators, not for requests.
+ *
+ * @param stats_out  set its struct_size; written only on MET_OK
+ * @return MET_OK · MET_E_INVALID · MET_E_BUG
+ * @alloc none      @blocks never      @thread any      @fork any
+ * @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_limiter_stats_get(
+    met_limiter *limiter, met_limiter_stats *stats_out);
+
+/**
+ * The rate limit headers of a decision, in the manner of Kong's plugin.
+ *
+ * Per window X-RateLimit-Limit-<Name> and X-RateLimit-Remaining-<Name>, with
+ * Second, Minute, Hour, Day, Month (30 days), Year (365 days), or the length
+ * in seconds; RateLimit-Limit, -Remaining and -Reset for the reported window;
+ * Retry-After when waiting helps. Times are whole seconds, rounded up so that
+ * a retry then succeeds, at least 1. A pure function.
+ *
+ * @param result     as met_limiter_check wrote it, without MET_LIMITER_BRIEF
+ * @param text_out   "Name: value\r\n" lines and a NUL
+ * @param text_size  room, MET_LIMITER_HEADERS_SIZE is always enough
+ * @param size_out   length without the NUL; may be NULL
+ * @return MET_OK · MET_E_INVALID (NULL, or not a result) · MET_E_LIMIT (no
+ *         room)
+ * @alloc none      @blocks never      @thread any      @fork any
+ * @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_limiter_headers(
+    const met_limiter_result *result, char *text_out, size_t text_size,
+    size_t *size_out);
+
+MET_END_DECLS
+
+#endif

@@ -1,0 +1,392 @@
+/* Places of records: finding, making, giving idle ones to other keys. In: a
+ * key's hash. Out: its one record, whatever other threads and processes do and
+ * whenever they are killed.
+ *
+ * A key may be in any place of its two blocks. What a place holds is said by
+ * the record's name and head; the control words' tags only make it quick to
+ * find, and are repaired when they are wrong.
+ *
+ *   head         closed, "taken": its taker alone may rename it, for LEASE_MS
+ *                closed, "open for": the name is there, uniqueness is not yet
+ *                anything else: the record counts
+ *
+ * Insert: (1) take a place by a compare-and-swap of head, from empty, idle, or
+ * a lease that is over; (2) set name and tag; (3) head becomes "open for";
+ * (4) full fence, look at every place: an established twin wins, of two that
+ * are not established yet the one at the lower place; the loser's head is taken
+ * back, so that only one compare-and-swap can succeed; (5) head becomes 0.
+ * Whoever finds "open for" completes it. A killed taker leaves a place that
+ * counts as taken until its lease is over. Only a taker that sleeps longer than
+ * the lease between two instructions could rename a place that has gone on. */
+#include "limit/limit_table.h"
+
+#include <string.h>
+
+#define LEASE_MS 1000
+#define TRIES 64
+#define TAG_TRIES 1000
+
+#define OPEN_FOR (UINT64_C(1) << 61)
+#define CLOSED (MET__HEAD_FROZEN | MET__HEAD_CLOSED)
+
+static const uint64_t ODD_1 = 0x9e3779b97f4a7c15u;
+static const uint64_t ODD_2 = 0xd6e8feb86659fd93u;
+
+/* Both halves of the product: every bit of the result hangs on all bits. */
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+    met__wide product = (met__wide)a * b;
+
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static uint64_t secret_word(const met__limit_table *table, size_t index)
+{
+    uint64_t word;
+
+    memcpy(&word, table->secret.bytes + index * 8, sizeof word);
+    return word;
+}
+
+met__place_key met__place_key_of(const met__limit_table *table,
+                                 uint32_t policy, uint32_t kind,
+                                 const void *key, size_t key_size)
+{
+    met__hash128 hash = met__hash128_of(&table->secret, key, key_size);
+    uint64_t scope = (uint64_t)policy << 32 | kind;
+    uint64_t low = mix(hash.low ^ secret_word(table, 3),
+                       scope ^ secret_word(table, 4));
+    met__place_key out = {
+        .bits = mix(hash.high ^ secret_word(table, 5),
+                    scope ^ secret_word(table, 6)),
+    };
+
+    /* Multiply-shift: an even share of every block without a division. */
+    out.block[0] = (uint64_t)(((met__wide)low * table->blocks) >> 64)
+                   * MET__BLOCK_PLACES;
+    for (int i = 1; i < MET__CHOICES; i++) {
+        low = mix(low ^ ODD_1, hash.high ^ ODD_2);
+        out.block[i] = (uint64_t)(((met__wide)low * table->blocks) >> 64)
+                       * MET__BLOCK_PLACES;
+    }
+    return out;
+}
+
+met__place_name met__place_name_of(const met__place_key *key,
+                                   uint32_t policy, uint32_t shape,
+                                   uint32_t born)
+{
+    uint64_t window = (uint64_t)policy << 32 | born << 8 | shape;
+    uint64_t bits = mix(key->bits ^ ODD_2, (window + 1) * ODD_1);
+    uint32_t tag = (uint32_t)(bits & 0xff);
+
+    return (met__place_name){.name = (bits & ~UINT64_C(0xff)) | shape,
+                             .tag = tag == 0 ? 255 : tag};
+}
+
+/* --- Tags ------------------------------------------------------------------ */
+/* A bit (the highest of its byte) for every byte of word that may equal tag;
+ * the lowest one is right, higher ones are checked by the name. */
+static uint64_t matches(uint64_t word, uint32_t tag)
+{
+    uint64_t ones = 0x0101010101010101u;
+    uint64_t zero = word ^ ones * tag;
+
+    return (zero - ones) & ~zero & ones << 7;
+}
+
+met__record *met__place_find(const met__limit_table *table,
+                             const met__place_key *key,
+                             const met__place_name *name)
+{
+    for (int choice = 0; choice < MET__CHOICES; choice++) {
+        uint64_t base = key->block[choice];
+        const met__atomic_u64 *controls =
+            table->controls + base / MET__GROUP_PLACES;
+        for (uint64_t group = 0; group < MET__BLOCK_GROUPS; group++) {
+            uint64_t word = met__load_acquire(&controls[group]);
+            uint64_t hits = matches(word, name->tag);
+            for (; hits != 0; hits &= hits - 1) {
+                uint64_t place = base + group * MET__GROUP_PLACES
+                                 + (uint64_t)__builtin_ctzll(hits) / 8;
+                met__record *record = &table->records[place];
+                if (met__load_acquire(&record->name) == name->name
+                    && !(met__load_acquire(&record->head)
+                         & MET__HEAD_CLOSED)) {
+                    return record;
+                }
+            }
+        }
+    }
+    return NULL;
+}
+
+static void set_tag(met__limit_table *table, const met__record *record,
+                    uint32_t tag)
+{
+    uint64_t place = (uint64_t)(record - table->records);
+    met__atomic_u64 *control = &table->controls[place / MET__GROUP_PLACES];
+    uint64_t shift = place % MET__GROUP_PLACES * 8;
+    uint64_t word = met__load_acquire(control);
+
+    for (int i = 0; i < TAG_TRIES; i++) {
+        if ((word >> shift & 0xff) == tag) {
+            return;
+        }
+        if (met__cas(control, &word,
+                     (word & ~(UINT64_C(0xff) << shift))
+                         | (uint64_t)tag << shift)) {
+            return;
+        }
+    }
+}
+
+/* --- Heads of closed places ------------------------------------------------ */
+static uint64_t now_ms(const met__window_time *time)
+{
+    return time->monotonic_ns / 1000000 & UINT32_MAX;
+}
+
+/* "Taken" at a moment, never twice the same word. */
+static uint64_t taken(met__limit_table *table, uint64_t ms)
+{
+    uint64_t number = met__fetch_add_relaxed(
+        &table->head->counters[MET__COUNT_CLAIMS], 1);
+
+    return CLOSED | (ms & UINT32_MAX) << 29
+           | (number & ((UINT64_C(1) << 29) - 1));
+}
+
+static int is_free(met__limit_table *table, uint64_t head, uint64_t name,
+                   const met__window_time *time)
+{
+    if (head & MET__HEAD_CLOSED) {
+        uint64_t age = (now_ms(time) - (head >> 29)) & UINT32_MAX;
+        return age >= LEASE_MS && age < UINT32_MAX - LEASE_MS;
+    }
+    if (name == 0) {
+        return head == 0;
+    }
+    met__shape spare;
+    const met__shape *shape = met__shape_get(table, (uint32_t)(name & 0xff),
+                                             &spare);
+    met__window_time moment = *time;
+    if (shape != NULL && shape->ops->needs_utc && moment.utc_ns == 0) {
+        moment.utc_ns = (uint64_t)met__now_utc_ns(table->platform);
+    }
+    return shape == NULL
+           || shape->ops->is_idle(head & ~MET__HEAD_FROZEN, shape, &moment);
+}
+
+/* Gives a closed place up at once: its lease is over. */
+static int give_up(met__limit_table *table, met__record *record,
+                   uint64_t head, const met__window_time *time)
+{
+    return met__cas(&record->head, &head,
+                    taken(table, now_ms(time) - LEASE_MS));
+}
+
+/* --- Looking at every place ------------------------------------------------ */
+static met__record *place_at(const met__limit_table *table,
+                             const met__place_key *key, uint64_t index)
+{
+    return &table->records[key->block[index / MET__BLOCK_PLACES]
+                           + index % MET__BLOCK_PLACES];
+}
+
+#define PLACES ((uint64_t)MET__CHOICES * MET__BLOCK_PLACES)
+
+/* The established record of this name; else NULL and the lowest one that is
+ * "open for" it (and its head), if any. `but` is not looked at. */
+static met__record *look(const met__limit_table *table,
+                         const met__place_key *key, uint64_t name,
+                         const met__record *but, met__record **open_out,
+                         uint64_t *open_head_out)
+{
+    *open_out = NULL;
+    for (uint64_t i = 0; i < PLACES; i++) {
+        met__record *record = place_at(table, key, i);
+        if (record == but || met__load_acquire(&record->name) != name) {
+            continue;
+        }
+        uint64_t head = met__load_acquire(&record->head);
+        if (met__load_acquire(&record->name) != name) {
+            continue;
+        }
+        if (!(head & MET__HEAD_CLOSED)) {
+            return record;
+        }
+        if ((head & OPEN_FOR) && (*open_out == NULL || record < *open_out)) {
+            *open_out = record;
+            *open_head_out = head;
+        }
+    }
+    return NULL;
+}
+
+met__record *met__place_search(met__limit_table *table,
+                               const met__place_key *key,
+                               const met__place_name *name, int is_barred)
+{
+    met__record *open;
+    uint64_t open_head;
+    const met__window_time never = {0};
+
+    if (is_barred) {
+        met__fence_full();
+    }
+    for (int i = 0; i < TRIES; i++) {
+        met__record *record = look(table, key, name->name, NULL, &open,
+                                   &open_head);
+        if (record != NULL) {
+            set_tag(table, record, name->tag);
+            return record;
+        }
+        if (open == NULL || !is_barred) {
+            return NULL;
+        }
+        met__cas(&open->head, &open_head, taken(table, now_ms(&never)));
+    }
+    return NULL;
+}
+
+/* A free place: one that nobody ever used, in the emptier block; else an idle
+ * one. */
+static met__record *choose(met__limit_table *table,
+                           const met__place_key *key,
+                           const met__window_time *time)
+{
+    met__record *best = NULL;
+    uint64_t best_count = 0;
+
+    for (uint64_t choice = 0; choice < MET__CHOICES; choice++) {
+        met__record *fresh = NULL;
+        uint64_t count = 0;
+        for (uint64_t i = 0; i < MET__BLOCK_PLACES; i++) {
+            met__record *record =
+                place_at(table, key, choice * MET__BLOCK_PLACES + i);
+            if (met__load_relaxed(&record->name) == 0
+                && met__load_relaxed(&record->head) == 0) {
+                fresh = fresh == NULL ? record : fresh;
+                count++;
+            }
+        }
+        if (count > best_count) {
+            best = fresh;
+            best_count = count;
+        }
+    }
+    for (uint64_t i = 0; best == NULL && i < PLACES; i++) {
+        met__record *record = place_at(table, key, i);
+        uint64_t head = met__load_acquire(&record->head);
+        uint64_t name = met__load_acquire(&record->name);
+        if (is_free(table, head, name, time)) {
+            best = record;
+        }
+    }
+    return best;
+}
+
+/* Steps 1 to 3. NULL: somebody else was faster. *head_out: "open for". */
+static met__record *claim(met__limit_table *table, met__record *record,
+                          const met__place_name *name,
+                          const met__window_time *time, uint64_t *head_out)
+{
+    uint64_t head = met__load_acquire(&record->head);
+    uint64_t before = met__load_acquire(&record->name);
+
+    if (!is_free(table, head, before, time)) {
+        return NULL;
+    }
+    uint64_t mine = taken(table, now_ms(time));
+    if (!met__cas(&record->head, &head, mine)
+        || !met__cas(&record->name, &before, name->name)) {
+        return NULL;
+    }
+    if (before != 0) {
+        met__limit_count(table, MET__COUNT_RECLAIMED);
+    }
+    set_tag(table, record, name->tag);
+    head = mine;
+    *head_out = mine | OPEN_FOR;
+    return met__cas(&record->head, &head, *head_out) ? record : NULL;
+}
+
+/* Steps 4 and 5 for a record that is "open for" this name. */
+static int establish(met__limit_table *table, const met__place_key *key,
+                     const met__place_name *name,
+                     const met__window_time *time, met__record *record,
+                     uint64_t head, const met__atomic_u64 *version,
+                     uint64_t expected, met__record **record_out)
+{
+    for (int i = 0; i < TRIES; i++) {
+        met__record *other;
+        uint64_t other_head;
+        met__fence_full();
+        if (met__load_acquire(version) != expected) {
+            give_up(table, record, head, time);
+            return MET__PLACE_STALE;
+        }
+        met__record *twin = look(table, key, name->name, record, &other,
+                                 &other_head);
+        if (twin != NULL) {
+            give_up(table, record, head, time);
+            met__limit_count(table, MET__COUNT_DUPLICATES);
+            *record_out = twin;
+            return MET__PLACE_FOUND;
+        }
+        if (other == NULL) {
+            int is_mine = met__cas(&record->head, &head, 0);
+            if (is_mine) {
+                met__limit_count(table, MET__COUNT_INSERTED);
+            }
+            *record_out = record;
+            return is_mine || !(head & MET__HEAD_CLOSED)
+                       ? MET__PLACE_FOUND
+                       : MET__PLACE_CONTENDED;
+        }
+        if (other < record) {
+            give_up(table, record, head, time);
+            met__limit_count(table, MET__COUNT_DUPLICATES);
+            record = other;
+            head = other_head;
+        } else {
+            give_up(table, other, other_head, time);
+        }
+    }
+    return MET__PLACE_CONTENDED;
+}
+
+int met__place_insert(met__limit_table *table, const met__place_key *key,
+                      const met__place_name *name,
+                      const met__window_time *time,
+                      const met__atomic_u64 *version, uint64_t expected,
+                      met__record **record_out)
+{
+    for (int i = 0; i < TRIES; i++) {
+        uint64_t head = 0;
+        met__record *open;
+        met__record *record = look(table, key, name->name, NULL, &open,
+                                   &head);
+        if (record != NULL) {
+            set_tag(table, record, name->tag);
+            *record_out = record;
+            return MET__PLACE_FOUND;
+        }
+        if (open == NULL) {
+            record = choose(table, key, time);
+            if (record == NULL) {
+                return MET__PLACE_FULL;
+            }
+            open = claim(table, record, name, time, &head);
+        }
+        if (open != NULL) {
+            int result = establish(table, key, name, time, open, head,
+                                   version, expected, record_out);
+            if (result != MET__PLACE_CONTENDED) {
+                return result;
+            }
+        }
+    }
+    return MET__PLACE_CONTENDED;
+}

@@ -1,0 +1,321 @@
+/* One decision over all windows of a policy. In: a request. Out: allowed or
+ * not, and what every window says.
+ *
+ * First every window is looked at without writing; only when all have room are
+ * they counted, shortest first. When a later one is full after all (somebody
+ * was faster), the earlier ones are given back by the ticket's rule. After a
+ * hit is counted the record's name is read once more: if the place was given to
+ * another key meanwhile, the decision is made anew in the right record. */
+#include "limit/limiter.h"
+
+#include "base/check.h"
+#include "base/error.h"
+#include "limit/limiter_plan.h"
+
+/* --- Open and close -------------------------------------------------------- */
+met_error met__limiter_open(const met__platform *platform,
+                            const met_limiter_config *config,
+                            met_limiter **limiter_out, met_error_info *info)
+{
+    met_limiter *limiter = met__allocate(platform, sizeof *limiter);
+
+    if (limiter == NULL) {
+        return met__fail_code(info, MET_E_NO_MEMORY);
+    }
+    limiter->platform = *platform;
+    limiter->table.platform = &limiter->platform;
+    limiter->full_policy = config->full_policy;
+    met_error error = met__limit_table_open(&limiter->table, config, info);
+    if (error != MET_OK) {
+        met__release(platform, limiter, sizeof *limiter);
+        return error;
+    }
+    *limiter_out = limiter;
+    return MET_OK;
+}
+
+void met__limiter_close(met_limiter *limiter)
+{
+    if (limiter != NULL) {
+        met__platform platform = limiter->platform;
+        met__limit_table_close(&limiter->table);
+        met__release(&platform, limiter, sizeof *limiter);
+    }
+}
+
+met_error met__limiter_policy_set(met_limiter *limiter,
+                                  const met_limiter_policy *policy,
+                                  uint32_t *number_out, met_error_info *info)
+{
+    met_limiter_window windows[MET__PLAN_WINDOWS];
+    size_t count = policy->window_count;
+
+    MET__ASSERT(count >= 1 && count <= MET__PLAN_WINDOWS);
+    for (size_t i = 0; i < count; i++) {
+        met_limiter_window window = policy->windows[i];
+        size_t at = i;
+        if (window.algorithm == 0) {
+            window.algorithm = MET_LIMITER_SLIDING;
+        }
+        for (; at > 0
+               && (windows[at - 1].window_ns > window.window_ns
+                   || (windows[at - 1].window_ns == window.window_ns
+                       && windows[at - 1].algorithm > window.algorithm));
+             at--) {
+            windows[at] = windows[at - 1];
+        }
+        windows[at] = window;
+    }
+    return met__policy_set(&limiter->table, policy, windows, number_out,
+                           info);
+}
+
+/* --- Deciding -------------------------------------------------------------- */
+static void give_back(met__plan *p)
+{
+    for (uint32_t i = 0; i < p->view.count; i++) {
+        met__plan_window *window = &p->windows[i];
+        if (window->is_taken) {
+            int done = window->shape->ops->undo(window->record, window->shape,
+                                                window->mark.stamp, p->cost);
+            met__limit_count(&p->limiter->table, done ? MET__COUNT_UNDONE
+                                                      : MET__COUNT_WITHHELD);
+            window->is_taken = 0;
+        }
+    }
+}
+
+/* Whether a window has room, without writing. Without a record it is empty. */
+static int has_room(const met__plan *p, const met__plan_window *window)
+{
+    met__snapshot own = {0};
+
+    if (window->record != NULL
+        && !met__window_snapshot(window->record, &own)) {
+        own = (met__snapshot){0}; /* the taking will tell */
+    }
+    return window->shape->ops->used(&own, window->shape, &p->time)
+               + window->extra + p->cost
+           <= window->shape->limit;
+}
+
+/* Finds room for a window that has no record. 0: found; else PLACE_…. */
+static int ensure_record(met__plan *p, met__plan_window *window)
+{
+    int result = MET__PLACE_FOUND;
+
+    if (window->record == NULL) {
+        result = met__place_insert(&p->limiter->table, &p->key, &window->name,
+                                   &p->time, &p->view.slot->version,
+                                   p->view.version, &window->record);
+    }
+    return result;
+}
+
+/* Counts in one window. DONE, REFUSED, MOVED (plan anew), CONTENDED, or FULL as
+ * a window that is_uncounted. */
+static int take(met__plan *p, met__plan_window *window, int is_forced)
+{
+    met__window_ask ask = {.time = p->time,
+                           .cost = p->cost,
+                           .extra = window->extra,
+                           .is_forced = (uint32_t)is_forced};
+
+    for (int i = 0; i < MET__PLAN_TRIES; i++) {
+        int place = ensure_record(p, window);
+        if (place == MET__PLACE_FULL) {
+            window->is_uncounted = 1;
+            return MET__TAKE_REFUSED;
+        }
+        if (place == MET__PLACE_STALE) {
+            return MET__TAKE_MOVED;
+        }
+        if (place == MET__PLACE_CONTENDED) {
+            return MET__TAKE_CONTENDED;
+        }
+        int result = window->shape->ops->take(window->record, window->shape,
+                                              &ask, &window->mark);
+        if (met__load_acquire(&window->record->name) == window->name.name
+            && result != MET__TAKE_MOVED) {
+            window->is_taken = result == MET__TAKE_DONE;
+            return result;
+        }
+        uint64_t head = met__load_acquire(&window->record->head);
+        if (result == MET__TAKE_DONE) { /* a stray hit */
+            window->shape->ops->undo(window->record, window->shape,
+                                     window->mark.stamp, p->cost);
+        } else if ((head & MET__HEAD_FROZEN) && !(head & MET__HEAD_CLOSED)) {
+            return MET__TAKE_MOVED;
+        }
+        window->record = NULL;
+    }
+    return MET__TAKE_CONTENDED;
+}
+
+/* Refused requests that weigh: in the windows that refused them. */
+static void count_denied(met__plan *p)
+{
+    if (!(p->view.flags & MET_LIMITER_COUNT_DENIED)) {
+        return;
+    }
+    for (uint32_t i = 0; i < p->view.count; i++) {
+        met__plan_window *window = &p->windows[i];
+        if (window->is_refusing && p->cost <= window->shape->limit
+            && window->shape->ops->can_force && window->record != NULL) {
+            take(p, window, 1);
+            window->is_taken = 0;
+        }
+    }
+}
+
+static void refuse(met__plan *p, met_limiter_result *result_out)
+{
+    count_denied(p);
+    met__plan_answer(p, 0, MET_LIMITER_REASON_LIMIT, result_out);
+}
+
+static int refuse_full(met__plan *p, met_limiter_result *result_out)
+{
+    give_back(p);
+    met__limit_count(&p->limiter->table, MET__COUNT_FULL_REFUSED);
+    met__plan_answer(p, 0, MET_LIMITER_REASON_TABLE_FULL, result_out);
+    return MET__PLAN_DECIDED;
+}
+
+/* Refusals that need no writing: 1 when it is one. */
+static int refuses_at_once(met__plan *p, int is_peek,
+                           met_limiter_result *result_out)
+{
+    int is_never = 0;
+    int is_refused = 0;
+
+    for (uint32_t i = 0; i < p->view.count; i++) {
+        is_never |= p->cost > p->windows[i].shape->limit;
+    }
+    /* A single window is looked at and counted in one step. */
+    for (uint32_t i = 0; i < p->view.count; i++) {
+        met__plan_window *window = &p->windows[i];
+        if (is_never || is_peek || p->view.count > 1 || window->extra != 0) {
+            window->is_refusing = !has_room(p, window);
+            is_refused |= window->is_refusing != 0;
+        }
+    }
+    if (is_never) {
+        met__plan_answer(p, 0, MET_LIMITER_REASON_NEVER, result_out);
+    } else if (is_peek) {
+        met__plan_answer(p, !is_refused,
+               is_refused ? MET_LIMITER_REASON_LIMIT
+                          : MET_LIMITER_REASON_NONE,
+               result_out);
+    } else if (is_refused) {
+        refuse(p, result_out);
+    }
+    return is_never || is_peek || is_refused;
+}
+
+static int decide(met__plan *p, met_limiter_result *result_out)
+{
+    int is_uncounted = 0;
+
+    for (uint32_t i = 0; i < p->view.count; i++) {
+        met__plan_window *window = &p->windows[i];
+        int result = take(p, window, 0);
+        if (result == MET__TAKE_DONE) {
+            continue;
+        }
+        if (window->is_uncounted) {
+            if (p->limiter->full_policy == MET_LIMITER_FULL_CLOSED) {
+                return refuse_full(p, result_out);
+            }
+            is_uncounted = 1;
+            continue;
+        }
+        give_back(p);
+        if (result != MET__TAKE_REFUSED) {
+            return MET__PLAN_AGAIN;
+        }
+        window->is_refusing = 1;
+        refuse(p, result_out);
+        return MET__PLAN_DECIDED;
+    }
+    if (is_uncounted) {
+        met__limit_count(&p->limiter->table, MET__COUNT_FULL_ALLOWED);
+    }
+    met__plan_answer(p, 1,
+           is_uncounted ? MET_LIMITER_REASON_TABLE_FULL
+                        : MET_LIMITER_REASON_NONE,
+           result_out);
+    return MET__PLAN_DECIDED;
+}
+
+static met_error run(met_limiter *limiter, const met_limiter_request *request,
+                     int is_peek, met_limiter_result *result_out)
+{
+    met__plan p;
+    int again;
+
+    p.limiter = limiter;
+    p.request = request;
+    p.cost = request->cost ? request->cost : 1;
+    p.time.monotonic_ns =
+        request->monotonic_ns
+            ? (uint64_t)request->monotonic_ns
+            : (uint64_t)met__now_monotonic_ns(&limiter->platform);
+    p.time.utc_ns = (uint64_t)request->utc_ns;
+    p.key = met__place_key_of(&limiter->table, request->policy, request->kind,
+                              request->key, request->key_size);
+    for (int i = 0; i < MET__PLAN_TRIES; i++) {
+        met_error error = met__plan_make(&p, &again);
+        if (error == MET_E_BUSY) {
+            continue;
+        }
+        if (error != MET_OK) {
+            return error;
+        }
+        if (again == MET__PLAN_DECIDED
+            && (refuses_at_once(&p, is_peek, result_out)
+                || decide(&p, result_out) == MET__PLAN_DECIDED)) {
+            return MET_OK;
+        }
+    }
+    /* Only garbage in the table, or a crowd without end: nothing is counted,
+     * nothing is let through. */
+    met__limit_count(&limiter->table, MET__COUNT_CONTENDED);
+    if (met__policy_read(&limiter->table, request->policy, &p.view)
+            != MET_OK
+        || met__plan_make(&p, &again) != MET_OK) {
+        return MET_E_BUG;
+    }
+    met__plan_answer(&p, 0, MET_LIMITER_REASON_LIMIT, result_out);
+    return MET_OK;
+}
+
+met_error met__limiter_check(met_limiter *limiter,
+                             const met_limiter_request *request,
+                             met_limiter_result *result_out)
+{
+    return run(limiter, request, 0, result_out);
+}
+
+met_error met__limiter_peek(met_limiter *limiter,
+                            const met_limiter_request *request,
+                            met_limiter_result *result_out)
+{
+    met_error error = run(limiter, request, 1, result_out);
+
+    if (error == MET_OK) {
+        result_out->ticket = (met_limiter_ticket){{0}};
+    }
+    return error;
+}
+
+met_error met__limiter_stats(met_limiter *limiter,
+                             met_limiter_stats *stats_out)
+{
+    met__window_time now = {
+        (uint64_t)met__now_monotonic_ns(&limiter->platform),
+        (uint64_t)met__now_utc_ns(&limiter->platform)};
+
+    met__limit_table_stats(&limiter->table, &now, stats_out);
+    return MET_OK;
+}

@@ -1,0 +1,125 @@
+/* One window of one key: a record of 64 bytes that every algorithm shares.
+ * head decides: whoever changes it by compare-and-swap has counted. A record
+ * that is all zero (but for its name) has counted nothing. */
+#ifndef MET_LIMIT_WINDOW_H
+#define MET_LIMIT_WINDOW_H
+
+#include "base/atomic.h"
+#include "metering/error.h"
+
+#define MET__HISTORY_WORDS 6
+
+typedef struct met__record {
+    met__atomic_u64 head;
+    met__atomic_u64 name; /* 56 bits of the key's hash, 8 bits shape number */
+    met__atomic_u64 history[MET__HISTORY_WORDS];
+} met__record;
+
+/* The two highest bits of head belong to the table, the rest to the algorithm.
+ * Frozen: nothing is counted here any more, what was counted still weighs.
+ * Closed (frozen as well): the place belongs to nobody, or not yet. */
+#define MET__HEAD_FROZEN (UINT64_C(1) << 63)
+#define MET__HEAD_CLOSED (UINT64_C(1) << 62)
+#define MET__HEAD_BITS 62
+
+typedef struct met__window_ops met__window_ops;
+
+/* A (limit, length, algorithm) with everything that can be worked out once. */
+typedef struct met__shape {
+    const met__window_ops *ops;
+    uint64_t limit;
+    uint64_t window_ns;
+    uint64_t tick_ns; /* of the stamps, or of a slot */
+    uint64_t ticks;   /* length in them, rounded up */
+    uint64_t magic;   /* now / tick_ns = now * magic >> shift */
+    uint32_t shift;
+    uint32_t algorithm;
+    uint32_t count_bits; /* sliding_counter: of one bucket */
+    uint32_t quantum;    /* tape: hits behind one 1 */
+    uint32_t slots;      /* tape: of a window */
+    uint32_t number;     /* in the table, 1 … 255 */
+} met__shape;
+
+typedef struct met__window_time {
+    uint64_t monotonic_ns;
+    uint64_t utc_ns; /* 0 unless an algorithm needs it */
+} met__window_time;
+
+typedef struct met__window_ask {
+    met__window_time time;
+    uint64_t cost;
+    uint64_t extra; /* what frozen predecessors still weigh */
+    uint32_t is_forced; /* count it in any case */
+    uint32_t reserved;
+} met__window_ask;
+
+/* What was counted, to be able to take it back. */
+typedef struct met__window_mark {
+    uint64_t stamp;
+    uint64_t used; /* afterwards, with the cost */
+} met__window_mark;
+
+enum {
+    MET__TAKE_DONE = 0,
+    MET__TAKE_REFUSED = 1,
+    MET__TAKE_MOVED = 2, /* frozen or closed: look the record up again */
+    MET__TAKE_CONTENDED = 3
+};
+
+/* A record's words at one moment, head without the table's bits. */
+typedef struct met__snapshot {
+    uint64_t head;
+    uint64_t history[MET__HISTORY_WORDS];
+} met__snapshot;
+
+struct met__window_ops {
+    const char *name;
+    uint32_t algorithm;
+    uint32_t needs_utc;
+    uint32_t can_force; /* ask.is_forced is served */
+    uint32_t reserved;
+    /* Whether (limit, length) can be served; fills the shape's numbers. */
+    met_error (*shape)(met__shape *shape);
+    /* Counts cost if used + extra + cost <= limit, by one compare-and-swap. */
+    int (*take)(met__record *record, const met__shape *shape,
+                const met__window_ask *ask, met__window_mark *mark_out);
+    /* Gives cost back if it is provably the newest hit; 1 when it did. */
+    int (*undo)(met__record *record, const met__shape *shape, uint64_t stamp,
+                uint64_t cost);
+    /* What weighs at this moment: cost is admitted iff used + cost <= limit. */
+    uint64_t (*used)(const met__snapshot *snapshot, const met__shape *shape,
+                     const met__window_time *time);
+    /* Nanoseconds until used <= room if nothing is counted meanwhile. */
+    uint64_t (*wait)(const met__snapshot *snapshot, const met__shape *shape,
+                     const met__window_time *time, uint64_t room);
+    /* Nanoseconds until what is counted begins to be forgotten; 0: nothing
+     * is counted. */
+    uint64_t (*reset)(const met__snapshot *snapshot, const met__shape *shape,
+                      const met__window_time *time);
+    /* The record is as good as an empty one. */
+    int (*is_idle)(uint64_t head, const met__shape *shape,
+                   const met__window_time *time);
+};
+
+extern const met__window_ops met__window_log;
+extern const met__window_ops met__window_counter;
+
+/* Fills shape from limit, window_ns, algorithm. MET_E_UNSUPPORTED: no such
+ * algorithm, or not with these numbers. */
+met_error met__window_shape(met__shape *shape, uint64_t limit,
+                            uint64_t window_ns, uint32_t algorithm);
+
+/* A consistent copy; 0 when others were faster too often. */
+int met__window_snapshot(const met__record *record, met__snapshot *copy_out);
+
+/* shape->magic and shift for tick_ns; exact below 2^63. */
+void met__window_divider(met__shape *shape);
+
+__extension__ typedef unsigned __int128 met__wide;
+
+static inline uint64_t met__window_ticks(const met__shape *shape, uint64_t ns)
+{
+    return (uint64_t)(((met__wide)ns * shape->magic) >> shape->shift);
+}
+
+#endif
