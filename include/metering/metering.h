@@ -10,6 +10,7 @@
 #include "metering/export.h"
 #include "metering/gateway.h"
 #include "metering/invoice.h"
+#include "metering/limiter.h"
 #include "metering/meter.h"
 #include "metering/platform.h"
 #include "metering/rating.h"
