@@ -4,6 +4,7 @@
 #include "api/document_call.h"
 #include "catalog/meter_guard.h"
 #include "customer/subscription.h"
+#include "entitlement/access.h"
 #include "gateway/entity.h"
 #include "meter/plan_signal.h"
 #include "metering/catalog.h"
@@ -28,6 +29,7 @@ typedef struct apply {
     int64_t at_ns;  /* as given */
     int allow_past;
     int is_strict;
+    int is_dry_run;
     const met__node *lists[LIST_COUNT]; /* NULL: not in the document */
     met__node *gateway;                 /* the members of the gateway's part */
     met__node *changes;
@@ -193,6 +195,9 @@ static met_error apply_subscription(apply *self, const met__node *item,
 
     if (error == MET_OK) {
         *key_out = subscription->customer_key;
+        if (!self->is_dry_run) {
+            (void)met__quota_announce(self->call.txn, *key_out);
+        }
     }
     return error;
 }
@@ -276,6 +281,7 @@ static met_error check_arguments(apply *self, uint64_t flags)
 
     self->allow_past = (flags & MET_ALLOW_PAST) != 0;
     self->is_strict = (flags & MET_APPLY_STRICT) != 0;
+    self->is_dry_run = (flags & MET_APPLY_DRY_RUN) != 0;
     self->now_ns = self->at_ns != 0 ? self->at_ns : now_ns;
     if ((flags & ~known) != 0) {
         return met__fail(&self->call.why, MET_E_UNSUPPORTED, "flags",
@@ -334,11 +340,11 @@ met_error met_catalog_apply(met_store *store, const char *json,
     if (error == MET_OK) {
         error = build_report(&self, &report);
     }
-    if ((flags & MET_APPLY_DRY_RUN) != 0) {
+    if (self.is_dry_run) {
         self.call.is_write = 0; /* ends as one that only looked */
     }
     error = met__call_end(&self.call, error, report, report_out);
-    if (error == MET_OK && (flags & MET_APPLY_DRY_RUN) == 0) {
+    if (error == MET_OK && !self.is_dry_run) {
         (void)met__plan_announce(store); /* else the next tick does it */
     }
     return error;

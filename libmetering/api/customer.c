@@ -5,6 +5,7 @@
 #include "api/document_call.h"
 #include "base/ulid.h"
 #include "customer/subscription.h"
+#include "entitlement/access.h"
 
 /* Begins a call whose only argument is a key or a subject. */
 static met_error begin_by_key(met__call *call, met_store *store,
@@ -190,6 +191,7 @@ met_error met_subscription_create(met_store *store, const char *json,
         error = met__subscription_create(call.txn, node, &path, &when,
                                          &call.arena, &made, &call.why);
         if (error == MET_OK) {
+            (void)met__quota_announce(call.txn, made->customer_key);
             error = met__subscription_document(made, when.now_ns, &call.arena,
                                                &document);
         }

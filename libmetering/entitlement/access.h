@@ -101,5 +101,9 @@ met_error met__quota_open_store(met_store *store, met__quota_table **table_out,
  * store's one writer orders who writes cells. */
 met_error met__quota_refresh(met__txn *txn, met__quota_table *table,
                              const met__customer *customer, int64_t at_ns);
+/* The same in the table of the store, when there is one. Not essential: a cell
+ * that is missing is made by the request that misses it. */
+met_error met__quota_announce(met__txn *txn, met__text customer_key);
+
 
 #endif

@@ -164,6 +164,19 @@ static met_error fill_customer(void *context, met__txn *txn,
     return error;
 }
 
+met_error met__quota_announce(met__txn *txn, met__text customer_key)
+{
+    fill_context fill = {NULL, met__txn_now_ns(txn)};
+    met_error error =
+        met__quota_file_open_filled(met__txn_store(txn), &fill.table);
+
+    if (error == MET_OK && fill.table != NULL) {
+        error = fill_customer(&fill, txn, customer_key);
+        met__quota_close(fill.table);
+    }
+    return error;
+}
+
 /* In a write transaction that changes nothing: settlers wait, and whoever
  * waited to fill finds the work done. */
 static met_error fill_table(met_store *store, met__quota_table *table)
