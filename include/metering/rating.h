@@ -20,8 +20,14 @@ MET_BEGIN_DECLS
  *                   {"type": "unit", "amount"} · {"type": "package",
  *                   "amount", "quantity_per_package"} · {"type":
  *                   "graduated"|"volume", "tiers": [{"up_to"?, "unit"?,
- *                   "flat"?}]} · {"type": "dynamic", "multiplier"}, all but
- *                   the first two with "commitments"?: {"minimum"?,
+ *                   "flat"?}]} · {"type": "dynamic", "multiplier"} · {"type":
+ *                   "percentage", "percentage", "fixed_amount"?: of every
+ *                   event, "free_units"?, "free_events"?} · {"type":
+ *                   "graduated_percentage", "tiers": [{"up_to"?,
+ *                   "percentage"?, "flat"?}]} · {"type": "stairstep", "tiers":
+ *                   [{"up_to"?, "flat"}]} · {"type": "matrix", "dimension",
+ *                   "values": [{"value", "amount"}], "default_amount"?}, all
+ *                   but the first two with "commitments"?: {"minimum"?,
  *                   "maximum"?}; or a rate card's {"price", "discounts"?:
  *                   {"percentage"?, "usage"?}, "unit_config"?: {"operation":
  *                   "multiply"|"divide", "conversion_factor", "rounding"?,
@@ -67,9 +73,19 @@ MET_API void met_price_destroy(met_price *price);
  *                   before this one, "is_first"?: true, "is_last"?: true
  *                   (first and last part of the period), "already_billed"?,
  *                   "is_minimum_applied"?: true, "currency"?, "name"?,
- *                   "credits"?: [amount], "booked"?: [line], "policies"?:
- *                   {"unit_conversion": "cumulative"|"per_line"}}; quantities
- *                   below 0 count as 0 and are reported as "unrated"
+ *                   "credits"?: [amount], "booked"?: [line], "events"?,
+ *                   "events_before"? (for a fixed_amount), "groups"?:
+ *                   [{"value", "quantity"}] (for a matrix price; their sum is
+ *                   quantity), "policies"?: {"unit_conversion"?:
+ *                   "cumulative"|"per_line", "round_at"?: "tier"|"line"|
+ *                   "total", "rounding"?: "half_away"|"half_even"|"up"|"down"|
+ *                   "ceiling"|"floor", "negative_usage"?: "clamp"|"refuse",
+ *                   "zero_usage_flat"?: "charge"|"free" (the flat part of a
+ *                   graduated price's first tier)}}; the first of each is the
+ *                   default, as OpenMeter does it. round_at line: a price's
+ *                   tiers are rounded together; total: lines stay exact, and
+ *                   only totals.total is rounded. Quantities below 0 count as
+ *                   0 and are reported as "unrated"
  * @param json_size  bytes; no NUL needed
  * @param json_out   {"lines": [{"name", "child_id", "explanation",
  *                   "category", "payment_term", "index", "quantity",
@@ -82,7 +98,8 @@ MET_API void met_price_destroy(met_price *price);
  *                   only on MET_OK
  * @param info       NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID (a field is wrong or unknown; usage before
- *         with a volume price; more credits than lines) · MET_E_OVERFLOW (an
+ *         with a volume price; events or groups are missing; more credits
+ *         than lines) · MET_E_UNSUPPORTED (booked with round_at total) · MET_E_OVERFLOW (an
  *         amount beyond 34 digits) · MET_E_CONFLICT (booked lines give two
  *         lines with one child_id) · MET_E_LIMIT · MET_E_NO_MEMORY ·
  *         MET_E_BUG

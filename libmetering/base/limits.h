@@ -20,6 +20,7 @@
 #define MET__DOCUMENT_SIZE_MAX (16 * 1024 * 1024) /* a catalog */
 #define MET__DOCUMENT_VALUES_MAX (1 << 21) /* "[],[],..." grows 60-fold */
 #define MET__TIERS_MAX 64
+#define MET__PRICE_VALUES_MAX 1024    /* of a matrix price */
 #define MET__PHASES_MAX 32
 #define MET__RATE_CARDS_MAX 256       /* of a phase */
 #define MET__CONFIG_SIZE_MAX 16384    /* JSON of a static entitlement: it comes

@@ -33,8 +33,53 @@ void met__tiers_sort(met__tier *tiers, size_t count)
     }
 }
 
+/* A percentage >= 0 as its hundredth. */
+static int read_ratio(met__rules *rules, unsigned flags, const char *code,
+                      met_decimal *ratio, int *has_out)
+{
+    int is_good =
+        met__rules_amount(rules, "percentage", flags, code, ratio, has_out);
+
+    if (is_good
+        && met__decimal_multiply(*ratio, met__decimal_from_scaled(1, 2), ratio)
+               != MET_OK) {
+        met__rules_refuse(rules, "percentage", code, "has too many digits");
+        is_good = 0;
+    }
+    return is_good;
+}
+
+/* What a unit in the tier costs, by the kind of price. */
+static int read_tier_unit(met__rules *rules, uint32_t type, met__tier *tier)
+{
+    if (type == MET__PRICE_STAIRSTEP) {
+        return 1;
+    }
+    if (type == MET__PRICE_GRADUATED_PERCENTAGE) {
+        return read_ratio(rules, MET__OPTIONAL, "price_tier_percentage_invalid",
+                          &tier->unit, &tier->has_unit);
+    }
+    return met__rules_amount(rules, "unit", MET__OPTIONAL,
+                             "price_tier_amount_invalid", &tier->unit,
+                             &tier->has_unit);
+}
+
+static void refuse_empty_tier(met__rules *rules, uint32_t type)
+{
+    if (type == MET__PRICE_STAIRSTEP) {
+        met__rules_refuse(rules, "flat", "price_tier_without_price",
+                          "is needed in a step");
+    } else if (type == MET__PRICE_GRADUATED_PERCENTAGE) {
+        met__rules_refuse(rules, "percentage", "price_tier_without_price",
+                          "or flat is needed in a tier");
+    } else {
+        met__rules_refuse(rules, "unit", "price_tier_without_price",
+                          "or flat is needed in a tier");
+    }
+}
+
 static void read_tier(met__problems *list, const met__node *node,
-                      const met__path *path, met__tier *tier)
+                      const met__path *path, uint32_t type, met__tier *tier)
 {
     met__rules rules;
 
@@ -44,15 +89,12 @@ static void read_tier(met__problems *list, const met__node *node,
     int is_bound_good = met__rules_amount(&rules, "up_to", MET__OPTIONAL,
                                           "price_tier_up_to_invalid",
                                           &tier->up_to, &tier->has_up_to);
-    int are_parts_good = met__rules_amount(&rules, "unit", MET__OPTIONAL,
-                                           "price_tier_amount_invalid",
-                                           &tier->unit, &tier->has_unit);
+    int are_parts_good = read_tier_unit(&rules, type, tier);
     are_parts_good &= met__rules_amount(&rules, "flat", MET__OPTIONAL,
                                         "price_tier_amount_invalid",
                                         &tier->flat, &tier->has_flat);
     if (are_parts_good && !tier->has_unit && !tier->has_flat) {
-        met__rules_refuse(&rules, "unit", "price_tier_without_price",
-                          "or flat is needed in a tier");
+        refuse_empty_tier(&rules, type);
     }
     if (!is_bound_good) {
         tier->has_up_to = -1; /* its order says nothing about the others */
@@ -114,7 +156,8 @@ static void read_tiers(met__rules *rules, met__price *price)
     price->tier_count = array->count;
     for (uint32_t i = 0; i < array->count; i++) {
         met__path item = {&path, NULL, i};
-        read_tier(rules->list, array->as.items[i], &item, &price->tiers[i]);
+        read_tier(rules->list, array->as.items[i], &item, price->type,
+                  &price->tiers[i]);
     }
     check_tiers(rules, &path, price->tiers, price->tier_count);
 }
@@ -175,9 +218,88 @@ static void read_package(met__rules *rules, met__price *price)
     }
 }
 
-static const char *const price_types[] = {"free",    "flat",      "unit",
-                                          "package", "graduated", "volume",
-                                          "tiered",  "dynamic",   NULL};
+static void read_percentage(met__rules *rules, met__price *price)
+{
+    int has_free = 0;
+
+    read_ratio(rules, MET__REQUIRED, "price_percentage_invalid", &price->ratio,
+               NULL);
+    met__rules_amount(rules, "fixed_amount", MET__OPTIONAL,
+                      "price_amount_invalid", &price->amount,
+                      &price->has_fixed);
+    price->free_units = met__decimal_zero();
+    met__rules_amount(rules, "free_units", MET__OPTIONAL,
+                      "price_free_units_invalid", &price->free_units, NULL);
+    price->free_events = met__decimal_zero();
+    if (met__rules_amount(rules, "free_events", MET__OPTIONAL,
+                          "price_free_events_invalid", &price->free_events,
+                          &has_free)
+        && has_free && !price->has_fixed) {
+        met__rules_refuse(rules, "free_events", "price_free_events_invalid",
+                          "goes only with fixed_amount");
+    }
+}
+
+static void read_value(met__problems *list, const met__node *node,
+                       const met__path *path, met__price *price, uint32_t index)
+{
+    met__price_value *value = &price->values[index];
+    met__rules rules;
+
+    if (!met__rules_begin(&rules, list, node, path, "price_value_invalid")) {
+        return;
+    }
+    met__fields_text(&rules.fields, "value", MET__REQUIRED, 0,
+                     MET__VALUE_SIZE_MAX, &value->value);
+    if (met__rules_settle(&rules, "price_value_invalid")) {
+        for (uint32_t i = 0; i < index; i++) {
+            if (price->values[i].value.data != NULL
+                && met__text_equal(price->values[i].value, value->value)) {
+                met__rules_refuse(&rules, "value", "price_values_duplicate",
+                                  "has a price already");
+                break;
+            }
+        }
+    }
+    met__rules_amount(&rules, "amount", MET__REQUIRED, "price_amount_invalid",
+                      &value->amount, NULL);
+    met__rules_end(&rules, "price_field_unknown");
+}
+
+static void read_matrix(met__rules *rules, met__price *price)
+{
+    const met__node *array = NULL;
+    met__path path = {rules->fields.path, "values", 0};
+
+    met__fields_text(&rules->fields, "dimension", MET__REQUIRED, 1,
+                     MET__KEY_SIZE_MAX, &price->dimension);
+    met__rules_settle(rules, "price_dimension_invalid");
+    met__rules_amount(rules, "default_amount", MET__OPTIONAL,
+                      "price_amount_invalid", &price->amount,
+                      &price->has_default);
+    met__fields_array(&rules->fields, "values", MET__REQUIRED,
+                      MET__PRICE_VALUES_MAX, &array);
+    if (!met__rules_settle(rules, "price_values_invalid")) {
+        return;
+    }
+    price->values = met__arena_allocate(
+        rules->list->arena, (array->count + 1) * sizeof *price->values);
+    if (price->values == NULL) {
+        rules->list->error = MET_E_NO_MEMORY;
+        return;
+    }
+    price->value_count = array->count;
+    for (uint32_t i = 0; i < array->count; i++) {
+        met__path item = {&path, NULL, i};
+        read_value(rules->list, array->as.items[i], &item, price, i);
+    }
+}
+
+static const char *const price_types[] = {
+    "free",    "flat",       "unit",                 "package",
+    "graduated", "volume",   "tiered",               "dynamic",
+    "percentage", "graduated_percentage", "stairstep", "matrix",
+    NULL};
 static const uint32_t price_type_numbers[] = {MET__PRICE_FREE,
                                               MET__PRICE_FLAT,
                                               MET__PRICE_UNIT,
@@ -185,7 +307,11 @@ static const uint32_t price_type_numbers[] = {MET__PRICE_FREE,
                                               MET__PRICE_GRADUATED,
                                               MET__PRICE_VOLUME,
                                               0 /* its mode says which */,
-                                              MET__PRICE_DYNAMIC};
+                                              MET__PRICE_DYNAMIC,
+                                              MET__PRICE_PERCENTAGE,
+                                              MET__PRICE_GRADUATED_PERCENTAGE,
+                                              MET__PRICE_STAIRSTEP,
+                                              MET__PRICE_MATRIX};
 
 static uint32_t read_type(met__rules *rules)
 {
@@ -207,6 +333,41 @@ static uint32_t read_type(met__rules *rules)
     return mode == 0 ? MET__PRICE_GRADUATED : MET__PRICE_VOLUME;
 }
 
+/* The fields that the type has of its own. */
+static void read_model(met__rules *rules, met__price *price)
+{
+    switch (price->type) {
+    case MET__PRICE_FLAT:
+        read_flat(rules, price);
+        break;
+    case MET__PRICE_UNIT:
+        met__rules_amount(rules, "amount", MET__REQUIRED,
+                          "price_amount_invalid", &price->amount, NULL);
+        break;
+    case MET__PRICE_PACKAGE:
+        read_package(rules, price);
+        break;
+    case MET__PRICE_GRADUATED:
+    case MET__PRICE_VOLUME:
+    case MET__PRICE_GRADUATED_PERCENTAGE:
+    case MET__PRICE_STAIRSTEP:
+        read_tiers(rules, price);
+        break;
+    case MET__PRICE_DYNAMIC:
+        met__rules_amount(rules, "multiplier", MET__REQUIRED,
+                          "price_multiplier_invalid", &price->multiplier, NULL);
+        break;
+    case MET__PRICE_PERCENTAGE:
+        read_percentage(rules, price);
+        break;
+    case MET__PRICE_MATRIX:
+        read_matrix(rules, price);
+        break;
+    default:
+        break; /* free has none */
+    }
+}
+
 static void read_price(met__problems *list, const met__node *node,
                        const met__path *path, met__price *price)
 {
@@ -216,30 +377,10 @@ static void read_price(met__problems *list, const met__node *node,
         return;
     }
     price->type = read_type(&rules);
-    switch (price->type) {
-    case 0:
+    if (price->type == 0) {
         return; /* nothing is known about its other fields */
-    case MET__PRICE_FLAT:
-        read_flat(&rules, price);
-        break;
-    case MET__PRICE_UNIT:
-        met__rules_amount(&rules, "amount", MET__REQUIRED,
-                          "price_amount_invalid", &price->amount, NULL);
-        break;
-    case MET__PRICE_PACKAGE:
-        read_package(&rules, price);
-        break;
-    case MET__PRICE_GRADUATED:
-    case MET__PRICE_VOLUME:
-        read_tiers(&rules, price);
-        break;
-    case MET__PRICE_DYNAMIC:
-        met__rules_amount(&rules, "multiplier", MET__REQUIRED,
-                          "price_multiplier_invalid", &price->multiplier, NULL);
-        break;
-    default:
-        break;
     }
+    read_model(&rules, price);
     if (price->type != MET__PRICE_FREE && price->type != MET__PRICE_FLAT) {
         price->term = MET__TERM_IN_ARREARS;
         read_commitments(&rules, price);
@@ -287,6 +428,11 @@ int met__price_takes_unit_config(uint32_t type)
            || type == MET__PRICE_VOLUME;
 }
 
+int met__price_is_by_quantity(const met__price *price)
+{
+    return price->type != MET__PRICE_MATRIX && !price->has_fixed;
+}
+
 static const met__node *present(const met__node *node)
 {
     return node != NULL && node->kind != MET__NODE_NULL ? node : NULL;
@@ -319,6 +465,9 @@ met_error met__pricing_issues(const met__pricing *pricing,
     } else if (price.type == MET__PRICE_FLAT && discounts.has_usage) {
         report_at(&list, "usage_discount_with_flat_price", &discounts_path,
                   "usage", "is not possible with a flat price");
+    } else if (price.type == MET__PRICE_MATRIX && discounts.has_usage) {
+        report_at(&list, "usage_discount_with_matrix_price", &discounts_path,
+                  "usage", "is not possible with a matrix price");
     }
     if (present(pricing->unit_config) != NULL) {
         met__unit_config_collect(&list, pricing->unit_config, &config_path,

@@ -4,9 +4,15 @@
  * {"type": "unit", "amount"} | {"type": "package", "amount",
  * "quantity_per_package"} | {"type": "graduated"|"volume", "tiers"} |
  * {"type": "tiered", "mode": "graduated"|"volume", "tiers"} |
- * {"type": "dynamic", "multiplier"}; usage prices also take
- * "commitments"?: {"minimum"?, "maximum"?}.
- * A tier is {"up_to": decimal or null, "unit"?, "flat"?}. */
+ * {"type": "dynamic", "multiplier"} |
+ * {"type": "percentage", "percentage", "fixed_amount"?, "free_units"?,
+ * "free_events"?} | {"type": "graduated_percentage"|"stairstep", "tiers"} |
+ * {"type": "matrix", "dimension", "values": [{"value", "amount"}],
+ * "default_amount"?}; usage prices also take "commitments"?: {"minimum"?,
+ * "maximum"?}.
+ * A tier is {"up_to": decimal or null, "unit"?, "flat"?}; of a graduated
+ * percentage {"up_to", "percentage"?, "flat"?}, of a stair-step {"up_to",
+ * "flat"}. */
 #ifndef MET_CATALOG_PRICE_H
 #define MET_CATALOG_PRICE_H
 
@@ -20,7 +26,11 @@ enum {
     MET__PRICE_PACKAGE,
     MET__PRICE_GRADUATED,
     MET__PRICE_VOLUME,
-    MET__PRICE_DYNAMIC
+    MET__PRICE_DYNAMIC,
+    MET__PRICE_PERCENTAGE,
+    MET__PRICE_GRADUATED_PERCENTAGE,
+    MET__PRICE_STAIRSTEP,
+    MET__PRICE_MATRIX
 };
 
 enum {
@@ -34,9 +44,15 @@ typedef struct met__tier {
     int has_flat;
     int reserved;
     met_decimal up_to; /* inclusive */
-    met_decimal unit;
+    met_decimal unit;  /* a percentage: its hundredth */
     met_decimal flat;
 } met__tier;
+
+/* The price of one value of a matrix price's dimension. */
+typedef struct met__price_value {
+    met__text value;
+    met_decimal amount;
+} met__price_value;
 
 typedef struct met__price {
     uint32_t type; /* MET__PRICE_* */
@@ -50,6 +66,14 @@ typedef struct met__price {
     int has_maximum;
     met_decimal minimum;
     met_decimal maximum;
+    met_decimal ratio; /* of a percentage price: its hundredth */
+    int has_fixed;     /* it also has an amount for every event */
+    int has_default;   /* a matrix price: amount is that of other values */
+    met_decimal free_units;  /* of the amount, the first ones */
+    met_decimal free_events; /* without the fixed amount, the first ones */
+    met__text dimension;
+    size_t value_count;
+    met__price_value *values; /* no two of one value */
 } met__price;
 
 /* Refuses whatever met__pricing_issues would list for the price alone: the
@@ -103,6 +127,9 @@ typedef struct met__pricing {
 met_error met__pricing_issues(const met__pricing *pricing,
                               const met__path *path, met__arena *arena,
                               met__node *array);
+/* Whether an invoice knows all that the price needs: not so for the price of
+ * every event, and for a price by dimension. */
+int met__price_is_by_quantity(const met__price *price);
 /* Unit, graduated and volume; of MET__PRICE_*. */
 int met__price_takes_unit_config(uint32_t type);
 /* Stable; open-ended tiers last. */

@@ -185,13 +185,67 @@ static met_error read_credits(met__fields *fields, request *asked)
     return MET_OK;
 }
 
+static met_error read_groups(met__fields *fields, request *asked)
+{
+    static const met__path path = {NULL, "groups", 0};
+    const met__node *array = NULL;
+
+    met__fields_array(fields, "groups", MET__OPTIONAL, MET__PRICE_VALUES_MAX,
+                      &array);
+    if (fields->error != MET_OK || array == NULL) {
+        return fields->error;
+    }
+    met__rate_group *groups = met__arena_allocate(
+        asked->arena, (array->count + 1) * sizeof *groups);
+    if (groups == NULL) {
+        return fields->error = MET_E_NO_MEMORY;
+    }
+    for (uint32_t i = 0; fields->error == MET_OK && i < array->count; i++) {
+        met__path item = {&path, NULL, i};
+        met__fields group;
+        met__fields_begin(&group, array->as.items[i], &item, fields->info);
+        met__fields_text(&group, "value", MET__REQUIRED, 0,
+                         MET__VALUE_SIZE_MAX, &groups[i].value);
+        met__fields_decimal(&group, "quantity", MET__REQUIRED, INT64_MIN,
+                            &groups[i].quantity);
+        fields->error = met__fields_end(&group);
+    }
+    asked->input.groups = groups;
+    asked->input.group_count = array->count;
+    return fields->error;
+}
+
+/* What a price of every event needs. */
+static void read_events(met__fields *fields, met__rate_input *input)
+{
+    const met__node *node = met__node_get(fields->object, "events");
+
+    input->events = met__decimal_zero();
+    input->events_before = met__decimal_zero();
+    input->has_events = node != NULL && node->kind != MET__NODE_NULL;
+    met__fields_decimal(fields, "events", MET__OPTIONAL, 0, &input->events);
+    met__fields_decimal(fields, "events_before", MET__OPTIONAL, 0,
+                        &input->events_before);
+}
+
 static void read_policies(met__fields *fields, met__rate_input *input)
 {
     static const met__path path = {NULL, "policies", 0};
     static const char *const conversions[] = {"cumulative", "per_line", NULL};
+    static const char *const places[] = {"tier", "line", "total", NULL};
+    static const char *const negatives[] = {"clamp", "refuse", NULL};
+    static const char *const zeros[] = {"charge", "free", NULL};
+    static const char *const modes[] = {"half_away", "half_even", "up",
+                                        "down",      "ceiling",   "floor",
+                                        NULL};
+    static const uint32_t mode_numbers[] = {
+        MET_ROUND_HALF_AWAY, MET_ROUND_HALF_EVEN, MET_ROUND_UP,
+        MET_ROUND_DOWN,      MET_ROUND_CEILING,   MET_ROUND_FLOOR};
+    met__rate_policies *out = &input->policies;
     const met__node *node = NULL;
     met__fields policies;
     uint32_t conversion = 0;
+    uint32_t mode = 0;
 
     met__fields_object(fields, "policies", MET__OPTIONAL, &node);
     if (fields->error != MET_OK || node == NULL) {
@@ -200,8 +254,16 @@ static void read_policies(met__fields *fields, met__rate_input *input)
     met__fields_begin(&policies, node, &path, fields->info);
     met__fields_choice(&policies, "unit_conversion", MET__OPTIONAL, conversions,
                        &conversion);
+    met__fields_choice(&policies, "round_at", MET__OPTIONAL, places,
+                       &out->round_at);
+    met__fields_choice(&policies, "rounding", MET__OPTIONAL, modes, &mode);
+    met__fields_choice(&policies, "negative_usage", MET__OPTIONAL, negatives,
+                       &out->negative);
+    met__fields_choice(&policies, "zero_usage_flat", MET__OPTIONAL, zeros,
+                       &out->zero_usage);
     fields->error = met__fields_end(&policies);
-    input->is_converted_apart = conversion == 1;
+    out->is_converted_apart = conversion == 1;
+    out->rounding = mode_numbers[mode];
 }
 
 static met_error read_request(const met_price *price, const met__node *node,
@@ -237,9 +299,16 @@ static met_error read_request(const met_price *price, const met__node *node,
     input->is_minimum_ignored = !is_minimum_applied;
     read_currency(&fields, &input->currency);
     read_policies(&fields, input);
+    read_events(&fields, input);
+    read_groups(&fields, asked);
     read_credits(&fields, asked);
     met__fields_array(&fields, "booked", MET__OPTIONAL, BOOKED_MAX,
                       &asked->booked);
+    if (fields.error == MET_OK && asked->booked != NULL
+        && input->policies.round_at == MET__ROUND_AT_TOTAL) {
+        return met__fail(asked->info, MET_E_UNSUPPORTED, "booked",
+                         "cannot be subtracted from what is rounded in total");
+    }
     return met__fields_end(&fields);
 }
 

@@ -16,9 +16,8 @@ met_error met__rate_dynamic(met__rating *rating)
     if (met__decimal_is_zero(rating->quantity)) {
         return MET_OK;
     }
-    met_error error = met__decimal_multiply_rounded(
-        rating->quantity, multiplier, rating->input->currency.places,
-        MET_ROUND_HALF_AWAY, &draft.per_unit_amount);
+    met_error error = met__rating_multiply(
+        rating, rating->quantity, multiplier, &draft.per_unit_amount);
     if (error != MET_OK) {
         return error;
     }

@@ -5,17 +5,26 @@
  * then its flat part. The flat part is due when the tier is entered, that of
  * the first tier on the first split, also without any usage. Own decisions:
  * tiers are sorted also at zero usage, and an empty tier up to 0 is entered
- * with the first unit. */
+ * with the first unit. A graduated percentage is the same over an amount of
+ * money: the price of a unit is the tier's percentage of it. */
 #include "base/limits.h"
 #include "rating/rating_parts.h"
+
+/* How child ids of the price begin. */
+static const char *beginning_of(const met__rating *rating)
+{
+    return rating->input->price->type == MET__PRICE_GRADUATED
+               ? "graduated-tiered"
+               : "graduated-percentage";
+}
 
 static met_error emit_usage(met__rating *rating, const met__tier_part *part)
 {
     met__arena *arena = rating->arena;
     char *beginning = met__arena_print(arena, "tier %zu: ", part->number);
     met__draft draft = {
-        .child_id = met__arena_print(arena, "graduated-tiered-%zu-price-usage",
-                                     part->number),
+        .child_id = met__arena_print(arena, "%s-%zu-price-usage",
+                                     beginning_of(rating), part->number),
         .part =
             met__arena_print(arena, "usage price for tier %zu", part->number),
         .category = MET__LINE_REGULAR,
@@ -35,8 +44,8 @@ static met_error emit_flat(met__rating *rating, const met__tier_part *part)
 {
     met__arena *arena = rating->arena;
     met__draft draft = {
-        .child_id = met__arena_print(arena, "graduated-tiered-%zu-flat-price",
-                                     part->number),
+        .child_id = met__arena_print(arena, "%s-%zu-flat-price",
+                                     beginning_of(rating), part->number),
         .part =
             met__arena_print(arena, "flat price for tier %zu", part->number),
         .explanation =
@@ -131,6 +140,8 @@ met_error met__rate_graduated(met__rating *rating)
 {
     met__tier_part parts[MET__TIERS_MAX];
     size_t count = 0;
+    int is_free_unused =
+        rating->input->policies.zero_usage == MET__ZERO_USAGE_FREE;
     met_decimal to;
 
     met_error error = met__decimal_add(rating->before, rating->quantity, &to);
@@ -142,10 +153,13 @@ met_error met__rate_graduated(met__rating *rating)
     error = met__graduated_parts(rating->input->price, rating->before, to,
                                  parts, &count);
     for (size_t i = 0; error == MET_OK && i < count; i++) {
-        /* Tier 1 is entered by the first split alone. */
+        /* Tier 1 is entered by the first split alone; or, when no usage is
+         * to cost nothing, by the one with the first usage. */
         parts[i].is_entered =
             parts[i].is_entered
-            && (parts[i].number > 1 || rating->input->is_first);
+            && (is_free_unused ? !met__decimal_is_zero(to)
+                               : parts[i].number > 1
+                                     || rating->input->is_first);
         error = emit_part(rating, &parts[i]);
     }
     return error;

@@ -58,7 +58,7 @@ met_error met__rating_convert(met__rating *rating)
                          "goes only with a unit, graduated or volume price "
                          "(unit_config_requires_usage_based_price)");
     }
-    if (!rating->input->is_converted_apart) {
+    if (!rating->input->policies.is_converted_apart) {
         error = met__decimal_add(rating->before, rating->quantity, &sum);
     }
     if (error == MET_OK) {
@@ -67,7 +67,7 @@ met_error met__rating_convert(met__rating *rating)
     if (error == MET_OK) {
         error = met__convert_units(config, sum, &exact, &sum);
     }
-    if (error == MET_OK && !rating->input->is_converted_apart) {
+    if (error == MET_OK && !rating->input->policies.is_converted_apart) {
         error = met__decimal_subtract(sum, before, &sum);
     }
     rating->quantity = sum;
@@ -166,9 +166,8 @@ met_error met__rating_discount_percentage(met__rating *rating)
     for (size_t i = 0; error == MET_OK && i < rated->line_count; i++) {
         met__line *line = &rated->lines[i];
         met_decimal amount;
-        error = met__decimal_multiply_rounded(line->totals.total, ratio,
-                                              rating->input->currency.places,
-                                              MET_ROUND_HALF_AWAY, &amount);
+        error = met__rating_multiply(rating, line->totals.total, ratio,
+                                     &amount);
         if (error == MET_OK && !met__decimal_is_zero(amount)) {
             error = met__line_add_discount(
                 line, child_id, "ratecard_percentage", amount, rating->arena);
@@ -178,10 +177,11 @@ met_error met__rating_discount_percentage(met__rating *rating)
 }
 
 /* What of a line lies above the maximum when `billed` came before it. */
-static met_error excess(const met__line *line, met_decimal billed,
-                        met_decimal sum, met_decimal maximum,
-                        const met__currency *currency, met_decimal *out)
+static met_error excess(const met__rating *rating, const met__line *line,
+                        met_decimal billed, met_decimal sum, met_decimal *out)
 {
+    met_decimal maximum = rating->input->price->maximum;
+
     if (met__decimal_compare(billed, maximum) >= 0) {
         *out = line->totals.total;
         return MET_OK;
@@ -191,7 +191,7 @@ static met_error excess(const met__line *line, met_decimal billed,
         return MET_OK;
     }
     met_error error = met__decimal_subtract(sum, maximum, out);
-    return error == MET_OK ? met__currency_round(currency, *out, out) : error;
+    return error == MET_OK ? met__rating_round(rating, *out, out) : error;
 }
 
 met_error met__rating_cap(met__rating *rating)
@@ -210,8 +210,7 @@ met_error met__rating_cap(met__rating *rating)
         met_decimal amount;
         error = met__decimal_add(billed, line->totals.total, &sum);
         if (error == MET_OK) {
-            error = excess(line, billed, sum, price->maximum,
-                           &rating->input->currency, &amount);
+            error = excess(rating, line, billed, sum, &amount);
         }
         if (error == MET_OK && !met__decimal_is_zero(amount)) {
             error =
@@ -242,7 +241,7 @@ met_error met__rating_fill_up(met__rating *rating)
         error = met__decimal_subtract(input->price->minimum, billed, &gap);
     }
     if (error == MET_OK) {
-        error = met__currency_round(&input->currency, gap, &gap);
+        error = met__rating_round(rating, gap, &gap);
     }
     if (error != MET_OK || met__decimal_is_negative(gap)
         || met__decimal_is_zero(gap)) {

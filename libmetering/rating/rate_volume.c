@@ -2,7 +2,8 @@
  *
  * Rule: OpenMeter, billing/rating/service/rate/tieredvolume.go: only on the
  * last split of the period and never with usage billed before; the flat part
- * also at zero usage. Own decision: the error has the right name. */
+ * also at zero usage. Own decision: the error has the right name.
+ * A stair-step price is the tier's flat price alone. */
 #include "rating/rating_parts.h"
 
 size_t met__volume_tier(const met__price *price, met_decimal quantity)
@@ -53,6 +54,10 @@ met_error met__rate_volume(met__rating *rating)
     }
     size_t index = met__volume_tier(price, rating->quantity);
     const met__tier *tier = &price->tiers[index];
+    if (price->type == MET__PRICE_STAIRSTEP) {
+        return emit(rating, index, "stairstep-price", "step",
+                    met__decimal_from_i64(1), tier->flat);
+    }
     if (tier->has_flat) {
         error = emit(rating, index, "volume-flat-price", "flat",
                      met__decimal_from_i64(1), tier->flat);

@@ -24,6 +24,10 @@ static const model models[] = {
     [MET__PRICE_GRADUATED] = {met__rate_graduated, 1},
     [MET__PRICE_VOLUME] = {met__rate_volume, 1},
     [MET__PRICE_DYNAMIC] = {met__rate_dynamic, 1},
+    [MET__PRICE_PERCENTAGE] = {met__rate_percentage, 1},
+    [MET__PRICE_GRADUATED_PERCENTAGE] = {met__rate_graduated, 1},
+    [MET__PRICE_STAIRSTEP] = {met__rate_volume, 1},
+    [MET__PRICE_MATRIX] = {met__rate_matrix, 1},
 };
 
 /* --- Lines -----------------------------------------------------------------
@@ -70,6 +74,77 @@ static met_error name_line(met__rating *rating, const char *part,
     return MET_OK;
 }
 
+/* --- Rounding --------------------------------------------------------------
+ */
+static uint32_t mode_of(const met__rating *rating)
+{
+    uint32_t rounding = rating->input->policies.rounding;
+
+    return rounding != 0 ? rounding : MET_ROUND_HALF_AWAY;
+}
+
+met_error met__rating_round(const met__rating *rating, met_decimal amount,
+                            met_decimal *out)
+{
+    if (rating->input->policies.round_at == MET__ROUND_AT_TOTAL) {
+        *out = amount;
+        return MET_OK;
+    }
+    return met__decimal_round(amount, rating->input->currency.places,
+                              mode_of(rating), out);
+}
+
+met_error met__rating_multiply(const met__rating *rating, met_decimal a,
+                               met_decimal b, met_decimal *out)
+{
+    if (rating->input->policies.round_at == MET__ROUND_AT_TOTAL) {
+        return met__decimal_multiply(a, b, out);
+    }
+    return met__decimal_multiply_rounded(a, b, rating->input->currency.places,
+                                         mode_of(rating), out);
+}
+
+/* What rounding the sum of all lines so far adds to it. */
+static met_error round_together(met__rating *rating, const met__draft *draft,
+                                met_decimal *out)
+{
+    met_decimal product;
+    met_decimal rounded;
+    met_error error = met__decimal_multiply(draft->quantity,
+                                            draft->per_unit_amount, &product);
+
+    if (error == MET_OK) {
+        error = met__decimal_add(rating->exact_sum, product,
+                                 &rating->exact_sum);
+    }
+    if (error == MET_OK) {
+        error = met__rating_round(rating, rating->exact_sum, &rounded);
+    }
+    if (error == MET_OK) {
+        error = met__decimal_subtract(rounded, rating->rounded_sum, out);
+    }
+    if (error == MET_OK) {
+        rating->rounded_sum = rounded;
+    }
+    return error;
+}
+
+static met_error fill_totals(met__rating *rating, const met__draft *draft,
+                             met__totals *totals)
+{
+    int is_commitment = draft->category == MET__LINE_COMMITMENT;
+    met_decimal *amount =
+        is_commitment ? &totals->charges_total : &totals->amount;
+
+    met__totals_clear(totals);
+    met_error error =
+        rating->input->policies.round_at == MET__ROUND_AT_LINE && !is_commitment
+            ? round_together(rating, draft, amount)
+            : met__rating_multiply(rating, draft->quantity,
+                                   draft->per_unit_amount, amount);
+    return error == MET_OK ? met__totals_settle(totals) : error;
+}
+
 met_error met__rating_emit(met__rating *rating, const met__draft *draft)
 {
     met__rated *rated = rating->rated;
@@ -95,16 +170,7 @@ met_error met__rating_emit(met__rating *rating, const met__draft *draft)
     line->is_full_period = draft->category == MET__LINE_COMMITMENT;
     met_error error = name_line(rating, draft->part, &line->name);
     if (error == MET_OK) {
-        met__totals_clear(&line->totals);
-        error = met__decimal_multiply_rounded(
-            draft->quantity, draft->per_unit_amount,
-            rating->input->currency.places, MET_ROUND_HALF_AWAY,
-            draft->category == MET__LINE_COMMITMENT
-                ? &line->totals.charges_total
-                : &line->totals.amount);
-    }
-    if (error == MET_OK) {
-        error = met__totals_settle(&line->totals);
+        error = fill_totals(rating, draft, &line->totals);
     }
     if (error == MET_OK) {
         rated->line_count++;
@@ -138,11 +204,18 @@ const char *met__rating_explain(met__rating *rating, const char *beginning,
 
 /* --- The pipeline ----------------------------------------------------------
  */
-/* Quantities below 0 count as 0; the rest is reported. */
+/* Quantities below 0 count as 0 and the rest is reported; or they are
+ * refused. */
 static met_error clamp(met__rating *rating)
 {
     const met__rate_input *input = rating->input;
 
+    if (input->policies.negative == MET__NEGATIVE_REFUSED
+        && (met__decimal_is_negative(input->quantity)
+            || met__decimal_is_negative(input->quantity_before))) {
+        return met__fail(rating->info, MET_E_INVALID, "quantity",
+                         "must not be below 0 (negative_usage)");
+    }
     rating->quantity = input->quantity;
     rating->before = input->quantity_before;
     rating->rated->unrated = met__decimal_zero();
@@ -217,13 +290,21 @@ static met_error finish(met__rating *rating)
     for (size_t i = 0; error == MET_OK && i < rated->line_count; i++) {
         error = met__totals_add(&rated->totals, &rated->lines[i].totals);
     }
+    if (error == MET_OK && input->policies.round_at == MET__ROUND_AT_TOTAL) {
+        error = met__decimal_round(rated->totals.total, input->currency.places,
+                                   mode_of(rating), &rated->totals.total);
+    }
     return error;
 }
 
 met_error met__rate(const met__rate_input *input, met__arena *arena,
                     met__rated **rated_out, met_error_info *info)
 {
-    met__rating rating = {.input = input, .arena = arena, .info = info};
+    met__rating rating = {.input = input,
+                          .arena = arena,
+                          .exact_sum = met__decimal_zero(),
+                          .rounded_sum = met__decimal_zero(),
+                          .info = info};
 
     MET__ASSERT(input != NULL && input->price != NULL && input->price->type > 0
                 && input->price->type < sizeof models / sizeof *models);

@@ -35,6 +35,32 @@ met_error met__currency_format(const met__currency *currency,
 
 /* --- Rating one line -------------------------------------------------------
  */
+/* Where engines disagree. All 0: as OpenMeter does it. */
+enum {
+    MET__ROUND_AT_TIER = 0,  /* every line of a tier or charge by itself */
+    MET__ROUND_AT_LINE = 1,  /* the tiers of a price together, once: a line
+                                takes what rounding moved into it */
+    MET__ROUND_AT_TOTAL = 2, /* lines stay exact, only the sum is rounded */
+};
+enum { MET__NEGATIVE_CLAMPED = 0, MET__NEGATIVE_REFUSED = 1 };
+enum { MET__ZERO_USAGE_CHARGED = 0, MET__ZERO_USAGE_FREE = 1 };
+typedef struct met__rate_policies {
+    uint32_t round_at; /* MET__ROUND_AT_* */
+    uint32_t rounding; /* MET_ROUND_*; 0: half away from zero */
+    uint32_t negative; /* usage below 0: MET__NEGATIVE_* */
+    uint32_t zero_usage; /* graduated, flat part of tier 1: MET__ZERO_USAGE_* */
+    /* A unit conversion rounds this line's and the earlier quantity each by
+     * itself, as OpenMeter's split lines do, so that two halves may cost more
+     * than the whole. 0: cumulative, both as one. */
+    int is_converted_apart;
+} met__rate_policies;
+
+/* Usage of one value of a matrix price's dimension. */
+typedef struct met__rate_group {
+    met__text value;
+    met_decimal quantity; /* below 0 counts as 0 */
+} met__rate_group;
+
 typedef struct met__rate_input {
     met__text name; /* of the line: begins the names of its parts */
     const met__price *price;
@@ -47,10 +73,12 @@ typedef struct met__rate_input {
     int is_last;
     met_decimal already_billed; /* net of discounts */
     int is_minimum_ignored;     /* interim runs of the delta engine */
-    /* Policy: a unit conversion rounds this line's and the earlier quantity
-     * each by itself, as OpenMeter's split lines do, so that two halves may
-     * cost more than the whole. 0: cumulative, both as one. */
-    int is_converted_apart;
+    met__rate_policies policies;
+    int has_events;     /* counted: the two below are known */
+    met_decimal events; /* behind the quantity; for a price of each event */
+    met_decimal events_before;
+    const met__rate_group *groups; /* the quantity of a matrix price */
+    size_t group_count;
     const met_decimal *credits; /* put over the lines last, in order */
     size_t credit_count;
 } met__rate_input;

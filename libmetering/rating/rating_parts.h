@@ -13,6 +13,8 @@ typedef struct met__rating {
     size_t capacity; /* of rated->lines */
     met_decimal quantity;
     met_decimal before;
+    met_decimal exact_sum;   /* of the lines so far, when they are rounded */
+    met_decimal rounded_sum; /* together */
     met_error_info *info;
 } met__rating;
 
@@ -27,8 +29,14 @@ typedef struct met__draft {
     met_decimal per_unit_amount;
 } met__draft;
 
-/* amount = round(quantity * per_unit_amount), totals filled. */
+/* amount = round(quantity * per_unit_amount), as the policies say; totals
+ * filled. */
 met_error met__rating_emit(met__rating *rating, const met__draft *draft);
+/* An amount and a product as the policies round what is not a total. */
+met_error met__rating_round(const met__rating *rating, met_decimal amount,
+                            met_decimal *out);
+met_error met__rating_multiply(const met__rating *rating, met_decimal a,
+                               met_decimal b, met_decimal *out);
 /* A decimal as text in the arena; NULL when memory is out or it is too long. */
 const char *met__rating_text(met__rating *rating, met_decimal value);
 /* "<quantity> x <unit>" after an optional beginning, in the arena; NULL when
@@ -42,8 +50,11 @@ met_error met__rate_flat(met__rating *rating);
 met_error met__rate_unit(met__rating *rating);
 met_error met__rate_package(met__rating *rating);
 met_error met__rate_dynamic(met__rating *rating);
+/* Also with percentages. */
 met_error met__rate_graduated(met__rating *rating);
-met_error met__rate_volume(met__rating *rating);
+met_error met__rate_volume(met__rating *rating); /* and stair-step */
+met_error met__rate_percentage(met__rating *rating);
+met_error met__rate_matrix(met__rating *rating);
 
 /* What comes before and after the model, in this order. */
 met_error met__rating_convert(met__rating *rating);

@@ -134,7 +134,7 @@ static met_error ask_rate(char **words, int count)
     input.is_first = (flags & 1) != 0;
     input.is_last = (flags & 2) != 0;
     input.is_minimum_ignored = (flags & 4) != 0;
-    input.is_converted_apart = (flags & 8) != 0;
+    input.policies.is_converted_apart = (flags & 8) != 0;
     input.already_billed = number(words[5]);
     for (int i = 6; i < count; i++) {
         credits[input.credit_count++] = number(words[i]);

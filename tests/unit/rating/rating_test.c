@@ -33,6 +33,16 @@ typedef struct row {
 #define G2 "graduated-tiered-2-price-usage: "
 #define G2F "graduated-tiered-2-flat-price: "
 
+#define PERCENTAGE(more)                                                       \
+    "{'price': {'type': 'percentage', 'percentage': '2.9'" more "}}"
+#define SHARES                                                                 \
+    "{'price': {'type': 'graduated_percentage', 'tiers': [{'up_to': '500', "   \
+    "'percentage': '1', 'flat': '200'}, {'percentage': '2', 'flat': "          \
+    "'300'}]}}"
+#define STEPS                                                                  \
+    "{'price': {'type': 'stairstep', 'tiers': [{'flat': '30'}, {'up_to': "     \
+    "'10', 'flat': '5'}, {'up_to': '20', 'flat': '12'}]}}"
+
 static const row rows[] = {
     {"free is nothing", "{'price': {'type': 'free'}}", "100", NULL, SINGLE,
      NULL, ""},
@@ -56,6 +66,39 @@ static const row rows[] = {
      "{'price': {'type': 'flat', 'amount': '10'}, 'discounts': "
      "{'percentage': '12.5'}}",
      "0", NULL, SINGLE, NULL, "flat-price: 1 x 10 = 8.75 -1.25"},
+    /* percentage of an amount */
+    {"a percentage", PERCENTAGE(""), "1000", NULL, SINGLE, NULL,
+     "percentage-usage: 1000 x 0.029 = 29"},
+    {"a percentage of nothing", PERCENTAGE(""), "0", NULL, SINGLE, NULL, ""},
+    {"half a cent of a percentage", PERCENTAGE(""), "0.17241379310344827",
+     NULL, SINGLE, NULL,
+     "percentage-usage: 0.17241379310344827 x 0.029 = 0"},
+    {"free units are the first", PERCENTAGE(", 'free_units': '100'"), "50",
+     "80", SINGLE, NULL, "percentage-usage: 30 x 0.029 = 0.87"},
+    {"all within the free units", PERCENTAGE(", 'free_units': '100'"), "100",
+     NULL, SINGLE, NULL, ""},
+    {"a percentage has a maximum",
+     PERCENTAGE(", 'commitments': {'maximum': '20'}"), "1000", NULL, SINGLE,
+     NULL, "percentage-usage: 1000 x 0.029 = 20 -9"},
+    {"a hundred percent",
+     "{'price': {'type': 'percentage', 'percentage': '100'}}", "0.01", NULL,
+     SINGLE, NULL, "percentage-usage: 0.01 x 1 = 0.01"},
+    {"graduated percentage, tier 1", SHARES, "500", NULL, SINGLE, NULL,
+     "graduated-percentage-1-price-usage: 500 x 0.01 = 5; "
+     "graduated-percentage-1-flat-price: 1 x 200 = 200"},
+    {"graduated percentage, on into tier 2", SHARES, "550", "500", LAST, NULL,
+     "graduated-percentage-2-price-usage: 550 x 0.02 = 11; "
+     "graduated-percentage-2-flat-price: 1 x 300 = 300"},
+    /* stair-step */
+    {"the first step without usage", STEPS, "0", NULL, SINGLE, NULL,
+     "stairstep-price: 1 x 5 = 5"},
+    {"a step's bound is in it", STEPS, "10", NULL, SINGLE, NULL,
+     "stairstep-price: 1 x 5 = 5"},
+    {"above a step's bound", STEPS, "10.0001", NULL, SINGLE, NULL,
+     "stairstep-price: 1 x 12 = 12"},
+    {"the last step", STEPS, "1000", NULL, SINGLE, NULL,
+     "stairstep-price: 1 x 30 = 30"},
+    {"steps not before the last split", STEPS, "3", NULL, FIRST, NULL, ""},
     /* unit */
     {"no usage, no line", UNIT("0.2"), "0", NULL, SINGLE, NULL, ""},
     {"usage below 0 counts as 0", UNIT("0.2"), "-5", NULL, SINGLE, NULL, ""},
@@ -312,7 +355,7 @@ static void converts_apart_when_asked(void **state)
         "1300");
 
     input.quantity_before = decimal_of("1300");
-    input.is_converted_apart = 1;
+    input.policies.is_converted_apart = 1;
     assert_string_equal(lines_of(rate(&input)),
                         "unit-price-usage: 2 x 10 = 20");
 }
@@ -382,6 +425,100 @@ static void refuses_what_it_cannot_rate(void **state)
     assert_null(rated);
 }
 
+#define MATRIX                                                                 \
+    "{'price': {'type': 'matrix', 'dimension': 'region', 'values': "           \
+    "[{'value': 'eu', 'amount': '0.5'}, {'value': 'us', 'amount': '0.25'}]"
+
+static void rates_events_and_groups(void **state)
+{
+    met__rate_group groups[] = {
+        {MET__TEXT("us"), decimal_of("10")},
+        {MET__TEXT("asia"), decimal_of("4")},
+        {MET__TEXT("eu"), decimal_of("-2")},
+    };
+    met__rated *rated = NULL;
+    met_error_info info = {.struct_size = sizeof info};
+    met__rate_input input =
+        input_of(PERCENTAGE(", 'fixed_amount': '0.3', 'free_events': '3'"),
+                 "1000");
+
+    (void)state;
+    assert_int_equal(met__rate(&input, &arena, &rated, &info), MET_E_INVALID);
+    assert_string_equal(info.field, "events");
+    input.has_events = 1;
+    input.events = decimal_of("10");
+    input.events_before = decimal_of("1");
+    assert_string_equal(lines_of(rate(&input)),
+                        "percentage-usage: 1000 x 0.029 = 29; "
+                        "percentage-events: 8 x 0.3 = 2.4");
+    input.events = decimal_of("-1");
+    assert_int_equal(met__rate(&input, &arena, &rated, &info), MET_E_INVALID);
+
+    input = input_of(MATRIX ", 'default_amount': '1'}}", "12");
+    input.groups = groups;
+    input.group_count = 3;
+    rated = rate(&input);
+    assert_string_equal(lines_of(rated), "matrix-price:us: 10 x 0.25 = 2.5; "
+                                         "matrix-price:asia: 4 x 1 = 4");
+    assert_string_equal(text_of(rated->quantity), "14");
+    assert_string_equal(text_of(rated->unrated), "-2");
+    input.policies.negative = MET__NEGATIVE_REFUSED;
+    assert_int_equal(met__rate(&input, &arena, &rated, &info), MET_E_INVALID);
+    input.policies.negative = MET__NEGATIVE_CLAMPED;
+    input.quantity = decimal_of("13"); /* one unit has no value */
+    assert_int_equal(met__rate(&input, &arena, &rated, &info), MET_E_INVALID);
+    assert_non_null(strstr(info.reason, "price_groups_sum"));
+    input = input_of(MATRIX "}}", "12");
+    input.groups = groups;
+    input.group_count = 3;
+    assert_int_equal(met__rate(&input, &arena, &rated, &info), MET_E_INVALID);
+    assert_non_null(strstr(info.reason, "price_value_unknown"));
+    groups[1].value = MET__TEXT("us");
+    assert_int_equal(met__rate(&input, &arena, &rated, &info), MET_E_INVALID);
+}
+
+static void follows_policies(void **state)
+{
+    met__rated *rated = NULL;
+    met__rate_input input = input_of(
+        "{'price': {'type': 'graduated', 'tiers': [{'up_to': '1', 'unit': "
+        "'0.004', 'flat': '0.004'}, {'unit': '0.004'}]}}",
+        "2");
+
+    (void)state;
+    assert_string_equal(text_of(rate(&input)->totals.total), "0");
+    input.policies.round_at = MET__ROUND_AT_LINE;
+    rated = rate(&input);
+    assert_string_equal(lines_of(rated),
+                        G1 "1 x 0.004 = 0; " G1F "1 x 0.004 = 0.01; " G2
+                           "1 x 0.004 = 0");
+    assert_string_equal(text_of(rated->totals.total), "0.01");
+    input.policies.round_at = MET__ROUND_AT_TOTAL;
+    rated = rate(&input);
+    assert_string_equal(lines_of(rated),
+                        G1 "1 x 0.004 = 0.004; " G1F "1 x 0.004 = 0.004; " G2
+                           "1 x 0.004 = 0.004");
+    assert_string_equal(text_of(rated->totals.total), "0.01");
+    input.policies.rounding = MET_ROUND_UP;
+    assert_string_equal(text_of(rate(&input)->totals.total), "0.02");
+    input.policies.round_at = MET__ROUND_AT_TIER;
+    assert_string_equal(text_of(rate(&input)->totals.total), "0.03");
+
+    input = input_of(GRADUATED, "0");
+    input.policies.zero_usage = MET__ZERO_USAGE_FREE;
+    assert_string_equal(text_of(rate(&input)->totals.total), "0");
+    input.is_first = 0; /* the first usage of the period comes late */
+    input.quantity = decimal_of("1");
+    assert_string_equal(lines_of(rate(&input)),
+                        G1 "1 x 1 = 1; " G1F "1 x 5 = 5");
+    input.quantity_before = decimal_of("1");
+    assert_string_equal(lines_of(rate(&input)), G1 "1 x 1 = 1");
+
+    input.policies.negative = MET__NEGATIVE_REFUSED;
+    input.quantity = decimal_of("-1");
+    assert_int_equal(met__rate(&input, &arena, &rated, NULL), MET_E_INVALID);
+}
+
 static void survives_failing_memory(void **state)
 {
     faulty_memory memory = {0};
@@ -433,6 +570,10 @@ int main(void)
                                         end_memory),
         cmocka_unit_test_setup_teardown(refuses_what_it_cannot_rate,
                                         begin_memory, end_memory),
+        cmocka_unit_test_setup_teardown(rates_events_and_groups, begin_memory,
+                                        end_memory),
+        cmocka_unit_test_setup_teardown(follows_policies, begin_memory,
+                                        end_memory),
         cmocka_unit_test_setup_teardown(survives_failing_memory, begin_memory,
                                         end_memory),
     };
