@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-KINDS = ("feature", "plan", "customer", "subscription",
+KINDS = ("meter", "feature", "plan", "customer", "subscription", "invoice",
          "service", "route", "consumer", "plugin")
 STORY = ROOT / "examples" / "get_started"
 

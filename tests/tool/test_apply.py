@@ -243,9 +243,16 @@ def test_missing_file(unchanged, tmp_path):
 
 
 def test_huge_file(unchanged, files):
-    path = files("huge.yaml", "customers:\n"
-                 + "  - {key: c, name: C}\n" * (17 * 1024 * 1024 // 22))
+    path = files("huge.yaml", "customers: []\n"
+                 + ("# " + "z" * 1000 + "\n") * (17 * 1024))
     unchanged.refused("apply", path, reason="16 MiB")
+
+
+def test_many_items(filled, files):
+    path = files("many.yaml", "customers:\n" + "".join(
+        f"  - {{key: c{i}, name: C}}\n" for i in range(3000)))
+    filled.run("apply", path)
+    assert len(filled.json("list", "customers")["items"]) == 3002
 
 
 def test_huge_scalar(unchanged, files):

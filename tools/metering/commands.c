@@ -27,6 +27,9 @@ const tool_command tool_commands[] = {
      "  --version N    of a plan; without it the active one\n"
      "  --field PATH   only that member, for example phases.0.key",
      2, 2, command_show},
+    {"meter", "remove", "KEY", "", "remove a meter",
+     "Refused while a feature in service measures it. What is settled stays.",
+     1, 1, command_meter_remove},
     {"feature", "archive", "KEY", "", "take a feature out of service", NULL, 1,
      1, command_feature_archive},
     {"plan", "publish", "KEY", "at= allow-past field=",
@@ -48,6 +51,43 @@ const tool_command tool_commands[] = {
      "remove a service, route, consumer or plugin", NULL, 2, 2,
      command_gateway_remove},
 
+    {"settle", NULL, "", "follow interval= field=",
+     "move what recorders counted into the store",
+     "  --follow           again and again, until SIGINT or SIGTERM\n"
+     "  --interval TIME    between two passes: 500ms, 1s (default), 1m",
+     0, 0, command_settle},
+    {"usage", "query", "",
+     "meter= feature= customer= subject=+ from= to= window= group-by=+ "
+     "filter=+ settle field=",
+     "usage of a meter or a feature",
+     "  --meter KEY          or --feature KEY, which brings its filters\n"
+     "  --customer KEY       usage of its subjects\n"
+     "  --subject NAME       of this subject; may be repeated\n"
+     "  --from, --to TIME    from inclusive, to exclusive, on whole minutes\n"
+     "  --window UNIT        minute, hour, day or month (UTC)\n"
+     "  --group-by A,B       dimensions, or subject\n"
+     "  --filter NAME=VALUE  only usage with this value; may be repeated\n"
+     "  --settle             settle first",
+     0, 0, command_usage_query},
+    {"entitlement", "show", "CUSTOMER [FEATURE]", "at= field=",
+     "what a customer may use, and what is left",
+     "Counts settled usage.\n  --at TIME    at another time than now", 1, 2,
+     command_entitlement_show},
+    {"invoice", "preview", "CUSTOMER", "as-of= due field=",
+     "what the next invoice would be",
+     "  --as-of TIME   at another time than now\n"
+     "  --due          only what is due, without the period that runs",
+     1, 1, command_invoice_preview},
+    {"invoice", "finalize", "CUSTOMER", "as-of= dry-run field=",
+     "issue an invoice of what is due, with the next number",
+     "  --as-of TIME   what was due then\n"
+     "  --dry-run      shows it, issues nothing",
+     1, 1, command_invoice_finalize},
+    {"invoice", "list", "[CUSTOMER]", "", "issued invoices", NULL, 0, 1,
+     command_invoice_list},
+    {"invoice", "show", "ID", "field=", "one invoice, by id or number", NULL,
+     1, 1, command_invoice_show},
+
     {"rate", NULL, "PRICE-FILE [QUANTITY…]", "sweep= currency=",
      "what a price makes of quantities (no store needed)",
      "PRICE-FILE: a price, or a rate card with price and discounts, as YAML "
@@ -55,6 +95,16 @@ const tool_command tool_commands[] = {
      "  --sweep FROM..TO[:STEP]   one line for each quantity: quantity, total\n"
      "  --currency CODE           USD when nothing says otherwise",
      1, -1, command_rate},
+    {"limit", "replay", "FILE", "limit=+ algorithm= count-denied capacity=",
+     "decisions of the limiter for recorded requests (no store needed)",
+     "FILE: NDJSON of {\"time\", \"key\", \"cost\"?} in the order of time, "
+     "- for stdin.\nPrints one decision a line.\n"
+     "  --limit N/TIME      5/minute, 1000/1h; several: all or nothing\n"
+     "  --algorithm NAME    sliding (default) or sliding_counter\n"
+     "  --count-denied      refused requests weigh, too\n"
+     "  --capacity N        keys and windows the table has room for",
+     1, 1, command_limit_replay},
+
     {"info", NULL, "", "field=", "sizes, tables, readers of the store", NULL,
      0, 0, command_info},
     {"check", NULL, "", "field=", "read and verify everything in the store",

@@ -20,6 +20,12 @@ static met_error list_subscriptions(met_store *store, met_buffer *json_out,
     return met_subscription_list(store, NULL, 0, json_out, info);
 }
 
+static met_error list_invoices(met_store *store, met_buffer *json_out,
+                               met_error_info *info)
+{
+    return met_invoice_list(store, NULL, 0, json_out, info);
+}
+
 static met_error get_plan(met_store *store, const char *key, size_t key_size,
                           met_buffer *json_out, met_error_info *info)
 {
@@ -49,6 +55,8 @@ ENTITY(consumer)
 ENTITY(plugin)
 
 static const kind kinds[] = {
+    {"meter", "meters", met_meter_list, met_meter_get,
+     {"key", "name", "event_type", "aggregation", "counting_since"}},
     {"feature", "features", met_feature_list, met_feature_get,
      {"key", "name", "meter.key", "meter.filters", "archived_at"}},
     {"plan", "plans", met_plan_list, get_plan,
@@ -60,6 +68,8 @@ static const kind kinds[] = {
      met_subscription_get,
      {"id", "customer.key", "plan.key", "plan.version", "status",
       "active_from", "active_to"}},
+    {"invoice", "invoices", list_invoices, met_invoice_get,
+     {"number", "id", "customer.key", "status", "totals.total", "currency"}},
     {"service", "services", list_service, get_service, {"name", "url"}},
     {"route", "routes", list_route, get_route, {"name", "service", "paths"}},
     {"consumer", "consumers", list_consumer, get_consumer,
@@ -165,6 +175,11 @@ static int change(tool *self, const char *done,
     }
     fprintf(stderr, "%s %s\n", key, done);
     return TOOL_OK;
+}
+
+int command_meter_remove(tool *self)
+{
+    return change(self, "is removed", met_meter_remove);
 }
 
 int command_feature_archive(tool *self)

@@ -1,0 +1,109 @@
+"""list, show, and what takes objects out of service."""
+import pytest
+
+from conftest import KINDS
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_list(unchanged, kind):
+    items = unchanged.json("list", kind)["items"]
+    assert unchanged.json("list", kind + "s")["items"] == items
+    out, _ = unchanged.run("list", kind)
+    assert len(out.splitlines()) == len(items) + 1
+    assert (len(items) == 0) == (kind == "invoice")
+
+
+def test_show(unchanged):
+    for kind, key, field, value in (
+            ("meter", "api_requests", "aggregation", "count"),
+            ("feature", "example_service", "meter.key", "api_requests"),
+            ("plan", "premium", "phases.0.rate_cards.0.price.type", "package"),
+            ("customer", "ariel", "name", "Ariel"),
+            ("consumer", "rosario", "username", "rosario"),
+            ("service", "example_service", "name", "example_service")):
+        assert unchanged.run("show", kind, key, "--field", field)[0].strip() \
+            == value
+
+
+def test_keys_of_consumers_are_not_shown(unchanged):
+    assert "ariel-key" not in str(unchanged.everything())
+    assert b"ariel-key" not in (unchanged.directory / "data.mdb").read_bytes()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_show_what_is_not_there(unchanged, kind):
+    unchanged.refused("show", kind, "nothing_of_that_name", reason="MET_E_")
+    unchanged.refused("show", kind, "", reason="MET_E_")
+    unchanged.refused("show", kind, "x" * 100000, reason="MET_E_")
+    unchanged.refused("show", kind, b"\xff\xfe".decode(
+        errors="surrogateescape"), reason="MET_E_")
+
+
+def test_wrong_kind(unchanged):
+    unchanged.refused("list", "planet", reason="no kind", status=2)
+    unchanged.refused("show", "planet", "x", reason="no kind", status=2)
+    unchanged.refused("show", "meter", reason="KIND KEY", status=2)
+
+
+def test_version_of_a_plan(unchanged):
+    assert unchanged.json("show", "plan", "free", "--version", "1")[
+        "version"] == 1
+    unchanged.refused("show", "plan", "free", "--version", "2",
+                      reason="MET_E_NOT_FOUND")
+    for text in ("0", "-1", "NaN", "1.5", "", "99999999999999999999", "1x"):
+        unchanged.refused("show", "plan", "free", "--version", text,
+                          reason="--version", status=2)
+    unchanged.refused("show", "meter", "api_requests", "--version", "1",
+                      reason="--version", status=2)
+
+
+REMOVALS = (["meter", "remove"], ["feature", "archive"], ["plan", "publish"],
+            ["plan", "archive"], ["plan", "remove"], ["customer", "remove"],
+            ["subscription", "cancel"], ["gateway", "remove", "service"],
+            ["gateway", "remove", "consumer"], ["gateway", "remove", "planet"])
+
+
+@pytest.mark.parametrize("words", REMOVALS)
+def test_remove_what_is_not_there(unchanged, words):
+    for key in ("nothing_of_that_name", "", "x" * 100000, "a\x01b"):
+        unchanged.refused(*words, key, reason="MET_E_")
+
+
+def test_in_use(unchanged):
+    unchanged.refused("meter", "remove", "api_requests",
+                      reason="MET_E_CONFLICT")
+    unchanged.refused("customer", "remove", "ariel", reason="MET_E_CONFLICT")
+    unchanged.refused("plan", "remove", "free", reason="MET_E_CONFLICT")
+    unchanged.refused("plan", "publish", "free", reason="MET_E_CONFLICT")
+
+
+def test_out_of_service(filled):
+    subscription = next(
+        item["id"] for item in filled.json("list", "subscriptions")["items"]
+        if item["customer"]["key"] == "ariel")
+    filled.run("subscription", "cancel", subscription)
+    filled.refused("subscription", "cancel", subscription,
+                   reason="MET_E_CONFLICT")
+    filled.run("customer", "remove", "ariel")
+    filled.refused("show", "customer", "ariel", reason="MET_E_NOT_FOUND")
+    filled.run("plan", "archive", "free")
+    assert filled.json("show", "plan", "free")["status"] == "archived"
+    filled.run("feature", "archive", "example_service")
+    filled.run("meter", "remove", "api_requests")
+    assert filled.json("list", "meters")["items"] == []
+    filled.run("gateway", "remove", "consumer", "guest")
+    assert len(filled.json("list", "consumers")["items"]) == 2
+
+
+def test_cancel_at(filled):
+    subscription = filled.json("list", "subscriptions")["items"][0]["id"]
+    filled.refused("subscription", "cancel", subscription, "--at", "soon",
+                   reason="--at", status=2)
+    filled.refused("subscription", "cancel", subscription, "--at",
+                   "2026-01-01T00:00:00Z", "--next-billing-cycle",
+                   reason="either", status=2)
+    filled.refused("subscription", "cancel", subscription, "--at",
+                   "2020-01-01T00:00:00Z", reason="MET_E_")
+    canceled = filled.json("subscription", "cancel", subscription,
+                           "--next-billing-cycle")
+    assert canceled["status"] == "canceled"

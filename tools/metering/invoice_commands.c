@@ -1,0 +1,138 @@
+/* Commands on invoices: preview, finalize, list, show. */
+#include "tool.h"
+
+#include <string.h>
+
+/* For a person as text, with --json or --field as the document. Releases the
+ * document. */
+static int print_invoice(tool *self, met_buffer *document)
+{
+    met_error_info info = {.struct_size = sizeof info};
+    met_buffer text = {0};
+    int status = TOOL_OK;
+
+    if (self->is_json || tool_flag(self, "field")) {
+        status = tool_print_document(self, document->data, document->size);
+    } else {
+        met_error error = met_invoice_render(document->data, document->size,
+                                             MET_INVOICE_TEXT, &text, &info);
+        if (error != MET_OK) {
+            status = tool_error(self, error, &info);
+        } else {
+            fwrite(text.data, 1, text.size, stdout);
+            met_buffer_release(&text);
+        }
+    }
+    met_buffer_release(document);
+    return status;
+}
+
+static int preview(tool *self, uint64_t flags)
+{
+    met_error_info info = {.struct_size = sizeof info};
+    met_buffer document = {0};
+    const char *customer = self->arguments[0];
+    int64_t as_of_ns;
+    int status = tool_option_time(self, "as-of", 0, &as_of_ns);
+
+    status = status == TOOL_OK ? tool_open(self, 0) : status;
+    if (status != TOOL_OK) {
+        return status;
+    }
+    met_error error = met_invoice_preview(self->store, customer,
+                                          strlen(customer), as_of_ns, flags,
+                                          &document, &info);
+    return error == MET_OK ? print_invoice(self, &document)
+                           : tool_error(self, error, &info);
+}
+
+int command_invoice_preview(tool *self)
+{
+    return preview(self,
+                   tool_flag(self, "due") ? 0 : MET_INVOICE_OPEN_PERIOD);
+}
+
+int command_invoice_finalize(tool *self)
+{
+    met_error_info info = {.struct_size = sizeof info};
+    met_buffer document = {0};
+    const char *customer = self->arguments[0];
+    int64_t as_of_ns;
+
+    if (tool_flag(self, "dry-run")) {
+        return preview(self, 0);
+    }
+    int status = tool_option_time(self, "as-of", 0, &as_of_ns);
+    status = status == TOOL_OK ? tool_open(self, 0) : status;
+    if (status != TOOL_OK) {
+        return status;
+    }
+    met_error error = met_invoice_finalize(self->store, customer,
+                                           strlen(customer), as_of_ns,
+                                           &document, &info);
+    return error == MET_OK ? print_invoice(self, &document)
+                           : tool_error(self, error, &info);
+}
+
+/* A customer without invoices is one; a name that nobody has is a slip. */
+static int check_customer(tool *self, const char *key, const met_buffer *list)
+{
+    met_error_info info = {.struct_size = sizeof info};
+    met_buffer customer = {0};
+    json_t *root = json_loadb(list->data, list->size, 0, NULL);
+    size_t count = json_array_size(json_object_get(root, "items"));
+
+    json_decref(root);
+    if (count > 0) {
+        return TOOL_OK; /* also of a removed one */
+    }
+    met_error error = met_customer_get(self->store, key, strlen(key),
+                                       &customer, &info);
+    met_buffer_release(&customer);
+    return error == MET_OK ? TOOL_OK : tool_error(self, error, &info);
+}
+
+int command_invoice_list(tool *self)
+{
+    static const char *const columns[] = {
+        "number",       "id",           "customer.key", "status",
+        "service_period.from", "service_period.to", "totals.total",
+        "currency",     NULL};
+    met_error_info info = {.struct_size = sizeof info};
+    met_buffer answer = {0};
+    const char *customer = self->argument_count ? self->arguments[0] : NULL;
+    int status = tool_open(self, 0);
+
+    if (status != TOOL_OK) {
+        return status;
+    }
+    met_error error = met_invoice_list(self->store, customer,
+                                       customer ? strlen(customer) : 0,
+                                       &answer, &info);
+    if (error != MET_OK) {
+        return tool_error(self, error, &info);
+    }
+    status = customer ? check_customer(self, customer, &answer) : TOOL_OK;
+    if (status == TOOL_OK) {
+        status = tool_print_list(self, answer.data, answer.size, "items",
+                                 columns);
+    }
+    met_buffer_release(&answer);
+    return status;
+}
+
+int command_invoice_show(tool *self)
+{
+    met_error_info info = {.struct_size = sizeof info};
+    met_buffer document = {0};
+    const char *id = self->arguments[0];
+    int status = tool_open(self, 0);
+
+    if (status != TOOL_OK) {
+        return status;
+    }
+    met_error error = met_invoice_get(self->store, id, strlen(id), &document,
+                                      &info);
+    return error == MET_OK ? print_invoice(self, &document)
+                           : tool_error(self, error, &info);
+}
