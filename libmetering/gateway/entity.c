@@ -9,57 +9,10 @@
 
 /* --- Names of this document ------------------------------------------------ */
 
-static size_t name_place(const met__entity_run *run, const char *kind,
-                         met__text name)
-{
-    const met__name_set *set = &run->names;
-    const met__secret *secret =
-        met__store_secret(met__txn_store(run->txn));
-    size_t at = (size_t)met__hash64(secret, name.data, name.size);
-
-    for (at &= set->capacity - 1; set->slots[at].kind != NULL;
-         at = (at + 1) & (set->capacity - 1)) {
-        if (strcmp(set->slots[at].kind, kind) == 0
-            && met__text_equal(set->slots[at].name, name)) {
-            break;
-        }
-    }
-    return at;
-}
-
-static int grow_names(met__entity_run *run)
-{
-    met__name_set old = run->names;
-    size_t capacity = old.capacity > 0 ? old.capacity * 2 : 64;
-    met__name_slot *slots =
-        met__arena_allocate(run->arena, capacity * sizeof *slots);
-
-    if (slots == NULL) {
-        return 0;
-    }
-    run->names.slots = slots;
-    run->names.capacity = capacity;
-    for (size_t i = 0; i < old.capacity; i++) {
-        if (old.slots[i].kind != NULL) {
-            slots[name_place(run, old.slots[i].kind, old.slots[i].name)] =
-                old.slots[i];
-        }
-    }
-    return 1;
-}
-
 met__name_slot *met__entity_slot(met__entity_run *run, const char *kind,
                                  met__text name)
 {
-    if (run->names.count * 2 >= run->names.capacity && !grow_names(run)) {
-        return NULL;
-    }
-    met__name_slot *slot = &run->names.slots[name_place(run, kind, name)];
-    if (slot->kind == NULL) {
-        *slot = (met__name_slot){.kind = kind, .name = name};
-        run->names.count++;
-    }
-    return slot;
+    return met__name_set_slot(&run->names, kind, name);
 }
 
 met_error met__entity_once(met__entity_run *run, const char *kind,
@@ -338,6 +291,8 @@ met_error met__gateway_apply(met__txn *txn, const met__node *document,
                            .info = info};
     met_error error = met__credential_start();
 
+    met__name_set_init(&run.names, arena,
+                       met__store_secret(met__txn_store(txn)));
     if (error == MET_OK && document->kind != MET__NODE_OBJECT) {
         error = met__fail_at(info, MET_E_INVALID, path, NULL,
                              "must be an object");

@@ -7,6 +7,7 @@
 #include "gateway/credential.h"
 #include "metering/gateway.h"
 #include "gateway/entity.h"
+#include "gateway/name_set.h"
 
 #define MET__ENTITY_NAME_MAX 128
 #define MET__ENTITY_ID_MAX 64
@@ -15,19 +16,6 @@
 #define MET__ROUTE_PATH_MAX 1024
 #define MET__GROUPS_MAX 64      /* of a consumer, of an access list */
 #define MET__CREDENTIALS_MAX 64 /* of a consumer */
-
-/* Names of this document, by kind: an entity may be there once. */
-typedef struct met__name_slot {
-    const char *kind;
-    met__text name;
-    void *value;
-} met__name_slot;
-
-typedef struct met__name_set {
-    met__name_slot *slots;
-    size_t capacity; /* 0 or a power of two */
-    size_t count;
-} met__name_set;
 
 typedef struct met__pending_consumer met__pending_consumer;
 
@@ -41,7 +29,7 @@ typedef struct met__entity_run {
     void *context;
     met_error (*note)(void *context, const met__entity_note *note);
     met_error_info *info;
-    met__name_set names;
+    met__name_set names; /* of this document: an entity may be there once */
     met__pending_consumer *first; /* in the order of the document */
     met__pending_consumer *last;
     uint64_t changes; /* entities created or updated */
