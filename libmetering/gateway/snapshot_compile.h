@@ -1,0 +1,58 @@
+/* From stored objects to a snapshot. snapshot_compile.c reads the entities,
+ * snapshot_plugins.c the plugins, snapshot_quota.c allowances. */
+#ifndef MET_GATEWAY_SNAPSHOT_COMPILE_H
+#define MET_GATEWAY_SNAPSHOT_COMPILE_H
+
+#include "gateway/name_set.h"
+#include "gateway/snapshot_writer.h"
+
+/* One limit that is scoped to a consumer. */
+typedef struct met__scoped_limit {
+    uint32_t consumer;
+    met__snapshot_scope scope;
+} met__scoped_limit;
+
+typedef struct met__compile {
+    met__txn *txn;
+    met__arena *arena; /* for the whole run */
+    met__snapshot_writer *writer;
+    met_error_info *info;
+    met__name_set names; /* "service", "route", "consumer", "group",
+                            "feature" -> number + 1 */
+    int64_t now_ns;
+    met__buffer scoped;  /* of met__scoped_limit */
+    uint32_t group_count;
+    uint32_t reserved;
+} met__compile;
+
+/* Everything of a read transaction into the writer. */
+met_error met__snapshot_compile(met__txn *txn, met__snapshot_writer *writer,
+                                met_error_info *info);
+
+/* --- Between the files ----------------------------------------------------- */
+/* Numbers of a kind by name; MET__NONE when there is none. */
+uint32_t met__compile_number(const met__compile *compile, const char *kind,
+                             met__text name);
+met_error met__compile_name(met__compile *compile, const char *kind,
+                            met__text name, uint32_t number);
+/* The number of a group, given when it is new. */
+met_error met__compile_group(met__compile *compile, met__text name,
+                             uint32_t *number_out);
+/* A stored entity; the node lives only during the call. */
+typedef met_error (*met__compile_entity)(met__compile *compile,
+                                         const met__node *node);
+met_error met__compile_each(met__compile *compile, const char *kind,
+                            met__compile_entity entity);
+int64_t met__node_integer_at(const met__node *object, const char *name,
+                             int64_t standard);
+met_error met__compile_plugin(met__compile *compile, const met__node *node);
+/* The consumer-scoped limits, when all plugins are read. */
+met_error met__compile_scopes(met__compile *compile);
+/* Features in service, before the consumers. */
+met_error met__compile_features(met__compile *compile);
+/* The allowances of the customer behind a consumer. */
+met_error met__compile_rows(met__compile *compile,
+                            met__snapshot_consumer *consumer,
+                            met__text subject);
+
+#endif

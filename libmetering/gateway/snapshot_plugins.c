@@ -1,0 +1,325 @@
+/* Compiles plugins: their configuration into records, their scope into what
+ * holds for which route, after Kong's precedence: one instance of a plugin per
+ * request, the narrowest. In: stored plugins, one by one. */
+#include <stdlib.h>
+
+#include "gateway/entity_parts.h"
+#include "gateway/plugin_config.h"
+#include "gateway/snapshot_compile.h"
+#include "meter/meter_def.h"
+
+/* Never sent upstream as the client sent them. */
+#define DROP_ALWAYS                                            \
+    "X-Consumer-ID\r\nX-Consumer-Custom-ID\r\n"                \
+    "X-Consumer-Username\r\nX-Credential-Identifier\r\n"       \
+    "X-Anonymous-Consumer\r\nX-Consumer-Groups\r\n"            \
+    "X-Authenticated-Groups\r\n"
+
+/* The whole run ends with it: met__compile_each looks after each entity. */
+static void writer_fails(met__compile *compile)
+{
+    compile->writer->sections[MET__SECTION_TEXT].error = MET_E_NO_MEMORY;
+}
+
+/* {"message":"…"} */
+static met__ref add_body(met__compile *compile, met__text message)
+{
+    met__ref ref = {0, 0};
+    met__buffer text;
+
+    met__buffer_init(&text, compile->arena->platform);
+    met__buffer_text(&text, "{\"message\":");
+    met__json_write_text(message, &text);
+    met__buffer_text(&text, "}");
+    if (text.error == MET_OK) {
+        ref = met__snapshot_add_text(compile->writer,
+                                     met__text_of(text.data, text.size));
+    } else {
+        compile->writer->sections[MET__SECTION_TEXT].error = text.error;
+    }
+    met__buffer_release(&text);
+    return ref;
+}
+
+static met__ref add_print(met__compile *compile, const char *before,
+                          met__text middle, const char *after)
+{
+    char *text = met__arena_print(compile->arena, "%s%.*s%s", before,
+                                  (int)middle.size,
+                                  middle.size > 0 ? middle.data : "", after);
+
+    if (text == NULL) {
+        writer_fails(compile);
+        return (met__ref){0, 0};
+    }
+    return met__snapshot_add_text(compile->writer, met__text_z(text));
+}
+
+/* --- Configurations -------------------------------------------------------- */
+
+static uint32_t key_auth_flags(const met__node *config)
+{
+    static const struct {
+        const char *name;
+        uint32_t flag;
+    } flags[] = {{"key_in_header", MET__KEY_IN_HEADER},
+                 {"key_in_query", MET__KEY_IN_QUERY},
+                 {"key_in_body", MET__KEY_IN_BODY},
+                 {"run_on_preflight", MET__KEY_ON_PREFLIGHT},
+                 {"hide_credentials", MET__KEY_HIDE}};
+    uint32_t all = 0;
+
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+        if (met__node_integer_at(config, flags[i].name, 0) != 0) {
+            all |= flags[i].flag;
+        }
+    }
+    return all;
+}
+
+static uint32_t add_key_auth(met__compile *compile, const met__node *config)
+{
+    const met__node *names = met__node_get(config, "key_names");
+    met__text realm = met__node_text_at(config, "realm");
+    met__text anonymous = met__node_text_at(config, "anonymous");
+    met__snapshot_key_auth auth = {.flags = key_auth_flags(config),
+                                   .anonymous = MET__NONE};
+    met__text drop = MET__TEXT(DROP_ALWAYS);
+
+    for (uint32_t i = 0; names != NULL && i < names->count
+                         && i < MET__KEY_NAMES_MAX;
+         i++) {
+        met__text name = names->as.items[i]->as.text;
+        auth.names[auth.name_count++] =
+            met__snapshot_add_text(compile->writer, name);
+        if ((auth.flags & MET__KEY_HIDE) != 0) {
+            char *text = met__arena_print(
+                compile->arena, "%.*s%.*s\r\n", (int)drop.size, drop.data,
+                (int)name.size, name.data);
+            if (text == NULL) { /* a key must not go upstream for that */
+                writer_fails(compile);
+                return MET__NONE;
+            }
+            drop = met__text_z(text);
+        }
+    }
+    auth.drop = met__snapshot_add_text(compile->writer, drop);
+    auth.challenge = realm.size > 0
+                         ? add_print(compile, "WWW-Authenticate: Key realm=\"",
+                                     realm, "\"\r\n")
+                         : add_print(compile, "WWW-Authenticate: Key", realm,
+                                     "\r\n");
+    if (anonymous.size > 0) {
+        auth.is_anonymous = 1;
+        auth.anonymous = met__compile_number(compile, "consumer_id",
+                                             anonymous);
+        if (auth.anonymous == MET__NONE) {
+            auth.anonymous = met__compile_number(compile, "consumer",
+                                                 anonymous);
+        }
+        char *message = met__arena_print(
+            compile->arena, "anonymous consumer %.*s is configured but "
+            "doesn't exist", (int)anonymous.size, anonymous.data);
+        if (message == NULL) {
+            writer_fails(compile);
+            return MET__NONE;
+        }
+        auth.missing_body = add_body(compile, met__text_z(message));
+    }
+    return met__snapshot_add(compile->writer, MET__SECTION_KEY_AUTH, &auth);
+}
+
+static uint32_t add_acl(met__compile *compile, const met__node *config,
+                        met_error *error)
+{
+    const met__node *deny = met__node_get(config, "deny");
+    const met__node *list =
+        deny != NULL ? deny : met__node_get(config, "allow");
+    met__snapshot_acl acl = {
+        .is_deny_list = deny != NULL,
+        .always_authenticated = (uint32_t)met__node_integer_at(
+            config, "always_use_authenticated_groups", 0),
+        .hide_header = (uint32_t)met__node_integer_at(
+            config, "hide_groups_header", 0),
+        .groups.first =
+            met__snapshot_count(compile->writer, MET__SECTION_GROUP)};
+
+    for (uint32_t i = 0; *error == MET_OK && list != NULL && i < list->count;
+         i++) {
+        uint32_t number = 0;
+        *error = met__compile_group(compile, list->as.items[i]->as.text,
+                                    &number);
+        met__snapshot_add(compile->writer, MET__SECTION_GROUP, &number);
+        acl.groups.count++;
+    }
+    return met__snapshot_add(compile->writer, MET__SECTION_ACL, &acl);
+}
+
+static uint32_t add_limit(met__compile *compile, const met__node *plugin,
+                          const met__node *config)
+{
+    met__snapshot_writer *writer = compile->writer;
+    met__text by = met__node_text_at(config, "limit_by");
+    met__snapshot_limit limit = {
+        .id = met__snapshot_add_text(writer, met__node_text_at(plugin, "id")),
+        .header_name = met__snapshot_add_text(
+            writer, met__node_text_at(config, "header_name")),
+        .path = met__snapshot_add_text(writer,
+                                       met__node_text_at(config, "path")),
+        .body = add_body(compile, met__node_text_at(config, "error_message")),
+        .by = MET__LIMIT_BY_CONSUMER,
+        .hide_headers = (uint32_t)met__node_integer_at(
+            config, "hide_client_headers", 0),
+        .status = (uint32_t)met__node_integer_at(config, "error_code", 429)};
+
+    for (uint32_t i = 0; met__limit_by_names[i] != NULL; i++) {
+        if (met__text_equal(by, met__text_z(met__limit_by_names[i]))) {
+            limit.by = i + 1;
+        }
+    }
+    for (uint32_t i = 0; i < MET__WINDOWS_MAX; i++) {
+        int64_t hits =
+            met__node_integer_at(config, met__plugin_windows[i].name, 0);
+        if (hits > 0) {
+            limit.windows[limit.window_count++] = (met__snapshot_window){
+                met__plugin_windows[i].window_ns, (uint64_t)hits};
+        }
+    }
+    return met__snapshot_add(writer, MET__SECTION_LIMIT, &limit);
+}
+
+/* --- Scopes ---------------------------------------------------------------- */
+
+static uint32_t rank_of(int has_route, int has_service, int has_consumer)
+{
+    static const uint32_t ranks[2][2][2] = {
+        {{MET__RANK_GLOBAL, MET__RANK_CONSUMER},
+         {MET__RANK_SERVICE, MET__RANK_SERVICE_CONSUMER}},
+        {{MET__RANK_ROUTE, MET__RANK_ROUTE_CONSUMER},
+         {MET__RANK_ROUTE_SERVICE, MET__RANK_ROUTE_SERVICE_CONSUMER}}};
+    return ranks[has_route][has_service][has_consumer];
+}
+
+static void take(met__snapshot_plugins *plugins, uint32_t kind,
+                 uint32_t record, uint32_t rank)
+{
+    if (plugins != NULL && rank < plugins->rank[kind]) {
+        plugins->record[kind] = record;
+        plugins->rank[kind] = rank;
+    }
+}
+
+/* Lets a plugin hold for every route and service that its scope covers. */
+static void spread(met__compile *compile, uint32_t kind, uint32_t record,
+                   uint32_t service, uint32_t route, uint32_t rank)
+{
+    met__snapshot_writer *writer = compile->writer;
+    uint32_t routes = met__snapshot_count(writer, MET__SECTION_ROUTE);
+    uint32_t services = met__snapshot_count(writer, MET__SECTION_SERVICE);
+
+    for (uint32_t i = route == MET__NONE ? 0 : route; i < routes; i++) {
+        met__snapshot_route *one =
+            met__snapshot_get(writer, MET__SECTION_ROUTE, i);
+        if (one != NULL && (service == MET__NONE || one->service == service)) {
+            take(&one->plugins, kind, record, rank);
+        }
+        if (route != MET__NONE) {
+            return;
+        }
+    }
+    for (uint32_t i = service == MET__NONE ? 0 : service; i < services; i++) {
+        met__snapshot_service *one =
+            met__snapshot_get(writer, MET__SECTION_SERVICE, i);
+        if (one != NULL) {
+            take(&one->plugins, kind, record, rank);
+        }
+        if (service != MET__NONE) {
+            return;
+        }
+    }
+    take(&writer->global, kind, record, rank);
+}
+
+/* A scope's number; a name that is gone makes the plugin hold for nobody. */
+static int scope_number(const met__compile *compile, const met__node *node,
+                        const char *kind, uint32_t *number_out)
+{
+    met__text name = met__node_text_at(node, kind);
+
+    *number_out = met__compile_number(compile, kind, name);
+    return name.size == 0 || *number_out != MET__NONE;
+}
+
+met_error met__compile_plugin(met__compile *compile, const met__node *node)
+{
+    met__text name = met__node_text_at(node, "name");
+    const met__node *config = met__node_get(node, "config");
+    met_error error = MET_OK;
+    uint32_t service;
+    uint32_t route;
+    uint32_t consumer;
+    uint32_t kind;
+    uint32_t record;
+
+    if (met__node_integer_at(node, "enabled", 1) == 0 || config == NULL
+        || !scope_number(compile, node, "service", &service)
+        || !scope_number(compile, node, "route", &route)
+        || !scope_number(compile, node, "consumer", &consumer)) {
+        return MET_OK;
+    }
+    if (met__text_equal(name, MET__TEXT("key-auth"))) {
+        kind = MET__PLUGIN_KEY_AUTH;
+        record = add_key_auth(compile, config);
+    } else if (met__text_equal(name, MET__TEXT("acl"))) {
+        kind = MET__PLUGIN_ACL;
+        record = add_acl(compile, config, &error);
+    } else if (met__text_equal(name, MET__TEXT("rate-limiting"))) {
+        kind = MET__PLUGIN_LIMIT;
+        record = add_limit(compile, node, config);
+    } else {
+        return MET_OK; /* of a newer version */
+    }
+    uint32_t rank = rank_of(route != MET__NONE, service != MET__NONE,
+                            consumer != MET__NONE);
+    if (consumer == MET__NONE) {
+        spread(compile, kind, record, service, route, rank);
+        return error;
+    }
+    met__scoped_limit scoped = {consumer, {service, route, record, rank}};
+    met__buffer_append(&compile->scoped, &scoped, sizeof scoped);
+    return error == MET_OK ? compile->scoped.error : error;
+}
+
+static int compare_scoped(const void *left, const void *right)
+{
+    const met__scoped_limit *a = left;
+    const met__scoped_limit *b = right;
+
+    if (a->consumer != b->consumer) {
+        return a->consumer < b->consumer ? -1 : 1;
+    }
+    return (a->scope.rank > b->scope.rank) - (a->scope.rank < b->scope.rank);
+}
+
+met_error met__compile_scopes(met__compile *compile)
+{
+    met__scoped_limit *all = (met__scoped_limit *)compile->scoped.data;
+    size_t count = compile->scoped.size / sizeof *all;
+
+    if (count > 0) {
+        qsort(all, count, sizeof *all, compare_scoped);
+    }
+    for (size_t i = 0; i < count; i++) {
+        uint32_t number = met__snapshot_add(
+            compile->writer, MET__SECTION_SCOPE, &all[i].scope);
+        met__snapshot_consumer *consumer = met__snapshot_get(
+            compile->writer, MET__SECTION_CONSUMER, all[i].consumer);
+        if (consumer == NULL) {
+            return MET_E_BUG;
+        }
+        if (consumer->scopes.count++ == 0) {
+            consumer->scopes.first = number;
+        }
+    }
+    return MET_OK;
+}

@@ -1,0 +1,156 @@
+/* Compiles what the request path must know of allowances: which features a
+ * request of which route uses, and what each consumer's customer is entitled
+ * to. Only features count whose meter takes kong.api_request events: others
+ * are measured elsewhere.
+ * In: features, meters, customers, entitlements. Out: rows of a snapshot. */
+#include "gateway/snapshot_compile.h"
+
+#include "catalog/feature.h"
+#include "customer/customer.h"
+#include "entitlement/access.h"
+#include "gateway/entity_parts.h"
+#include "gateway/event.h"
+
+/* --- Features -------------------------------------------------------------- */
+
+static uint32_t attribute_number(met__text name)
+{
+    for (uint32_t i = 0; i < MET__ATTRIBUTE_CUSTOM; i++) {
+        if (met__text_equal(name, met__text_z(met__attribute_names[i]))) {
+            return i;
+        }
+    }
+    return MET__ATTRIBUTE_CUSTOM;
+}
+
+static void add_filters(met__compile *compile, const met__feature *feature,
+                        const met__meter *meter,
+                        met__snapshot_feature *record)
+{
+    met__snapshot_writer *writer = compile->writer;
+
+    record->filters.first =
+        met__snapshot_count(writer, MET__SECTION_FILTER);
+    for (size_t i = 0; i < feature->filter_count; i++) {
+        const met__dimension *dimension =
+            met__meter_dimension(meter, feature->filters[i].dimension);
+        /* A dimension that is not there holds "" for every event. */
+        met__text attribute = dimension != NULL ? dimension->attribute
+                                                : (met__text){"", 0};
+        met__snapshot_filter filter = {
+            .attribute = attribute_number(attribute),
+            .name = met__snapshot_add_text(writer, attribute),
+            .value = met__snapshot_add_text(writer,
+                                            feature->filters[i].value)};
+        met__snapshot_add(writer, MET__SECTION_FILTER, &filter);
+        record->filters.count++;
+    }
+}
+
+/* The record of a feature, added when it is new; none when no request of ours
+ * can be an event of its meter. */
+static met_error feature_number(met__compile *compile,
+                                const met__feature *feature,
+                                met__arena *arena, uint32_t *number_out)
+{
+    met__meter *meter;
+    met_error error;
+
+    *number_out = met__compile_number(compile, "feature", feature->id);
+    if (*number_out != MET__NONE || feature->meter_key.size == 0) {
+        return MET_OK;
+    }
+    error = met__meter_get(compile->txn, feature->meter_key, arena, &meter);
+    if (error != MET_OK) {
+        return error == MET_E_NOT_FOUND ? MET_OK : error;
+    }
+    if (!met__text_equal(meter->event_type,
+                         MET__TEXT(MET__EVENT_TYPE_REQUEST))) {
+        return MET_OK;
+    }
+    met__snapshot_feature record = {
+        .key = met__snapshot_add_text(compile->writer, feature->key),
+        .value_attribute = met__snapshot_add_text(compile->writer,
+                                                  meter->value_attribute),
+        .aggregation = meter->aggregation,
+        .in_service = feature->archived_at_ns == 0};
+    add_filters(compile, feature, meter, &record);
+    *number_out =
+        met__snapshot_add(compile->writer, MET__SECTION_FEATURE, &record);
+    return met__compile_name(compile, "feature", feature->id, *number_out);
+}
+
+met_error met__compile_features(met__compile *compile)
+{
+    met__arena arena;
+    met__node *list;
+    met_error error;
+
+    met__arena_init(&arena, compile->arena->platform);
+    error = met__feature_list(compile->txn, &arena, &list);
+    for (uint32_t i = 0; error == MET_OK && i < list->count; i++) {
+        const met__node *item = list->as.items[i];
+        met__feature *feature;
+        uint32_t number;
+        if (met__node_text_at(item, "archived_at").size > 0) {
+            continue;
+        }
+        error = met__feature_get(compile->txn, met__node_text_at(item, "key"),
+                                 &arena, &feature);
+        if (error == MET_OK) {
+            error = feature_number(compile, feature, &arena, &number);
+        }
+    }
+    met__arena_release(&arena);
+    return error;
+}
+
+/* --- Rows ------------------------------------------------------------------ */
+
+typedef struct row_visit {
+    met__compile *compile;
+    met__arena *arena;
+    met__snapshot_consumer *consumer;
+} row_visit;
+
+static met_error add_row(void *context, const met__quota_visit *visit)
+{
+    row_visit *to = context;
+    met__snapshot_row row = {.row = visit->row,
+                             .at_ns = to->compile->now_ns,
+                             .base = visit->base,
+                             .taken = visit->taken};
+    met_error error = feature_number(to->compile, visit->feature, to->arena,
+                                     &row.feature);
+
+    if (error == MET_OK && row.feature != MET__NONE) {
+        met__snapshot_add(to->compile->writer, MET__SECTION_ROW, &row);
+        to->consumer->rows.count++;
+    }
+    return error;
+}
+
+met_error met__compile_rows(met__compile *compile,
+                            met__snapshot_consumer *consumer,
+                            met__text subject)
+{
+    met__arena arena;
+    met__customer *customer;
+    row_visit visit = {compile, &arena, consumer};
+    met_error error;
+
+    consumer->rows.first =
+        met__snapshot_count(compile->writer, MET__SECTION_ROW);
+    met__arena_init(&arena, compile->arena->platform);
+    error = met__customer_of_subject(compile->txn, subject, &arena, &customer);
+    if (error == MET_OK) {
+        consumer->has_customer = 1;
+        error = met__entitlements_each(compile->txn, customer,
+                                       compile->now_ns, &arena, &visit,
+                                       add_row);
+    } else if (error == MET_E_NOT_FOUND) {
+        error = MET_OK;
+    }
+    met__arena_release(&arena);
+    return error;
+}
