@@ -1,0 +1,134 @@
+/* Threads on one cell: admits, completes, releases, overwritten bases, new
+ * periods and cells being made, all at once. Run under the thread sanitizer
+ * too. */
+#include "quota_support.h"
+
+#include <pthread.h>
+
+#define THREADS 4
+#define ROUNDS 60000
+#define PERIODS 6
+#define GRANTED 20000
+#define LOAD(word) __atomic_load_n(&(word), __ATOMIC_ACQUIRE)
+#define ADD(word, value) __atomic_fetch_add(&(word), value, __ATOMIC_ACQ_REL)
+
+static met__quota_table *table;
+static pthread_barrier_t start;
+static int64_t used[PERIODS + 1];
+static uint64_t admitted;
+static uint64_t refused;
+static int failures; /* cmocka's assertions are not for threads */
+
+#define CHECK(condition) ADD(failures, (condition) ? 0 : 1)
+
+static void request(uint64_t *seed, uint64_t number, met__hash128 key)
+{
+    met__quota_period period = quota_period_of(number, GRANTED);
+    met__quota_ticket ticket;
+    met__quota_state state;
+    int64_t cost = 1 + (int64_t)(quota_random(seed) % 3);
+    int64_t true_cost = (int64_t)(quota_random(seed) >> 8) % (cost + 1);
+    met_error error;
+
+    while ((error = met__quota_admit(table, key, number, cost, 0, &ticket,
+                                     &state))
+           == MET_E_NOT_FOUND) {
+        error = met__quota_prepare(table, key, &period);
+        if (error == MET_E_CONFLICT) {
+            return;
+        }
+        CHECK(error == MET_OK);
+    }
+    CHECK(error == MET_OK);
+    if (!state.is_allowed) {
+        ADD(refused, 1);
+        return;
+    }
+    ADD(admitted, 1);
+    if (*seed % 8 == 0) {
+        CHECK(met__quota_release(table, &ticket) == MET_OK);
+        return;
+    }
+    CHECK(met__quota_complete_begin(table, &ticket, true_cost) == MET_OK);
+    ADD(used[number], true_cost);
+    CHECK(met__quota_complete_end(table, &ticket) == MET_OK);
+}
+
+static void *work(void *argument)
+{
+    uint64_t me = *(uint64_t *)argument;
+    uint64_t seed = 1000 + me;
+    met__quota_state state;
+
+    pthread_barrier_wait(&start);
+    for (uint64_t i = 0; i < ROUNDS; i++) {
+        uint64_t number = 1 + i * PERIODS / ROUNDS;
+        met__hash128 key = quota_key_of(number * 2 + i % 2);
+
+        request(&seed, number, quota_key_of(0));
+        if (i % 16 == me) {
+            CHECK(met__quota_prepare(
+                      table, key, &(met__quota_period){.number = number})
+                  == MET_OK);
+            met__quota_read(table, quota_key_of(0), number, &state);
+            /* 0 all the time: only the race is of interest. */
+            met__quota_set_base(table, quota_key_of(0), number, 0);
+            met__quota_set_granted(table, quota_key_of(0), number, GRANTED);
+        }
+    }
+    return NULL;
+}
+
+static void threads_share_a_cell(void **state)
+{
+    char home[64];
+    met__platform platform;
+    pthread_t threads[THREADS];
+    uint64_t numbers[THREADS];
+    uint32_t is_empty;
+
+    temp_directory(home, sizeof home);
+    assert_int_equal(met__platform_init(&platform, NULL, NULL), MET_OK);
+    assert_int_equal(met__quota_open(&platform, temp_path(home, "quota.map"),
+                                     quota_store, 16, &table, &is_empty,
+                                     NULL),
+                     MET_OK);
+    pthread_barrier_init(&start, NULL, THREADS);
+    for (uint64_t i = 0; i < THREADS; i++) {
+        numbers[i] = i;
+        assert_int_equal(pthread_create(&threads[i], NULL, work, &numbers[i]),
+                         0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    assert_int_equal(failures, 0);
+    assert_true(admitted > 0);
+    assert_true(refused > 0);
+    for (uint64_t number = 1; number <= PERIODS; number++) {
+        assert_true(used[number] <= GRANTED);
+    }
+    for (uint64_t number = PERIODS - 1; number <= PERIODS; number++) {
+        met__quota_state there =
+            quota_state_of(table, quota_key_of(0), number);
+        assert_int_equal(there.taken, used[number]);
+        assert_int_equal(there.reserved_in_flight, 0);
+        assert_int_equal(there.base, 0);
+        /* One cell per key, whoever made it. */
+        for (uint64_t k = 0; k < 2; k++) {
+            quota_state_of(table, quota_key_of(number * 2 + k), number);
+        }
+    }
+    pthread_barrier_destroy(&start);
+    met__quota_close(table);
+    temp_remove(home);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(threads_share_a_cell),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
