@@ -26,10 +26,12 @@ MET_BEGIN_DECLS
 /* How a window counts. */
 enum {
     /* Every hit weighs until it is older than the window: at most `limit` hits
-     * in any window, wherever it begins. The default. */
+     * in any window, wherever it begins. The default; serves limits up to 24,
+     * greater ones are MET_E_UNSUPPORTED. */
     MET_LIMITER_SLIDING = 1,
     /* Two buckets, the older one weighted by what is left of it. What Kong and
-     * Cloudflare call a sliding window; can let almost 2 * limit through. */
+     * Cloudflare call a sliding window; can let almost 2 * limit through. The
+     * buckets begin at multiples of the length of monotonic_ns. */
     MET_LIMITER_SLIDING_COUNTER = 2
 };
 
@@ -43,8 +45,7 @@ enum {
 /* Flags of a policy. */
 enum {
     /* A refused request weighs like an admitted one in the windows that
-     * refused it: a client that keeps hammering stays out. Not for sliding
-     * windows beyond 24. */
+     * refused it: a client that keeps hammering stays out. */
     MET_LIMITER_COUNT_DENIED = 1
 };
 
@@ -209,14 +210,15 @@ MET_API void met_limiter_close(met_limiter *limiter);
  * number: every worker may do it at its start. Replacing windows keeps the
  * usage of the windows that stay; a window whose limit or length changed
  * begins with what its predecessor counted: for one length of the old window
- * the old hits weigh in the new one.
+ * the old hits weigh in the new one. The change is timed by the platform's
+ * clock: requests that bring monotonic_ns bring readings of that clock.
  *
  * @param policy      name and windows; no two windows of the same length and
  *                    algorithm
  * @param number_out  for met_limiter_request; the same in all processes
  * @param info        may be NULL
  * @return MET_OK · MET_E_INVALID (a field and its reason) · MET_E_UNSUPPORTED
- *         (unknown algorithm, or one that cannot count denied requests) ·
+ *         (unknown algorithm, or not with this limit) ·
  *         MET_E_LIMIT (MET_LIMITER_POLICIES_MAX or MET_LIMITER_SHAPES_MAX
  *         reached) · MET_E_BUSY (too many changes at the same time) ·
  *         MET_E_BUG
@@ -238,7 +240,8 @@ MET_API MET_NODISCARD met_error met_limiter_policy_set(
  * @param request     borrowed during the call
  * @param result_out  set its struct_size; written only on MET_OK
  * @return MET_OK (allowed or not: see is_allowed) · MET_E_INVALID ·
- *         MET_E_NOT_FOUND (no such policy) · MET_E_BUG
+ *         MET_E_UNSUPPORTED (an unknown flag) · MET_E_NOT_FOUND (no such
+ *         policy) · MET_E_CORRUPT (the table holds what nobody wrote)
  * @units  nanoseconds; clock readings of all users are of one clock
  * @alloc none      @blocks never      @thread any      @fork any
  * @since 0.1
@@ -255,8 +258,8 @@ MET_API MET_NODISCARD met_error met_limiter_check(
  *
  * @param request     as for met_limiter_check
  * @param result_out  set its struct_size; written only on MET_OK
- * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND (no such policy) ·
- *         MET_E_BUG
+ * @return MET_OK · MET_E_INVALID · MET_E_UNSUPPORTED (an unknown flag) ·
+ *         MET_E_NOT_FOUND (no such policy) · MET_E_CORRUPT
  * @alloc none      @blocks never      @thread any      @fork any
  * @since 0.1
  */

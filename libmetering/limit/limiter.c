@@ -281,10 +281,8 @@ static met_error run(met_limiter *limiter, const met_limiter_request *request,
     /* Only garbage in the table, or a crowd without end: nothing is counted,
      * nothing is let through. */
     met__limit_count(&limiter->table, MET__COUNT_CONTENDED);
-    if (met__policy_read(&limiter->table, request->policy, &p.view)
-            != MET_OK
-        || met__plan_make(&p, &again) != MET_OK) {
-        return MET_E_BUG;
+    if (met__plan_make(&p, &again) != MET_OK) {
+        return MET_E_CORRUPT;
     }
     met__plan_answer(&p, 0, MET_LIMITER_REASON_LIMIT, result_out);
     return MET_OK;

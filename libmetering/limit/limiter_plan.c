@@ -1,6 +1,5 @@
 /* The windows of a request: shapes, names and records of its key, and what
  * replaced windows still weigh. In: policy and key. Out: a plan. */
-#include "base/check.h"
 #include "limit/limiter_plan.h"
 
 /* Freezes a predecessor's record and takes down what it counted. 0: could not,
@@ -69,7 +68,9 @@ met_error met__plan_make(met__plan *p, int *again_out)
         const met__policy_window *window = &p->view.windows[i];
         met__plan_window *out = &p->windows[i];
         out->shape = met__shape_get(table, window->shape, &p->spare[i]);
-        MET__ASSERT(out->shape != NULL);
+        if (out->shape == NULL) {
+            return MET_E_CORRUPT;
+        }
         out->name = met__place_name_of(&p->key, policy, window->shape,
                                        window->born);
         out->record = met__place_find(table, &p->key, &out->name);

@@ -52,7 +52,8 @@ typedef struct met__plan {
 enum { MET__PLAN_DECIDED, MET__PLAN_AGAIN };
 
 /* The policy's windows as they are now, with the key's records. limiter,
- * request, cost, time and key are set. MET_E_NOT_FOUND · MET_E_BUSY. */
+ * request, cost, time and key are set. MET_E_NOT_FOUND · MET_E_BUSY ·
+ * MET_E_CORRUPT. */
 met_error met__plan_make(met__plan *p, int *again_out);
 /* The result out of the plan. */
 void met__plan_answer(const met__plan *p, int is_allowed, uint32_t reason,
