@@ -1,0 +1,178 @@
+/* Header lines: names, whole seconds rounded up, the reported window, room. */
+#include "limit_support.h"
+
+static met_limiter_result result_of(void)
+{
+    met_limiter_result result = {.struct_size = sizeof result,
+                                 .is_allowed = 1,
+                                 .window_count = 2,
+                                 .reported = 0};
+
+    result.windows[0] = (met_limiter_window_result){
+        .limit = 5, .remaining = 4, .window_ns = MINUTE,
+        .reset_ns = 50 * SECOND};
+    result.windows[1] = (met_limiter_window_result){
+        .limit = 1000, .remaining = 999, .window_ns = HOUR,
+        .reset_ns = 3590 * SECOND};
+    return result;
+}
+
+static void same_text(const met_limiter_result *result, const char *expected)
+{
+    char text[MET_LIMITER_HEADERS_SIZE];
+    size_t size = 0;
+
+    assert_int_equal(met_limiter_headers(result, text, sizeof text, &size),
+                     MET_OK);
+    assert_string_equal(text, expected);
+    assert_int_equal(size, strlen(expected));
+}
+
+static void allowed(void **state)
+{
+    met_limiter_result result = result_of();
+
+    same_text(&result, "X-RateLimit-Limit-Minute: 5\r\n"
+                       "X-RateLimit-Remaining-Minute: 4\r\n"
+                       "X-RateLimit-Limit-Hour: 1000\r\n"
+                       "X-RateLimit-Remaining-Hour: 999\r\n"
+                       "RateLimit-Limit: 5\r\n"
+                       "RateLimit-Remaining: 4\r\n"
+                       "RateLimit-Reset: 50\r\n");
+}
+
+static void refused_says_when_to_come_back(void **state)
+{
+    met_limiter_result result = result_of();
+
+    result.is_allowed = 0;
+    result.reason = MET_LIMITER_REASON_LIMIT;
+    result.window_count = 1;
+    result.windows[0].remaining = 0;
+    result.wait_ns = 12 * SECOND + 1; /* never a moment too early */
+    same_text(&result, "X-RateLimit-Limit-Minute: 5\r\n"
+                       "X-RateLimit-Remaining-Minute: 0\r\n"
+                       "RateLimit-Limit: 5\r\n"
+                       "RateLimit-Remaining: 0\r\n"
+                       "RateLimit-Reset: 13\r\n"
+                       "Retry-After: 13\r\n");
+    result.wait_ns = 1;
+    result.windows[0].window_ns = SECOND;
+    same_text(&result, "X-RateLimit-Limit-Second: 5\r\n"
+                       "X-RateLimit-Remaining-Second: 0\r\n"
+                       "RateLimit-Limit: 5\r\n"
+                       "RateLimit-Remaining: 0\r\n"
+                       "RateLimit-Reset: 1\r\n"
+                       "Retry-After: 1\r\n");
+    /* Waiting is no use: no Retry-After. */
+    result.wait_ns = -1;
+    result.reason = MET_LIMITER_REASON_NEVER;
+    char text[MET_LIMITER_HEADERS_SIZE];
+    assert_int_equal(met_limiter_headers(&result, text, sizeof text, NULL),
+                     MET_OK);
+    assert_null(strstr(text, "Retry-After"));
+}
+
+static void names_of_lengths(void **state)
+{
+    static const struct {
+        int64_t window_ns;
+        const char *line;
+    } cases[] = {
+        {SECOND, "X-RateLimit-Limit-Second: 5\r\n"},
+        {24 * HOUR, "X-RateLimit-Limit-Day: 5\r\n"},
+        {720 * HOUR, "X-RateLimit-Limit-Month: 5\r\n"},
+        {YEAR, "X-RateLimit-Limit-Year: 5\r\n"},
+        {30 * SECOND, "X-RateLimit-Limit-30: 5\r\n"},
+        {SECOND / 2, "X-RateLimit-Limit-0.5: 5\r\n"},
+        {1000000, "X-RateLimit-Limit-0.001: 5\r\n"},
+        {10 * SECOND + 1, "X-RateLimit-Limit-10.000000001: 5\r\n"},
+    };
+    met_limiter_result result = result_of();
+    char text[MET_LIMITER_HEADERS_SIZE];
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        result.windows[0].window_ns = cases[i].window_ns;
+        assert_int_equal(met_limiter_headers(&result, text, sizeof text,
+                                             NULL), MET_OK);
+        assert_ptr_equal(strstr(text, cases[i].line), text);
+    }
+}
+
+/* Every size from nothing to enough; never a byte beyond. */
+static void room_is_kept(void **state)
+{
+    met_limiter_result result = result_of();
+    char whole[MET_LIMITER_HEADERS_SIZE];
+    char text[MET_LIMITER_HEADERS_SIZE];
+    size_t size = 0;
+
+    result.window_count = MET_LIMITER_WINDOWS_MAX;
+    for (int i = 0; i < MET_LIMITER_WINDOWS_MAX; i++) {
+        result.windows[i] = (met_limiter_window_result){
+            .limit = MET_LIMITER_LIMIT_MAX,
+            .remaining = MET_LIMITER_LIMIT_MAX,
+            .window_ns = MET_LIMITER_WINDOW_NS_MAX - i - 1,
+            .reset_ns = INT64_MAX};
+    }
+    result.is_allowed = 0;
+    result.wait_ns = INT64_MAX;
+    assert_int_equal(met_limiter_headers(&result, whole, sizeof whole, &size),
+                     MET_OK);
+    for (size_t room = 0; room <= size; room++) {
+        memset(text, 'x', sizeof text);
+        assert_int_equal(met_limiter_headers(&result, text, room, NULL),
+                         MET_E_LIMIT);
+        assert_int_equal(text[0], 'x');
+    }
+    memset(text, 'x', sizeof text);
+    assert_int_equal(met_limiter_headers(&result, text, size + 1, NULL),
+                     MET_OK);
+    assert_string_equal(text, whole);
+    assert_int_equal(text[size + 1], 'x');
+}
+
+/* The client who comes back at Retry-After is admitted. */
+static void retry_after_is_true(void **state)
+{
+    size_t size = TABLE_BYTES(100);
+    void *memory = shared_memory(size);
+    met_limiter *limiter = open_memory(memory, size, 100, 0);
+    window_spec specs[] = {{3, 7 * SECOND, MET_LIMITER_SLIDING},
+                           {7, MINUTE, MET_LIMITER_SLIDING_COUNTER}};
+    uint32_t policy = set_policy(limiter, "p", 0, specs, 2);
+    char text[MET_LIMITER_HEADERS_SIZE];
+    int64_t now = HOUR;
+    int refused = 0;
+
+    for (int i = 0; i < 2000; i++) {
+        now += (int64_t)random_below(SECOND);
+        met_limiter_result result = check(limiter, policy, "a", now);
+        assert_int_equal(met_limiter_headers(&result, text, sizeof text,
+                                             NULL), MET_OK);
+        const char *line = strstr(text, "Retry-After: ");
+        assert_int_equal(line != NULL, !result.is_allowed);
+        if (line != NULL) {
+            int64_t later = now + atoll(line + 13) * SECOND;
+            assert_int_equal(peek_cost(limiter, policy, "a", later, 1)
+                                 .is_allowed, 1);
+            refused++;
+        }
+    }
+    assert_true(refused > 100);
+    met_limiter_close(limiter);
+    munmap(memory, size);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(allowed),
+        cmocka_unit_test(refused_says_when_to_come_back),
+        cmocka_unit_test(names_of_lengths),
+        cmocka_unit_test(room_is_kept),
+        cmocka_unit_test(retry_after_is_true),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
