@@ -1,0 +1,299 @@
+/* Golden kinds of rate limiting: Kong's sliding windows, request by request,
+ * with their headers. The moment of a case stands for the monotonic clock. */
+#include "golden.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+#include "metering/limiter.h"
+
+#define SECOND INT64_C(1000000000)
+#define CAPACITY 512
+#define TABLE_SIZE ((size_t)2 << 20)
+
+typedef struct table {
+    met_limiter *limiter;
+    void *memory;
+    uint32_t policy;
+    uint32_t reserved;
+} table;
+
+static void close_table(table *t)
+{
+    met_limiter_close(t->limiter);
+    free(t->memory);
+}
+
+static int open_table(golden *self, table *t,
+                      const met_limiter_window *windows, size_t count,
+                      uint32_t flags)
+{
+    met_limiter_config config = {.struct_size = sizeof config,
+                                 .memory_size = TABLE_SIZE,
+                                 .capacity = CAPACITY};
+    met_limiter_policy policy = {.struct_size = sizeof policy,
+                                 .name = "golden",
+                                 .name_size = 6,
+                                 .windows = windows,
+                                 .window_count = count,
+                                 .flags = flags};
+    met_error_info info = {.struct_size = sizeof info};
+
+    *t = (table){.memory = aligned_alloc(64, TABLE_SIZE)};
+    config.memory = t->memory;
+    if (t->memory != NULL) {
+        memset(t->memory, 0, TABLE_SIZE);
+        met_error error = met_limiter_open(&config, &t->limiter, &info);
+        if (error == MET_OK) {
+            error = met_limiter_policy_set(t->limiter, &policy, &t->policy,
+                                           &info);
+        }
+        if (error == MET_OK) {
+            return 1;
+        }
+    }
+    golden_fail(self, "no table: %s %s", info.field, info.reason);
+    close_table(t);
+    return 0;
+}
+
+static int64_t integer_at(golden *self, const met__node *node,
+                          const char *path)
+{
+    met_decimal value = golden_decimal(self, node, path);
+    int64_t out = 0;
+
+    if (self->failed == 0 && met__decimal_to_i64(value, &out) != MET_OK) {
+        golden_fail(self, "%s is no integer", path);
+    }
+    return out;
+}
+
+/* Seconds, maybe with a fraction, as nanoseconds. */
+static int64_t seconds_at(golden *self, const met__node *node,
+                          const char *path)
+{
+    met_decimal value = golden_decimal(self, node, path);
+    met_decimal second = met__decimal_from_i64(SECOND);
+    int64_t out = 0;
+
+    if (self->failed == 0
+        && (met_decimal_multiply(&value, &second, &value) != MET_OK
+            || met__decimal_to_i64(value, &out) != MET_OK)) {
+        golden_fail(self, "%s is no number of nanoseconds", path);
+    }
+    return out;
+}
+
+static met_limiter_result ask(golden *self, const table *t, met__text key,
+                              int64_t now_ns, uint64_t cost, int is_peek)
+{
+    met_limiter_result result = {.struct_size = sizeof result};
+    met_limiter_request request = {.struct_size = sizeof request,
+                                   .policy = t->policy,
+                                   .key = key.data,
+                                   .key_size = key.size,
+                                   .cost = cost,
+                                   .monotonic_ns = now_ns};
+    met_error error =
+        is_peek ? met_limiter_peek(t->limiter, &request, &result)
+                : met_limiter_check(t->limiter, &request, &result);
+
+    if (error != MET_OK) {
+        golden_fail(self, "decision: %s", met_error_name(error));
+    }
+    return result;
+}
+
+/* --- Sequences of requests ------------------------------------------------- */
+/* The value of a header line, or -1. Names are compared without case. */
+static long long header_value(const char *text, met__text name)
+{
+    for (const char *line = text; *line != '\0';) {
+        const char *end = strstr(line, "\r\n");
+        if (strncasecmp(line, name.data, name.size) == 0
+            && line[name.size] == ':') {
+            return atoll(line + name.size + 1);
+        }
+        if (end == NULL) {
+            break;
+        }
+        line = end + 2;
+    }
+    return -1;
+}
+
+static void same_headers(golden *self, const met__node *expect,
+                         const met_limiter_result *result, int64_t at)
+{
+    char text[MET_LIMITER_HEADERS_SIZE];
+    const met__node *headers = golden_get(self, expect, "headers");
+
+    if (met_limiter_headers(result, text, sizeof text, NULL) != MET_OK) {
+        golden_fail(self, "no headers");
+    }
+    for (uint32_t i = 0; self->failed == 0 && i < headers->count; i++) {
+        met__text name = headers->as.members[i].name;
+        char path[128];
+        snprintf(path, sizeof path, "headers.%.*s", (int)name.size,
+                 name.data);
+        long long wanted = integer_at(self, expect, path);
+        long long got = header_value(text, name);
+        if (self->failed == 0 && wanted != got) {
+            golden_fail(self, "request %lld: %.*s expected %lld, got %lld",
+                        (long long)at, (int)name.size, name.data, wanted,
+                        got);
+        }
+    }
+}
+
+static size_t read_windows(golden *self, const met__node *item,
+                           met_limiter_window *windows)
+{
+    const met__node *limits = golden_get(self, item, "config.limit");
+    const met__node *lengths = golden_get(self, item, "config.window_size");
+    size_t count = 0;
+
+    if (self->failed != 0 || limits->count != lengths->count
+        || limits->count > MET_LIMITER_WINDOWS_MAX) {
+        golden_fail(self, "odd windows");
+        return 0;
+    }
+    for (; count < limits->count; count++) {
+        windows[count] = (met_limiter_window){
+            .limit = (uint64_t)limits->as.items[count]->as.integer,
+            .window_ns = lengths->as.items[count]->as.integer * SECOND,
+            .algorithm = MET_LIMITER_SLIDING_COUNTER};
+    }
+    return count;
+}
+
+static void run_sequence(golden *self, const met__node *item)
+{
+    const met__node *config = golden_get(self, item, "config");
+    const met__node *requests = golden_get(self, item, "requests");
+    met__text engine = golden_text(self, item, "engine");
+    int64_t epoch = seconds_at(self, item, "epoch_s");
+    met_limiter_window windows[MET_LIMITER_WINDOWS_MAX];
+    table t;
+
+    if (self->failed != 0) {
+        return;
+    }
+    if (strstr(engine.data, "(sliding") == NULL) {
+        golden_skip(self, "%s: fixed windows are not served",
+                    strstr(engine.data, "oss") ? "calendar (OSS plugin)"
+                                               : "epoch (advanced plugin)");
+        return;
+    }
+    size_t count = read_windows(self, item, windows);
+    int is_spared = met__node_get(config, "disable_penalty") != NULL
+                    && golden_flag(self, item, "config.disable_penalty");
+    if (self->failed != 0
+        || !open_table(self, &t, windows, count,
+                       is_spared ? 0 : MET_LIMITER_COUNT_DENIED)) {
+        return;
+    }
+    for (uint32_t i = 0; self->failed == 0 && i < requests->count; i++) {
+        const met__node *request = requests->as.items[i];
+        int64_t now = epoch + seconds_at(self, request, "t");
+        met__text key = golden_text(self, request, "consumer");
+        int64_t status = integer_at(self, request, "expect.status");
+        if (self->failed != 0) {
+            break;
+        }
+        met_limiter_result result = ask(self, &t, key, now, 1, 0);
+        if (result.is_allowed != (status == 200)) {
+            golden_fail(self, "request %u: expected %lld, got %s", i,
+                        (long long)status,
+                        result.is_allowed ? "allowed" : "refused");
+        }
+        same_headers(self, golden_get(self, request, "expect"), &result, i);
+    }
+    close_table(&t);
+}
+
+/* --- One decision at given counts ------------------------------------------ */
+/* Puts `hits` into the bucket of now_ns: refused hits weigh, too, so a bucket
+ * can hold more than the limit. */
+static void fill(golden *self, const table *t, int64_t now_ns, int64_t hits)
+{
+    for (int64_t i = 0; i < hits && self->failed == 0; i++) {
+        (void)ask(self, t, MET__TEXT("key"), now_ns, 1, 0);
+    }
+}
+
+static void same_wait(golden *self, const table *t, const met__node *item,
+                      const char *path, int64_t now_ns)
+{
+    met_limiter_result result =
+        ask(self, t, MET__TEXT("key"), now_ns, 1, 1);
+    int64_t wanted = integer_at(self, item, path);
+    int64_t got = (result.wait_ns + SECOND - 1) / SECOND;
+
+    if (self->failed == 0 && wanted != got) {
+        golden_fail(self, "%s: expected %lld, got %lld ns", path,
+                    (long long)wanted, (long long)result.wait_ns);
+    }
+}
+
+static void run_arithmetic(golden *self, const met__node *item)
+{
+    int64_t limit = integer_at(self, item, "limit");
+    int64_t length = seconds_at(self, item, "window_s");
+    int64_t offset = seconds_at(self, item, "offset_s");
+    int64_t cost = integer_at(self, item, "cost");
+    int64_t remaining = integer_at(self, item, "remaining");
+    const met__node *waits = met__node_get(item, "exact_min_wait_s");
+    met_limiter_window window = {.limit = (uint64_t)limit,
+                                 .window_ns = length,
+                                 .algorithm = MET_LIMITER_SLIDING_COUNTER};
+    int64_t begin = 1000 * length;
+    table t;
+
+    if (self->failed != 0
+        || !open_table(self, &t, &window, 1, MET_LIMITER_COUNT_DENIED)) {
+        return;
+    }
+    fill(self, &t, begin - 1, integer_at(self, item, "prev_count"));
+    fill(self, &t, begin, integer_at(self, item, "cur_count_before"));
+    if (self->failed == 0 && waits != NULL && limit >= cost
+        && met__node_get(waits, "denied_not_counted") != NULL) {
+        same_wait(self, &t, item, "exact_min_wait_s.denied_not_counted",
+                  begin + offset);
+    }
+    met_limiter_result result = ask(self, &t, MET__TEXT("key"),
+                                    begin + offset,
+                                    cost ? (uint64_t)cost : 1, cost == 0);
+    if (self->failed == 0) {
+        golden_same_flag(self, golden_get(self, item, "admit_exact"),
+                         result.is_allowed != 0);
+    }
+    if (self->failed == 0
+        && result.windows[0].remaining != (uint64_t)remaining
+        && cost <= limit) {
+        golden_fail(self, "remaining: expected %lld, got %llu",
+                    (long long)remaining,
+                    (unsigned long long)result.windows[0].remaining);
+    }
+    if (self->failed == 0 && waits != NULL && limit >= cost
+        && met__node_get(waits, "denied_counted") != NULL) {
+        same_wait(self, &t, item, "exact_min_wait_s.denied_counted",
+                  begin + offset);
+    }
+    close_table(&t);
+}
+
+const golden_kind golden_limit_sections[] = {
+    {"sequences", run_sequence, NULL},
+    {"sliding_window_arithmetic", run_arithmetic, NULL},
+    {"calendar_windows", NULL, "windows of the calendar are not served"},
+    {"epoch_windows", NULL, "fixed windows are not served"},
+    {"config_validation", NULL,
+     "rules of Kong's plugin schema; a policy may have any windows"},
+    {"key_auth_matrix", NULL, "run by tests/unit/gateway/key_auth_test.c"},
+    {"key_auth_cases", NULL, "key-auth is no part of this runner"},
+    {"acl_cases", NULL, "run by tests/unit/gateway/acl_test.c"},
+    {"queue_cases", NULL, "usage is counted in place: there is no queue"},
+    {NULL, NULL, NULL},
+};
