@@ -71,18 +71,21 @@ MET_API void met_price_destroy(met_price *price);
  *
  * @param json       {"quantity", "quantity_before"?: of the same period,
  *                   before this one, "is_first"?: true, "is_last"?: true
- *                   (first and last part of the period), "already_billed"?,
+ *                   (first and last part of the period), "already_billed"?: amount or {"gross", "net"},
  *                   "is_minimum_applied"?: true, "currency"?, "name"?,
  *                   "credits"?: [amount], "booked"?: [line], "events"?,
  *                   "events_before"? (for a fixed_amount), "groups"?:
  *                   [{"value", "quantity"}] (for a matrix price; their sum is
- *                   quantity), "policies"?: {"unit_conversion"?:
- *                   "cumulative"|"per_line", "round_at"?: "tier"|"line"|
- *                   "total", "rounding"?: "half_away"|"half_even"|"up"|"down"|
+ *                   quantity), "policies"?: {"preset"?:
+ *                   "openmeter"|"lago", "round_at"?: "tier"|"line"|"total",
+ *                   "rounding"?: "half_away"|"half_even"|"up"|"down"|
  *                   "ceiling"|"floor", "negative_usage"?: "clamp"|"refuse",
  *                   "zero_usage_flat"?: "charge"|"free" (the flat part of a
- *                   graduated price's first tier)}}; the first of each is the
- *                   default, as OpenMeter does it. round_at line: a price's
+ *                   graduated price's first tier), "unit_conversion"?:
+ *                   "cumulative"|"per_line", "already_billed"?: "net"|"gross"
+ *                   (which of {"gross", "net"} counts)}}; the first of each is
+ *                   the default. A preset sets all of them as that engine
+ *                   bills, named ones go before it. round_at line: a price's
  *                   tiers are rounded together; total: lines stay exact, and
  *                   only totals.total is rounded. Quantities below 0 count as
  *                   0 and are reported as "unrated"

@@ -231,39 +231,40 @@ static void read_events(met__fields *fields, met__rate_input *input)
 static void read_policies(met__fields *fields, met__rate_input *input)
 {
     static const met__path path = {NULL, "policies", 0};
-    static const char *const conversions[] = {"cumulative", "per_line", NULL};
-    static const char *const places[] = {"tier", "line", "total", NULL};
-    static const char *const negatives[] = {"clamp", "refuse", NULL};
-    static const char *const zeros[] = {"charge", "free", NULL};
-    static const char *const modes[] = {"half_away", "half_even", "up",
-                                        "down",      "ceiling",   "floor",
-                                        NULL};
-    static const uint32_t mode_numbers[] = {
-        MET_ROUND_HALF_AWAY, MET_ROUND_HALF_EVEN, MET_ROUND_UP,
-        MET_ROUND_DOWN,      MET_ROUND_CEILING,   MET_ROUND_FLOOR};
-    met__rate_policies *out = &input->policies;
     const met__node *node = NULL;
-    met__fields policies;
-    uint32_t conversion = 0;
-    uint32_t mode = 0;
 
     met__fields_object(fields, "policies", MET__OPTIONAL, &node);
-    if (fields->error != MET_OK || node == NULL) {
+    if (fields->error == MET_OK && node != NULL) {
+        fields->error =
+            met__policies_read(node, &path, &input->policies, fields->info);
+    }
+}
+
+/* One amount, or two of which a policy takes one. */
+static void read_billed(met__fields *fields, met__rate_input *input)
+{
+    static const met__path path = {NULL, "already_billed", 0};
+    const met__node *node = met__node_get(fields->object, "already_billed");
+    met_decimal gross;
+    met_decimal net;
+    met__fields both;
+
+    if (node == NULL || node->kind != MET__NODE_OBJECT) {
+        met__fields_decimal(fields, "already_billed", MET__OPTIONAL, INT64_MIN,
+                            &input->already_billed);
         return;
     }
-    met__fields_begin(&policies, node, &path, fields->info);
-    met__fields_choice(&policies, "unit_conversion", MET__OPTIONAL, conversions,
-                       &conversion);
-    met__fields_choice(&policies, "round_at", MET__OPTIONAL, places,
-                       &out->round_at);
-    met__fields_choice(&policies, "rounding", MET__OPTIONAL, modes, &mode);
-    met__fields_choice(&policies, "negative_usage", MET__OPTIONAL, negatives,
-                       &out->negative);
-    met__fields_choice(&policies, "zero_usage_flat", MET__OPTIONAL, zeros,
-                       &out->zero_usage);
-    fields->error = met__fields_end(&policies);
-    out->is_converted_apart = conversion == 1;
-    out->rounding = mode_numbers[mode];
+    met__fields_object(fields, "already_billed", MET__REQUIRED, &node);
+    if (fields->error != MET_OK) {
+        return;
+    }
+    met__fields_begin(&both, node, &path, fields->info);
+    met__fields_decimal(&both, "gross", MET__REQUIRED, INT64_MIN, &gross);
+    met__fields_decimal(&both, "net", MET__REQUIRED, INT64_MIN, &net);
+    fields->error = met__fields_end(&both);
+    if (fields->error == MET_OK) {
+        input->already_billed = input->policies.is_billed_gross ? gross : net;
+    }
 }
 
 static met_error read_request(const met_price *price, const met__node *node,
@@ -292,13 +293,12 @@ static met_error read_request(const met_price *price, const met__node *node,
                         &input->quantity_before);
     met__fields_boolean(&fields, "is_first", MET__OPTIONAL, &input->is_first);
     met__fields_boolean(&fields, "is_last", MET__OPTIONAL, &input->is_last);
-    met__fields_decimal(&fields, "already_billed", MET__OPTIONAL, INT64_MIN,
-                        &input->already_billed);
     met__fields_boolean(&fields, "is_minimum_applied", MET__OPTIONAL,
                         &is_minimum_applied);
     input->is_minimum_ignored = !is_minimum_applied;
     read_currency(&fields, &input->currency);
     read_policies(&fields, input);
+    read_billed(&fields, input);
     read_events(&fields, input);
     read_groups(&fields, asked);
     read_credits(&fields, asked);

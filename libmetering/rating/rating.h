@@ -35,7 +35,8 @@ met_error met__currency_format(const met__currency *currency,
 
 /* --- Rating one line -------------------------------------------------------
  */
-/* Where engines disagree. All 0: as OpenMeter does it. */
+/* Where engines disagree. All 0: as OpenMeter does it, but what is billed in
+ * parts costs what the whole does. */
 enum {
     MET__ROUND_AT_TIER = 0,  /* every line of a tier or charge by itself */
     MET__ROUND_AT_LINE = 1,  /* the tiers of a price together, once: a line
@@ -53,7 +54,19 @@ typedef struct met__rate_policies {
      * itself, as OpenMeter's split lines do, so that two halves may cost more
      * than the whole. 0: cumulative, both as one. */
     int is_converted_apart;
+    /* What was billed before counts for minimum and maximum before its
+     * discounts, as on OpenMeter's split lines; else after. Decides between
+     * two given amounts; met__rate takes one. */
+    int is_billed_gross;
 } met__rate_policies;
+/* {"preset"?: "openmeter"|"lago", "round_at"?: "tier"|"line"|"total",
+ * "rounding"?: "half_away"|"half_even"|"up"|"down"|"ceiling"|"floor",
+ * "negative_usage"?: "clamp"|"refuse", "zero_usage_flat"?: "charge"|"free",
+ * "unit_conversion"?: "cumulative"|"per_line", "already_billed"?:
+ * "net"|"gross"}: the preset first, then what is named. MET_E_INVALID */
+met_error met__policies_read(const met__node *node, const met__path *path,
+                             met__rate_policies *policies_out,
+                             met_error_info *info);
 
 /* Usage of one value of a matrix price's dimension. */
 typedef struct met__rate_group {

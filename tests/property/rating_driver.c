@@ -1,7 +1,10 @@
 /* Answers one question a line: the calls of rating, for the oracle in Python.
  *   P CARD                the card that is rated from now on (JSON)
- *   R CURRENCY Q BEFORE FLAGS BILLED CREDIT…   its lines; flags: first 1,
- *                         last 2, no minimum 4, converted apart 8
+ *   R CURRENCY Q BEFORE FLAGS BILLED WORD…     its lines; flags: first 1,
+ *                         last 2, no minimum 4, converted apart 8, rounded at
+ *                         the line 16 or total 32, mode * 64, a first tier
+ *                         without usage is free 512, below 0 is refused 1024;
+ *                         words: e:EVENTS:BEFORE, g:VALUE:QUANTITY, or a credit
  *   S CURRENCY Q…         a series of runs: cumulative quantities, each run
  *                         less what was booked; the minimum in the last
  *   A CURRENCY FLAGS AMOUNT KEY WEIGHT…        shares
@@ -123,9 +126,29 @@ static met__rate_input input_of(const char *currency, met_decimal quantity)
                              .already_billed = met__decimal_zero()};
 }
 
+/* The second and third of FIRST:SECOND:THIRD. */
+static void cut(char *word, char **second, char **third)
+{
+    *second = word + 2;
+    *third = strchr(*second, ':');
+    *(*third)++ = '\0';
+}
+
+static void set_policies(met__rate_policies *policies, int flags)
+{
+    policies->is_converted_apart = (flags & 8) != 0;
+    policies->round_at = (unsigned)flags >> 4 & 3;
+    policies->rounding = (unsigned)flags >> 6 & 7;
+    policies->zero_usage = (unsigned)flags >> 9 & 1;
+    policies->negative = (unsigned)flags >> 10 & 1;
+}
+
 static met_error ask_rate(char **words, int count)
 {
     met_decimal credits[WORDS_MAX];
+    met__rate_group groups[WORDS_MAX];
+    char *second;
+    char *third;
     met__rate_input input = input_of(words[1], number(words[2]));
     int flags = atoi(words[4]);
     met__rated *rated = NULL;
@@ -134,10 +157,22 @@ static met_error ask_rate(char **words, int count)
     input.is_first = (flags & 1) != 0;
     input.is_last = (flags & 2) != 0;
     input.is_minimum_ignored = (flags & 4) != 0;
-    input.policies.is_converted_apart = (flags & 8) != 0;
+    set_policies(&input.policies, flags);
+    input.groups = groups;
     input.already_billed = number(words[5]);
     for (int i = 6; i < count; i++) {
-        credits[input.credit_count++] = number(words[i]);
+        if (words[i][0] == 'e') {
+            cut(words[i], &second, &third);
+            input.has_events = 1;
+            input.events = number(second);
+            input.events_before = number(third);
+        } else if (words[i][0] == 'g') {
+            cut(words[i], &second, &third);
+            groups[input.group_count++] =
+                (met__rate_group){met__text_z(second), number(third)};
+        } else {
+            credits[input.credit_count++] = number(words[i]);
+        }
     }
     input.credits = credits;
     met_error error = met__rate(&input, &arena, &rated, NULL);

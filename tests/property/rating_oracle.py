@@ -23,6 +23,7 @@ REGULAR, COMMITMENT = 1, 2
 IN_ADVANCE, IN_ARREARS = 1, 2
 INVALID = "! MET_E_INVALID"
 FIRST, LAST, NO_MINIMUM, APART = 1, 2, 4, 8
+AT_LINE, AT_TOTAL, MODE, UNUSED_FREE, REFUSE = 16, 32, 64, 512, 1024
 
 
 class Refused(Exception):
@@ -71,6 +72,45 @@ def divide(a, b):
     return half_away(exact, 16)
 
 
+def half_even(value, places):
+    below = floor(value, places)
+    rest = (value - below) * 10 ** places
+    odd = int(below * 10 ** places) % 2
+    up = rest > Fraction(1, 2) or (rest == Fraction(1, 2) and odd)
+    return below + (Fraction(1, 10 ** places) if up else 0)
+
+
+def down(value, places):
+    return floor(value, places) if value >= 0 else ceiling(value, places)
+
+
+def up(value, places):
+    return ceiling(value, places) if value >= 0 else floor(value, places)
+
+
+MODES = [half_away, half_away, half_even, down, up, floor, ceiling]
+
+
+class Money:
+    """How amounts are rounded: each, as steps of their sum, or not at all."""
+    def __init__(self, flags, places):
+        self.places, self.flags = places, flags
+        self.mode = MODES[flags // MODE % 8]
+        self.exact = self.rounded = Fraction(0)
+
+    def round(self, value):
+        return value if self.flags & AT_TOTAL else self.mode(value,
+                                                             self.places)
+
+    def amount(self, product, category):
+        if not self.flags & AT_LINE or category == COMMITMENT:
+            return self.round(product)
+        self.exact += product
+        step = self.round(self.exact) - self.rounded
+        self.rounded += step
+        return step
+
+
 # --- one line -----------------------------------------------------------------
 class Line:
     def __init__(self, part, child, quantity, unit, places,
@@ -79,7 +119,7 @@ class Line:
         self.child = self.pricer = child
         self.category, self.term = category, term
         self.quantity, self.unit = quantity, unit
-        amount = half_away(quantity * unit, places)
+        amount = places.amount(quantity * unit, category)
         self.amount = amount if category == REGULAR else Fraction(0)
         self.charges = amount if category == COMMITMENT else Fraction(0)
         self.discounts = self.credits = Fraction(0)
@@ -100,9 +140,11 @@ class Line:
                             self.total)])
 
 
-def lines_text(lines):
-    return ("".join(line.text() + ";" for line in lines)
-            + plain(sum((line.total for line in lines), Fraction(0))) + " ")
+def lines_text(lines, flags=0, places=0):
+    total = sum((line.total for line in lines), Fraction(0))
+    if flags & AT_TOTAL:
+        total = MODES[flags // MODE % 8](total, places)
+    return "".join(line.text() + ";" for line in lines) + plain(total) + " "
 
 
 def sorted_tiers(price):
@@ -139,29 +181,35 @@ def rate_dynamic(price, q, before, first, last, places):
     if q <= 0:
         return []
     return [Line("usage in period", "usage", Fraction(1),
-                 half_away(q * price["multiplier"], places), places)]
+                 places.round(q * price["multiplier"]), places)]
 
 
 def rate_graduated(price, q, before, first, last, places):
     tiers = sorted_tiers(price)
+    shares = price["type"] == "graduated_percentage"
+    prefix = "graduated-percentage" if shares else "graduated-tiered"
+    unused_free = places.flags & UNUSED_FREE
     end = before + q
     lines = []
 
     def usage(number, tier, quantity):
-        if tier.get("unit") is not None:
+        unit = tier.get("unit")
+        if shares and tier.get("percentage") is not None:
+            unit = tier["percentage"] / 100
+        if unit is not None:
             lines.append(Line(f"usage price for tier {number}",
-                              f"graduated-tiered-{number}-price-usage",
-                              quantity, tier["unit"], places))
+                              f"{prefix}-{number}-price-usage",
+                              quantity, unit, places))
 
     def flat(number, tier):
         if tier.get("flat") is not None:
             lines.append(Line(f"flat price for tier {number}",
-                              f"graduated-tiered-{number}-flat-price",
+                              f"{prefix}-{number}-flat-price",
                               Fraction(1), tier["flat"], places))
 
     if end == 0:  # no usage at all: tier 1 as it stands
         usage(1, tiers[0], Fraction(0))
-        if first:
+        if first and not unused_free:
             flat(1, tiers[0])
         return lines
     start = Fraction(0)
@@ -174,7 +222,7 @@ def rate_graduated(price, q, before, first, last, places):
         # Entered: the walk has units above the tier's beginning, and came
         # from there; an empty tier at 0 counts with the first unit.
         touched = high > low or (bound == 0 and before == 0 and end > 0)
-        if touched and low == start and (number > 1 or first):
+        if touched and low == start and (number > 1 or first or unused_free):
             flat(number, tier)
         if bound is None:
             break
@@ -191,6 +239,9 @@ def rate_volume(price, q, before, first, last, places):
     number = next(number for number, tier in enumerate(tiers, 1)
                   if tier["up_to"] is None or q <= tier["up_to"])
     tier = tiers[number - 1]
+    if price["type"] == "stairstep":
+        return [Line(f"step price for tier {number}", "stairstep-price",
+                     Fraction(1), tier["flat"], places)]
     lines = []
     if tier.get("flat") is not None:
         lines.append(Line(f"flat price for tier {number}",
@@ -202,9 +253,51 @@ def rate_volume(price, q, before, first, last, places):
     return lines
 
 
+def beyond(before, count, free):
+    """How many of the count after before lie above the free ones."""
+    return max(before + count - max(before, free), Fraction(0))
+
+
+def rate_percentage(price, q, before, first, last, places, events=None):
+    lines = []
+    paid = beyond(before, q, price.get("free_units", Fraction(0)))
+    if paid:
+        lines.append(Line("usage in period", "percentage-usage", paid,
+                          price["percentage"] / 100, places))
+    if "fixed_amount" in price:
+        if events is None:
+            raise Refused(INVALID)
+        paid = beyond(events[1], events[0],
+                      price.get("free_events", Fraction(0)))
+        if paid:
+            lines.append(Line("events in period", "percentage-events", paid,
+                              price["fixed_amount"], places))
+    return lines
+
+
+def rate_matrix(price, groups, raw, places):
+    if sum((q for _, q in groups), Fraction(0)) != raw \
+            or len({value for value, _ in groups}) != len(groups):
+        raise Refused(INVALID)
+    prices = {item["value"]: item["amount"] for item in price["values"]}
+    lines = []
+    for value, q in groups:
+        if q <= 0:
+            if q < 0 and places.flags & REFUSE:
+                raise Refused(INVALID)
+            continue
+        amount = prices.get(value, price.get("default_amount"))
+        if amount is None:
+            raise Refused(INVALID)
+        lines.append(Line(f"usage of {value}", f"matrix-price:{value}", q,
+                          amount, places))
+    return lines
+
+
 MODELS = {"free": lambda *_: [], "flat": rate_flat, "unit": rate_unit, "package": rate_package,
           "dynamic": rate_dynamic, "graduated": rate_graduated,
-          "volume": rate_volume}
+          "volume": rate_volume, "graduated_percentage": rate_graduated,
+          "stairstep": rate_volume}
 ROUND = {"ceiling": ceiling, "floor": floor, "half_up": half_away}
 
 
@@ -219,12 +312,17 @@ def convert(config, raw):
                                                     config["precision"])
 
 
-def rate(card, q, before, flags, billed, credits, places):
+def rate(card, q, before, flags, billed, credits, places, events=None,
+         groups=()):
+    money = Money(flags, places)
+    raw = q
     price = card["price"]
     kind = price["type"]
     first, last = bool(flags & FIRST), bool(flags & LAST)
     discounts = card.get("discounts", {})
     if kind not in ("free", "flat"):
+        if flags & REFUSE and (q < 0 or before < 0):
+            raise Refused(INVALID)
         q, before = max(q, Fraction(0)), max(before, Fraction(0))
         config = card.get("unit_config")
         if config is not None:
@@ -235,11 +333,16 @@ def rate(card, q, before, flags, billed, credits, places):
         if free is not None:
             spent = min(before, free)
             before, q = before - spent, q - min(q, free - spent)
-    lines = MODELS[kind](price, q, before, first, last, places)
+    if kind == "matrix":
+        lines = rate_matrix(price, groups, raw, money)
+    elif kind == "percentage":
+        lines = rate_percentage(price, q, before, first, last, money, events)
+    else:
+        lines = MODELS[kind](price, q, before, first, last, money)
     percentage = discounts.get("percentage")
     if percentage is not None:
         for line in lines:
-            line.discounts += half_away(line.total * percentage / 100, places)
+            line.discounts += money.round(line.total * percentage / 100)
     if kind not in ("free", "flat"):
         commitments = price.get("commitments", {})
         maximum = commitments.get("maximum")
@@ -250,16 +353,15 @@ def rate(card, q, before, flags, billed, credits, places):
                 if running >= maximum:
                     line.discounts += total
                 elif running + total > maximum:
-                    line.discounts += half_away(running + total - maximum,
-                                                places)
+                    line.discounts += money.round(running + total - maximum)
                 running += total
         minimum = commitments.get("minimum")
         if minimum is not None and last and not flags & NO_MINIMUM:
             paid = billed + sum((line.total for line in lines), Fraction(0))
-            gap = half_away(minimum - paid, places)
+            gap = money.round(minimum - paid)
             if gap > 0:
                 lines.append(Line("minimum spend", "min-spend", Fraction(1),
-                                  gap, places, COMMITMENT))
+                                  gap, money, COMMITMENT))
     for credit in credits:
         rest = half_away(credit, places)
         for line in lines:
@@ -416,10 +518,14 @@ def some_tiers(rng):
     return tiers
 
 
+REGIONS = ["eu", "us", "asia", "mars", "x"]
+
+
 def some_price(rng):
     kind = rng.choice(["flat", "unit", "unit", "package", "dynamic",
                        "graduated", "graduated", "graduated", "volume",
-                       "volume", "free"])
+                       "volume", "free", "percentage", "percentage",
+                       "graduated_percentage", "stairstep", "matrix"])
     price = {"type": kind}
     if kind == "free":
         return price
@@ -436,6 +542,28 @@ def some_price(rng):
         price["multiplier"] = number(rng, 4, 5)
     if kind in ("graduated", "volume"):
         price["tiers"] = some_tiers(rng)
+    if kind == "graduated_percentage":
+        price["tiers"] = some_tiers(rng)
+        for tier in price["tiers"]:
+            if "unit" in tier:
+                tier["percentage"] = tier.pop("unit")
+    if kind == "stairstep":
+        price["tiers"] = [{"up_to": tier["up_to"], "flat": number(rng, 5, 3)}
+                          for tier in some_tiers(rng)]
+    if kind == "percentage":
+        price["percentage"] = number(rng, 3, 4)
+        if rng.random() < 0.3:
+            price["free_units"] = number(rng, 5, 3)
+        if rng.random() < 0.5:
+            price["fixed_amount"] = number(rng, 4, 4)
+            if rng.random() < 0.5:
+                price["free_events"] = Fraction(rng.randint(0, 20))
+    if kind == "matrix":
+        price["dimension"] = "region"
+        price["values"] = [{"value": value, "amount": number(rng, 5, 9)}
+                           for value in rng.sample(REGIONS, rng.randint(0, 4))]
+        if rng.random() < 0.7:
+            price["default_amount"] = number(rng, 5, 9)
     commitments = {}
     if rng.random() < 0.3:
         commitments["maximum"] = number(rng, 7, 3, 0.1)
@@ -457,7 +585,7 @@ def some_card(rng):
         discounts["percentage"] = rng.choice(
             [Fraction(0), Fraction(100), Fraction(50),
              Fraction(rng.randint(0, 10000), 100)])
-    if kind not in ("free", "flat") and rng.random() < 0.3:
+    if kind not in ("free", "flat", "matrix") and rng.random() < 0.3:
         discounts["usage"] = number(rng, 5, 3)
     if discounts:
         card["discounts"] = discounts
@@ -509,12 +637,29 @@ def ask_rate(rng, card):
     billed = number(rng, 6, 3, 0.5) if rng.random() < 0.4 else Fraction(0)
     credits = [number(rng, 3, 3, 0) for _ in range(rng.choice(
         [0, 0, 0, 0, 1, 2]))]
+    if rng.random() < 0.4:
+        flags |= (rng.choice([0, AT_LINE, AT_TOTAL])
+                  | rng.choice([0, 1, 2, 3, 4, 5, 6]) * MODE
+                  | rng.choice([0, UNUSED_FREE]) | rng.choice([0, REFUSE]))
+    events, groups, more = None, [], []
+    if card["price"]["type"] == "percentage" and rng.random() < 0.9:
+        events = [Fraction(rng.randint(0, 30)), Fraction(rng.randint(0, 30))]
+        more.append("e:" + ":".join(plain(value) for value in events))
+    if card["price"]["type"] == "matrix":
+        groups = [(value, near(rng, card))
+                  for value in rng.sample(REGIONS, rng.randint(0, 4))]
+        if groups and rng.random() < 0.03:
+            groups.append(groups[0])
+        if rng.random() < 0.97:
+            q = sum((size for _, size in groups), Fraction(0))
+        more += [f"g:{value}:{plain(size)}" for value, size in groups]
     try:
         answer = "= " + lines_text(rate(card, q, before, flags, billed,
-                                        credits, PLACES[currency]))
+                                        credits, PLACES[currency], events,
+                                        groups), flags, PLACES[currency])
     except Refused as refused:
         answer = str(refused)
-    words = [plain(q), plain(before), str(flags), plain(billed)]
+    words = [plain(q), plain(before), str(flags), plain(billed)] + more
     return (" ".join(["R", currency] + words
                      + [plain(credit) for credit in credits]), answer)
 

@@ -95,6 +95,34 @@ static void reads_every_type(void **state)
     assert_decimal(price->multiplier, "1.3");
 }
 
+static void reads_percentages_and_values(void **state)
+{
+    met__price *price = read_price("{\"type\": \"percentage\", "
+                                   "\"percentage\": \"2.9\"}");
+
+    assert_int_equal(price->type, MET__PRICE_PERCENTAGE);
+    assert_decimal(price->ratio, "0.029");
+    assert_true(met__price_is_by_quantity(price));
+    price = read_price("{\"type\": \"percentage\", \"percentage\": \"100\", "
+                       "\"fixed_amount\": \"0.3\", \"free_units\": \"5\", "
+                       "\"free_events\": \"2\"}");
+    assert_decimal(price->ratio, "1");
+    assert_decimal(price->amount, "0.3");
+    assert_decimal(price->free_units, "5");
+    assert_decimal(price->free_events, "2");
+    assert_false(met__price_is_by_quantity(price));
+    price = read_price("{\"type\": \"graduated_percentage\", \"tiers\": "
+                       "[{\"percentage\": \"1.5\"}]}");
+    assert_decimal(price->tiers[0].unit, "0.015");
+    assert_false(price->tiers[0].has_flat);
+    price = read_price("{\"type\": \"matrix\", \"dimension\": \"region\", "
+                       "\"values\": [{\"value\": \"\", \"amount\": \"1\"}]}");
+    assert_int_equal(price->value_count, 1);
+    assert_int_equal(price->values[0].value.size, 0);
+    assert_false(price->has_default);
+    assert_false(met__price_is_by_quantity(price));
+}
+
 static void sorts_tiers_and_keeps_their_parts(void **state)
 {
     met__price *price =
@@ -281,6 +309,72 @@ static const refusal price_refusals[] = {
      "price.commitments.minimum"},
     {"(price_field_unknown)", UNIT(", \"commitments\": {\"max\": \"1\"}"),
      "price.commitments.max"},
+    {"(price_percentage_invalid)",
+     "{\"type\": \"percentage\"}",
+     "price.percentage"},
+    {"(price_percentage_invalid)",
+     "{\"type\": \"percentage\", \"percentage\": \"-1\"}",
+     "price.percentage"},
+    {"(price_free_units_invalid)",
+     "{\"type\": \"percentage\", \"percentage\": \"1\", "
+     "\"free_units\": \"-1\"}",
+     "price.free_units"},
+    {"(price_free_events_invalid)",
+     "{\"type\": \"percentage\", \"percentage\": \"1\", "
+     "\"free_events\": \"3\"}",
+     "price.free_events"},
+    {"(price_amount_invalid)",
+     "{\"type\": \"percentage\", \"percentage\": \"1\", "
+     "\"fixed_amount\": \"-1\"}",
+     "price.fixed_amount"},
+    {"(price_tier_without_price)",
+     "{\"type\": \"stairstep\", \"tiers\": [{}]}",
+     "price.tiers[0].flat"},
+    {"(price_field_unknown)",
+     "{\"type\": \"stairstep\", \"tiers\": [{\"unit\": \"1\", "
+     "\"flat\": \"1\"}]}",
+     "price.tiers[0].unit"},
+    {"(price_tier_without_price)",
+     "{\"type\": \"graduated_percentage\", \"tiers\": [{}]}",
+     "price.tiers[0].percentage"},
+    {"(price_tier_percentage_invalid)",
+     "{\"type\": \"graduated_percentage\", "
+     "\"tiers\": [{\"percentage\": \"x\"}]}",
+     "price.tiers[0].percentage"},
+    {"(price_field_unknown)",
+     "{\"type\": \"graduated_percentage\", "
+     "\"tiers\": [{\"percentage\": \"1\", \"unit\": \"1\"}]}",
+     "price.tiers[0].unit"},
+    {"(price_tiers_without_open_end)",
+     "{\"type\": \"stairstep\", \"tiers\": [{\"up_to\": \"1\", "
+     "\"flat\": \"1\"}]}",
+     "price.tiers"},
+    {"(price_dimension_invalid)",
+     "{\"type\": \"matrix\", \"values\": []}",
+     "price.dimension"},
+    {"(price_values_invalid)",
+     "{\"type\": \"matrix\", \"dimension\": \"a\"}",
+     "price.values"},
+    {"(price_value_invalid)",
+     "{\"type\": \"matrix\", \"dimension\": \"a\", \"values\": [1]}",
+     "price.values[0]"},
+    {"(price_value_invalid)",
+     "{\"type\": \"matrix\", \"dimension\": \"a\", "
+     "\"values\": [{\"amount\": \"1\"}]}",
+     "price.values[0].value"},
+    {"(price_amount_invalid)",
+     "{\"type\": \"matrix\", \"dimension\": \"a\", "
+     "\"values\": [{\"value\": \"x\"}]}",
+     "price.values[0].amount"},
+    {"(price_amount_invalid)",
+     "{\"type\": \"matrix\", \"dimension\": \"a\", \"values\": [], "
+     "\"default_amount\": \"-1\"}",
+     "price.default_amount"},
+    {"(price_values_duplicate)",
+     "{\"type\": \"matrix\", \"dimension\": \"a\", "
+     "\"values\": [{\"value\": \"x\", \"amount\": \"1\"}, {\"value\": \"x\", "
+     "\"amount\": \"2\"}]}",
+     "price.values[1].value"},
 };
 
 static void refuses_what_breaks_a_rule(void **state)
@@ -462,6 +556,8 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(reads_every_type, setup, teardown),
+        cmocka_unit_test_setup_teardown(reads_percentages_and_values, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(sorts_tiers_and_keeps_their_parts,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(takes_what_the_peer_takes, setup,
