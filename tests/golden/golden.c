@@ -15,6 +15,7 @@ static const golden_kind *const section_tables[] = {
     golden_usage_period_sections,
     golden_catalog_sections,
     golden_limit_sections,
+    golden_gateway_sections,
     NULL,
 };
 static const golden_kind *const kind_tables[] = {

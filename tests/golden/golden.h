@@ -38,6 +38,7 @@ extern const golden_kind golden_money_kinds[];
 extern const golden_kind golden_rule_kinds[];
 extern const golden_kind golden_catalog_sections[];
 extern const golden_kind golden_limit_sections[];
+extern const golden_kind golden_gateway_sections[];
 
 /* --- Reading a case; a missing or odd field fails the case ------------------ */
 const met__node *golden_get(golden *self, const met__node *node,
