@@ -139,14 +139,20 @@ MET_API MET_NODISCARD met_error met_store_check(met_store *store,
                                                 met_error_info *info);
 
 /**
- * How the store is: sizes, tables, and who reads.
+ * How the store is: sizes, tables, who reads; and whether billing is alive:
+ * the oldest usage that nobody has settled, and who holds settlement up.
  *
  * @param store       open store
  * @param report_out  JSON: store_id, path, format, schema, created_at,
  *                    map_size_bytes, used_bytes, transactions,
  *                    tables {name: records}, readers (how many are reading
  *                    now), and when there is one oldest_reader {process_id,
- *                    transactions_behind}, who keeps freed pages from use
+ *                    transactions_behind}, who keeps freed pages from use;
+ *                    tally {slots, slots_live, slots_dead, slots_damaged,
+ *                    cells_unsettled, cells_unreadable, oldest_unsettled?,
+ *                    oldest_unsettled_seconds?, full_percent (of the fullest
+ *                    recorder), overflowed, refused, held_up_by? [{slot,
+ *                    process_id, reason}]}
  * @param info        optional
  * @return MET_OK · MET_E_INVALID · MET_E_FORKED · MET_E_IO · MET_E_NO_MEMORY ·
  *         MET_E_BUSY · MET_E_CORRUPT · MET_E_MAP_FULL

@@ -62,6 +62,13 @@ def test_field(tool):
     tool.refused("info", "--field", "nothing", reason="no \"nothing\"")
 
 
+def test_info_says_whether_billing_is_alive(tool):
+    tool.run("init")
+    _, err = tool.run("info")
+    assert err == "billing: no usage waits to be settled\n"
+    assert tool.run("info", "--field", "tally.cells_unsettled")[0] == "0\n"
+
+
 def test_check(tool):
     tool.run("init")
     assert tool.json("check")["damaged"] == 0

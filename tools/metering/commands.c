@@ -105,7 +105,9 @@ const tool_command tool_commands[] = {
      "  --capacity N        keys and windows the table has room for",
      1, 1, command_limit_replay},
 
-    {"info", NULL, "", "field=", "sizes, tables, readers of the store", NULL,
+    {"info", NULL, "", "field=", "sizes, tables, readers; is billing alive?",
+     "\"tally\" tells what recorders counted that is not settled yet: since "
+     "when, how full\nthe fullest is, and who holds settlement up.",
      0, 0, command_info},
     {"check", NULL, "", "field=", "read and verify everything in the store",
      "Exit status 1 when something is damaged.", 0, 0, command_check},

@@ -25,6 +25,25 @@ static int print_report(tool *self, met_error error, met_buffer *report,
     return error == MET_OK ? status : tool_error(self, error, info);
 }
 
+/* One line for people: does usage reach the store? */
+static void say_if_billing_lives(const met_buffer *report)
+{
+    json_t *root = json_loadb(report->data, report->size, 0, NULL);
+    json_t *tally = json_object_get(root, "tally");
+    json_t *waits = json_object_get(tally, "oldest_unsettled_seconds");
+    json_t *held_up = json_object_get(tally, "held_up_by");
+
+    if (waits == NULL) {
+        fputs("billing: no usage waits to be settled\n", stderr);
+    } else {
+        fprintf(stderr, "billing: usage waits since %lld s%s\n",
+                (long long)json_integer_value(waits),
+                json_array_size(held_up) > 0 ? ", see tally.held_up_by"
+                                             : "; does anybody settle?");
+    }
+    json_decref(root);
+}
+
 int command_info(tool *self)
 {
     met_error_info info = {.struct_size = sizeof info};
@@ -35,6 +54,9 @@ int command_info(tool *self)
         return status;
     }
     met_error error = met_store_stats(self->store, &report, &info);
+    if (error == MET_OK && !self->is_json && !tool_flag(self, "field")) {
+        say_if_billing_lives(&report);
+    }
     return print_report(self, error, &report, &info);
 }
 
