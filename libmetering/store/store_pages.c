@@ -161,13 +161,19 @@ static met_error read_meta(const met__os *os, int file, uint64_t page,
         || size > 32768 || (size & (size - 1)) != 0
         || (page == 1 && size != page_size) || meta_out->page_end < 2
         || meta_out->page_end > FILE_SIZE_MAX / size
-        || (meta_out->txn_id & 1) != (meta_out->txn_id ? page : 0)
-        || !is_tree(&meta_out->free_pages, meta_out->page_end,
-                    TREE_INTEGER_KEYS)
-        || !is_tree(&meta_out->main, meta_out->page_end, 0)) {
+        || (meta_out->txn_id & 1) != (meta_out->txn_id ? page : 0)) {
         return wrong(report, MET_E_CORRUPT, page, "is damaged");
     }
     return MET_OK;
+}
+
+static met_error check_trees(const meta *m, uint64_t page,
+                             met__page_report *report)
+{
+    return is_tree(&m->free_pages, m->page_end, TREE_INTEGER_KEYS)
+                   && is_tree(&m->main, m->page_end, 0)
+               ? MET_OK
+               : wrong(report, MET_E_CORRUPT, page, "is damaged");
 }
 
 static met_error check_metas(const met__os *os, int file,
@@ -188,7 +194,10 @@ static met_error check_metas(const met__os *os, int file,
         && (even.txn_id | odd.txn_id) != 0) {
         return wrong(report, MET_E_CORRUPT, 0, "and page 1 do not fit");
     }
-    return MET_OK;
+    /* Only of the younger one: when a meta page could not be written, LMDB
+     * puts back its old numbers, but leaves the roots of the lost commit. */
+    return odd.txn_id > even.txn_id ? check_trees(&odd, 1, report)
+                                    : check_trees(&even, 0, report);
 }
 
 met_error met__pages_check_metas(const met__os *os, int file,
@@ -524,6 +533,9 @@ static met_error check_snapshot(met_store *store, uint64_t txn_id, int scope,
     mdb_env_get_fd(store->env, &w.file);
     met_error error = read_meta(os, w.file, txn_id & 1, stat.ms_psize, &m,
                                 report);
+    if (error == MET_OK) {
+        error = check_trees(&m, txn_id & 1, report);
+    }
     if (error != MET_OK || m.txn_id != txn_id) {
         return error == MET_OK || error == MET_E_CORRUPT ? MET_E_BUSY : error;
     }
