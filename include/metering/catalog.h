@@ -42,7 +42,8 @@ MET_API MET_NODISCARD met_error met_feature_put(met_store *store,
  * @param key       not necessarily NUL-terminated
  * @param json_out  written only on MET_OK
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_NO_MEMORY ·
- *         MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ *         MET_E_BUSY (too many readers) · MET_E_IO · MET_E_CORRUPT ·
+ *         MET_E_FORKED · MET_E_BUG
  * @owner  json_out with met_buffer_release
  * @blocks reads the store: a page may come from the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -57,8 +58,8 @@ MET_API MET_NODISCARD met_error met_feature_get(met_store *store,
  * Every feature, by key: {"items": [...]}.
  *
  * @param json_out  written only on MET_OK
- * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_IO ·
- *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_BUSY (too many
+ *         readers) · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
  * @owner  json_out with met_buffer_release
  * @blocks reads the store: a page may come from the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -101,9 +102,10 @@ MET_API MET_NODISCARD met_error met_feature_archive(met_store *store,
  * @param json_out  the stored version; NULL when not wanted
  * @return MET_OK · MET_E_INVALID (field and reason; a critical rule by its
  *         code) · MET_E_UNSUPPORTED (a field, price or entitlement that this
- *         version does not serve) · MET_E_LIMIT · MET_E_NO_MEMORY ·
- *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT ·
- *         MET_E_FORKED · MET_E_BUG; nothing is stored then
+ *         version does not serve) · MET_E_OVERFLOW (a number of more than 34
+ *         digits) · MET_E_LIMIT · MET_E_NO_MEMORY · MET_E_DISK_FULL ·
+ *         MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED ·
+ *         MET_E_BUG; nothing is stored then
  * @owner  caller keeps json; json_out with met_buffer_release
  * @blocks waits for the store's one writer and for the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -161,8 +163,9 @@ MET_API MET_NODISCARD met_error met_plan_archive(met_store *store,
  *
  * @param version  0 = the highest
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (the
- *         version was in force, or has subscriptions) · MET_E_NO_MEMORY · MET_E_DISK_FULL ·
- *         MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ *         version was in force, or has subscriptions) · MET_E_NO_MEMORY ·
+ *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT ·
+ *         MET_E_FORKED · MET_E_BUG
  * @blocks waits for the store's one writer and for the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
  */
@@ -180,7 +183,8 @@ MET_API MET_NODISCARD met_error met_plan_remove(met_store *store,
  *                  highest
  * @param json_out  written only on MET_OK
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_NO_MEMORY ·
- *         MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ *         MET_E_BUSY (too many readers) · MET_E_IO · MET_E_CORRUPT ·
+ *         MET_E_FORKED · MET_E_BUG
  * @owner  json_out with met_buffer_release
  * @blocks reads the store: a page may come from the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -196,8 +200,8 @@ MET_API MET_NODISCARD met_error met_plan_get(met_store *store,
  * Every version of every plan, by key and version: {"items": [...]}.
  *
  * @param json_out  written only on MET_OK
- * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_IO ·
- *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_BUSY (too many
+ *         readers) · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
  * @owner  json_out with met_buffer_release
  * @blocks reads the store: a page may come from the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1

@@ -39,7 +39,8 @@ MET_API MET_NODISCARD met_error met_customer_put(met_store *store,
  * @param key       not necessarily NUL-terminated
  * @param json_out  written only on MET_OK
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_NO_MEMORY ·
- *         MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ *         MET_E_BUSY (too many readers) · MET_E_IO · MET_E_CORRUPT ·
+ *         MET_E_FORKED · MET_E_BUG
  * @owner  json_out with met_buffer_release
  * @blocks reads the store: a page may come from the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -57,7 +58,8 @@ MET_API MET_NODISCARD met_error met_customer_get(met_store *store,
  * @param subject   not necessarily NUL-terminated
  * @param json_out  the customer; written only on MET_OK
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_NO_MEMORY ·
- *         MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ *         MET_E_BUSY (too many readers) · MET_E_IO · MET_E_CORRUPT ·
+ *         MET_E_FORKED · MET_E_BUG
  * @owner  json_out with met_buffer_release
  * @blocks reads the store: a page may come from the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -72,8 +74,8 @@ MET_API MET_NODISCARD met_error met_customer_of_subject(met_store *store,
  * Every customer that is not removed, by key: {"items": [...]}.
  *
  * @param json_out  written only on MET_OK
- * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_IO ·
- *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_BUSY (too many
+ *         readers) · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
  * @owner  json_out with met_buffer_release
  * @blocks reads the store: a page may come from the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -140,8 +142,9 @@ MET_API MET_NODISCARD met_error met_subscription_create(met_store *store,
  *                  MET_ALLOW_PAST (catalog.h)
  * @param json_out  the subscription; NULL when not wanted
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (canceled
- *         or over already) · MET_E_UNSUPPORTED (an unknown flag) · MET_E_NO_MEMORY · MET_E_DISK_FULL ·
- *         MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ *         or over already) · MET_E_UNSUPPORTED (an unknown flag) ·
+ *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO ·
+ *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
  * @units  nanoseconds UTC      @owner json_out with met_buffer_release
  * @blocks waits for the store's one writer and for the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -160,7 +163,8 @@ MET_API MET_NODISCARD met_error met_subscription_cancel(met_store *store,
  * @param id        26 characters
  * @param json_out  written only on MET_OK
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_NO_MEMORY ·
- *         MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ *         MET_E_BUSY (too many readers) · MET_E_IO · MET_E_CORRUPT ·
+ *         MET_E_FORKED · MET_E_BUG
  * @owner  json_out with met_buffer_release
  * @blocks reads the store: a page may come from the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -178,8 +182,8 @@ MET_API MET_NODISCARD met_error met_subscription_get(met_store *store,
  * @param customer_key  NULL with size 0 = of all customers
  * @param json_out      written only on MET_OK
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND (the customer) ·
- *         MET_E_NO_MEMORY · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED ·
- *         MET_E_BUG
+ *         MET_E_NO_MEMORY · MET_E_BUSY (too many readers) · MET_E_IO ·
+ *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
  * @owner  json_out with met_buffer_release
  * @blocks reads the store: a page may come from the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1

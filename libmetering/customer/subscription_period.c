@@ -34,29 +34,31 @@ const char *met__subscription_status_name(uint32_t status)
                : "inactive";
 }
 
-static int add_part(int32_t *sum, int32_t part)
+static int add_part(int32_t *sum, int64_t part)
 {
-    *sum = *sum > PART_MAX - part ? PART_MAX : *sum + part;
-    return *sum < PART_MAX;
+    int64_t whole = *sum + part;
+
+    *sum = whole > PART_MAX ? PART_MAX : (int32_t)whole;
+    return whole < PART_MAX;
 }
 
-/* sum += part, unit by unit; 0 when a unit became too great to mean a time. */
+/* sum += part, unit by unit; 0 when a unit became too great to mean a time.
+ * Clock units carry, because 10^9 seconds are no more than 32 years. */
 static int add_duration(met__duration *sum, const met__duration *part)
 {
-    int is_small = add_part(&sum->years, part->years);
+    int64_t nanoseconds = (int64_t)sum->nanoseconds + part->nanoseconds;
+    int64_t seconds = (int64_t)sum->seconds + part->seconds
+                      + nanoseconds / MET__SECOND_NS;
+    int64_t minutes = (int64_t)sum->minutes + part->minutes + seconds / 60;
 
+    sum->nanoseconds = (int32_t)(nanoseconds % MET__SECOND_NS);
+    sum->seconds = (int32_t)(seconds % 60);
+    sum->minutes = (int32_t)(minutes % 60);
+    int is_small = add_part(&sum->hours, part->hours + minutes / 60);
+    is_small &= add_part(&sum->years, part->years);
     is_small &= add_part(&sum->months, part->months);
     is_small &= add_part(&sum->weeks, part->weeks);
     is_small &= add_part(&sum->days, part->days);
-    is_small &= add_part(&sum->hours, part->hours);
-    is_small &= add_part(&sum->minutes, part->minutes);
-    is_small &= add_part(&sum->seconds, part->seconds);
-    int64_t rest_ns = (int64_t)sum->nanoseconds + part->nanoseconds;
-    if (rest_ns >= MET__SECOND_NS) {
-        rest_ns -= MET__SECOND_NS;
-        is_small &= add_part(&sum->seconds, 1);
-    }
-    sum->nanoseconds = (int32_t)rest_ns;
     return is_small;
 }
 

@@ -16,6 +16,10 @@ static met_store *store;
 static int64_t clock_now_ns;
 static faulty_memory memory;
 
+/* Runs when a call has answered, before the answer is looked at: tests that let
+ * memory fail stop it here. */
+static void (*when_answered)(void);
+
 /* The last answer. */
 static met_error_info told;
 static met__arena answer_arena;
@@ -50,7 +54,8 @@ static inline met_error open_documents(const char *name, int create,
                                .map_size_bytes = SMALL_MAP,
                                .flags = create ? MET_STORE_CREATE : 0};
     snprintf(path, sizeof path, "%s/%s", home, name);
-    return met_store_open(path, strlen(path), &config, store_out, NULL);
+    told = (met_error_info){.struct_size = sizeof told};
+    return met_store_open(path, strlen(path), &config, store_out, &told);
 }
 
 static inline int documents_setup(void **state)
@@ -93,6 +98,9 @@ static inline met_buffer *fresh(void)
 static inline met_error keep(met_error error, met_buffer *buffer)
 {
     answer = NULL;
+    if (when_answered != NULL) {
+        when_answered();
+    }
     if (error != MET_OK) {
         assert_null(buffer->data);
         assert_int_equal(told.code, error);

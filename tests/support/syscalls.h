@@ -126,13 +126,13 @@ void *calloc(size_t count, size_t size)
     return __libc_calloc(count, size);
 }
 
-void *realloc(void *memory, size_t size)
+void *realloc(void *block, size_t size)
 {
     if (syscall_fails(&memory_faults)) {
         errno = ENOMEM;
         return NULL;
     }
-    return __libc_realloc(memory, size);
+    return __libc_realloc(block, size);
 }
 #endif
 

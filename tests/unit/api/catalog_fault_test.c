@@ -1,0 +1,341 @@
+/* Every call of catalog.h and customer.h while memory runs out at the k-th
+ * allocation, for every k; while the disk refuses the k-th write; and when the
+ * store is full: the right error, nothing stored, nothing kept, and the same
+ * call works afterwards. */
+#include "support/catalog_calls.h"
+#include "support/syscalls.h"
+
+static char subscription_id[32];
+
+/* --- The calls ------------------------------------------------------------- */
+static met_error call_feature_put(void)
+{
+    return feature_put("{\"key\":\"f\",\"name\":\"New\",\"description\":\"d\","
+                       "\"meter\":{\"key\":\"api_requests\",\"filters\":{"
+                       "\"route_name\":{\"eq\":\"r\"}}}}");
+}
+static met_error call_feature_again(void)
+{
+    return feature_put("{\"key\":\"old\",\"name\":\"Old\"}");
+}
+static met_error call_feature_get(void)
+{
+    return feature_get("example_service");
+}
+static met_error call_feature_list(void)
+{
+    return feature_list();
+}
+static met_error call_feature_archive(void)
+{
+    return feature_archive("example_service");
+}
+static met_error call_plan_put(void)
+{
+    return plan_put(EXAMPLE_PLAN("premium",
+                                 "{\"type\":\"unit\",\"amount\":\"1\"}",
+                                 "7", "false"));
+}
+static met_error call_plan_publish(void)
+{
+    return plan_publish("draft");
+}
+static met_error call_plan_archive(void)
+{
+    return plan_archive("premium");
+}
+static met_error call_plan_remove(void)
+{
+    return plan_remove("free", 2);
+}
+static met_error call_plan_get(void)
+{
+    return plan_get("draft", 0);
+}
+static met_error call_plan_list(void)
+{
+    return plan_list();
+}
+static met_error call_customer_put(void)
+{
+    return customer_put("{\"key\":\"c\",\"name\":\"C\",\"usage_attribution\":"
+                        "{\"subject_keys\":[\"s\",\"t\"]}}");
+}
+static met_error call_customer_update(void)
+{
+    return customer_put("{\"key\":\"a\",\"name\":\"Other\","
+                        "\"usage_attribution\":{\"subject_keys\":[\"x\","
+                        "\"y\"]}}");
+}
+static met_error call_customer_get(void)
+{
+    return customer_get("a");
+}
+static met_error call_customer_of_subject(void)
+{
+    return customer_of_subject("x");
+}
+static met_error call_customer_list(void)
+{
+    return customer_list();
+}
+static met_error call_customer_remove(void)
+{
+    return customer_remove("b");
+}
+static met_error call_subscribe(void)
+{
+    return subscribe("{\"customer\":{\"key\":\"c\"},\"plan\":{\"key\":"
+                     "\"draft\"}}",
+                     0);
+}
+static met_error call_cancel(void)
+{
+    return subscription_cancel(subscription_id, 0,
+                               MET_CANCEL_NEXT_BILLING_CYCLE);
+}
+static met_error call_subscription_get(void)
+{
+    return subscription_get(subscription_id);
+}
+static met_error call_subscription_list(void)
+{
+    return subscription_list("a");
+}
+static met_error call_subscription_list_all(void)
+{
+    return subscription_list(NULL);
+}
+
+static const struct {
+    const char *name;
+    met_error (*run)(void);
+    int writes;
+} calls[] = {
+    {"feature_put", call_feature_put, 1},
+    {"feature_put, key again", call_feature_again, 1},
+    {"feature_get", call_feature_get, 0},
+    {"feature_list", call_feature_list, 0},
+    {"plan_put", call_plan_put, 1},
+    {"plan_publish", call_plan_publish, 1},
+    {"plan_archive", call_plan_archive, 1},
+    {"plan_remove", call_plan_remove, 1},
+    {"feature_archive", call_feature_archive, 1},
+    {"plan_get", call_plan_get, 0},
+    {"plan_list", call_plan_list, 0},
+    {"customer_put", call_customer_put, 1},
+    {"customer_put, update", call_customer_update, 1},
+    {"customer_get", call_customer_get, 0},
+    {"customer_of_subject", call_customer_of_subject, 0},
+    {"customer_list", call_customer_list, 0},
+    {"customer_remove", call_customer_remove, 1},
+    {"subscription_create", call_subscribe, 1},
+    {"subscription_cancel", call_cancel, 1},
+    {"subscription_get", call_subscription_get, 0},
+    {"subscription_list", call_subscription_list, 0},
+    {"subscription_list, all", call_subscription_list_all, 0},
+};
+#define CALL_COUNT (sizeof calls / sizeof *calls)
+
+/* Something for every call to find. */
+static int setup(void **state)
+{
+    documents_setup(state);
+    must_have_catalog();
+    assert_ok(feature_put("{\"key\":\"old\",\"name\":\"O\"}"));
+    assert_ok(feature_archive("old"));
+    assert_ok(plan_put(EXAMPLE_PLAN("draft",
+                                    "{\"type\":\"unit\",\"amount\":\"1\"}",
+                                    "7", "false")));
+    assert_ok(plan_publish("draft"));
+    assert_ok(plan_put(EXAMPLE_PLAN("draft",
+                                    "{\"type\":\"unit\",\"amount\":\"2\"}",
+                                    "7", "false")));
+    assert_ok(plan_put(EXAMPLE_PLAN("free",
+                                    "{\"type\":\"unit\",\"amount\":\"1\"}",
+                                    "7", "false")));
+    assert_ok(plan_publish_at("free", clock_now_ns + MET__DAY_NS, 0));
+    assert_ok(customer_put("{\"key\":\"a\",\"name\":\"A\","
+                           "\"usage_attribution\":{\"subject_keys\":[\"x\","
+                           "\"y\"]}}"));
+    assert_ok(customer_put("{\"key\":\"b\",\"name\":\"B\","
+                           "\"usage_attribution\":{\"subject_keys\":[\"z\"]}}"
+                           ));
+    assert_ok(subscribe("{\"customer\":{\"key\":\"a\"},\"plan\":{\"key\":"
+                        "\"premium\"}}",
+                        0));
+    snprintf(subscription_id, sizeof subscription_id, "%s", shown("id"));
+    clock_now_ns += MET__MINUTE_NS;
+    return 0;
+}
+
+/* The library's own allocations. */
+static void test_catalog_fault__allocations(void **state)
+{
+    for (size_t i = 0; i < CALL_COUNT; i++) {
+        for (int for_ever = 0; for_ever < 2; for_ever++) {
+            int done = 0;
+            long k = 1;
+            /* The second round of what has written would find it written. */
+            if (for_ever && calls[i].writes) {
+                continue;
+            }
+            for (; !done; k++) {
+                uint64_t before = stored_digest();
+                fresh();
+                long live = memory.live;
+                memory.calls = 0;
+                memory.fail_at = k;
+                memory.for_ever = for_ever || calls[i].writes;
+                met_error error = calls[i].run();
+                done = memory.calls < k;
+                memory.fail_at = 0;
+                if (error != (done ? MET_OK : MET_E_NO_MEMORY)) {
+                    fail_msg("%s, allocation %ld: %s", calls[i].name, k,
+                             met_error_name(error));
+                }
+                assert_int_equal(memory.live, live);
+                if (!done || !calls[i].writes) {
+                    assert_int_equal(stored_digest(), before);
+                }
+            }
+            assert_true(k > 5);
+        }
+    }
+}
+
+/* Memory of the libraries below: LMDB, jansson and msgpack. */
+#ifdef SYSCALL_MEMORY
+static void disarm(void)
+{
+    memory_faults.is_armed = 0;
+}
+#endif
+
+static void test_catalog_fault__memory_below(void **state)
+{
+#ifdef SYSCALL_MEMORY
+    when_answered = disarm;
+    for (size_t i = 0; i < CALL_COUNT; i++) {
+        int done = 0;
+        for (long k = 1; !done; k++) {
+            uint64_t before = stored_digest();
+            fresh();
+            syscall_arm(&memory_faults, k, 0, 0);
+            met_error error = calls[i].run();
+            done = memory_faults.calls < k;
+            memory_faults.is_armed = 0;
+            if (error == MET_OK && !done) {
+                /* Something that the call can do without. */
+                done = 1;
+            } else if (error == MET_E_INVALID) {
+                /* The JSON library loses a byte when its buffer cannot grow,
+                 * so that the document it hands on is refused. */
+                assert_int_equal(stored_digest(), before);
+                continue;
+            } else if (error != (done ? MET_OK : MET_E_NO_MEMORY)) {
+                fail_msg("%s, allocation %ld: %s \"%s\"", calls[i].name, k,
+                         met_error_name(error), told.reason);
+            }
+            if (error != MET_OK || !calls[i].writes) {
+                assert_int_equal(stored_digest(), before);
+            }
+        }
+    }
+    when_answered = NULL;
+#endif
+}
+
+/* A write or a flush that fails: not stored, or possibly stored as a whole. */
+static void test_catalog_fault__writes(void **state)
+{
+    static const int errors[] = {EIO, ENOSPC};
+
+    for (size_t i = 0; i < CALL_COUNT; i++) {
+        int done = 0;
+        for (long k = 1; !done && calls[i].writes; k++) {
+            uint64_t before = stored_digest();
+            syscall_arm(&write_faults, k, 0, errors[k % 2]);
+            met_error error = calls[i].run();
+            done = write_faults.calls < k;
+            write_faults.is_armed = 0;
+            if (done ? error != MET_OK
+                     : error != MET_E_IO && error != MET_E_DISK_FULL) {
+                fail_msg("%s, write %ld: %s", calls[i].name, k,
+                         met_error_name(error));
+            }
+            met_buffer out = {0};
+            if (met_feature_list(store, &out, NULL) != MET_OK) {
+                met_store_close(store); /* over, until it is opened again */
+                error = open_documents("s", 0, &store);
+                if (error != MET_OK) {
+                    store = NULL;
+                    fail_msg("%s, write %ld, reopened: %s \"%s\"",
+                             calls[i].name, k, met_error_name(error),
+                             told.reason);
+                }
+            }
+            met_buffer_release(&out);
+            error = check_all(store);
+            if (error != MET_OK) {
+                fail_msg("%s, write %ld, then: %s", calls[i].name, k,
+                         met_error_name(error));
+            }
+            /* "Possibly stored" ends the sweep of this call. */
+            done = done || stored_digest() != before;
+        }
+    }
+}
+
+/* A map that is used up: every write says so, reading goes on. */
+static void test_catalog_fault__full(void **state)
+{
+    char json[1400];
+    met_error error = MET_OK;
+    int count = 0;
+
+    met_store_close(store);
+    met_platform platform = {.struct_size = sizeof platform};
+    platform.allocator = (met_allocator){&memory, faulty_allocate,
+                                         faulty_reallocate, faulty_release};
+    platform.clock = (met_clock){NULL, stopped_utc_ns, stopped_utc_ns};
+    met_store_config config = {.struct_size = sizeof config,
+                               .platform = &platform,
+                               .map_size_bytes = UINT64_C(2) << 20,
+                               .flags = MET_STORE_CREATE};
+    const char *path = temp_path(home, "small");
+    assert_int_equal(
+        met_store_open(path, strlen(path), &config, &store, NULL), MET_OK);
+    uint64_t before = 0;
+    for (; error == MET_OK && count < 100000; count++) {
+        before = stored_digest();
+        snprintf(json, sizeof json,
+                 "{\"key\":\"f%d\",\"name\":\"F\",\"description\":\"%01000d\"}",
+                 count, 7);
+        error = feature_put(json);
+    }
+    assert_int_equal(error, MET_E_MAP_FULL);
+    assert_true(count > 100);
+    assert_int_equal(stored_digest(), before);
+    assert_int_equal(customer_put("{\"key\":\"c\",\"name\":\"C\"}")
+                             == MET_E_MAP_FULL
+                         || stored_digest() != before,
+                     1);
+    assert_ok(feature_get("f0"));
+    assert_ok(plan_list());
+    assert_int_equal(check_all(store), MET_OK);
+}
+
+#define TEST(name)                                                       \
+    cmocka_unit_test_setup_teardown(name, setup, documents_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_catalog_fault__allocations),
+        TEST(test_catalog_fault__memory_below),
+        TEST(test_catalog_fault__writes),
+        TEST(test_catalog_fault__full),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
