@@ -34,6 +34,21 @@ def test_sweep(tool, files):
                      status=2, store=False)
 
 
+def test_compare(tool, files):
+    price = files("price.json", PACKAGE)
+    other = files("other.json", '{"type": "unit", "amount": "0.0002"}')
+    out, _ = tool.run("rate", price, "--compare", other, "--sweep",
+                      "0..10000:5000", store=False)
+    assert out == "0\t0\t0\t0\n5000\t1\t1\t0\n10000\t2\t2\t0\n"
+    rows, _ = tool.run("--json", "rate", price, "--compare", other, "--sweep",
+                       "1..1", store=False)
+    assert '"difference": "-1"' in rows.replace('":"', '": "')
+    tool.refused("rate", price, "1", "--compare", other, reason="--sweep",
+                 status=2, store=False)
+    tool.refused("rate", price, "--compare", "nowhere.json", "--sweep", "1..1",
+                 reason="nowhere.json", store=False)
+
+
 @pytest.mark.parametrize("content,reason", [
     ("", "no document"), ("[]", "MET_E_INVALID"), ("5", "MET_E_INVALID"),
     ('{"type": "package"', "price.json"), ('{"type": "gift"}', "type"),

@@ -88,11 +88,13 @@ const tool_command tool_commands[] = {
     {"invoice", "show", "ID", "field=", "one invoice, by id or number", NULL,
      1, 1, command_invoice_show},
 
-    {"rate", NULL, "PRICE-FILE [QUANTITY…]", "sweep= currency=",
+    {"rate", NULL, "PRICE-FILE [QUANTITY…]", "sweep= compare= currency=",
      "what a price makes of quantities (no store needed)",
      "PRICE-FILE: a price, or a rate card with price and discounts, as YAML "
      "or JSON.\n"
      "  --sweep FROM..TO[:STEP]   one line for each quantity: quantity, total\n"
+     "  --compare PRICE-FILE      with --sweep: also its total, and the "
+     "difference\n"
      "  --currency CODE           USD when nothing says otherwise",
      1, -1, command_rate},
     {"limit", "replay", "FILE", "limit=+ algorithm= count-denied capacity=",

@@ -122,45 +122,81 @@ static int read_sweep(const tool *self, long long *from, long long *to,
                             "10,000,000 of them", text);
 }
 
-/* One line a quantity; blocks of the flat batch call. */
-static int sweep(const tool *self, const met_price *price)
+enum { BLOCK = 256 };
+
+/* The quantities of one block; how many. */
+static size_t fill(met_decimal quantities[BLOCK], long long from, long long to,
+                   long long step)
 {
-    enum { BLOCK = 256 };
+    size_t count = 0;
+
+    for (; count < BLOCK && from <= to; from += step) {
+        char text[32];
+        int size = snprintf(text, sizeof text, "%lld", from);
+        if (met_decimal_parse(text, (size_t)size, &quantities[count++])
+            != MET_OK) {
+            return 0; /* not for a whole number */
+        }
+    }
+    return count;
+}
+
+/* "quantity  total", and with another price its total and what it is more. */
+static int print_row(const tool *self, long long quantity,
+                     const met_decimal *total, const met_decimal *other)
+{
+    char texts[3][MET_DECIMAL_TEXT_SIZE] = {"", "", ""};
+    met_decimal more;
+
+    if (met_decimal_format(total, texts[0], NULL) != MET_OK
+        || (other != NULL
+            && (met_decimal_format(other, texts[1], NULL) != MET_OK
+                || met_decimal_subtract(other, total, &more) != MET_OK
+                || met_decimal_format(&more, texts[2], NULL) != MET_OK))) {
+        return tool_fail(self, "a total is too long");
+    }
+    if (self->is_json) {
+        char number[32];
+        snprintf(number, sizeof number, "%lld", quantity);
+        json_t *row = json_pack("{s:s, s:s}", "quantity", number, "total",
+                                texts[0]);
+        if (row != NULL && other != NULL) {
+            json_object_set_new(row, "compared", json_string(texts[1]));
+            json_object_set_new(row, "difference", json_string(texts[2]));
+        }
+        return tool_print_line(self, row);
+    }
+    if (other != NULL) {
+        printf("%lld\t%s\t%s\t%s\n", quantity, texts[0], texts[1], texts[2]);
+    } else {
+        printf("%lld\t%s\n", quantity, texts[0]);
+    }
+    return TOOL_OK;
+}
+
+/* One line a quantity; blocks of the flat batch call. other may be NULL. */
+static int sweep(const tool *self, const met_price *price,
+                 const met_price *other)
+{
     met_error_info info = {.struct_size = sizeof info};
-    met_decimal quantities[BLOCK], totals[BLOCK];
+    met_decimal quantities[BLOCK], totals[BLOCK], others[BLOCK];
     long long from, to, step;
     int status = read_sweep(self, &from, &to, &step);
 
     while (status == TOOL_OK && from <= to) {
-        size_t count = 0;
-        long long at = from;
-        for (; count < BLOCK && at <= to; at += step) {
-            char text[32];
-            int size = snprintf(text, sizeof text, "%lld", at);
-            if (met_decimal_parse(text, (size_t)size, &quantities[count++])
-                != MET_OK) {
-                return tool_fail(self, "%s is not a quantity", text);
-            }
-        }
+        size_t count = fill(quantities, from, to, step);
         met_error error = met_price_rate_batch(price, quantities, count,
                                                totals, &info);
+        if (error == MET_OK && other != NULL) {
+            error = met_price_rate_batch(other, quantities, count, others,
+                                         &info);
+        }
         if (error != MET_OK) {
             return tool_error(self, error, &info);
         }
         for (size_t i = 0; i < count && status == TOOL_OK; i++, from += step) {
-            char text[MET_DECIMAL_TEXT_SIZE];
-            if (met_decimal_format(&totals[i], text, NULL) != MET_OK) {
-                return tool_fail(self, "a total is too long");
-            }
-            if (self->is_json) {
-                char quantity[32];
-                snprintf(quantity, sizeof quantity, "%lld", from);
-                status = tool_print_line(
-                    self, json_pack("{s:s, s:s}", "quantity", quantity,
-                                    "total", text));
-            } else {
-                printf("%lld\t%s\n", from, text);
-            }
+            status = print_row(self, from, &totals[i],
+                               other != NULL ? &others[i] : NULL);
         }
     }
     return status;
@@ -169,14 +205,22 @@ static int sweep(const tool *self, const met_price *price)
 int command_rate(tool *self)
 {
     met_price *price = NULL;
+    met_price *other = NULL;
     int is_sweep = tool_flag(self, "sweep");
+    const char *compared = tool_option(self, "compare", 0);
 
     if (is_sweep == (self->argument_count > 1)) {
         return tool_usage(self, "give either quantities or --sweep");
     }
+    if (compared != NULL && !is_sweep) {
+        return tool_usage(self, "--compare goes with --sweep");
+    }
     int status = read_price(self, self->arguments[0], &price);
+    if (status == TOOL_OK && compared != NULL) {
+        status = read_price(self, compared, &other);
+    }
     if (status == TOOL_OK && is_sweep) {
-        status = sweep(self, price);
+        status = sweep(self, price, other);
     }
     for (int i = 1; status == TOOL_OK && i < self->argument_count; i++) {
         json_t *rated = rate_one(self, price, self->arguments[i]);
@@ -184,6 +228,7 @@ int command_rate(tool *self)
                        : TOOL_FAILED;
         json_decref(rated);
     }
+    met_price_destroy(other);
     met_price_destroy(price);
     return status;
 }
