@@ -323,6 +323,65 @@ static void survives_failing_memory(void **state)
     assert_true(memory.fail_at > 3);
 }
 
+/* Every price with all that a request can say. */
+static void survives_failing_memory_with_every_price(void **state)
+{
+    static const char *const rows[][2] = {
+        {"{'price': {'type': 'matrix', 'dimension': 'd', 'values': "
+         "[{'value': 'x', 'amount': '1'}], 'default_amount': '2'}}",
+         "{'quantity': '3', 'groups': [{'value': 'x', 'quantity': '1'}, "
+         "{'value': 'y', 'quantity': '2'}], 'policies': {'preset': 'lago'}}"},
+        {"{'price': {'type': 'percentage', 'percentage': '1', "
+         "'fixed_amount': '1', 'commitments': {'minimum': '90'}}}",
+         "{'quantity': '3', 'events': '2', 'already_billed': {'gross': '1', "
+         "'net': '1'}}"},
+        {"{'type': 'package', 'amount': '1', 'quantity_per_package': '2'}",
+         "{'quantity': '3', 'booked': [{'id': 'a', 'name': 'x', 'child_id': "
+         "'usage', 'category': 'regular', 'payment_term': 'in_arrears', "
+         "'quantity': '1', 'per_unit_amount': '7', 'discounts': "
+         "[{'child_id': 'd', 'reason': 'maximum_spend', 'amount': '1'}], "
+         "'credits_applied': ['2', '1'], 'totals': {'amount': '7', "
+         "'discounts_total': '1', 'credits_total': '3', 'total': '3'}}]}"},
+        {"{'price': {'type': 'dynamic', 'multiplier': '2'}, 'discounts': "
+         "{'usage': '1'}}",
+         "{'quantity': '3'}"},
+        {"{'type': 'stairstep', 'tiers': [{'flat': '1'}]}",
+         "{'quantity': '3'}"},
+        {"{'type': 'volume', 'tiers': [{'flat': '1', 'unit': '1'}]}",
+         "{'quantity': '3'}"},
+    };
+    faulty_memory memory = {0};
+    met_platform caller = {.struct_size = sizeof caller};
+
+    caller.allocator = (met_allocator){&memory, faulty_allocate,
+                                       faulty_reallocate, faulty_release};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        met__text json = json_of(rows[i][0]);
+        met__text request = json_of(rows[i][1]);
+        for (memory.fail_at = 1;; memory.fail_at++) {
+            met_price *price = NULL;
+            met_buffer out = {0};
+
+            memory.calls = 0;
+            met_error error = met_price_create(json.data, json.size, &caller,
+                                               &price, NULL);
+            if (error == MET_OK) {
+                error = met_price_rate(price, request.data, request.size, &out,
+                                       NULL);
+            }
+            met_buffer_release(&out);
+            met_price_destroy(price);
+            assert_int_equal(memory.live, 0);
+            if (memory.calls < memory.fail_at) {
+                assert_int_equal(error, MET_OK);
+                break;
+            }
+            assert_int_equal(error, MET_E_NO_MEMORY);
+        }
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -340,6 +399,8 @@ int main(void)
                                         end_memory),
         cmocka_unit_test_setup_teardown(survives_failing_memory, begin_memory,
                                         end_memory),
+        cmocka_unit_test_setup_teardown(
+            survives_failing_memory_with_every_price, begin_memory, end_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
