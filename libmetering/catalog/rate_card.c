@@ -167,10 +167,21 @@ static met_error keep_unit_config(const met__node *node,
                                   met_error_info *info)
 {
     met__unit_config *config = NULL;
+    const met__node *precision;
     met_error error = met__unit_config_read(node, path, arena, &config, info);
 
-    return error == MET_OK ? met__node_canonical(arena, node, kept_out)
-                           : error;
+    if (error == MET_OK) {
+        error = met__node_canonical(arena, node, kept_out);
+    }
+    if (error != MET_OK) {
+        return error;
+    }
+    /* The one number of a card that is a count, not a decimal. */
+    precision = met__node_get(node, "precision");
+    return precision == NULL || precision->kind != MET__NODE_INTEGER
+               ? MET_OK
+               : met__node_set(arena, (met__node *)*kept_out, "precision",
+                               (met__node *)precision);
 }
 
 /* --- The card -------------------------------------------------------------- */
