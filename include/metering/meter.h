@@ -215,8 +215,9 @@ typedef struct met_settle_config {
  * @param config      NULL for defaults
  * @param report_out  JSON, NULL when not wanted: {"transactions", "cells",
  *                    "parts", "events", "slots", "slots_live",
- *                    "slots_retired", "cells_unreadable", "oldest_unsettled"?,
- *                    "duration_ns"}
+ *                    "slots_retired", "slots_damaged" (files that cannot be
+ *                    read, passed over), "cells_unreadable",
+ *                    "oldest_unsettled"?, "duration_ns"}
  * @param info        NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_UNSUPPORTED (unknown flag or field) ·
  *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO ·

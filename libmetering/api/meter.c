@@ -192,6 +192,8 @@ static met_error report_document(const met__settle_report *report,
     met__build_integer(&builder, "slots_live", (int64_t)report->slots_live);
     met__build_integer(&builder, "slots_retired",
                        (int64_t)report->slots_retired);
+    met__build_integer(&builder, "slots_damaged",
+                       (int64_t)report->slots_damaged);
     met__build_integer(&builder, "cells_unreadable",
                        (int64_t)report->cells_unreadable);
     met__build_time(&builder, "oldest_unsettled",

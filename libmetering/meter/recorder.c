@@ -147,24 +147,33 @@ static inline met__recorder_type *find_type(met_recorder *recorder,
     return NULL;
 }
 
-/* The pair of a name; most callers give names in the same order every time. */
+/* Where a name stands; most callers give names in the same order every time,
+ * so the search begins where it ended the last time. With a name given twice
+ * the first counts: whatever stands before the hint is looked at, but for
+ * those in `found`, which are other names. */
 static inline const met_pair *find_pair(const met_event *event,
-                                        met__text name, uint8_t *hint)
+                                        met__text name, uint8_t *hint,
+                                        uint64_t *found)
 {
     const met_pair *pairs = event->attributes;
+    size_t end = event->attribute_count;
 
-    if (*hint < event->attribute_count
+    if (*hint < end
         && is_name(name, pairs[*hint].key, pairs[*hint].key_size)) {
-        /* With a name given twice the first counts, hint or not. */
-        return &pairs[*hint];
+        end = *hint;
     }
-    for (size_t i = 0; i < event->attribute_count; i++) {
-        if (is_name(name, pairs[i].key, pairs[i].key_size)) {
-            *hint = (uint8_t)i;
-            return &pairs[i];
+    for (size_t i = 0; i < end; i++) {
+        if ((*found >> i & 1) == 0
+            && is_name(name, pairs[i].key, pairs[i].key_size)) {
+            end = i;
         }
     }
-    return NULL;
+    if (end == event->attribute_count) {
+        return NULL;
+    }
+    *hint = (uint8_t)end;
+    *found |= UINT64_C(1) << end;
+    return &pairs[end];
 }
 
 /* The event's shape as a key in recorder->key. */
@@ -176,6 +185,7 @@ static inline met_error build_key(met_recorder *recorder,
 {
     unsigned char *key = recorder->key;
     unsigned char *at = key + PREFIX_SIZE;
+    uint64_t found = 0;
     uint64_t prefix = recorder->plan_number
                       | (uint64_t)(type - recorder->types) << 32
                       | (uint64_t)flags << 48;
@@ -186,7 +196,7 @@ static inline met_error build_key(met_recorder *recorder,
     at += event->subject_size;
     for (uint32_t i = 0; i < type->attribute_count; i++) {
         const met_pair *pair = find_pair(event, type->attributes[i],
-                                         &type->hints[i]);
+                                         &type->hints[i], &found);
         if (pair == NULL) {
             *at++ = 0;
             continue;
@@ -234,25 +244,35 @@ static met_error read_quantity(const met_event *event, size_t index,
     return MET_OK;
 }
 
+/* As find_pair; event->quantity_count when the event does not have it. */
+static inline size_t find_quantity(const met_event *event, met__text name,
+                                   uint8_t *hint)
+{
+    const met_quantity *all = event->quantities;
+    size_t end = event->quantity_count;
+
+    if (*hint < end && is_name(name, all[*hint].key, all[*hint].key_size)) {
+        end = *hint;
+    }
+    for (size_t i = 0; i < end; i++) {
+        if (is_name(name, all[i].key, all[i].key_size)) {
+            end = i;
+        }
+    }
+    if (end < event->quantity_count) {
+        *hint = (uint8_t)end;
+    }
+    return end;
+}
+
 static met_error read_quantities(const met__recorder_type *type,
                                  const met_event *event, brought *out,
                                  met_error_info *info)
 {
     out->mask = 0;
     for (uint32_t i = 0; i < type->quantity_count; i++) {
-        uint8_t *hint = &type->quantity_hints[i];
-        size_t at = *hint;
-        if (at >= event->quantity_count
-            || !is_name(type->quantities[i], event->quantities[at].key,
-                        event->quantities[at].key_size)) {
-            for (at = 0; at < event->quantity_count; at++) {
-                if (is_name(type->quantities[i], event->quantities[at].key,
-                            event->quantities[at].key_size)) {
-                    *hint = (uint8_t)at;
-                    break;
-                }
-            }
-        }
+        size_t at = find_quantity(event, type->quantities[i],
+                                  &type->quantity_hints[i]);
         if (at < event->quantity_count) {
             met_error error = read_quantity(event, at, &out->values[i], info);
             if (error != MET_OK) {

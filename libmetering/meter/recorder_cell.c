@@ -23,7 +23,7 @@ static uint32_t take_cell(met_recorder *recorder, met__cell_pool *pool)
     } else {
         if (pool->head == pool->tail
             || pool->used[pool->head & (pool->room - 1)] >> 32
-                   > UINT64_MAX) {
+                   > met__recorder_settled(recorder)) {
             return UINT32_MAX;
         }
         cell = (uint32_t)pool->used[pool->head & (pool->room - 1)];

@@ -137,6 +137,40 @@ static uint64_t greatest_epoch(const met__slot *slot)
     return greatest;
 }
 
+/* After a power cut pages may be torn. All that could be saved was, or this
+ * slot would not be free: the rest is wiped, so that no later settlement takes
+ * it for usage that it cannot read. */
+static void wipe_torn(met__slot *slot)
+{
+    uint64_t copy[MET__COPY_WORDS_MAX];
+    uint64_t segments = met__load_acquire(
+        &met__slot_owner_of(slot)->segment_count);
+
+    for (uint32_t i = 0; i < segments; i++) {
+        uint32_t kind = met__slot_segment_kind(slot, i);
+        uint32_t cell_class = kind & 0xff;
+        if (kind == 0) { /* nobody knows what it was: room for keys */
+            met__store_relaxed(met__slot_directory(slot) + i,
+                               MET__SEGMENT_SHAPES << 8);
+        }
+        if (kind >> 8 != MET__SEGMENT_CELLS) {
+            continue;
+        }
+        for (uint32_t k = 0; k < met__cell_class_count(cell_class); k++) {
+            if (met__slot_read_cell(slot, i, cell_class, k, copy)
+                != MET__CELL_UNREADABLE) {
+                continue;
+            }
+            met__atomic_u64 *words = met__slot_copy(slot, i, cell_class, k,
+                                                    0);
+            for (uint32_t w = 0; w < 2 * met__cell_class_words(cell_class);
+                 w++) {
+                met__store_relaxed(words + w, 0);
+            }
+        }
+    }
+}
+
 /* Whether a slot we hold may be claimed: nobody ever did, in this boot, or all
  * of it is settled and retired. */
 static int is_claimable(const met__slot *slot, uint64_t boot)
@@ -173,19 +207,18 @@ static met_error try_claim(met_recorder *recorder, uint32_t number,
         error = met__slot_try_lock(&slot, &is_locked);
     }
     if (error == MET_OK && is_locked && is_claimable(&slot, boot)) {
-        epoch = greatest_epoch(&slot);
-        *is_claimed_out = epoch < EPOCH_LAST
-                          && met__slot_reach(
-                                 &slot,
-                                 met__load_acquire(
-                                     &met__slot_owner_of(&slot)
-                                          ->segment_count))
-                                 == MET_OK;
+        error = met__slot_reach(
+            &slot,
+            met__load_acquire(&met__slot_owner_of(&slot)->segment_count));
+        epoch = error == MET_OK ? greatest_epoch(&slot) : EPOCH_LAST;
+        error = error == MET_E_CORRUPT ? MET_OK : error;
+        *is_claimed_out = error == MET_OK && epoch < EPOCH_LAST;
     }
     if (!*is_claimed_out) {
         met__slot_close(&slot);
         return error;
     }
+    wipe_torn(&slot);
     recorder->slot = slot;
     recorder->epoch = (uint32_t)epoch + 1;
     return MET_OK;

@@ -54,7 +54,7 @@ typedef struct met__settle_run {
     size_t step_count;
     met__settle_report *report;
     uint64_t boot_hash;
-    uint64_t cells_left;
+    uint64_t cells_left; /* that bring something new, when it is bounded */
     met__arena arena; /* of the whole run */
     /* of the transaction: */
     met__arena local;
@@ -72,6 +72,8 @@ typedef struct met__settle_run {
     size_t meter_count;
     uint64_t new_events;
     uint64_t new_parts;
+    uint32_t is_bounded;
+    uint32_t reserved;
 } met__settle_run;
 
 /* --- settle_slot.c --------------------------------------------------------- */

@@ -75,6 +75,30 @@ static met_error keep_quantities(met__settle_run *run,
     return MET_OK;
 }
 
+static met__part_key key_of(const uint64_t *copy)
+{
+    return (met__part_key){
+        .generation = copy[MET__COPY_GENERATION],
+        .minute = (uint32_t)copy[MET__COPY_EPOCH],
+        .epoch = (uint32_t)(copy[MET__COPY_EPOCH] >> 32),
+        .cell = (uint32_t)(copy[MET__COPY_CELL] >> 32),
+    };
+}
+
+/* A pass with a bound must not spend it on what an earlier one has written. */
+static int is_stored(met__settle_run *run, const uint64_t *copy,
+                     met_error *error_out)
+{
+    uint64_t stored[MET__PART_WORDS_MAX];
+    met__part_key key = key_of(copy);
+    met_error error = met__part_get(run->txn, &key, stored);
+
+    *error_out = error == MET_E_NOT_FOUND ? MET_OK : error;
+    return *error_out != MET_OK
+           || (error == MET_OK
+               && stored[MET__PART_SEQUENCE] >= copy[MET__COPY_SEQUENCE]);
+}
+
 static met_error keep_cell(met__settle_run *run, uint32_t slot_index,
                            const uint64_t *copy)
 {
@@ -91,12 +115,13 @@ static met_error keep_cell(met__settle_run *run, uint32_t slot_index,
         || copy[MET__COPY_EPOCH] >> 32 <= state->settled_epoch) {
         return error;
     }
+    if (run->is_bounded && is_stored(run, copy, &error)) {
+        run->report->cells++;
+        return error;
+    }
     met__settle_cell *cell = &run->cells[run->cell_count];
     *cell = (met__settle_cell){
-        .key = {.generation = generation,
-                .minute = (uint32_t)copy[MET__COPY_EPOCH],
-                .epoch = (uint32_t)(copy[MET__COPY_EPOCH] >> 32),
-                .cell = (uint32_t)(copy[MET__COPY_CELL] >> 32)},
+        .key = key_of(copy),
         .sequence = copy[MET__COPY_SEQUENCE],
         .count = copy[MET__COPY_COUNT],
         .hash = copy[MET__COPY_SHAPE_HASH],
@@ -243,8 +268,10 @@ void met__settle_publish(met__settle_run *run, met__settle_slot *slot)
         return;
     }
     met__store_relaxed(&settlers->settled_ns, (uint64_t)now_ns);
-    if (slot->closed_epoch > met__load_relaxed(&settlers->settled_epoch)) {
-        met__store_release(&settlers->settled_epoch, slot->closed_epoch);
+    uint64_t settled = met__load_relaxed(&settlers->settled_epoch);
+    while (settled < slot->closed_epoch
+           && !met__cas(&settlers->settled_epoch, &settled,
+                        slot->closed_epoch)) {
     }
     if (slot->is_adopted) {
         met__store_relaxed(&owner->plan, 0);

@@ -62,9 +62,7 @@ static met_error open_slot(met__settle_run *run, uint32_t number,
     met__slot_owner *owner = met__slot_owner_of(&slot->slot);
     slot->is_adopted = (uint32_t)is_locked;
     slot->is_other_boot =
-        met__load_acquire(&owner->boot_hash) != run->boot_hash
-        || met__mapped_file_header(&slot->slot.file)->boot_hash
-               != run->boot_hash;
+        met__load_acquire(&owner->boot_hash) != run->boot_hash;
     /* First this, then the cells: an epoch that closes while we read is not
      * settled by this pass. */
     slot->closed_epoch = met__load_acquire(&owner->closed_epoch);
@@ -246,6 +244,7 @@ met_error met__settle(met_store *store, const met__settle_step *steps,
     run->steps = steps;
     run->step_count = step_count;
     run->report = &report;
+    run->is_bounded = max_cells != 0;
     run->cells_left = max_cells ? max_cells : UINT64_MAX;
     met__arena_init(&run->arena, platform);
     run->cells = met__allocate(platform,

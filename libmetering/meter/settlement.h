@@ -44,7 +44,8 @@ typedef struct met__settle_report {
 } met__settle_report;
 
 /* One pass over all slots of the store, in transactions of at most 10,000
- * cells; stops early after max_cells (0 = no bound). */
+ * cells; stops early after max_cells that brought something new (0 = no
+ * bound), so that the next pass goes on behind them. */
 met_error met__settle(met_store *store, const met__settle_step *steps,
                       size_t step_count, uint64_t max_cells,
                       met__settle_report *report_out, met_error_info *info);

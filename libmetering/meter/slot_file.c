@@ -327,8 +327,9 @@ met_error met__slots_list(met_store *store, met__arena *arena,
     return MET_OK;
 }
 
-/* Calls ask for every slot that is not free until it answers non-zero. */
-static met_error any_slot(met_store *store, uint64_t plan,
+/* Calls ask for every slot that is not free until it answers non-zero. A file
+ * that cannot be opened answers if_damaged: it must not hold up the others. */
+static met_error any_slot(met_store *store, uint64_t plan, int if_damaged,
                           int (*ask)(met__slot *slot, uint64_t plan,
                                      met_error *error_out),
                           int *answer_out)
@@ -347,7 +348,11 @@ static met_error any_slot(met_store *store, uint64_t plan,
     for (size_t i = 0; error == MET_OK && !answer && i < count; i++) {
         met__slot slot = {0};
         error = met__slot_open(store, numbers[i], 0, &slot, NULL);
-        if (error == MET_OK && !met__slot_is_freed(&slot, boot)) {
+        if (error == MET_E_CORRUPT || error == MET_E_LAYOUT
+            || error == MET_E_FOREIGN) {
+            error = MET_OK;
+            answer = if_damaged;
+        } else if (error == MET_OK && !met__slot_is_freed(&slot, boot)) {
             answer = ask(&slot, plan, &error);
         }
         met__slot_close(&slot);
@@ -378,7 +383,7 @@ met_error met__slots_have_published(met_store *store, uint64_t plan,
                                     int *published_out)
 {
     int behind = 0;
-    met_error error = any_slot(store, plan, is_behind, &behind);
+    met_error error = any_slot(store, plan, 0, is_behind, &behind);
 
     *published_out = !behind;
     return error;
@@ -387,5 +392,5 @@ met_error met__slots_have_published(met_store *store, uint64_t plan,
 met_error met__slots_may_hold(met_store *store, uint64_t plan,
                               int *may_hold_out)
 {
-    return any_slot(store, plan, may_hold, may_hold_out);
+    return any_slot(store, plan, 1, may_hold, may_hold_out);
 }
