@@ -177,7 +177,7 @@ static void run_seed(uint64_t seed)
 
 static void test_settlement__model(void **state)
 {
-    for (uint64_t seed = 1; seed <= 8; seed++) {
+    for (uint64_t seed = 1; seed <= 4; seed++) {
         run_seed(seed);
         teardown(NULL);
         setup(NULL);
