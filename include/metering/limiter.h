@@ -32,7 +32,14 @@ enum {
     /* Two buckets, the older one weighted by what is left of it. What Kong and
      * Cloudflare call a sliding window; can let almost 2 * limit through. The
      * buckets begin at multiples of the length of monotonic_ns. */
-    MET_LIMITER_SLIDING_COUNTER = 2
+    MET_LIMITER_SLIDING_COUNTER = 2,
+    /* Windows begin at multiples of their length since 1970 in UTC. Can let
+     * 2 * limit through around such a moment. */
+    MET_LIMITER_FIXED_EPOCH = 3,
+    /* Seconds, minutes, hours, days, months and years of the calendar in UTC:
+     * 1 s, 60 s, 3,600 s, 86,400 s, 30 days, 365 days, which name them; a
+     * month has its own number of days, and so has a year. */
+    MET_LIMITER_CALENDAR_UTC = 4
 };
 
 /* What to do with a key for which the table has no room: nothing live is ever

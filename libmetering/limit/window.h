@@ -103,6 +103,8 @@ struct met__window_ops {
 
 extern const met__window_ops met__window_log;
 extern const met__window_ops met__window_counter;
+extern const met__window_ops met__window_epoch;
+extern const met__window_ops met__window_calendar;
 
 /* Fills shape from limit, window_ns, algorithm. MET_E_UNSUPPORTED: no such
  * algorithm, or not with these numbers. */
