@@ -122,7 +122,7 @@ typedef struct met_gateway_request {
 /* What a request carries from admit to complete. Plain data that names no
  * memory: may be copied, and outlives snapshots. Frozen; private. */
 typedef struct met_gateway_ticket {
-    uint64_t private_[384];
+    uint64_t private_[416];
 } met_gateway_ticket;
 
 /* Set struct_size; the rest is written by the library. Texts are borrowed
@@ -175,6 +175,141 @@ typedef struct met_gateway_outcome {
     uint32_t flags;    /* MET_GATEWAY_NOT_SERVED */
     uint32_t reserved;
 } met_gateway_outcome;
+
+/**
+ * Open a gateway on a store: compile the catalog for the request path when
+ * that is needed, open the shared tables, claim a recorder.
+ *
+ * Files made when missing: DIR/gateway, DIR/limits.map, DIR/quota.map. The
+ * handle keeps the store open by itself.
+ *
+ * @param store        open store
+ * @param config       NULL for the defaults
+ * @param gateway_out  written only on MET_OK; close with met_gateway_close
+ * @param info         may be NULL
+ * @return MET_OK · MET_E_INVALID · MET_E_UNSUPPORTED (an unknown flag or a
+ *         field of a newer version) · MET_E_NO_MEMORY · MET_E_LIMIT (slots of
+ *         recorders, policies, or entities beyond 2^31 bytes) ·
+ *         MET_E_CONFLICT · MET_E_NOT_FOUND (a directory is gone) ·
+ *         MET_E_FOREIGN · MET_E_LAYOUT · MET_E_CORRUPT · MET_E_DISK_FULL ·
+ *         MET_E_MAP_FULL · MET_E_IO · MET_E_BUSY · MET_E_FORKED · MET_E_BUG
+ * @blocks reads the whole catalog when it must be compiled (about 1 s for a
+ *         million consumers), writes files
+ * @thread any; the handle then belongs to one thread at a time
+ * @fork open after the fork, in the process that uses it      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_gateway_open(
+    met_store *store, const met_gateway_config *config,
+    met_gateway **gateway_out, met_error_info *info);
+
+/**
+ * Close a handle: what it counted stays and is settled. Complete or forget
+ * tickets before; of a forgotten one the reservation ends by itself after two
+ * slices of ten minutes.
+ *
+ * @param gateway  may be NULL
+ * @blocks for file operations      @thread one
+ * @fork in a forked child it only frees memory      @since 0.1
+ */
+MET_API void met_gateway_close(met_gateway *gateway);
+
+/**
+ * Decide one request: route, key, access list, rate limits, allowance.
+ *
+ * All windows and allowances count an admitted request, or none does; a
+ * refused request changes nothing. When both a rate limit and an allowance
+ * refuse, the rate limit is reported. The last unit of an allowance is never
+ * given twice, whatever is killed. A new customer's first request is never
+ * refused for being new. Every admitted request must be completed.
+ *
+ * A key that was revoked stops to work with the next request after the
+ * catalog was compiled anew: see met_gateway_tick.
+ *
+ * @param request       borrowed during the call
+ * @param decision_out  set its struct_size; written only on MET_OK
+ * @return MET_OK (admitted or not: see is_admitted) · MET_E_INVALID (a NULL
+ *         with a size, a struct_size) · MET_E_LIMIT (attributes beyond
+ *         MET_GATEWAY_ATTRIBUTES_MAX or _BYTES, a cost beyond 10^12) ·
+ *         MET_E_UNSUPPORTED (a field of a newer version) · MET_E_FORKED ·
+ *         MET_E_BUG
+ * @alloc none
+ * @blocks never on a lock; the first call after the catalog was compiled anew
+ *         maps a file and reads it once (about 20 ms for a million consumers),
+ *         unless met_gateway_tick came before
+ * @thread one at a time      @fork no: MET_E_FORKED in a child
+ * @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_gateway_admit(
+    met_gateway *gateway, const met_gateway_request *request,
+    met_gateway_decision *decision_out);
+
+/**
+ * Count an admitted request: an event of type kong.api_request at the time of
+ * admit, with the subject consumer:<id or username> and Kong's field names;
+ * and settle its reservation.
+ *
+ * Every admitted request counts, whatever its status, unless the outcome says
+ * MET_GATEWAY_NOT_SERVED. Call it before the last byte of the answer is handed
+ * to the kernel: a kill may then leave one counted and unanswered request per
+ * thread, never one answered and not counted. Without a subject (no consumer)
+ * there is no event. A request that takes longer than 20 minutes may overshoot
+ * the allowance by its own cost.
+ *
+ * @param ticket   of an admitted request, of any handle of the same store; is
+ *                 empty afterwards, whatever is returned but MET_E_INVALID and
+ *                 MET_E_FORKED
+ * @param outcome  NULL: nothing is known about it
+ * @return MET_OK (counted, or nothing to count) · MET_E_INVALID (not a ticket,
+ *         or completed already) · MET_E_UNSUPPORTED · MET_E_LIMIT ·
+ *         MET_E_OVERFLOW · MET_E_TALLY_FULL (settle: nothing was counted; the
+ *         allowance is taken all the same) · MET_E_CORRUPT · MET_E_IO ·
+ *         MET_E_FORKED · MET_E_BUG
+ * @alloc none      @blocks never      @thread one at a time
+ * @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_gateway_complete(
+    met_gateway *gateway, met_gateway_ticket *ticket,
+    const met_gateway_outcome *outcome);
+
+/**
+ * Housekeeping; call it about once a second from the handle's thread. Closes
+ * minutes of the recorder, and when stored objects have changed compiles the
+ * catalog anew (one handle of all does, at most once a second each).
+ *
+ * A change such as a revoked key is in force on every handle of every process
+ * as soon as any handle of the store finished a tick that began at least one
+ * second after that handle's previous compilation: with a tick a second
+ * everywhere, two seconds and the time of one compilation.
+ *
+ * @return MET_OK · MET_E_NO_MEMORY · MET_E_LIMIT · MET_E_CONFLICT ·
+ *         MET_E_NOT_FOUND · MET_E_FOREIGN · MET_E_LAYOUT · MET_E_CORRUPT ·
+ *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_BUSY ·
+ *         MET_E_TALLY_FULL · MET_E_INVALID · MET_E_FORKED · MET_E_BUG; the
+ *         handle works on with what it has
+ * @alloc yes when it compiles
+ * @blocks reads the store: 50 µs when nothing changed, about 1 s for a million
+ *         consumers when something did (a thread of its own, with a handle of
+ *         its own, keeps that off an event loop)
+ * @thread one at a time      @fork no: MET_E_FORKED in a child
+ * @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_gateway_tick(met_gateway *gateway);
+
+/**
+ * Counters of this handle as JSON: requests, admitted, refused {reason: n},
+ * completed, not_served, failures {cause: n}, failed_open, without_subject,
+ * keys {cached, verified, unknown}, snapshot {number, consumers, credentials,
+ * routes, mapped, compiled, refused}.
+ *
+ * @param json_out  written only on MET_OK
+ * @param info      may be NULL
+ * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_FORKED · MET_E_BUG
+ * @owner json_out with met_buffer_release      @thread one at a time
+ * @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_gateway_stats(met_gateway *gateway,
+                                                  met_buffer *json_out,
+                                                  met_error_info *info);
 
 /**
  * Stored entities of one kind, by name: {"items": [...]}. Keys of credentials

@@ -1,10 +1,137 @@
-/* gateway.h: stored entities; arguments checked here. */
+/* gateway.h: handles, decisions, stored entities; arguments checked here. */
 #include "metering/gateway.h"
 
 #include "api/document_call.h"
+#include "base/caller_struct.h"
+#include "base/fork_guard.h"
 #include "gateway/entity.h"
+#include "gateway/gateway_handle.h"
 
 #define ENTITY_NAME_MAX 448
+
+/* --- Handles -------------------------------------------------------------- */
+static met_error check_config(const met_gateway_config *config,
+                              met_error_info *info)
+{
+    if (config->fail_policy > MET_GATEWAY_FAIL_OPEN) {
+        return met__fail(info, MET_E_UNSUPPORTED, "config.fail_policy",
+                         "is not known");
+    }
+    if (config->header_style > MET_GATEWAY_HEADERS_NONE) {
+        return met__fail(info, MET_E_UNSUPPORTED, "config.header_style",
+                         "is not known");
+    }
+    if ((config->flags & ~(uint64_t)MET_GATEWAY_REQUIRE_ENTITLEMENT) != 0) {
+        return met__fail(info, MET_E_UNSUPPORTED, "config.flags",
+                         "has an unknown bit");
+    }
+    return MET_OK;
+}
+
+met_error met_gateway_open(met_store *store, const met_gateway_config *config,
+                           met_gateway **gateway_out, met_error_info *info)
+{
+    met_gateway_config known = {.struct_size = sizeof known};
+    met_error error = MET_OK;
+
+    if (store == NULL || gateway_out == NULL) {
+        return met__fail(info, MET_E_INVALID,
+                         store == NULL ? "store" : "gateway_out", "is NULL");
+    }
+    if (config != NULL) {
+        error = met__struct_read(&known, sizeof known,
+                                 sizeof known.struct_size, config, "config",
+                                 info);
+    }
+    if (error == MET_OK) {
+        error = check_config(&known, info);
+    }
+    return error == MET_OK
+               ? met__gateway_open(store, &known, gateway_out, info)
+               : error;
+}
+
+void met_gateway_close(met_gateway *gateway)
+{
+    met__gateway_close(gateway);
+}
+
+/* Structs of this version's size are used where they lie. */
+met_error met_gateway_admit(met_gateway *gateway,
+                            const met_gateway_request *request,
+                            met_gateway_decision *decision_out)
+{
+    met_gateway_request known;
+
+    if (gateway == NULL || request == NULL || decision_out == NULL
+        || decision_out->struct_size < sizeof *decision_out
+        || decision_out->struct_size > MET__STRUCT_SIZE_MAX) {
+        return MET_E_INVALID;
+    }
+    if (request->struct_size != sizeof *request) {
+        met_error error = met__struct_read(&known, sizeof known,
+                                           sizeof known.struct_size, request,
+                                           "request", NULL);
+        if (error != MET_OK) {
+            return error;
+        }
+        request = &known;
+    }
+    return met__gateway_admit(gateway, request, decision_out);
+}
+
+met_error met_gateway_complete(met_gateway *gateway,
+                               met_gateway_ticket *ticket,
+                               const met_gateway_outcome *outcome)
+{
+    met_gateway_outcome known = {.struct_size = sizeof known};
+
+    if (gateway == NULL || ticket == NULL) {
+        return MET_E_INVALID;
+    }
+    if (outcome != NULL) {
+        met_error error = met__struct_read(&known, sizeof known,
+                                           sizeof known.struct_size, outcome,
+                                           "outcome", NULL);
+        if (error != MET_OK) {
+            return error;
+        }
+    }
+    if ((known.flags & ~(uint32_t)MET_GATEWAY_NOT_SERVED) != 0
+        || known.reserved != 0) {
+        return MET_E_UNSUPPORTED;
+    }
+    return met__gateway_complete(gateway, ticket, &known);
+}
+
+met_error met_gateway_tick(met_gateway *gateway)
+{
+    return gateway == NULL ? MET_E_INVALID : met__gateway_tick(gateway);
+}
+
+met_error met_gateway_stats(met_gateway *gateway, met_buffer *json_out,
+                            met_error_info *info)
+{
+    met__call call;
+    met__node *document = NULL;
+    met_error error;
+
+    if (gateway == NULL) {
+        return met__fail(info, MET_E_INVALID, "gateway", "is NULL");
+    }
+    error = met__call_begin(&call, gateway->store, info);
+    if (error == MET_OK && json_out == NULL) {
+        error = met__fail(&call.why, MET_E_INVALID, "json_out", "is NULL");
+    }
+    if (error == MET_OK
+        && gateway->fork_generation != met__fork_generation()) {
+        error = MET_E_FORKED;
+    }
+    if (error == MET_OK) {
+        error = met__gateway_describe(gateway, &call.arena, &document);
+    }
+    return met__call_end(&call, error, document, json_out);
+}
 
 /* --- Entities -------------------------------------------------------------- */
 

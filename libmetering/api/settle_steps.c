@@ -2,6 +2,7 @@
 #include "api/settle_steps.h"
 
 #include "entitlement/access.h"
+#include "gateway/snapshot_files.h"
 
 met_error met__settle_all(met_store *store, uint64_t cells_max,
                           met__settle_report *report_out,
@@ -16,5 +17,6 @@ met_error met__settle_all(met_store *store, uint64_t cells_max,
                             cells_max, report_out, info);
         met__balance_step_destroy(step);
     }
-    return error;
+    /* What gateways know of the catalog; their ticks do it too. */
+    return error == MET_OK ? met__gateway_refresh(store, info) : error;
 }

@@ -278,6 +278,14 @@ static int os_boot_id(void *context, char text_out[64])
     return 0;
 }
 
+static void os_pause(void *context, int64_t ns)
+{
+    struct timespec time = {ns / 1000000000, ns % 1000000000};
+
+    (void)context;
+    (void)nanosleep(&time, NULL);
+}
+
 static int os_process_id(void *context)
 {
     return getpid();
@@ -320,6 +328,7 @@ const met__os *met__os_default(void)
         .remove_directory = os_remove_directory,
         .list = os_list,
         .process_id = os_process_id,
+        .pause = os_pause,
         .free_bytes = os_free_bytes,
     };
     return &table;

@@ -61,6 +61,8 @@ typedef struct met__os {
     int (*list)(void *context, const char *path, void *visit_context,
                 int (*visit)(void *visit_context, const met__os_entry *entry));
     int (*process_id)(void *context);
+    /* Gives others time to finish: about this long. */
+    void (*pause)(void *context, int64_t ns);
     /* Bytes an unprivileged writer may still use on path's file system. */
     int (*free_bytes)(void *context, const char *path, uint64_t *bytes_out);
 } met__os;

@@ -62,6 +62,7 @@ met__ref met__snapshot_add_text(met__snapshot_writer *writer, met__text text)
         bytes->error = MET_E_LIMIT;
     }
     met__buffer_append(bytes, text.data, text.size);
+    met__buffer_byte(bytes, '\0'); /* decisions hand texts out as they lie */
     return ref;
 }
 

@@ -222,6 +222,12 @@ static inline int faulty_free_bytes(void *context, const char *path,
     FAULTY_CALL("free_bytes", FAULTY_REAL->free_bytes(NULL, path, bytes_out));
 }
 
+static inline void faulty_pause(void *context, int64_t ns)
+{
+    (void)context;
+    FAULTY_REAL->pause(FAULTY_REAL->context, ns);
+}
+
 /* Calls of tidying up (unlink, remove_directory) may fail too: then files of a
  * temporary name stay behind, and nothing else. */
 static inline void faulty_disk_init(faulty_disk *disk)
@@ -253,6 +259,7 @@ static inline void faulty_disk_init(faulty_disk *disk)
         .remove_directory = faulty_remove_directory,
         .list = faulty_list,
         .process_id = faulty_process_id,
+        .pause = faulty_pause,
         .free_bytes = faulty_free_bytes,
     };
 }

@@ -1,0 +1,65 @@
+/* One request while it is decided: what the files of admit hand each other.
+ * admit.c leads, admit_access.c finds out who asks for what, admit_limits.c and
+ * admit_quota.c whether there is room. */
+#ifndef MET_GATEWAY_ADMISSION_H
+#define MET_GATEWAY_ADMISSION_H
+
+#include "gateway/gateway_handle.h"
+#include "gateway/ticket.h"
+
+typedef struct met__admission {
+    met_gateway *gateway;
+    const met__snapshot *snapshot;
+    const met_gateway_request *request;
+    met_gateway_decision *decision;
+    met__ticket *ticket; /* inside decision */
+    int64_t utc_ns;
+    int64_t monotonic_ns;
+    uint64_t cost;
+    const met__snapshot_plugins *plugins;
+    uint32_t service; /* records of the snapshot, or none */
+    uint32_t route;
+    uint32_t consumer;
+    uint32_t credential;
+    uint32_t is_anonymous;
+    uint32_t limit;         /* record, or none */
+    met__text hidden_name;  /* of the key, to be taken out of the query */
+    met_limiter_request limit_request;
+    met_limiter_result limit_result;
+} met__admission;
+
+/* The answer is no. Each returns 0, so that a step ends with `return
+ * met__refuse(…)`. body: JSON; its text outlives the decision. */
+int met__refuse(met__admission *admission, uint32_t status, uint32_t reason,
+                met__text body);
+/* Something needed is not to be had: 0 when that refuses, 1 when the policy
+ * lets the request through. */
+int met__admission_failed(met__admission *admission, uint32_t failure);
+
+/* --- admit_access.c: 1 = go on, 0 = decided -------------------------------- */
+int met__admit_route(met__admission *admission);
+int met__admit_key(met__admission *admission);
+int met__admit_groups(met__admission *admission);
+
+/* --- admit_limits.c -------------------------------------------------------- */
+/* The limit that holds, and whether it has room, without counting. */
+int met__admit_peek(met__admission *admission);
+/* Counts in all windows. */
+int met__admit_count(met__admission *admission);
+/* Rate limit headers of what the limiter said last. */
+void met__admit_limit_headers(met__admission *admission);
+
+/* --- admit_quota.c --------------------------------------------------------- */
+/* Reserves what the request needs of every allowance. */
+int met__admit_reserve(met__admission *admission);
+/* Gives back what is reserved. */
+void met__ticket_release(met_gateway *gateway, met__ticket *ticket);
+
+/* --- admit_event.c --------------------------------------------------------- */
+/* Value of an attribute of the event; "" when it is not known now. */
+met__text met__admission_attribute(const met__admission *admission,
+                                   uint32_t number, met__text name);
+/* Subject and texts of the event into the ticket. */
+void met__admit_event(met__admission *admission);
+
+#endif

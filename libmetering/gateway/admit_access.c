@@ -1,0 +1,274 @@
+/* Who asks for what: the route of a request, the consumer behind its key, and
+ * whether its groups are let in. In: a snapshot and a request. Out: records, or
+ * the answer 401, 403, 404. */
+#include "gateway/acl.h"
+#include "gateway/admission.h"
+
+#define NO_ROUTE "{\"message\":\"no Route matched with those values\"}"
+#define NO_KEY "{\"message\":\"No API key found in request\"}"
+#define DUPLICATE_KEY "{\"message\":\"Duplicate API key found\"}"
+#define UNAUTHORIZED "{\"message\":\"Unauthorized\"}"
+#define NOT_ALLOWED "{\"message\":\"You cannot consume this service\"}"
+
+/* --- Route ------------------------------------------------------------------ */
+static int no_route(met__admission *admission)
+{
+    return met__refuse(admission, 404, MET_GATEWAY_REASON_NO_ROUTE,
+                       MET__TEXT(NO_ROUTE));
+}
+
+/* Whether the catalog has neither services nor routes: then the host knows
+ * them, and only what is global holds. */
+static int is_without_routes(const met__snapshot *snapshot)
+{
+    return snapshot->count[MET__SECTION_SERVICE] == 0
+           && snapshot->count[MET__SECTION_ROUTE] == 0;
+}
+
+int met__admit_route(met__admission *admission)
+{
+    const met__snapshot *snapshot = admission->snapshot;
+    const met_gateway_request *request = admission->request;
+    met_gateway_decision *decision = admission->decision;
+    met__text service = {request->service, request->service_size};
+    met__text route = {request->route, request->route_size};
+
+    if (is_without_routes(snapshot)) {
+        admission->plugins = &snapshot->global;
+        return 1;
+    }
+    if (route.size > 0) {
+        admission->route = met__snapshot_route_find(snapshot, route);
+    } else if (service.size == 0) {
+        admission->route = met__snapshot_route_match(
+            snapshot, met__text_of(request->path, request->path_size),
+            met__text_of(request->method, request->method_size));
+    }
+    const met__snapshot_route *found =
+        met__snapshot_route_at(snapshot, admission->route);
+    if (found == NULL && (route.size > 0 || service.size == 0)) {
+        return no_route(admission);
+    }
+    admission->service = service.size > 0
+                             ? met__snapshot_service_find(snapshot, service)
+                             : found->service;
+    const met__snapshot_service *owner =
+        met__snapshot_service_at(snapshot, admission->service);
+    if ((service.size > 0
+         && (owner == NULL
+             || (found != NULL && found->service != admission->service)))
+        || (owner != NULL && !owner->is_enabled)) {
+        return no_route(admission);
+    }
+    if (found != NULL) {
+        met__text name = met__snapshot_text(snapshot, found->name);
+        admission->plugins = &found->plugins;
+        decision->route = name.data;
+        decision->route_size = name.size;
+    }
+    if (owner != NULL) {
+        met__text name = met__snapshot_text(snapshot, owner->name);
+        decision->service = name.data;
+        decision->service_size = name.size;
+    }
+    if (found == NULL) {
+        admission->plugins = &owner->plugins;
+    }
+    return 1;
+}
+
+/* --- Key -------------------------------------------------------------------- */
+/* The credential of a key, or none. Unknown keys cost the same work. */
+static uint32_t find_credential(met_gateway *gateway, met__text key)
+{
+    if (key.size > MET_GATEWAY_KEY_SIZE_MAX) {
+        gateway->counters.keys_unknown++;
+        return MET__NONE;
+    }
+    met__credential_tag tag = met__credential_cache_tag(gateway->cache, key);
+    uint32_t found = met__credential_cache_get(gateway->cache,
+                                               gateway->generation, tag);
+    if (found == MET__CREDENTIAL_MISS) {
+        met__credential_hash hash;
+        met__credential_hash_of(met__store_credential_key(gateway->store),
+                                key, &hash);
+        found = met__snapshot_credential_find(&gateway->snapshot, &hash);
+        if (found == MET__NONE) {
+            found = MET__CREDENTIAL_UNKNOWN;
+            gateway->counters.keys_unknown++;
+        } else {
+            gateway->counters.keys_verified++;
+        }
+        met__credential_cache_put(gateway->cache, gateway->generation, tag,
+                                  found);
+    } else {
+        gateway->counters.keys_cached++;
+    }
+    return found == MET__CREDENTIAL_UNKNOWN ? MET__NONE : found;
+}
+
+/* Nobody, or the consumer that stands for all who are nobody. */
+static int without_key(met__admission *admission,
+                       const met__snapshot_key_auth *auth, uint32_t reason,
+                       met__text body)
+{
+    met__text challenge = met__snapshot_text(admission->snapshot,
+                                             auth->challenge);
+
+    if (auth->is_anonymous) {
+        admission->is_anonymous = 1;
+        admission->consumer = auth->anonymous;
+        if (met__snapshot_consumer_at(admission->snapshot, auth->anonymous)
+            != NULL) {
+            return 1;
+        }
+        admission->decision->failure = MET_GATEWAY_FAILURE_CONFIG;
+        admission->gateway->counters.failures[MET_GATEWAY_FAILURE_CONFIG]++;
+        return met__refuse(admission, 500, MET_GATEWAY_REASON_FAILURE,
+                           met__snapshot_text(admission->snapshot,
+                                              auth->missing_body));
+    }
+    admission->decision->response_headers = challenge.data;
+    admission->decision->response_headers_size = challenge.size;
+    return met__refuse(admission, 401, reason, body);
+}
+
+static int with_key(met__admission *admission,
+                    const met__snapshot_key_auth *auth, met__text key)
+{
+    uint32_t number = find_credential(admission->gateway, key);
+    const met__snapshot_credential *credential =
+        met__snapshot_credential_at(admission->snapshot, number);
+
+    if (credential == NULL
+        || (credential->expires_at_ns != 0
+            && admission->utc_ns >= credential->expires_at_ns)) {
+        return without_key(admission, auth, MET_GATEWAY_REASON_BAD_KEY,
+                           MET__TEXT(UNAUTHORIZED));
+    }
+    admission->credential = number;
+    admission->consumer = credential->consumer;
+    return 1;
+}
+
+int met__admit_key(met__admission *admission)
+{
+    const met__snapshot *snapshot = admission->snapshot;
+    const met__snapshot_key_auth *auth = met__snapshot_key_auth_at(
+        snapshot, admission->plugins->record[MET__PLUGIN_KEY_AUTH]);
+    met__key_auth names = {0};
+    met__key_place place;
+
+    if (auth == NULL) {
+        return 1;
+    }
+    met__text drop = met__snapshot_text(snapshot, auth->drop);
+    admission->decision->drop_headers = drop.data;
+    admission->decision->drop_headers_size = drop.size;
+    names.flags = auth->flags;
+    names.name_count = auth->name_count < MET__KEY_NAMES_MAX
+                           ? auth->name_count
+                           : MET__KEY_NAMES_MAX;
+    for (uint32_t i = 0; i < names.name_count; i++) {
+        names.names[i] = met__snapshot_text(snapshot, auth->names[i]);
+    }
+    uint32_t found = met__key_auth_find(&names, admission->request,
+                                        admission->gateway->scratch, &place);
+    if (found == MET__KEY_NOT_NEEDED) {
+        return 1;
+    }
+    if (place.where == MET__KEY_IN_QUERY
+        && (auth->flags & MET__KEY_HIDE) != 0) {
+        admission->hidden_name = names.names[place.name];
+    }
+    if (found == MET__KEY_FOUND) {
+        return with_key(admission, auth, place.key);
+    }
+    return found == MET__KEY_DUPLICATE
+               ? without_key(admission, auth,
+                             MET_GATEWAY_REASON_DUPLICATE_KEY,
+                             MET__TEXT(DUPLICATE_KEY))
+               : without_key(admission, auth, MET_GATEWAY_REASON_NO_KEY,
+                             MET__TEXT(NO_KEY));
+}
+
+/* --- Groups ------------------------------------------------------------------ */
+static void add_lines(met_gateway *gateway, size_t *size, met__text text)
+{
+    /* make_room has counted everything that is ever added. */
+    if (text.size < gateway->upstream_room - *size) {
+        memcpy(gateway->upstream + *size, text.data, text.size);
+        *size += text.size;
+        gateway->upstream[*size] = '\0';
+    }
+}
+
+/* Header lines for the upstream: who it is, and its groups. */
+static void tell_upstream(met__admission *admission, int with_groups)
+{
+    met_gateway *gateway = admission->gateway;
+    met_gateway_decision *decision = admission->decision;
+    const met__snapshot *snapshot = admission->snapshot;
+    const met__snapshot_consumer *consumer =
+        met__snapshot_consumer_at(snapshot, admission->consumer);
+    const met__snapshot_credential *credential =
+        met__snapshot_credential_at(snapshot, admission->credential);
+    size_t size = 0;
+
+    if (consumer == NULL) {
+        return;
+    }
+    met__text name = met__snapshot_text(snapshot, consumer->username);
+    decision->consumer = name.data;
+    decision->consumer_size = name.size;
+    add_lines(gateway, &size, met__snapshot_text(snapshot,
+                                                 consumer->headers));
+    if (credential != NULL) {
+        add_lines(gateway, &size, MET__TEXT("X-Credential-Identifier: "));
+        add_lines(gateway, &size, met__snapshot_text(snapshot,
+                                                     credential->id));
+        add_lines(gateway, &size, MET__TEXT("\r\n"));
+    } else if (admission->is_anonymous) {
+        add_lines(gateway, &size, MET__TEXT("X-Anonymous-Consumer: true\r\n"));
+    }
+    if (with_groups) {
+        add_lines(gateway, &size,
+                  met__snapshot_text(snapshot, consumer->groups_header));
+    }
+    decision->upstream_headers = gateway->upstream;
+    decision->upstream_headers_size = size;
+}
+
+int met__admit_groups(met__admission *admission)
+{
+    const met__snapshot *snapshot = admission->snapshot;
+    const met__snapshot_consumer *consumer =
+        met__snapshot_consumer_at(snapshot, admission->consumer);
+    const met__snapshot_acl *acl = met__snapshot_acl_at(
+        snapshot, admission->plugins->record[MET__PLUGIN_ACL]);
+
+    if (acl == NULL) {
+        tell_upstream(admission, 0);
+        return 1;
+    }
+    met__range groups = consumer != NULL ? consumer->groups
+                                         : (met__range){0, 0};
+    met__acl_input input = {
+        .is_deny_list = acl->is_deny_list,
+        .always_authenticated = acl->always_authenticated,
+        .has_consumer = consumer != NULL,
+        .has_credential = admission->credential != MET__NONE,
+        .has_groups = groups.count > 0,
+        .groups_overlap = (uint32_t)met__snapshot_groups_overlap(
+            snapshot, groups, acl->groups)};
+    met__acl_result result = met__acl_decide(&input);
+    tell_upstream(admission, result.header == MET__ACL_HEADER_CONSUMER
+                                 && !acl->hide_header);
+    if (result.status == 200) {
+        return 1;
+    }
+    return met__refuse(admission, result.status,
+                       MET_GATEWAY_REASON_NOT_ALLOWED,
+                       result.status == 403 ? MET__TEXT(NOT_ALLOWED)
+                                            : MET__TEXT(UNAUTHORIZED));
+}

@@ -1,0 +1,149 @@
+/* The usage event of a request, kept in its ticket as texts: what is known at
+ * admit under Kong's names, and what the host adds. Values longer than a
+ * recorder keeps are cut. In: a request. Out: the ticket's texts. */
+#include "gateway/admission.h"
+
+static met__text text_of(const met__admission *admission, uint32_t number)
+{
+    const met__snapshot *snapshot = admission->snapshot;
+    const met_gateway_request *request = admission->request;
+    const met__snapshot_service *service =
+        met__snapshot_service_at(snapshot, admission->service);
+    const met__snapshot_route *route =
+        met__snapshot_route_at(snapshot, admission->route);
+    met__text none = {"", 0};
+
+    switch (number) {
+    case MET__ATTRIBUTE_SERVICE_NAME:
+        return service != NULL ? met__snapshot_text(snapshot, service->name)
+                               : met__text_of(request->service,
+                                              request->service_size);
+    case MET__ATTRIBUTE_SERVICE_ID:
+        return service != NULL ? met__snapshot_text(snapshot, service->id)
+                               : none;
+    case MET__ATTRIBUTE_SERVICE_PROTOCOL:
+        return service != NULL
+                   ? met__snapshot_text(snapshot, service->protocol)
+                   : none;
+    case MET__ATTRIBUTE_SERVICE_PORT:
+        return service != NULL ? met__snapshot_text(snapshot, service->port)
+                               : none;
+    case MET__ATTRIBUTE_ROUTE_NAME:
+        return route != NULL ? met__snapshot_text(snapshot, route->name)
+                             : met__text_of(request->route,
+                                            request->route_size);
+    case MET__ATTRIBUTE_ROUTE_ID:
+        return route != NULL ? met__snapshot_text(snapshot, route->id) : none;
+    case MET__ATTRIBUTE_REQUEST_METHOD:
+        return met__text_of(request->method, request->method_size);
+    case MET__ATTRIBUTE_REQUEST_HOST:
+        return met__text_of(request->host, request->host_size);
+    case MET__ATTRIBUTE_REQUEST_URI:
+        return met__text_of(request->path, request->path_size);
+    case MET__ATTRIBUTE_REQUEST_USER_AGENT:
+        return met__text_of(request->user_agent, request->user_agent_size);
+    case MET__ATTRIBUTE_CLIENT_IP:
+        return met__text_of(request->client_ip, request->client_ip_size);
+    default:
+        return none;
+    }
+}
+
+/* What a recorder keeps of a value: no character is cut in two. */
+static met__text cut(met__text text)
+{
+    if (text.size > MET__VALUE_SIZE_MAX) {
+        text.size = MET__VALUE_SIZE_MAX;
+        while (text.size > 0
+               && ((unsigned char)text.data[text.size] & 0xc0) == 0x80) {
+            text.size--;
+        }
+    }
+    return text;
+}
+
+met__text met__admission_attribute(const met__admission *admission,
+                                   uint32_t number, met__text name)
+{
+    const met_gateway_request *request = admission->request;
+
+    if (number < MET__ATTRIBUTE_CUSTOM) {
+        return cut(text_of(admission, number));
+    }
+    for (size_t i = 0; i < request->attribute_count; i++) {
+        const met_pair *pair = &request->attributes[i];
+        if (met__text_equal(name, met__text_of(pair->key, pair->key_size))) {
+            return cut(met__text_of(pair->value, pair->value_size));
+        }
+    }
+    return met__text_of("", 0);
+}
+
+/* --- Into the ticket --------------------------------------------------------- */
+static void put(met__ticket *ticket, const char *bytes, size_t size)
+{
+    if (size > 0) {
+        memcpy(ticket->text + ticket->text_size, bytes, size);
+        ticket->text_size = (uint16_t)(ticket->text_size + size);
+    }
+}
+
+static void put_byte(met__ticket *ticket, size_t byte)
+{
+    ticket->text[ticket->text_size++] = (unsigned char)byte;
+}
+
+static int has_room(const met__ticket *ticket, size_t size)
+{
+    return size <= sizeof ticket->text - ticket->text_size;
+}
+
+static void put_attribute(met__ticket *ticket, uint32_t number, met__text name,
+                          met__text value)
+{
+    if (!has_room(ticket, 3 + name.size + value.size)) {
+        return; /* cannot be: the sizes were checked */
+    }
+    put_byte(ticket, number);
+    if (number == MET__ATTRIBUTE_CUSTOM) {
+        put_byte(ticket, name.size);
+    }
+    put_byte(ticket, value.size);
+    put(ticket, name.data, name.size);
+    put(ticket, value.data, value.size);
+    ticket->attribute_count++;
+}
+
+void met__admit_event(met__admission *admission)
+{
+    met__ticket *ticket = admission->ticket;
+    const met_gateway_request *request = admission->request;
+    const met__snapshot_consumer *consumer =
+        met__snapshot_consumer_at(admission->snapshot, admission->consumer);
+    met__text none = {NULL, 0};
+
+    if (consumer == NULL) {
+        return; /* nobody's usage */
+    }
+    met__text subject = met__snapshot_text(admission->snapshot,
+                                           consumer->subject);
+    if (subject.size == 0 || subject.size > MET__SUBJECT_SIZE_MAX) {
+        return;
+    }
+    put(ticket, subject.data, subject.size);
+    ticket->subject_size = (uint16_t)subject.size;
+    for (uint32_t i = 0; i < MET__ATTRIBUTE_RESPONSE_STATUS; i++) {
+        met__text value = cut(text_of(admission, i));
+        if (value.size > 0) {
+            put_attribute(ticket, i, none, value);
+        }
+    }
+    for (size_t i = 0; i < request->attribute_count; i++) {
+        const met_pair *pair = &request->attributes[i];
+        if (pair->key_size > 0) {
+            put_attribute(ticket, MET__ATTRIBUTE_CUSTOM,
+                          met__text_of(pair->key, pair->key_size),
+                          cut(met__text_of(pair->value, pair->value_size)));
+        }
+    }
+}

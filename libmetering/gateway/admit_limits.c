@@ -1,0 +1,223 @@
+/* Rate limits of one request: which limit holds, whom it counts, whether there
+ * is room. One instance holds, the one with the narrowest scope.
+ * In: a snapshot and a request. Out: the limiter's answer, as headers. */
+#include "gateway/admission.h"
+#include "gateway/plugin_config.h"
+
+/* --- Which limit ------------------------------------------------------------- */
+static uint32_t limit_of(const met__admission *admission)
+{
+    const met__snapshot *snapshot = admission->snapshot;
+    const met__snapshot_plugins *plugins = admission->plugins;
+    const met__snapshot_consumer *consumer =
+        met__snapshot_consumer_at(snapshot, admission->consumer);
+
+    if (consumer != NULL) {
+        met__range scopes = met__snapshot_range(snapshot, MET__SECTION_SCOPE,
+                                                consumer->scopes);
+        for (uint32_t i = 0; i < scopes.count; i++) { /* best rank first */
+            const met__snapshot_scope *scope =
+                met__snapshot_scope_at(snapshot, scopes.first + i);
+            if (scope->rank < plugins->rank[MET__PLUGIN_LIMIT]
+                && (scope->service == MET__NONE
+                    || scope->service == admission->service)
+                && (scope->route == MET__NONE
+                    || scope->route == admission->route)) {
+                return scope->limit;
+            }
+        }
+    }
+    return plugins->record[MET__PLUGIN_LIMIT];
+}
+
+/* --- Whom it counts ---------------------------------------------------------- */
+static int same_header(met__text a, const char *name, size_t size)
+{
+    if (a.size != size) {
+        return 0;
+    }
+    for (size_t i = 0; i < size; i++) {
+        char x = a.data[i];
+        char y = name[i];
+        x = (char)(x >= 'A' && x <= 'Z' ? x + 32 : x);
+        y = (char)(y >= 'A' && y <= 'Z' ? y + 32 : y);
+        if (x != y) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static met__text header_value(const met_gateway_request *request,
+                              met__text name)
+{
+    for (size_t i = 0; i < request->header_count; i++) {
+        const met_pair *header = &request->headers[i];
+        if (same_header(name, header->key, header->key_size)) {
+            return met__text_of(header->value, header->value_size);
+        }
+    }
+    return met__text_of(NULL, 0);
+}
+
+/* What the limit goes by; empty when the request has no such thing. */
+static met__text identity(const met__admission *admission,
+                          const met__snapshot_limit *limit, uint32_t *kind)
+{
+    const met__snapshot *snapshot = admission->snapshot;
+    const met_gateway_request *request = admission->request;
+    const met__snapshot_consumer *consumer =
+        met__snapshot_consumer_at(snapshot, admission->consumer);
+    const met__snapshot_credential *credential =
+        met__snapshot_credential_at(snapshot, admission->credential);
+    const met__snapshot_service *service =
+        met__snapshot_service_at(snapshot, admission->service);
+    met__text none = {NULL, 0};
+    met__text path = {request->path, request->path_size};
+
+    *kind = limit->by;
+    switch (limit->by) {
+    case MET__LIMIT_BY_CONSUMER:
+        if (consumer != NULL) {
+            return met__snapshot_text(snapshot, consumer->id);
+        }
+        *kind = MET__LIMIT_BY_CREDENTIAL;
+        return credential != NULL
+                   ? met__snapshot_text(snapshot, credential->id)
+                   : none;
+    case MET__LIMIT_BY_CREDENTIAL:
+        return credential != NULL
+                   ? met__snapshot_text(snapshot, credential->id)
+                   : none;
+    case MET__LIMIT_BY_SERVICE:
+        return service != NULL ? met__snapshot_text(snapshot, service->id)
+                               : none;
+    case MET__LIMIT_BY_HEADER:
+        return header_value(request,
+                            met__snapshot_text(snapshot,
+                                               limit->header_name));
+    case MET__LIMIT_BY_PATH:
+        return met__text_equal(path, met__snapshot_text(snapshot, limit->path))
+                   ? path
+                   : none;
+    default:
+        return none;
+    }
+}
+
+/* Every miss goes by the client's address: nobody is exempt. */
+static void fill_request(met__admission *admission,
+                         const met__snapshot_limit *limit, uint32_t policy)
+{
+    met_limiter_request *request = &admission->limit_request;
+    uint32_t kind;
+    met__text key = identity(admission, limit, &kind);
+
+    if (key.size == 0) {
+        kind = MET__LIMIT_BY_IP;
+        key = met__text_of(admission->request->client_ip,
+                           admission->request->client_ip_size);
+    }
+    *request = (met_limiter_request){.struct_size = sizeof *request,
+                                     .policy = policy,
+                                     .kind = kind,
+                                     .key = key.data,
+                                     .key_size = key.size,
+                                     .cost = admission->cost,
+                                     .monotonic_ns = admission->monotonic_ns,
+                                     .utc_ns = admission->utc_ns};
+}
+
+/* --- Deciding ---------------------------------------------------------------- */
+static int refuse(met__admission *admission)
+{
+    const met__snapshot_limit *limit =
+        met__snapshot_limit_at(admission->snapshot, admission->limit);
+    int is_never =
+        admission->limit_result.reason == MET_LIMITER_REASON_NEVER;
+
+    admission->decision->wait_ns = is_never
+                                           || admission->limit_result.wait_ns
+                                                  < 0
+                                       ? 0
+                                       : admission->limit_result.wait_ns;
+    return met__refuse(admission, limit->status >= 400 ? limit->status : 429,
+                       is_never ? MET_GATEWAY_REASON_COST_NEVER
+                                : MET_GATEWAY_REASON_RATE_LIMITED,
+                       met__snapshot_text(admission->snapshot, limit->body));
+}
+
+/* 1: the limiter's failure is forgiven, and nothing is counted. */
+static int failed(met__admission *admission)
+{
+    admission->limit = MET__NONE;
+    return met__admission_failed(admission, MET_GATEWAY_FAILURE_LIMITER);
+}
+
+int met__admit_peek(met__admission *admission)
+{
+    met_gateway *gateway = admission->gateway;
+
+    admission->limit = limit_of(admission);
+    const met__snapshot_limit *limit =
+        met__snapshot_limit_at(admission->snapshot, admission->limit);
+    if (limit == NULL) {
+        admission->limit = MET__NONE;
+        return 1;
+    }
+    uint32_t policy = admission->limit < gateway->policy_count
+                          ? gateway->policies[admission->limit]
+                          : MET__NONE;
+    if (policy == MET__NONE) {
+        return failed(admission);
+    }
+    fill_request(admission, limit, policy);
+    const met__snapshot_consumer *consumer =
+        met__snapshot_consumer_at(admission->snapshot, admission->consumer);
+    if ((consumer == NULL || consumer->rows.count == 0)
+        && (gateway->flags & MET_GATEWAY_REQUIRE_ENTITLEMENT) == 0) {
+        return 1; /* nothing to reserve between looking and counting */
+    }
+    if (met__limiter_peek(gateway->limiter, &admission->limit_request,
+                          &admission->limit_result)
+        != MET_OK) {
+        return failed(admission);
+    }
+    return admission->limit_result.is_allowed ? 1 : refuse(admission);
+}
+
+int met__admit_count(met__admission *admission)
+{
+    if (admission->limit == MET__NONE) {
+        return 1;
+    }
+    if (met__limiter_check(admission->gateway->limiter,
+                           &admission->limit_request,
+                           &admission->limit_result)
+        != MET_OK) {
+        return failed(admission);
+    }
+    return admission->limit_result.is_allowed ? 1 : refuse(admission);
+}
+
+/* --- Telling ----------------------------------------------------------------- */
+void met__admit_limit_headers(met__admission *admission)
+{
+    met_gateway *gateway = admission->gateway;
+    met_gateway_decision *decision = admission->decision;
+    const met__snapshot_limit *limit =
+        met__snapshot_limit_at(admission->snapshot, admission->limit);
+    size_t size = 0;
+
+    if (limit == NULL || limit->hide_headers
+        || gateway->header_style != MET_GATEWAY_HEADERS_KONG
+        || admission->limit_result.window_count == 0) {
+        return;
+    }
+    if (met__limiter_headers(&admission->limit_result, gateway->response,
+                             sizeof gateway->response, &size)
+        == MET_OK) {
+        decision->response_headers = gateway->response;
+        decision->response_headers_size = size;
+    }
+}

@@ -1,0 +1,267 @@
+/* Allowances of one request: which of the customer's features it uses, and what
+ * it takes of each. A cell that is missing is made from the snapshot's row: a
+ * new customer's first request is not refused for being new.
+ * In: a snapshot, a request, quota cells. Out: reservations in the ticket. */
+#include "gateway/admission.h"
+
+#define UNIT INT64_C(1000000) /* MET__QUOTA_PLACES */
+
+#define USED_UP                                                      \
+    "{\"message\":\"Customer has reached usage limit for feature.\"," \
+    "\"reason\":\"USAGE_LIMIT_REACHED\"}"
+#define UNAVAILABLE                                                     \
+    "{\"message\":\"Feature is not available for the customer.\","       \
+    "\"reason\":\"FEATURE_UNAVAILABLE\"}"
+#define UNKNOWN_CUSTOMER                                  \
+    "{\"message\":\"Customer is not found by subject.\"," \
+    "\"reason\":\"CUSTOMER_NOT_FOUND\"}"
+
+/* --- Which features ----------------------------------------------------------- */
+/* A status that a filter asks for; 0 when it asks for none there is. */
+static uint16_t status_of(met__text text)
+{
+    uint16_t status = 0;
+
+    for (size_t i = 0; i < text.size && text.size == 3; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9') {
+            return 0;
+        }
+        status = (uint16_t)(status * 10 + (text.data[i] - '0'));
+    }
+    return status;
+}
+
+/* Whether the request is usage of the feature, as far as is known now: how it
+ * will end is written into *use. */
+static int is_usage(const met__admission *admission,
+                    const met__snapshot_feature *feature,
+                    met__ticket_quota *use)
+{
+    const met__snapshot *snapshot = admission->snapshot;
+    met__range filters = met__snapshot_range(snapshot, MET__SECTION_FILTER,
+                                             feature->filters);
+
+    use->response_status = 0;
+    use->upstream_status = 0;
+    for (uint32_t i = 0; i < filters.count; i++) {
+        const met__snapshot_filter *filter =
+            met__snapshot_filter_at(snapshot, filters.first + i);
+        met__text value = met__snapshot_text(snapshot, filter->value);
+        if (filter->attribute == MET__ATTRIBUTE_RESPONSE_STATUS
+            || filter->attribute == MET__ATTRIBUTE_UPSTREAM_STATUS) {
+            uint16_t *wanted =
+                filter->attribute == MET__ATTRIBUTE_RESPONSE_STATUS
+                    ? &use->response_status
+                    : &use->upstream_status;
+            *wanted = status_of(value);
+            if (*wanted == 0) {
+                return 0;
+            }
+        } else if (!met__text_equal(
+                       value,
+                       met__admission_attribute(
+                           admission, filter->attribute,
+                           met__snapshot_text(snapshot, filter->name)))) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* How much the request takes now, and how the true cost will be known. What
+ * depends on its end takes nothing now: then only something must be left. */
+static int64_t cost_of(const met__admission *admission,
+                       const met__snapshot_feature *feature,
+                       met__ticket_quota *use)
+{
+    met__text name = met__snapshot_text(admission->snapshot,
+                                        feature->value_attribute);
+    int is_open = use->response_status != 0 || use->upstream_status != 0;
+
+    if (feature->aggregation == MET__AGGREGATION_COUNT) {
+        use->cost = MET__COST_EVENT;
+        return is_open ? 0 : UNIT;
+    }
+    if (feature->aggregation != MET__AGGREGATION_SUM) {
+        use->cost = MET__COST_NONE;
+        return 0;
+    }
+    if (met__text_equal(name, MET__TEXT("request_size_bytes"))) {
+        use->cost = MET__COST_REQUEST_SIZE;
+        return 0;
+    }
+    if (met__text_equal(name, MET__TEXT("response_size_bytes"))) {
+        use->cost = MET__COST_RESPONSE_SIZE;
+        return 0;
+    }
+    use->cost = MET__COST_QUANTITY;
+    return is_open ? 0 : (int64_t)admission->cost * UNIT;
+}
+
+/* --- Reserving --------------------------------------------------------------- */
+/* What the row says of this period: usage was read in the period of at_ns. */
+static met_error make_cell(met_gateway *gateway,
+                           const met__snapshot_row *row, uint64_t number)
+{
+    met__quota_period period = {.number = number,
+                                .granted = row->row.granted,
+                                .flags = row->row.flags
+                                         | MET__QUOTA_PROVISIONAL};
+    met__period then;
+    uint64_t number_then;
+
+    if (met__quota_row_period(&row->row, row->at_ns, &number_then, &then)
+            == MET_OK
+        && number_then == number) {
+        period.base = row->base;
+        period.taken = row->taken;
+    }
+    return met__quota_prepare(gateway->quota, row->row.key, &period);
+}
+
+static met_error take(met__admission *admission,
+                      const met__snapshot_row *row, uint64_t number,
+                      int64_t cost, met__quota_ticket *ticket,
+                      met__quota_state *state)
+{
+    met__quota_table *quota = admission->gateway->quota;
+    met_error error = met__quota_admit(quota, row->row.key, number, cost,
+                                       admission->monotonic_ns, ticket,
+                                       state);
+
+    if (error != MET_E_NOT_FOUND) {
+        return error;
+    }
+    error = make_cell(admission->gateway, row, number);
+    return error == MET_OK
+               ? met__quota_admit(quota, row->row.key, number, cost,
+                                  admission->monotonic_ns, ticket, state)
+               : error;
+}
+
+/* One row of the customer. 1: go on. */
+static int reserve(met__admission *admission, const met__snapshot_row *row,
+                   const met__snapshot_feature *feature,
+                   met__ticket_quota use)
+{
+    met__ticket *ticket = admission->ticket;
+    met__quota_state state = {0};
+    met__period period;
+    uint64_t number;
+
+    if (met__quota_row_period(&row->row, admission->utc_ns, &number, &period)
+            != MET_OK
+        || row->row.type != MET__ENTITLEMENT_METERED) {
+        return 1;
+    }
+    if (ticket->quota_count == MET_GATEWAY_QUOTAS_MAX) {
+        return met__admission_failed(admission, MET_GATEWAY_FAILURE_QUOTA);
+    }
+    int64_t cost = cost_of(admission, feature, &use);
+    met_error error = take(admission, row, number, cost, &use.quota, &state);
+    if (error != MET_OK) {
+        return met__admission_failed(admission, MET_GATEWAY_FAILURE_QUOTA);
+    }
+    if (!state.is_allowed) {
+        admission->decision->wait_ns = period.to_ns == INT64_MAX
+                                           ? 0
+                                           : period.to_ns - admission->utc_ns;
+        return met__refuse(admission, 429,
+                           MET_GATEWAY_REASON_USAGE_LIMIT_REACHED,
+                           MET__TEXT(USED_UP));
+    }
+    ticket->quotas[ticket->quota_count++] = use;
+    return 1;
+}
+
+static int reserve_rows(met__admission *admission)
+{
+    const met__snapshot *snapshot = admission->snapshot;
+    const met__snapshot_consumer *consumer =
+        met__snapshot_consumer_at(snapshot, admission->consumer);
+
+    if (consumer == NULL) {
+        return 1;
+    }
+    met__range rows = met__snapshot_range(snapshot, MET__SECTION_ROW,
+                                          consumer->rows);
+    for (uint32_t i = 0; i < rows.count; i++) {
+        const met__snapshot_row *row =
+            met__snapshot_row_at(snapshot, rows.first + i);
+        const met__snapshot_feature *feature =
+            met__snapshot_feature_at(snapshot, row->feature);
+        met__ticket_quota use = {0};
+        if (feature != NULL && is_usage(admission, feature, &use)
+            && !reserve(admission, row, feature, use)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* --- Whether it must be entitled --------------------------------------------- */
+static int has_row(const met__admission *admission,
+                   const met__snapshot_consumer *consumer, uint32_t feature)
+{
+    met__range rows = met__snapshot_range(admission->snapshot,
+                                          MET__SECTION_ROW, consumer->rows);
+
+    for (uint32_t i = 0; i < rows.count; i++) {
+        const met__snapshot_row *row =
+            met__snapshot_row_at(admission->snapshot, rows.first + i);
+        met__period period;
+        uint64_t number;
+        if (row->feature == feature
+            && met__quota_row_period(&row->row, admission->utc_ns, &number,
+                                     &period)
+                   == MET_OK) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int check_entitled(met__admission *admission)
+{
+    const met__snapshot *snapshot = admission->snapshot;
+    const met__snapshot_consumer *consumer =
+        met__snapshot_consumer_at(snapshot, admission->consumer);
+
+    for (uint32_t i = 0; i < snapshot->count[MET__SECTION_FEATURE]; i++) {
+        const met__snapshot_feature *feature =
+            met__snapshot_feature_at(snapshot, i);
+        met__ticket_quota use = {0};
+        if (!feature->in_service || !is_usage(admission, feature, &use)) {
+            continue;
+        }
+        if (consumer == NULL || !consumer->has_customer) {
+            return met__refuse(admission, 403,
+                               MET_GATEWAY_REASON_CUSTOMER_NOT_FOUND,
+                               MET__TEXT(UNKNOWN_CUSTOMER));
+        }
+        if (!has_row(admission, consumer, i)) {
+            return met__refuse(admission, 403,
+                               MET_GATEWAY_REASON_FEATURE_UNAVAILABLE,
+                               MET__TEXT(UNAVAILABLE));
+        }
+    }
+    return 1;
+}
+
+int met__admit_reserve(met__admission *admission)
+{
+    if ((admission->gateway->flags & MET_GATEWAY_REQUIRE_ENTITLEMENT) != 0
+        && !check_entitled(admission)) {
+        return 0;
+    }
+    return reserve_rows(admission);
+}
+
+void met__ticket_release(met_gateway *gateway, met__ticket *ticket)
+{
+    for (uint16_t i = 0;
+         i < ticket->quota_count && i < MET_GATEWAY_QUOTAS_MAX; i++) {
+        (void)met__quota_release(gateway->quota, &ticket->quotas[i].quota);
+    }
+    ticket->quota_count = 0;
+}

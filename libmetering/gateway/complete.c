@@ -1,0 +1,247 @@
+/* Counting one admitted request: its reservations become usage, its ticket an
+ * event. What costs more than was reserved is taken before the event is
+ * recorded, what costs less is given back after: a kill between errs to the
+ * side of the seller by one request.
+ * In: a ticket and an outcome. Out: one recorded event. */
+#include <stdio.h>
+
+#include "base/fork_guard.h"
+#include "gateway/admission.h"
+#include "gateway/event.h"
+
+#define UNIT INT64_C(1000000)
+/* Known at admit, the host's, and four of the outcome. */
+#define PAIRS_MAX (MET__ATTRIBUTE_CUSTOM + MET_GATEWAY_ATTRIBUTES_MAX + 4)
+
+typedef struct completion {
+    met_gateway *gateway;
+    met__ticket *ticket;
+    met_gateway_outcome outcome;
+    uint64_t quantity;
+    met_pair pairs[PAIRS_MAX];
+    size_t pair_count;
+    met_quantity quantities[MET__QUANTITIES_MAX + 2];
+    size_t quantity_count;
+    char numbers[4][24];
+} completion;
+
+/* --- Reservations ------------------------------------------------------------ */
+static int64_t units_of(uint64_t amount)
+{
+    return amount > (uint64_t)(MET__QUOTA_AMOUNT_MAX / UNIT)
+               ? MET__QUOTA_AMOUNT_MAX
+               : (int64_t)amount * UNIT;
+}
+
+static int64_t true_cost(const completion *c, const met__ticket_quota *quota)
+{
+    if ((quota->response_status != 0
+         && quota->response_status != c->outcome.status)
+        || (quota->upstream_status != 0
+            && quota->upstream_status != c->outcome.upstream_status)) {
+        return 0; /* not usage of this feature after all */
+    }
+    switch (quota->cost) {
+    case MET__COST_EVENT:
+        return UNIT;
+    case MET__COST_QUANTITY:
+        return units_of(c->quantity);
+    case MET__COST_REQUEST_SIZE:
+        return units_of(c->outcome.request_size_bytes);
+    case MET__COST_RESPONSE_SIZE:
+        return units_of(c->outcome.response_size_bytes);
+    default:
+        return 0;
+    }
+}
+
+static void begin_quotas(completion *c)
+{
+    for (uint16_t i = 0; i < c->ticket->quota_count; i++) {
+        met__ticket_quota *quota = &c->ticket->quotas[i];
+        (void)met__quota_complete_begin(c->gateway->quota, &quota->quota,
+                                        true_cost(c, quota));
+    }
+}
+
+static void end_quotas(completion *c)
+{
+    for (uint16_t i = 0; i < c->ticket->quota_count; i++) {
+        met__quota_ticket *quota = &c->ticket->quotas[i].quota;
+        /* One that could not begin holds what admit reserved. */
+        if (met__quota_complete_end(c->gateway->quota, quota) != MET_OK) {
+            (void)met__quota_release(c->gateway->quota, quota);
+        }
+    }
+}
+
+/* --- The event --------------------------------------------------------------- */
+static void add_pair(completion *c, met__text name, const char *value,
+                     size_t size)
+{
+    if (c->pair_count < PAIRS_MAX) {
+        c->pairs[c->pair_count++] =
+            (met_pair){name.data, name.size, value, size};
+    }
+}
+
+static void add_number(completion *c, size_t index, const char *name,
+                       uint64_t value)
+{
+    if (value != 0) {
+        int size = snprintf(c->numbers[index], sizeof c->numbers[index],
+                            "%llu", (unsigned long long)value);
+        add_pair(c, met__text_z(name), c->numbers[index], (size_t)size);
+    }
+}
+
+/* The ticket's texts. 0: no ticket of ours. */
+static int read_texts(completion *c)
+{
+    const met__ticket *ticket = c->ticket;
+    const unsigned char *text = ticket->text;
+    size_t at = ticket->subject_size;
+    size_t end = ticket->text_size;
+
+    if (end > sizeof ticket->text || at > end
+        || ticket->attribute_count
+               > MET__ATTRIBUTE_CUSTOM + MET_GATEWAY_ATTRIBUTES_MAX) {
+        return 0;
+    }
+    for (uint16_t i = 0; i < ticket->attribute_count; i++) {
+        if (end - at < 3) {
+            return 0;
+        }
+        uint32_t number = text[at++];
+        size_t name = number >= MET__ATTRIBUTE_CUSTOM ? text[at++] : 0;
+        size_t value = text[at++];
+        if (number > MET__ATTRIBUTE_CUSTOM || end - at < name + value) {
+            return 0;
+        }
+        add_pair(c,
+                 number < MET__ATTRIBUTE_CUSTOM
+                     ? met__text_z(met__attribute_names[number])
+                     : met__text_of((const char *)text + at, name),
+                 (const char *)text + at + name, value);
+        at += name + value;
+    }
+    return 1;
+}
+
+static void add_quantity(completion *c, met__text name, uint64_t value)
+{
+    int64_t amount = value > INT64_MAX ? INT64_MAX : (int64_t)value;
+
+    c->quantities[c->quantity_count++] =
+        (met_quantity){name.data, name.size, met__decimal_from_i64(amount)};
+}
+
+static void read_outcome(completion *c)
+{
+    const met_gateway_outcome *outcome = &c->outcome;
+
+    add_number(c, 0, "response_http_status", outcome->status);
+    add_number(c, 1, "upstream_status", outcome->upstream_status);
+    add_number(c, 2, "request_size_bytes", outcome->request_size_bytes);
+    add_number(c, 3, "response_size_bytes", outcome->response_size_bytes);
+    add_quantity(c, MET__TEXT("request_size_bytes"),
+                 outcome->request_size_bytes);
+    add_quantity(c, MET__TEXT("response_size_bytes"),
+                 outcome->response_size_bytes);
+    for (uint32_t i = 0; i < c->gateway->value_count; i++) {
+        add_quantity(c, c->gateway->values[i], c->quantity);
+    }
+}
+
+/* Clients may send any bytes: what is no text becomes one. */
+static void mend(completion *c)
+{
+    for (size_t i = 0; i < c->pair_count; i++) {
+        met__text value = {c->pairs[i].value, c->pairs[i].value_size};
+        if (!met__text_is_clean(value)) {
+            size_t at = (size_t)((const unsigned char *)value.data
+                                 - c->ticket->text);
+            for (size_t k = 0; k < value.size; k++) {
+                unsigned char *byte = &c->ticket->text[at + k];
+                *byte = *byte < 0x20 || *byte >= 0x7f ? '?' : *byte;
+            }
+        }
+    }
+}
+
+static met_error record(completion *c)
+{
+    met__ticket *ticket = c->ticket;
+    met_event event = {.struct_size = sizeof event,
+                       .type = MET__EVENT_TYPE_REQUEST,
+                       .type_size = sizeof MET__EVENT_TYPE_REQUEST - 1,
+                       .subject = (const char *)ticket->text,
+                       .subject_size = ticket->subject_size,
+                       .attributes = c->pairs,
+                       .attribute_count = c->pair_count,
+                       .quantities = c->quantities,
+                       .quantity_count = c->quantity_count,
+                       .utc_ns = ticket->utc_ns};
+
+    met_error error = met__recorder_add(c->gateway->recorder, &event,
+                                        MET__RECORD_ADMITTED, NULL);
+    if (error == MET_E_INVALID) {
+        mend(c);
+        error = met__recorder_add(c->gateway->recorder, &event,
+                                  MET__RECORD_ADMITTED, NULL);
+    }
+    if (error == MET_E_TALLY_FULL) {
+        c->gateway->is_tally_full = 1;
+        c->gateway->counters.failures[MET_GATEWAY_FAILURE_TALLY]++;
+    }
+    return error == MET_E_NOT_FOUND ? MET_OK : error; /* nobody meters it */
+}
+
+/* --- Completing -------------------------------------------------------------- */
+static met_error count(completion *c)
+{
+    met_error error = MET_OK;
+
+    begin_quotas(c);
+    if (c->ticket->subject_size > 0) {
+        read_outcome(c);
+        error = record(c);
+    } else {
+        c->gateway->counters.without_subject++;
+    }
+    end_quotas(c);
+    c->gateway->counters.completed++;
+    return error;
+}
+
+met_error met__gateway_complete(met_gateway *gateway,
+                                met_gateway_ticket *ticket,
+                                const met_gateway_outcome *outcome)
+{
+    completion c;
+
+    if (gateway->fork_generation != met__fork_generation()) {
+        return MET_E_FORKED;
+    }
+    c.gateway = gateway;
+    c.ticket = (met__ticket *)(void *)ticket;
+    c.outcome = *outcome;
+    c.pair_count = 0;
+    c.quantity_count = 0;
+    if (c.ticket->magic != MET__TICKET_MAGIC
+        || c.ticket->store_mark != gateway->store_mark
+        || c.ticket->quota_count > MET_GATEWAY_QUOTAS_MAX
+        || !read_texts(&c)) {
+        return MET_E_INVALID;
+    }
+    c.quantity = outcome->quantity ? outcome->quantity : c.ticket->cost;
+    met_error error = MET_OK;
+    if ((outcome->flags & MET_GATEWAY_NOT_SERVED) != 0) {
+        met__ticket_release(gateway, c.ticket);
+        gateway->counters.not_served++;
+    } else {
+        error = count(&c);
+    }
+    c.ticket->magic = 0;
+    return error;
+}

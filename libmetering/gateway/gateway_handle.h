@@ -1,0 +1,84 @@
+/* One gateway handle: the mapped snapshot, the shared tables, a recorder, and
+ * the space its answers are written into. gateway_handle.c opens and keeps it,
+ * admit.c and complete.c use it. One thread at a time. */
+#ifndef MET_GATEWAY_GATEWAY_HANDLE_H
+#define MET_GATEWAY_GATEWAY_HANDLE_H
+
+#include "gateway/snapshot_files.h"
+#include "limit/limiter.h"
+#include "meter/recorder.h"
+
+#define MET__REASONS (MET_GATEWAY_REASON_FAILURE + 1)
+#define MET__FAILURES (MET_GATEWAY_FAILURE_CONFIG + 1)
+#define MET__RESPONSE_HEADERS_SIZE (MET_LIMITER_HEADERS_SIZE + 1024)
+
+typedef struct met__gateway_counters {
+    uint64_t requests;
+    uint64_t admitted;
+    uint64_t refused[MET__REASONS];
+    uint64_t completed;
+    uint64_t not_served;
+    uint64_t failures[MET__FAILURES];
+    uint64_t failed_open;
+    uint64_t without_subject;
+    uint64_t keys_cached;   /* known from the cache */
+    uint64_t keys_verified; /* hashed and found */
+    uint64_t keys_unknown;
+    uint64_t mapped;   /* snapshots */
+    uint64_t unmapped; /* that could not be used: the older one serves on */
+} met__gateway_counters;
+
+struct met_gateway {
+    met_store *store; /* a reference of its own */
+    const met__platform *platform;
+    uint64_t store_mark; /* of tickets */
+    uint64_t flags;
+    uint32_t fork_generation;
+    uint32_t fail_policy;
+    uint32_t header_style;
+    uint32_t generation; /* grows with every snapshot that is mapped */
+    met__snapshot_files files;
+    met__snapshot snapshot;
+    uint32_t has_snapshot;
+    uint32_t is_tally_full; /* since the last tick */
+    uint64_t refused_number; /* of the snapshot that could not be used */
+    int64_t compiled_ns;     /* monotonic, of the last look at the catalog */
+    uint32_t *policies; /* beside the snapshot's limits; none: not to be had */
+    uint32_t policy_count;
+    uint32_t value_count;
+    met__text values[MET__QUANTITIES_MAX]; /* what features sum up */
+    met_limiter *limiter;
+    met__quota_table *quota;
+    met_recorder *recorder;
+    met__credential_cache *cache;
+    char *upstream; /* header lines for the upstream */
+    size_t upstream_room;
+    met__buffer query; /* without the key */
+    char scratch[MET_GATEWAY_KEY_SIZE_MAX + 1];
+    char response[MET__RESPONSE_HEADERS_SIZE];
+    met__gateway_counters counters;
+};
+
+/* Arguments were checked by the caller. Errors as the public calls. */
+met_error met__gateway_open(met_store *store,
+                            const met_gateway_config *config,
+                            met_gateway **gateway_out, met_error_info *info);
+void met__gateway_close(met_gateway *gateway);
+met_error met__gateway_tick(met_gateway *gateway);
+met_error met__gateway_describe(met_gateway *gateway, met__arena *arena,
+                                met__node **node_out);
+met_error met__gateway_admit(met_gateway *gateway,
+                             const met_gateway_request *request,
+                             met_gateway_decision *decision);
+met_error met__gateway_complete(met_gateway *gateway,
+                                met_gateway_ticket *ticket,
+                                const met_gateway_outcome *outcome);
+
+/* Maps the snapshot in force when it is another one. What cannot be used is
+ * counted, and the one at hand serves on. */
+met_error met__gateway_follow(met_gateway *gateway);
+
+/* The reason's name in answers and reports; "" for none. */
+const char *met__gateway_reason_name(uint32_t reason);
+
+#endif
