@@ -23,6 +23,9 @@ def main():
         done = subprocess.run([sys.argv[1]], cwd=scratch, capture_output=True,
                               text=True, check=True)
     assert done.stdout == output, done.stdout
+    lines = len((ROOT / "examples" / "get_started" / "gateway.c")
+                .read_text().splitlines())
+    assert lines < 250, f"gateway.c has {lines} lines"
     print("examples: ok")
 
 
