@@ -106,6 +106,16 @@ const tool_command tool_commands[] = {
      "  --count-denied      refused requests weigh, too\n"
      "  --capacity N        keys and windows the table has room for",
      1, 1, command_limit_replay},
+    {"gateway", "replay", "FILE", "settle-every= key-name= decisions",
+     "recorded requests through the gateway, in virtual time",
+     "FILE: NDJSON of {\"time\", \"key\"?, \"service\"?, \"route\"?, "
+     "\"method\"?, \"path\"?,\n\"query\"?, \"client_ip\"?, \"status\"?, "
+     "\"cost\"?} in the order of time, - for stdin.\nIn a store that has "
+     "counted nothing yet.\n"
+     "  --settle-every TIME    of virtual time: 1h (default), 1m, 1s\n"
+     "  --key-name NAME        the header of the key: apikey\n"
+     "  --decisions            prints every decision",
+     1, 1, command_gateway_replay},
 
     {"info", NULL, "", "field=", "sizes, tables, readers; is billing alive?",
      "\"tally\" tells what recorders counted that is not settled yet: since "
