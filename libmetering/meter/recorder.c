@@ -269,7 +269,6 @@ static met_error read_quantities(const met__recorder_type *type,
                                  const met_event *event, brought *out,
                                  met_error_info *info)
 {
-    out->mask = 0;
     for (uint32_t i = 0; i < type->quantity_count; i++) {
         size_t at = find_quantity(event, type->quantities[i],
                                   &type->quantity_hints[i]);
@@ -463,6 +462,7 @@ static met_error add(met_recorder *recorder, const met_event *event,
     uint32_t size;
     brought values;
 
+    values.mask = 0;
     if (utc_ns == 0) {
         utc_ns = met__now_utc_ns(recorder->platform);
     }
