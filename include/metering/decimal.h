@@ -41,6 +41,7 @@ enum {
  * @return MET_OK · MET_E_INVALID (not of that form, empty, NULL) ·
  *         MET_E_OVERFLOW (more than 34 significant digits, or an exponent
  *         beyond MET_DECIMAL_EXPONENT_MAX)
+ * @blocks never
  * @thread any      @fork any      @alloc none      @since 0.1
  */
 MET_API MET_NODISCARD met_error met_decimal_parse(const char *text,
@@ -55,6 +56,7 @@ MET_API MET_NODISCARD met_error met_decimal_parse(const char *text,
  * @param size_out   length without the NUL; may be NULL
  * @return MET_OK · MET_E_INVALID (NULL, or not a finite canonical value) ·
  *         MET_E_OVERFLOW (the text would not fit)
+ * @blocks never
  * @thread any      @fork any      @alloc none      @since 0.1
  */
 MET_API MET_NODISCARD met_error met_decimal_format(const met_decimal *value,
@@ -68,6 +70,7 @@ MET_API MET_NODISCARD met_error met_decimal_format(const met_decimal *value,
  * @param value_out  written only on MET_OK; may be a or b
  * @return MET_OK · MET_E_INVALID (NULL, or not finite and canonical) ·
  *         MET_E_OVERFLOW (the exact result needs more than 34 digits)
+ * @blocks never
  * @thread any      @fork any      @alloc none      @since 0.1
  */
 MET_API MET_NODISCARD met_error met_decimal_add(const met_decimal *a,
@@ -88,6 +91,7 @@ MET_API MET_NODISCARD met_error met_decimal_multiply(const met_decimal *a,
  * @param places    0 … MET_DECIMAL_PLACES_MAX
  * @param rounding  one of MET_ROUND_*
  * @return MET_OK · MET_E_INVALID (also b = 0) · MET_E_OVERFLOW
+ * @blocks never
  * @thread any      @fork any      @alloc none      @since 0.1
  */
 MET_API MET_NODISCARD met_error met_decimal_divide(const met_decimal *a,
@@ -102,6 +106,7 @@ MET_API MET_NODISCARD met_error met_decimal_divide(const met_decimal *a,
  * @param places    0 … MET_DECIMAL_PLACES_MAX
  * @param rounding  one of MET_ROUND_*
  * @return MET_OK · MET_E_INVALID · MET_E_OVERFLOW
+ * @blocks never
  * @thread any      @fork any      @alloc none      @since 0.1
  */
 MET_API MET_NODISCARD met_error met_decimal_round(const met_decimal *value,
@@ -114,6 +119,7 @@ MET_API MET_NODISCARD met_error met_decimal_round(const met_decimal *value,
  *
  * @param order_out  -1, 0 or 1
  * @return MET_OK · MET_E_INVALID
+ * @blocks never
  * @thread any      @fork any      @alloc none      @since 0.1
  */
 MET_API MET_NODISCARD met_error met_decimal_compare(const met_decimal *a,

@@ -64,6 +64,7 @@ typedef struct met_error_info {
  *
  * @param error  any number, also one of a newer library
  * @return static text, never NULL; "MET_E_UNKNOWN" for a number not known
+ * @blocks never
  * @thread any      @fork any      @alloc none      @since 0.1
  */
 MET_API const char *met_error_name(met_error error);
@@ -73,6 +74,7 @@ MET_API const char *met_error_name(met_error error);
  *
  * @param error  any number, also one of a newer library
  * @return static text, never NULL
+ * @blocks never
  * @thread any      @fork any      @alloc none      @since 0.1
  */
 MET_API const char *met_error_message(met_error error);

@@ -205,6 +205,7 @@ MET_API MET_NODISCARD met_error met_limiter_open(
  * Let go of a table. The file, its counts and other users stay.
  *
  * @param limiter  may be NULL
+ * @blocks unmaps a file
  * @thread one      @fork any      @since 0.1
  */
 MET_API void met_limiter_close(met_limiter *limiter);

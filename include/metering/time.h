@@ -19,6 +19,7 @@ MET_BEGIN_DECLS
  * @param utc_ns_out   written only on MET_OK; years 1970 to 2200
  * @return MET_OK · MET_E_INVALID (not of that form, no such day, or out of
  *         range)
+ * @blocks never
  * @thread any      @fork any      @alloc none      @since 0.1
  */
 MET_API MET_NODISCARD met_error met_time_parse(const char *text,
@@ -31,6 +32,7 @@ MET_API MET_NODISCARD met_error met_time_parse(const char *text,
  * @param utc_ns    0 … the end of the year 2200
  * @param text_out  at least MET_TIME_TEXT_SIZE bytes, NUL-terminated
  * @return MET_OK · MET_E_INVALID (out of range, NULL)
+ * @blocks never
  * @thread any      @fork any      @alloc none      @since 0.1
  */
 MET_API MET_NODISCARD met_error met_time_format(int64_t utc_ns,

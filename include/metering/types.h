@@ -36,6 +36,7 @@ typedef struct met_buffer {
  * Give back a buffer that a call of this library filled.
  *
  * @param buffer  may be NULL or empty; is empty afterwards
+ * @blocks never
  * @owner the library frees the bytes      @thread one      @fork any
  * @since 0.1
  */

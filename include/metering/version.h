@@ -19,6 +19,7 @@ MET_BEGIN_DECLS
  * The version of the loaded library, "0.1.0".
  *
  * @return static text
+ * @blocks never
  * @thread any      @fork any      @alloc none      @since 0.1
  */
 MET_API const char *met_version_string(void);
@@ -27,6 +28,7 @@ MET_API const char *met_version_string(void);
  * The version of the loaded library as major * 1000000 + minor * 1000 + patch.
  *
  * @return the number, to compare with MET_VERSION_NUMBER
+ * @blocks never
  * @thread any      @fork any      @alloc none      @since 0.1
  */
 MET_API uint32_t met_version_number(void);

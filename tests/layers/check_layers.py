@@ -171,7 +171,7 @@ def check_docs():
         if re.search(r"[Ss]ee met_\w+", comment):
             wanted = ("@since",)  # a sibling carries the rest
         else:
-            wanted = ("@thread", "@fork", "@since")
+            wanted = ("@thread", "@fork", "@blocks", "@since")
         for tag in wanted:
             if tag not in comment:
                 problem(path, line, f"{name}: docstring lacks {tag}")
@@ -199,12 +199,12 @@ def check_symbols(library):
         problems.append(f"{name}: in libmetering.map, not in the library")
     for name in sorted(found - set(listed)):
         problems.append(f"{name}: exported, not in libmetering.map")
+    definition = re.compile(r"^\w[\w ]*\*?\s+\*?(met_\w+)\(", re.M)
     for path in sources("*/*.c"):
         if path.parent.name == "api":
             continue
-        for name in declared:
-            if re.search(r"^(?:met_error|void|\w[\w ]*\*?)\s+\*?" + name
-                         + r"\(", path.read_text(), re.M):
+        for name in definition.findall(path.read_text()):
+            if name in declared:
                 problem(path, 1, f"defines {name}: only api may")
     return f"{len(declared)} exported functions"
 
