@@ -304,7 +304,8 @@ MET_API MET_NODISCARD met_error met_gateway_tick(met_gateway *gateway);
  * @param json_out  written only on MET_OK
  * @param info      may be NULL
  * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_FORKED · MET_E_BUG
- * @owner json_out with met_buffer_release      @thread one at a time
+ * @owner json_out with met_buffer_release
+ * @blocks never      @thread one at a time
  * @fork no: MET_E_FORKED in a child      @since 0.1
  */
 MET_API MET_NODISCARD met_error met_gateway_stats(met_gateway *gateway,
