@@ -112,6 +112,38 @@ static inline uint32_t serve(const char *path, const char *key)
     return status;
 }
 
+static inline void must_apply_story(const char *limits)
+{
+    char json[8192];
+
+    snprintf(json, sizeof json, "{%s%s],%s,%s,%s}", STORY_GATEWAY, limits,
+             STORY_METER, STORY_FEATURE, STORY_CUSTOMERS);
+    assert_ok(apply_document(json));
+}
+
+static inline void must_sell(const char *customer, const char *plan,
+                      const char *price, const char *limit, const char *soft)
+{
+    char json[2048];
+
+    snprintf(json, sizeof json,
+             EXAMPLE_PLAN("%s", "%s", "%s", "%s"), plan, price, limit, soft);
+    assert_ok(plan_put(json));
+    assert_ok(plan_publish(plan));
+    snprintf(json, sizeof json,
+             "{\"customer\":{\"key\":\"%s\"},\"plan\":{\"key\":\"%s\"},"
+             "\"active_from\":\"2026-03-15T10:30:00Z\"}",
+             customer, plan);
+    assert_ok(subscribe(json, MET_ALLOW_PAST));
+}
+
+static inline uint64_t usage_of(const char *query)
+{
+    assert_ok(settle());
+    assert_ok(usage_query(query));
+    return strtoull(shown("data.0.value"), NULL, 10);
+}
+
 static inline int has_header(const char *line)
 {
     return strstr(decision.response_headers, line) != NULL;
