@@ -177,8 +177,9 @@ static int is_claimable(const met__slot *slot, uint64_t boot)
 {
     const met__slot_owner *owner = met__slot_owner_of(slot);
 
-    if (met__load_acquire(&owner->generation) == 0) {
-        return met__mapped_file_header(&slot->file)->boot_hash == boot;
+    if (met__load_acquire(&owner->generation) == 0
+        && met__mapped_file_header(&slot->file)->boot_hash == boot) {
+        return 1;
     }
     return met__slot_is_freed(slot, boot)
            || (met__load_acquire(&owner->plan) == MET__PLAN_UNKNOWN

@@ -85,6 +85,19 @@ met_error met__slot_try_lock(met__slot *slot, int *is_locked_out)
 }
 
 /* --- Segments -------------------------------------------------------------- */
+/* A power cut may have taken back the count of segments but not what was in
+ * them: nothing old may be taken for cells. */
+static void clear_segment(met__slot *slot, uint32_t segment)
+{
+    met__atomic_u64 *words =
+        (met__atomic_u64 *)(void *)(slot->file.memory
+                                    + met__segment_offset(segment));
+
+    for (uint64_t i = 0; i < MET__SEGMENT_SIZE / sizeof *words; i++) {
+        met__store_relaxed(words + i, 0);
+    }
+}
+
 met_error met__slot_grow(met__slot *slot, const uint32_t *kinds,
                          uint32_t count)
 {
@@ -96,7 +109,8 @@ met_error met__slot_grow(met__slot *slot, const uint32_t *kinds,
         return MET_E_LIMIT;
     }
     uint64_t size = met__segment_offset((uint32_t)have + count);
-    if (size > slot->file.size) {
+    uint64_t size_before = slot->file.size;
+    if (size > size_before) {
         met_error error = met__mapped_file_grow(slot->platform, &slot->file,
                                                 size);
         if (error != MET_OK) {
@@ -105,6 +119,9 @@ met_error met__slot_grow(met__slot *slot, const uint32_t *kinds,
         owner = met__slot_owner_of(slot);
     }
     for (uint32_t i = 0; i < count; i++) {
+        if (met__segment_offset((uint32_t)have + i) < size_before) {
+            clear_segment(slot, (uint32_t)have + i);
+        }
         met__store_relaxed(met__slot_directory(slot) + have + i, kinds[i]);
     }
     met__store_release(&owner->segment_count, have + count);
