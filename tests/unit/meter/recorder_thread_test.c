@@ -4,12 +4,14 @@
 #include "usage_support.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 #include "base/atomic.h"
 
 #define RECORDERS 3
 #define SETTLERS 2
-#define EVENTS 4000
+#define EVENTS 2000 /* at least, of each recorder */
+#define PASSES 60   /* of settlers, beside them */
 
 static char home[64];
 static met_store *store;
@@ -18,6 +20,7 @@ static met__atomic_u64 counted;
 static met__atomic_u64 summed;
 static met__atomic_u64 failures;
 static met__atomic_u64 recorders_done;
+static met__atomic_u64 passes;
 
 static int64_t thread_clock(void *context)
 {
@@ -43,7 +46,9 @@ static void *record(void *context)
     met_recorder *recorder = NULL;
     met_error error = met__recorder_open(store, 16, &recorder, NULL);
 
-    for (int i = 0; error == MET_OK && i < EVENTS; i++) {
+    for (int i = 0; error == MET_OK
+                    && (i < EVENTS || met__load_relaxed(&passes) < PASSES);
+         i++) {
         error = add_plain(recorder, i);
         if (error == MET_OK) {
             met__fetch_add(&counted, 1);
@@ -54,6 +59,7 @@ static void *record(void *context)
         if (error == MET_OK && i % 50 == 49) {
             met__fetch_add(&now_ns, 20 * MET__SECOND_NS);
             error = met__recorder_tick(recorder);
+            sched_yield();
         }
         if (error == MET_OK && i % 1000 == 999) {
             met__recorder_close(recorder);
@@ -73,6 +79,7 @@ static void *settle(void *context)
 
     while (error == MET_OK && met__load_acquire(&recorders_done) < RECORDERS) {
         error = met__settle(store, NULL, 0, 0, NULL, NULL);
+        met__fetch_add(&passes, error == MET_OK ? 1 : PASSES);
     }
     met__fetch_add(&failures, error != MET_OK);
     return NULL;
