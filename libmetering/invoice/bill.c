@@ -16,6 +16,7 @@ typedef struct line_draft {
     const met__billable *billable;
     const met__booked *booked; /* NULL: the first time */
     const met__feature *feature;
+    met__currency currency;
     met_decimal quantity; /* of the whole period */
     met__rated *rated;    /* what is billed now */
     met__node *details;
@@ -26,24 +27,33 @@ static int is_flat(const met__billable *billable)
     return billable->price->type == MET__PRICE_FLAT;
 }
 
-static met_error take_currency(met__bill *bill, const met__plan *plan)
+static met_error find_currency(const met__bill *bill, line_draft *draft)
 {
-    if (!bill->has_currency) {
-        met_error error = met__currency_of(plan->currency, &bill->currency);
-        if (error == MET_E_NOT_FOUND) {
-            return met__fail(bill->info, MET_E_UNSUPPORTED, "currency",
-                             "%.*s is not a currency of ISO 4217",
-                             (int)plan->currency.size, plan->currency.data);
-        }
-        bill->has_currency = error == MET_OK;
-        return error;
+    met__text code = draft->billable->plan->currency;
+    met_error error = met__currency_of(code, &draft->currency);
+
+    if (error == MET_E_NOT_FOUND) {
+        return met__fail(bill->info, MET_E_UNSUPPORTED, "currency",
+                         "%.*s is not a currency of ISO 4217", (int)code.size,
+                         code.data);
     }
-    if (!met__text_equal(bill->currency.code, plan->currency)) {
+    return error;
+}
+
+/* Asked for lines only: what was billed in another currency and has not
+ * changed since is in nobody's way. */
+static met_error take_currency(met__bill *bill, const line_draft *draft)
+{
+    met__text code = draft->currency.code;
+
+    if (!bill->has_currency) {
+        bill->currency = draft->currency;
+        bill->has_currency = 1;
+    } else if (!met__text_equal(bill->currency.code, code)) {
         return met__fail(bill->info, MET_E_UNSUPPORTED, "currency",
                          "one invoice in %.*s and %.*s is not served",
                          (int)bill->currency.code.size,
-                         bill->currency.code.data, (int)plan->currency.size,
-                         plan->currency.data);
+                         bill->currency.code.data, (int)code.size, code.data);
     }
     return MET_OK;
 }
@@ -94,16 +104,16 @@ static int64_t seconds_of(met__period period)
 
 /* A flat fee is a share of its full period. MET_E_NOT_FOUND: nothing is left
  * of it, then there is no line at all. */
-static met_error share_of(const met__bill *bill,
-                          const met__billable *billable, met__price *price)
+static met_error share_of(const line_draft *draft, met__price *price)
 {
+    const met__billable *billable = draft->billable;
     int64_t service = seconds_of(billable->period);
     int64_t full = seconds_of(billable->full);
     met_error error = MET_OK;
 
     if (service > 0 && service < full) {
         error = met__prorate(price->amount, service * MET__SECOND_NS,
-                             full * MET__SECOND_NS, &bill->currency,
+                             full * MET__SECOND_NS, &draft->currency,
                              &price->amount);
         if (error == MET_OK && met__decimal_is_zero(price->amount)) {
             error = MET_E_NOT_FOUND;
@@ -137,14 +147,14 @@ static met_error read_terms(const met__bill *bill,
     return error == MET_E_INVALID ? MET_E_CORRUPT : error;
 }
 
-static met_error rate(const met__bill *bill, line_draft *draft)
+static met_error rate_whole(const met__bill *bill, line_draft *draft)
 {
     const met__billable *billable = draft->billable;
     met__price price = *billable->price;
     met__rate_input input = {
         .name = billable->card->name,
         .price = &price,
-        .currency = bill->currency,
+        .currency = draft->currency,
         .quantity = draft->quantity,
         .quantity_before = met__decimal_zero(),
         .is_first = 1,
@@ -155,14 +165,35 @@ static met_error rate(const met__bill *bill, line_draft *draft)
     met_error error = read_terms(bill, billable->card, &input);
 
     if (error == MET_OK && is_flat(billable)) {
-        error = share_of(bill, billable, &price);
+        error = share_of(draft, &price);
     }
     if (error == MET_OK) {
         error = met__rate(&input, bill->arena, &draft->rated, bill->info);
     }
+    return error;
+}
+
+/* Nothing is owed: no line and no minimum. */
+static met_error rate_nothing(const met__bill *bill, line_draft *draft)
+{
+    draft->quantity = met__decimal_zero();
+    draft->rated = met__arena_allocate(bill->arena, sizeof *draft->rated);
+    if (draft->rated == NULL) {
+        return MET_E_NO_MEMORY;
+    }
+    met__totals_clear(&draft->rated->totals);
+    return MET_OK;
+}
+
+/* MET_E_NOT_FOUND: there is nothing to bill. */
+static met_error rate(const met__bill *bill, line_draft *draft)
+{
+    met_error error = draft->billable->is_void ? rate_nothing(bill, draft)
+                                               : rate_whole(bill, draft);
+
     if (error == MET_OK && draft->booked != NULL) {
         error = met__rate_delta(draft->rated, draft->booked->lines,
-                                draft->booked->line_count, &bill->currency,
+                                draft->booked->line_count, &draft->currency,
                                 bill->arena, &draft->rated);
         if (error == MET_OK && draft->rated->line_count == 0) {
             error = MET_E_NOT_FOUND; /* nothing new to bill */
@@ -206,7 +237,7 @@ static met_error build_details(const met__bill *bill, line_draft *draft)
             line.id = met__text_z(id);
         }
         error =
-            met__line_document(&line, &bill->currency, bill->arena, &node);
+            met__line_document(&line, &draft->currency, bill->arena, &node);
         if (error == MET_OK) {
             error = met__node_append(bill->arena, draft->details, node);
         }
@@ -282,7 +313,7 @@ static met_error build_line(const met__bill *bill, const line_draft *draft,
     met__build_node(&builder, "unit_config", card->unit_config);
     met__build_node(&builder, "detailed_lines", draft->details);
     if (error == MET_OK) {
-        error = met__totals_document(&draft->rated->totals, &bill->currency,
+        error = met__totals_document(&draft->rated->totals, &draft->currency,
                                      bill->arena, &totals);
     }
     if (error == MET_OK) {
@@ -309,8 +340,17 @@ static void widen(met__period *whole, met__period part)
 static met_error finish(met__bill *bill, line_draft *draft)
 {
     met__node *node;
-    met_error error = build_details(bill, draft);
+    met_error error = take_currency(bill, draft);
 
+    if (error == MET_OK && bill->lines->count >= MET__INVOICE_LINES_MAX) {
+        error = met__fail(bill->info, MET_E_LIMIT, "as_of",
+                          "would bill more than %d lines: bill up to an "
+                          "earlier instant first",
+                          MET__INVOICE_LINES_MAX);
+    }
+    if (error == MET_OK) {
+        error = build_details(bill, draft);
+    }
     if (error == MET_OK) {
         error = build_line(bill, draft, &node);
     }
@@ -331,34 +371,46 @@ static met_error finish(met__bill *bill, line_draft *draft)
     return error;
 }
 
+/* Nothing more is to be asked about it: a flat fee is billed once, a period
+ * that was billed is not open (the preview is of an earlier instant), and what
+ * is void matters only when it was billed. */
+static int is_settled(const line_draft *draft)
+{
+    const met__billable *billable = draft->billable;
+
+    if (draft->booked == NULL) {
+        return billable->is_void;
+    }
+    return is_flat(billable) || billable->is_open;
+}
+
 met_error met__bill_add(void *context, const met__billable *billable)
 {
     met__bill *bill = context;
     line_draft draft = {.billable = billable,
                         .quantity = met__decimal_from_i64(1)};
     met__booked *booked = NULL;
-    met_error error = take_currency(bill, billable->plan);
+    met_error error =
+        met__booked_get(bill->txn, billable, bill->arena, &booked);
 
     if (error == MET_OK) {
-        error = met__booked_get(bill->txn, billable, bill->arena, &booked);
-        if (error == MET_OK) {
-            draft.booked = booked;
-        } else if (error == MET_E_NOT_FOUND) {
-            error = MET_OK;
-        }
+        draft.booked = booked;
+    } else if (error != MET_E_NOT_FOUND) {
+        return error;
     }
-    if (error == MET_OK && is_flat(billable)) {
-        if (draft.booked != NULL) {
-            return MET_OK;
-        }
-    } else if (error == MET_OK) {
+    if (is_settled(&draft)) {
+        return MET_OK;
+    }
+    error = find_currency(bill, &draft);
+    if (error == MET_OK && !is_flat(billable) && !billable->is_void) {
         error = measure(bill, &draft);
     }
-    if (error == MET_OK) {
-        error = rate(bill, &draft);
-        if (error == MET_E_NOT_FOUND) {
-            return MET_OK;
-        }
+    if (error != MET_OK) {
+        return error;
+    }
+    error = rate(bill, &draft);
+    if (error == MET_E_NOT_FOUND) {
+        return MET_OK;
     }
     return error == MET_OK ? finish(bill, &draft) : error;
 }

@@ -6,6 +6,8 @@
 #include "invoice/billable.h"
 #include "invoice/invoice.h"
 
+#define MET__INVOICE_LINES_MAX 4096
+
 typedef struct met__bill {
     met__txn *txn;
     const met__invoice_request *request;

@@ -13,6 +13,7 @@ typedef struct period_walk {
     int64_t as_of_ns;
     int is_open_included;
     int reserved;
+    int64_t void_from_ns; /* 0: what is walked is owed */
     void *context;
     met__billable_visitor visit;
 } period_walk;
@@ -29,6 +30,12 @@ static met_error offer(const period_walk *walk, met__billable *billable,
 {
     int is_due = invoice_at_ns <= walk->as_of_ns;
 
+    if (walk->void_from_ns != 0) {
+        billable->is_void = 1;
+        return billable->booked_from_ns < walk->void_from_ns
+                   ? MET_OK
+                   : walk->visit(walk->context, billable);
+    }
     if (!is_due
         && !(walk->is_open_included
              && billable->period.from_ns <= walk->as_of_ns)) {
@@ -130,32 +137,25 @@ static met_error visit_card(const period_walk *walk, const met__rate_card *card,
                                      : visit_once(walk, &billable, phase);
 }
 
-met_error met__billables_each(const met__subscription *subscription,
-                              const met__plan *plan, int64_t as_of_ns,
-                              int is_open_included, met__arena *arena,
-                              void *context, met__billable_visitor visit,
+/* Every phase that has begun, card by card. */
+static met_error visit_phases(const period_walk *walk, met__arena *arena,
                               met_error_info *info)
 {
-    const period_walk walk = {.subscription = subscription,
-                       .plan = plan,
-                       .as_of_ns = as_of_ns,
-                       .is_open_included = is_open_included,
-                       .context = context,
-                       .visit = visit};
-    int64_t at = subscription->active_from_ns;
+    const met__plan *plan = walk->plan;
+    int64_t at = walk->subscription->active_from_ns;
 
-    while (at <= as_of_ns) {
+    while (at <= walk->as_of_ns) {
         met__period bounds;
         size_t phase;
-        met_error error = met__subscription_phase_at(subscription, plan, at,
-                                                     &phase, &bounds);
+        met_error error = met__subscription_phase_at(walk->subscription, plan,
+                                                     at, &phase, &bounds);
         if (error == MET_E_NOT_FOUND) {
             return MET_OK;
         }
         for (size_t i = 0;
              error == MET_OK && i < plan->phases[phase].rate_card_count;
              i++) {
-            error = visit_card(&walk, plan->phases[phase].rate_cards[i],
+            error = visit_card(walk, plan->phases[phase].rate_cards[i],
                                bounds, arena, info);
         }
         if (error != MET_OK || bounds.to_ns <= at) {
@@ -164,4 +164,30 @@ met_error met__billables_each(const met__subscription *subscription,
         at = bounds.to_ns;
     }
     return MET_OK;
+}
+
+met_error met__billables_each(const met__subscription *subscription,
+                              const met__plan *plan, int64_t as_of_ns,
+                              int is_open_included, met__arena *arena,
+                              void *context, met__billable_visitor visit,
+                              met_error_info *info)
+{
+    met__subscription endless = *subscription;
+    period_walk walk = {.subscription = subscription,
+                        .plan = plan,
+                        .as_of_ns = as_of_ns,
+                        .is_open_included = is_open_included,
+                        .context = context,
+                        .visit = visit};
+    met_error error = visit_phases(&walk, arena, info);
+
+    if (error == MET_OK && subscription->active_to_ns != 0
+        && subscription->active_to_ns <= as_of_ns) {
+        /* Only what has no end can be ended: it was billed without one. */
+        endless.active_to_ns = 0;
+        walk.subscription = &endless;
+        walk.void_from_ns = subscription->active_to_ns;
+        error = visit_phases(&walk, arena, info);
+    }
+    return error;
 }

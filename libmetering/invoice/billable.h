@@ -15,14 +15,17 @@ typedef struct met__billable {
     met__period full;   /* not clipped: what a flat fee is a share of */
     int64_t booked_from_ns; /* names the period in BOOKED */
     int is_open;            /* not due yet, shown by a preview */
-    int reserved;
+    int is_void; /* the subscription was ended before it: nothing is owed */
 } met__billable;
 
 /* Calls visit for every period of every billable rate card that is due at
  * as_of_ns, and with is_open_included also for those that have begun. Due is a
  * flat fee in advance when its billing period begins, everything else when the
  * billing period in which the service ends is over; a fee without a cadence
- * once, at the beginning or at the (known) end of its phase. */
+ * once, at the beginning or at the (known) end of its phase.
+ *
+ * A subscription may be ended in the past, after what followed was billed:
+ * those periods come last, as void. */
 typedef met_error (*met__billable_visitor)(void *context,
                                            const met__billable *billable);
 met_error met__billables_each(const met__subscription *subscription,

@@ -165,6 +165,131 @@ static void discounts_come_from_the_card(void **state)
     assert_shown("totals.total", "2.00");
 }
 
+/* The preview of an earlier instant does not take a billed period for a
+ * running one. */
+static void what_was_billed_is_not_open(void **state)
+{
+    (void)state;
+    must_publish_card(
+        "unit", story_card("{\"type\":\"unit\",\"amount\":\"1\"}", NULL));
+    subscribe_from("a", "unit", FEBRUARY);
+    must_use("a", "2026-02-10T10:00:00Z", 3);
+    must_use("a", "2026-02-20T10:00:00Z", 2);
+    must_settle();
+    assert_ok(preview("a", "2026-02-15T00:00:00Z", MET_INVOICE_OPEN_PERIOD));
+    assert_shown("lines.0.quantity", "3");
+    assert_ok(finalize("a", MARCH));
+    assert_ok(preview("a", "2026-02-15T00:00:00Z", MET_INVOICE_OPEN_PERIOD));
+    assert_shown("lines", "[]");
+    assert_ok(preview("a", MARCH, MET_INVOICE_OPEN_PERIOD));
+    assert_shown("lines.0.period.from", MARCH);
+    assert_shown("lines.1", "");
+}
+
+/* A subscription that is ended in the past, after its months were billed, and
+ * followed by another one: what was billed for them is given back, so that
+ * their usage is not paid twice. Fees that were billed are final. */
+static void what_is_ended_in_the_past_is_given_back(void **state)
+{
+    (void)state;
+    must_publish_card(
+        "unit", story_card("{\"type\":\"unit\",\"amount\":\"1\"}", NULL));
+    must_publish_card(
+        "dear", story_card("{\"type\":\"unit\",\"amount\":\"3\",\"commitments\""
+                           ":{\"minimum\":\"10\"}}",
+                           NULL));
+    const char *id = subscribe_from("a", "dear", "2026-01-01T00:00:00Z");
+    must_use("a", "2026-01-10T10:00:00Z", 5);
+    must_use("a", "2026-02-10T10:00:00Z", 2);
+    must_settle();
+    assert_ok(finalize("a", MARCH));
+    assert_shown("totals.total", "25.00");
+    fresh();
+    assert_ok(met_subscription_cancel(store, id, strlen(id),
+                                      time_of(FEBRUARY), MET_ALLOW_PAST, NULL,
+                                      &told));
+    assert_ok(preview("a", NULL, MET_INVOICE_OPEN_PERIOD));
+    assert_shown("lines.0.period.from", FEBRUARY);
+    assert_shown("lines.0.is_correction", "true");
+    assert_shown("lines.0.quantity", "-2");
+    assert_shown("lines.0.quantity_total", "0");
+    assert_shown("totals.total", "-10.00");
+    assert_shown("lines.1", "");
+    must_subscribe("a", "unit", ",\"active_from\":\"" FEBRUARY "\"");
+    must_use("a", "2026-02-10T10:00:00Z", 18);
+    must_settle();
+    assert_ok(finalize("a", MARCH));
+    assert_shown("lines.0.totals.total", "-10.00");
+    assert_shown("lines.1.quantity", "20");
+    assert_shown("totals.total", "10.00");
+    assert_told(finalize("a", MARCH), MET_E_CONFLICT, "as_of", "nothing");
+}
+
+/* Periods of an ended subscription in another currency stand in nobody's way
+ * once they are billed. */
+static void another_currency_is_another_invoice(void **state)
+{
+    static const char euro[] =
+        "{\"key\":\"euro\",\"name\":\"Euro\",\"currency\":\"EUR\","
+        "\"billing_cadence\":\"P1M\",\"phases\":[{\"key\":\"default\","
+        "\"name\":\"Default\",\"rate_cards\":[{\"key\":\"example_service\","
+        "\"name\":\"E\",\"feature\":{\"key\":\"example_service\"},"
+        "\"billing_cadence\":\"P1M\",\"price\":{\"type\":\"unit\",\"amount\":"
+        "\"1\"}}]}]}";
+    static const char customer[] =
+        "{\"key\":\"a\",\"name\":\"A\",\"usage_attribution\":"
+        "{\"subject_keys\":[\"a\"]}}";
+
+    (void)state;
+    must_publish("euro", euro);
+    fresh();
+    assert_ok(
+        met_customer_put(store, customer, strlen(customer), NULL, &told));
+    must_subscribe("a", "euro",
+                   ",\"active_from\":\"2026-01-01T00:00:00Z\","
+                   "\"active_to\":\"" FEBRUARY "\"");
+    must_put_customer("a"); /* in USD from now on */
+    must_subscribe("a", "premium", ",\"active_from\":\"" FEBRUARY "\"");
+    must_use("a", "2026-01-10T10:00:00Z", 2);
+    must_use("a", "2026-02-10T10:00:00Z", 2);
+    must_settle();
+    uint64_t before = stored_digest();
+    assert_told(finalize("a", MARCH), MET_E_UNSUPPORTED, "currency",
+                "EUR and USD");
+    assert_true(stored_digest() == before);
+    assert_ok(finalize("a", FEBRUARY));
+    assert_shown("currency", "EUR");
+    assert_shown("totals.total", "2.00");
+    assert_ok(finalize("a", MARCH));
+    assert_shown("currency", "USD");
+    assert_shown("totals.total", "1.00");
+}
+
+/* A backlog beyond one invoice is refused as a whole and billed in parts. */
+static void a_backlog_is_billed_in_parts(void **state)
+{
+    (void)state;
+    must_publish_card(
+        "hourly",
+        "{\"key\":\"example_service\",\"name\":\"E\",\"feature\":{\"key\":"
+        "\"example_service\"},\"billing_cadence\":\"PT1H\",\"price\":{"
+        "\"type\":\"unit\",\"amount\":\"1\"}}");
+    subscribe_from("a", "hourly", "2025-09-01T00:00:00Z");
+    must_use("a", "2025-09-10T10:00:00Z", 2);
+    must_use("a", "2026-02-28T23:00:00Z", 3);
+    must_settle();
+    uint64_t before = stored_digest();
+    assert_told(finalize("a", MARCH), MET_E_LIMIT, "as_of", "4096 lines");
+    assert_told(preview("a", MARCH, 0), MET_E_LIMIT, "as_of", "earlier");
+    assert_true(stored_digest() == before);
+    assert_ok(finalize("a", "2026-01-01T00:00:00Z"));
+    assert_shown("number", "INV-0001");
+    assert_shown("totals.total", "2.00");
+    assert_ok(finalize("a", MARCH));
+    assert_shown("number", "INV-0002");
+    assert_shown("totals.total", "3.00");
+}
+
 int main(void)
 {
 #define CASE(name) \
@@ -175,6 +300,10 @@ int main(void)
         CASE(less_usage_is_set_off),
         CASE(every_price_of_the_engine),
         CASE(discounts_come_from_the_card),
+        CASE(what_was_billed_is_not_open),
+        CASE(what_is_ended_in_the_past_is_given_back),
+        CASE(another_currency_is_another_invoice),
+        CASE(a_backlog_is_billed_in_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
