@@ -34,8 +34,9 @@ enum {
  *
  * Due are periods whose billing period has ended at as_of_ns, flat fees in
  * advance whose billing period has begun, and corrections: usage that came in
- * after its period was billed, as a line of its own with "is_correction". A
- * flat fee that was billed is final. Flat fees of a period cut short by a
+ * after its period was billed, as a line of its own with "is_correction"; so is
+ * what was billed for periods after a subscription's end, when it was ended in
+ * the past. A flat fee that was billed is final. Flat fees of a period cut short by a
  * subscription's or a phase's bounds are prorated to the second, usage prices
  * never.
  *
@@ -48,10 +49,11 @@ enum {
  * @param info          NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND (the customer) ·
  *         MET_E_UNSUPPORTED (a price or an aggregation that is not served;
- *         subscriptions in two currencies) · MET_E_CONFLICT (the meter of a
- *         billed feature is gone) · MET_E_OVERFLOW · MET_E_NO_MEMORY ·
- *         MET_E_IO · MET_E_MAP_FULL · MET_E_BUSY · MET_E_CORRUPT ·
- *         MET_E_FORKED · MET_E_BUG
+ *         lines in two currencies: bill up to an earlier instant first) ·
+ *         MET_E_CONFLICT (the meter of a billed feature is gone) ·
+ *         MET_E_LIMIT (more than 4096 lines: likewise) · MET_E_OVERFLOW ·
+ *         MET_E_NO_MEMORY · MET_E_IO · MET_E_MAP_FULL · MET_E_BUSY ·
+ *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
  * @owner  json_out with met_buffer_release
  * @blocks reads the store: all usage of the periods to bill
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -78,7 +80,7 @@ MET_API MET_NODISCARD met_error met_invoice_preview(
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND (the customer) ·
  *         MET_E_CONFLICT (nothing is due; the meter of a billed feature is
  *         gone) · MET_E_UNSUPPORTED (as met_invoice_preview; a negative total)
- *         · MET_E_OVERFLOW · MET_E_LIMIT (more lines than a record holds) ·
+ *         · MET_E_OVERFLOW · MET_E_LIMIT (more than 4096 lines, or 16 MiB) ·
  *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO ·
  *         MET_E_BUSY · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
  * @owner  json_out with met_buffer_release
