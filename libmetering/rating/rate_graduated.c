@@ -145,13 +145,10 @@ met_error met__rate_graduated(met__rating *rating)
     met_decimal to;
 
     met_error error = met__decimal_add(rating->before, rating->quantity, &to);
-    if (error != MET_OK
-        || (!met__decimal_is_zero(to)
-            && met__decimal_compare(to, rating->before) == 0)) {
-        return error;
+    if (error == MET_OK) { /* no part when nothing is new */
+        error = met__graduated_parts(rating->input->price, rating->before, to,
+                                     parts, &count);
     }
-    error = met__graduated_parts(rating->input->price, rating->before, to,
-                                 parts, &count);
     for (size_t i = 0; error == MET_OK && i < count; i++) {
         /* Tier 1 is entered by the first split alone; or, when no usage is
          * to cost nothing, by the one with the first usage. */

@@ -128,6 +128,44 @@ static void subtracts_booked_lines(void **state)
     met_price_destroy(price);
 }
 
+/* Two lines of one name, and a difference that is too long. */
+static void says_why_booked_lines_do_not_fit(void **state)
+{
+#define BOOKED(unit, amount)                                                   \
+    "{'id': 'a', 'name': 'x', 'child_id': 'usage', 'category': 'regular', "    \
+    "'payment_term': 'in_arrears', 'quantity': '1', 'per_unit_amount': '" unit \
+    "', 'totals': {'amount': '" amount "', 'total': '" amount "'}}"
+    static const struct {
+        const char *request;
+        met_error error;
+        const char *field;
+        const char *reason;
+    } rows[] = {
+        {"{'quantity': '0', 'booked': [" BOOKED("1", "1") ", " BOOKED(
+             "2", "2") "]}",
+         MET_E_CONFLICT, "booked", "gives two lines with one child_id"},
+        {"{'quantity': '0', 'booked': [" BOOKED(
+             "1", "9999999999999999999999999999999999") ", " BOOKED(
+             "1", "9999999999999999999999999999999999") "]}",
+         MET_E_OVERFLOW, "booked", "cannot be subtracted"},
+    };
+    met_price *price = create("{'type': 'unit', 'amount': '1'}");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        met_error_info info = {.struct_size = sizeof info};
+        met_buffer out = {0};
+        met__text request = json_of(rows[i].request);
+        assert_int_equal(met_price_rate(price, request.data, request.size, &out,
+                                        &info),
+                         rows[i].error);
+        assert_string_equal(info.field, rows[i].field);
+        assert_string_equal(info.reason, rows[i].reason);
+        assert_null(out.data);
+    }
+    met_price_destroy(price);
+}
+
 typedef struct refusal {
     met_error error;
     const char *json;
@@ -391,6 +429,8 @@ int main(void)
                                         begin_memory, end_memory),
         cmocka_unit_test_setup_teardown(subtracts_booked_lines, begin_memory,
                                         end_memory),
+        cmocka_unit_test_setup_teardown(says_why_booked_lines_do_not_fit,
+                                        begin_memory, end_memory),
         cmocka_unit_test_setup_teardown(refuses_with_field_and_reason,
                                         begin_memory, end_memory),
         cmocka_unit_test_setup_teardown(refuses_missing_arguments, begin_memory,
