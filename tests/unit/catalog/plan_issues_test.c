@@ -191,6 +191,16 @@ static const row rows[] = {
      CARD(METERED ",\"entitlement\":{\"type\":\"metered\",\"limit\":1,"
                   "\"preserve_overage_at_reset\":true}"),
      MET_E_UNSUPPORTED},
+    /* An invoice knows one quantity: neither its parts nor its events. */
+    {"not served on invoices", CARD_PATH ".price.type",
+     CARD(METERED MONTHLY ",\"price\":{\"type\":\"matrix\",\"dimension\":"
+                          "\"region\",\"values\":[{\"value\":\"eu\","
+                          "\"amount\":\"1\"}]}"),
+     MET_E_UNSUPPORTED},
+    {"not served on invoices", CARD_PATH ".price.fixed_amount",
+     CARD(METERED MONTHLY ",\"price\":{\"type\":\"percentage\","
+                          "\"percentage\":\"1\",\"fixed_amount\":\"1\"}"),
+     MET_E_UNSUPPORTED},
     {"not served", "plan.pro_rating", PLAN(",\"pro_rating\":{}"),
      MET_E_UNSUPPORTED},
     {"not served", CARD_PATH ".tax_config", CARD(",\"tax_config\":{}"),
