@@ -114,7 +114,9 @@ typedef struct met_gateway_request {
     const met_pair *attributes; /* of the usage event, in addition */
     size_t attribute_count;
     uint64_t cost;        /* 0 = 1: hits of rate limits, and what is reserved
-                             of an allowance that a meter sums up */
+                             of an allowance that a meter sums up. Of bytes
+                             nothing is reserved: such an allowance may be
+                             overshot by the requests in flight */
     int64_t utc_ns;       /* 0 = the library reads the store's clock */
     int64_t monotonic_ns; /* 0 = the library reads the store's clock */
 } met_gateway_request;
@@ -148,8 +150,9 @@ typedef struct met_gateway_decision {
      * X-Consumer-Username, X-Credential-Identifier, X-Consumer-Groups, … */
     const char *upstream_headers;
     size_t upstream_headers_size;
-    /* The query to send upstream: the request's own, or without the key when
-     * hide_credentials is set. */
+    /* The query to send upstream: the request's own, or, when hide_credentials
+     * is set, without every argument that could be a key. A form (key_in_body)
+     * is the host's: it takes the key out by itself. */
     const char *upstream_query;
     size_t upstream_query_size;
     const char *consumer; /* username; empty when nobody is known */
@@ -170,8 +173,8 @@ typedef struct met_gateway_outcome {
     uint32_t upstream_status; /* HTTP, of the upstream */
     uint64_t request_size_bytes;
     uint64_t response_size_bytes;
-    uint64_t quantity; /* true value of what meters sum up; 0 = the cost given
-                          to admit */
+    uint64_t quantity; /* true value of what meters sum up, whatever they
+                          call it; 0 = the cost given to admit */
     uint32_t flags;    /* MET_GATEWAY_NOT_SERVED */
     uint32_t reserved;
 } met_gateway_outcome;
@@ -226,13 +229,14 @@ MET_API void met_gateway_close(met_gateway *gateway);
  * catalog was compiled anew: see met_gateway_tick.
  *
  * @param request       borrowed during the call
- * @param decision_out  set its struct_size; written only on MET_OK
+ * @param decision_out  set its struct_size; valid only on MET_OK
  * @return MET_OK (admitted or not: see is_admitted) · MET_E_INVALID (a NULL
  *         with a size, a struct_size) · MET_E_LIMIT (attributes beyond
  *         MET_GATEWAY_ATTRIBUTES_MAX or _BYTES, a cost beyond 10^12) ·
- *         MET_E_UNSUPPORTED (a field of a newer version) · MET_E_FORKED ·
- *         MET_E_BUG
- * @alloc none
+ *         MET_E_UNSUPPORTED (a field of a newer version) · MET_E_NO_MEMORY ·
+ *         MET_E_FORKED · MET_E_BUG; nothing is counted then
+ * @alloc none, but for a new snapshot and for a query that is longer than
+ *        2,600 bytes and than all before
  * @blocks never on a lock; the first call after the catalog was compiled anew
  *         maps a file and reads it once (about 20 ms for a million consumers),
  *         unless met_gateway_tick came before
@@ -259,8 +263,9 @@ MET_API MET_NODISCARD met_error met_gateway_admit(
  *                 empty afterwards, whatever is returned but MET_E_INVALID and
  *                 MET_E_FORKED
  * @param outcome  NULL: nothing is known about it
- * @return MET_OK (counted, or nothing to count) · MET_E_INVALID (not a ticket,
- *         or completed already) · MET_E_UNSUPPORTED · MET_E_LIMIT ·
+ * @return MET_OK (counted, or nothing to count) · MET_E_INVALID (not a ticket
+ *         of this store, completed already, or a number of the outcome has
+ *         more than 15 digits) · MET_E_UNSUPPORTED · MET_E_LIMIT ·
  *         MET_E_OVERFLOW · MET_E_TALLY_FULL (settle: nothing was counted; the
  *         allowance is taken all the same) · MET_E_CORRUPT · MET_E_IO ·
  *         MET_E_FORKED · MET_E_BUG

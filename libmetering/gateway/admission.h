@@ -23,7 +23,6 @@ typedef struct met__admission {
     uint32_t credential;
     uint32_t is_anonymous;
     uint32_t limit;         /* record, or none */
-    met__text hidden_name;  /* of the key, to be taken out of the query */
     met_limiter_request limit_request;
     met_limiter_result limit_result;
 } met__admission;
@@ -40,6 +39,8 @@ int met__admission_failed(met__admission *admission, uint32_t failure);
 int met__admit_route(met__admission *admission);
 int met__admit_key(met__admission *admission);
 int met__admit_groups(met__admission *admission);
+/* The query that goes upstream. MET_E_NO_MEMORY */
+met_error met__admit_query(met__admission *admission);
 
 /* --- admit_limits.c -------------------------------------------------------- */
 /* The limit that holds, and whether it has room, without counting. */

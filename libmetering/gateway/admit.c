@@ -152,36 +152,14 @@ static void begin(met__admission *admission, met_gateway *gateway,
     admission->is_anonymous = 0;
     admission->limit = MET__NONE;
     admission->limit_result.window_count = 0;
-    admission->hidden_name = met__text_of(NULL, 0);
     clear(decision, admission->ticket);
     admission->ticket->store_mark = gateway->store_mark;
     admission->ticket->utc_ns = admission->utc_ns;
     admission->ticket->cost = admission->cost;
 }
 
-/* The query that goes upstream: as it came, or without the key. */
-static void give_query(met__admission *admission)
-{
-    met_gateway_decision *decision = admission->decision;
-    met__buffer *query = &admission->gateway->query;
-
-    query->size = 0;
-    query->error = MET_OK;
-    if (admission->hidden_name.size > 0) {
-        met__key_auth_hide(met__text_of(admission->request->query,
-                                        admission->request->query_size),
-                           admission->hidden_name, query);
-    } else {
-        met__buffer_append(query, admission->request->query,
-                           admission->request->query_size);
-    }
-    if (query->size > 0 && query->error == MET_OK) {
-        decision->upstream_query = query->data;
-        decision->upstream_query_size = query->size;
-    }
-}
-
-static void decide(met__admission *admission)
+/* MET_E_NO_MEMORY: nothing is decided, and nothing has changed. */
+static met_error decide(met__admission *admission)
 {
     met_gateway *gateway = admission->gateway;
 
@@ -192,18 +170,21 @@ static void decide(met__admission *admission)
     }
     if (gateway->is_tally_full
         && !met__admission_failed(admission, MET_GATEWAY_FAILURE_TALLY)) {
-        return;
+        return MET_OK;
     }
     if (!met__admit_route(admission) || !met__admit_key(admission)
-        || !met__admit_groups(admission) || !met__admit_peek(admission)) {
-        return;
+        || !met__admit_groups(admission)) {
+        return MET_OK;
+    }
+    met_error error = met__admit_query(admission);
+    if (error != MET_OK || !met__admit_peek(admission)) {
+        return error;
     }
     if (!met__admit_reserve(admission) || !met__admit_count(admission)) {
         met__ticket_release(gateway, admission->ticket);
-        return;
+        return MET_OK;
     }
     met__admit_event(admission);
-    give_query(admission);
     admission->ticket->magic = MET__TICKET_MAGIC;
     admission->decision->is_admitted = 1;
     gateway->counters.admitted++;
@@ -211,6 +192,7 @@ static void decide(met__admission *admission)
         && admission->decision->failure != MET_GATEWAY_FAILURE_SNAPSHOT) {
         gateway->counters.failed_open++;
     }
+    return MET_OK;
 }
 
 met_error met__gateway_admit(met_gateway *gateway,
@@ -228,7 +210,9 @@ met_error met__gateway_admit(met_gateway *gateway,
     }
     begin(&admission, gateway, request, decision);
     gateway->counters.requests++;
-    decide(&admission);
-    met__admit_limit_headers(&admission);
-    return MET_OK;
+    error = decide(&admission);
+    if (error == MET_OK) {
+        met__admit_limit_headers(&admission);
+    }
+    return error;
 }

@@ -151,12 +151,25 @@ static int with_key(met__admission *admission,
     return 1;
 }
 
+static void read_names(const met__snapshot *snapshot,
+                       const met__snapshot_key_auth *auth,
+                       met__key_auth *names)
+{
+    names->flags = auth->flags;
+    names->name_count = auth->name_count < MET__KEY_NAMES_MAX
+                            ? auth->name_count
+                            : MET__KEY_NAMES_MAX;
+    for (uint32_t i = 0; i < names->name_count; i++) {
+        names->names[i] = met__snapshot_text(snapshot, auth->names[i]);
+    }
+}
+
 int met__admit_key(met__admission *admission)
 {
     const met__snapshot *snapshot = admission->snapshot;
     const met__snapshot_key_auth *auth = met__snapshot_key_auth_at(
         snapshot, admission->plugins->record[MET__PLUGIN_KEY_AUTH]);
-    met__key_auth names = {0};
+    met__key_auth names;
     met__key_place place;
 
     if (auth == NULL) {
@@ -165,21 +178,11 @@ int met__admit_key(met__admission *admission)
     met__text drop = met__snapshot_text(snapshot, auth->drop);
     admission->decision->drop_headers = drop.data;
     admission->decision->drop_headers_size = drop.size;
-    names.flags = auth->flags;
-    names.name_count = auth->name_count < MET__KEY_NAMES_MAX
-                           ? auth->name_count
-                           : MET__KEY_NAMES_MAX;
-    for (uint32_t i = 0; i < names.name_count; i++) {
-        names.names[i] = met__snapshot_text(snapshot, auth->names[i]);
-    }
+    read_names(snapshot, auth, &names);
     uint32_t found = met__key_auth_find(&names, admission->request,
                                         admission->gateway->scratch, &place);
     if (found == MET__KEY_NOT_NEEDED) {
         return 1;
-    }
-    if (place.where == MET__KEY_IN_QUERY
-        && (auth->flags & MET__KEY_HIDE) != 0) {
-        admission->hidden_name = names.names[place.name];
     }
     if (found == MET__KEY_FOUND) {
         return with_key(admission, auth, place.key);
@@ -190,6 +193,37 @@ int met__admit_key(met__admission *admission)
                              MET__TEXT(DUPLICATE_KEY))
                : without_key(admission, auth, MET_GATEWAY_REASON_NO_KEY,
                              MET__TEXT(NO_KEY));
+}
+
+/* Every argument that could hold a key is hidden, also when another place was
+ * the one that decided. */
+met_error met__admit_query(met__admission *admission)
+{
+    const met__snapshot *snapshot = admission->snapshot;
+    met_gateway_decision *decision = admission->decision;
+    met__buffer *out = &admission->gateway->query;
+    met__text query = {admission->request->query,
+                       admission->request->query_size};
+    const met__snapshot_key_auth *auth = met__snapshot_key_auth_at(
+        snapshot, admission->plugins->record[MET__PLUGIN_KEY_AUTH]);
+
+    if (query.size == 0) {
+        return MET_OK;
+    }
+    out->size = 0;
+    out->error = MET_OK;
+    if (auth != NULL && (auth->flags & MET__KEY_HIDE) != 0) {
+        met__key_auth names;
+        read_names(snapshot, auth, &names);
+        met__key_auth_hide(&names, query, out);
+    } else {
+        met__buffer_append(out, query.data, query.size);
+    }
+    if (out->size > 0 && out->error == MET_OK) {
+        decision->upstream_query = out->data;
+        decision->upstream_query_size = out->size;
+    }
+    return out->error;
 }
 
 /* --- Groups ------------------------------------------------------------------ */

@@ -68,19 +68,19 @@ static int is_usage(const met__admission *admission,
     return 1;
 }
 
-/* How much the request takes now, and how the true cost will be known. What
- * depends on its end takes nothing now: then only something must be left. */
+/* How much the request takes now, and how the true cost will be known. If only
+ * its end tells whether it is usage at all, it is held to be, and given back
+ * then. Sizes are not known now: then only something must be left. */
 static int64_t cost_of(const met__admission *admission,
                        const met__snapshot_feature *feature,
                        met__ticket_quota *use)
 {
     met__text name = met__snapshot_text(admission->snapshot,
                                         feature->value_attribute);
-    int is_open = use->response_status != 0 || use->upstream_status != 0;
 
     if (feature->aggregation == MET__AGGREGATION_COUNT) {
         use->cost = MET__COST_EVENT;
-        return is_open ? 0 : UNIT;
+        return UNIT;
     }
     if (feature->aggregation != MET__AGGREGATION_SUM) {
         use->cost = MET__COST_NONE;
@@ -95,7 +95,7 @@ static int64_t cost_of(const met__admission *admission,
         return 0;
     }
     use->cost = MET__COST_QUANTITY;
-    return is_open ? 0 : (int64_t)admission->cost * UNIT;
+    return (int64_t)admission->cost * UNIT;
 }
 
 /* --- Reserving --------------------------------------------------------------- */
@@ -163,9 +163,12 @@ static int reserve(met__admission *admission, const met__snapshot_row *row,
         return met__admission_failed(admission, MET_GATEWAY_FAILURE_QUOTA);
     }
     if (!state.is_allowed) {
-        admission->decision->wait_ns = period.to_ns == INT64_MAX
-                                           ? 0
-                                           : period.to_ns - admission->utc_ns;
+        /* As far as one knows: who needs more than is ever granted waits in
+         * vain. */
+        admission->decision->wait_ns =
+            period.to_ns == INT64_MAX || cost > state.granted
+                ? 0
+                : period.to_ns - admission->utc_ns;
         return met__refuse(admission, 429,
                            MET_GATEWAY_REASON_USAGE_LIMIT_REACHED,
                            MET__TEXT(USED_UP));

@@ -10,6 +10,7 @@
 #include "gateway/event.h"
 
 #define UNIT INT64_C(1000000)
+#define NUMBER_MAX UINT64_C(999999999999999) /* of what meters hold */
 /* Known at admit, the host's, and four of the outcome. */
 #define PAIRS_MAX (MET__ATTRIBUTE_CUSTOM + MET_GATEWAY_ATTRIBUTES_MAX + 4)
 
@@ -130,10 +131,49 @@ static int read_texts(completion *c)
 
 static void add_quantity(completion *c, met__text name, uint64_t value)
 {
-    int64_t amount = value > INT64_MAX ? INT64_MAX : (int64_t)value;
+    c->quantities[c->quantity_count++] = (met_quantity){
+        name.data, name.size, met__decimal_from_i64((int64_t)value)};
+}
 
-    c->quantities[c->quantity_count++] =
-        (met_quantity){name.data, name.size, met__decimal_from_i64(amount)};
+/* What meters sum up, but for what an outcome has a field for. Copies: a
+ * recorder that takes up other meters forgets the names of these. */
+static void follow_meters(met_gateway *gateway)
+{
+    uint64_t plan = met__recorder_plan(gateway->recorder);
+    const met__text *names;
+
+    if (plan == gateway->value_plan) {
+        return;
+    }
+    uint32_t count = met__recorder_quantities(
+        gateway->recorder, MET__TEXT(MET__EVENT_TYPE_REQUEST), &names);
+    gateway->value_plan = plan;
+    gateway->value_count = 0;
+    for (uint32_t i = 0; i < count && i < MET__QUANTITIES_MAX; i++) {
+        if (names[i].size <= MET__ATTRIBUTE_SIZE_MAX
+            && !met__text_equal(names[i], MET__TEXT("request_size_bytes"))
+            && !met__text_equal(names[i], MET__TEXT("response_size_bytes"))) {
+            uint32_t at = gateway->value_count++;
+            memcpy(gateway->value_texts[at], names[i].data, names[i].size);
+            gateway->values[at] = met__text_of(gateway->value_texts[at],
+                                               names[i].size);
+        }
+    }
+}
+
+static void read_quantities(completion *c)
+{
+    const met_gateway_outcome *outcome = &c->outcome;
+
+    follow_meters(c->gateway);
+    c->quantity_count = 0;
+    add_quantity(c, MET__TEXT("request_size_bytes"),
+                 outcome->request_size_bytes);
+    add_quantity(c, MET__TEXT("response_size_bytes"),
+                 outcome->response_size_bytes);
+    for (uint32_t i = 0; i < c->gateway->value_count; i++) {
+        add_quantity(c, c->gateway->values[i], c->quantity);
+    }
 }
 
 static void read_outcome(completion *c)
@@ -144,13 +184,6 @@ static void read_outcome(completion *c)
     add_number(c, 1, "upstream_status", outcome->upstream_status);
     add_number(c, 2, "request_size_bytes", outcome->request_size_bytes);
     add_number(c, 3, "response_size_bytes", outcome->response_size_bytes);
-    add_quantity(c, MET__TEXT("request_size_bytes"),
-                 outcome->request_size_bytes);
-    add_quantity(c, MET__TEXT("response_size_bytes"),
-                 outcome->response_size_bytes);
-    for (uint32_t i = 0; i < c->gateway->value_count; i++) {
-        add_quantity(c, c->gateway->values[i], c->quantity);
-    }
 }
 
 /* Clients may send any bytes: what is no text becomes one. */
@@ -169,9 +202,10 @@ static void mend(completion *c)
     }
 }
 
-static met_error record(completion *c)
+static met_error try_record(completion *c)
 {
-    met__ticket *ticket = c->ticket;
+    const met__ticket *ticket = c->ticket;
+    read_quantities(c);
     met_event event = {.struct_size = sizeof event,
                        .type = MET__EVENT_TYPE_REQUEST,
                        .type_size = sizeof MET__EVENT_TYPE_REQUEST - 1,
@@ -183,12 +217,17 @@ static met_error record(completion *c)
                        .quantity_count = c->quantity_count,
                        .utc_ns = ticket->utc_ns};
 
-    met_error error = met__recorder_add(c->gateway->recorder, &event,
-                                        MET__RECORD_ADMITTED, NULL);
-    if (error == MET_E_INVALID) {
+    return met__recorder_add(c->gateway->recorder, &event,
+                             MET__RECORD_ADMITTED, NULL);
+}
+
+static met_error record(completion *c)
+{
+    met_error error = try_record(c);
+
+    if (error == MET_E_INVALID) { /* a text, or meters changed just now */
         mend(c);
-        error = met__recorder_add(c->gateway->recorder, &event,
-                                  MET__RECORD_ADMITTED, NULL);
+        error = try_record(c);
     }
     if (error == MET_E_TALLY_FULL) {
         c->gateway->is_tally_full = 1;
@@ -231,7 +270,9 @@ met_error met__gateway_complete(met_gateway *gateway,
     if (c.ticket->magic != MET__TICKET_MAGIC
         || c.ticket->store_mark != gateway->store_mark
         || c.ticket->quota_count > MET_GATEWAY_QUOTAS_MAX
-        || !read_texts(&c)) {
+        || outcome->quantity > NUMBER_MAX
+        || outcome->request_size_bytes > NUMBER_MAX
+        || outcome->response_size_bytes > NUMBER_MAX || !read_texts(&c)) {
         return MET_E_INVALID;
     }
     c.quantity = outcome->quantity ? outcome->quantity : c.ticket->cost;

@@ -14,6 +14,7 @@
 #define COMPILE_PAUSE_NS 10000000
 /* Lines that are added to a consumer's own. */
 #define UPSTREAM_EXTRA 256
+#define QUERY_ROOM 8000
 
 /* --- The snapshot in force -------------------------------------------------- */
 /* The policy of one limit. Windows that the exact algorithm does not serve are
@@ -106,29 +107,6 @@ static met_error make_room(met_gateway *gateway,
     return MET_OK;
 }
 
-/* Names of the values that features sum up, each once, without those that an
- * outcome has a field for. */
-static void list_values(met_gateway *gateway)
-{
-    const met__snapshot *snapshot = &gateway->snapshot;
-
-    gateway->value_count = 0;
-    for (uint32_t i = 0; i < snapshot->count[MET__SECTION_FEATURE]; i++) {
-        met__text name = met__snapshot_text(
-            snapshot, met__snapshot_feature_at(snapshot, i)->value_attribute);
-        int is_new = name.size > 0
-                     && !met__text_equal(name, MET__TEXT("request_size_bytes"))
-                     && !met__text_equal(name,
-                                         MET__TEXT("response_size_bytes"));
-        for (uint32_t k = 0; is_new && k < gateway->value_count; k++) {
-            is_new = !met__text_equal(name, gateway->values[k]);
-        }
-        if (is_new && gateway->value_count < MET__QUANTITIES_MAX) {
-            gateway->values[gateway->value_count++] = name;
-        }
-    }
-}
-
 static void let_go(met_gateway *gateway)
 {
     if (gateway->has_snapshot) {
@@ -173,6 +151,7 @@ met_error met__gateway_follow(met_gateway *gateway)
     }
     if (error != MET_OK) {
         gateway->refused_number = current;
+        gateway->is_damaged = error != MET_E_NO_MEMORY;
         gateway->counters.unmapped++;
         return error;
     }
@@ -183,7 +162,6 @@ met_error met__gateway_follow(met_gateway *gateway)
     gateway->policy_count = snapshot.count[MET__SECTION_LIMIT];
     gateway->generation++;
     gateway->counters.mapped++;
-    list_values(gateway);
     return MET_OK;
 }
 
@@ -192,7 +170,8 @@ static met_error keep_up(met_gateway *gateway, met_error_info *info)
 {
     uint64_t number;
     uint64_t current = met__snapshot_files_current(&gateway->files);
-    int is_damaged = current != 0 && current == gateway->refused_number;
+    int is_damaged = current != 0 && current == gateway->refused_number
+                     && gateway->is_damaged;
     met_error error = met__snapshot_files_compile(&gateway->files, is_damaged,
                                                   &number, info);
 
@@ -248,6 +227,15 @@ static met_error open_limiter(met_gateway *gateway, uint64_t capacity,
     return error;
 }
 
+/* Room for most queries, so that requests do not allocate. */
+static met_error open_query(met_gateway *gateway)
+{
+    static const char room[QUERY_ROOM];
+
+    met__buffer_append(&gateway->query, room, sizeof room);
+    return gateway->query.error;
+}
+
 static met_error open_parts(met_gateway *gateway, met_store *store,
                             const met_gateway_config *config,
                             met_error_info *info)
@@ -265,6 +253,9 @@ static met_error open_parts(met_gateway *gateway, met_store *store,
     if (error == MET_OK) {
         error = met__credential_cache_create(gateway->platform,
                                              &gateway->cache);
+    }
+    if (error == MET_OK) {
+        error = open_query(gateway);
     }
     if (error == MET_OK) {
         error = open_limiter(gateway, config->limiter_capacity, info);
@@ -300,8 +291,8 @@ met_error met__gateway_open(met_store *store,
     gateway->header_style = config->header_style ? config->header_style
                                                  : MET_GATEWAY_HEADERS_KONG;
     gateway->flags = config->flags;
-    memcpy(&gateway->store_mark, met__store_id(store),
-           sizeof gateway->store_mark);
+    gateway->store_mark = met__checksum(met__store_id(store), 16);
+    gateway->value_plan = UINT64_MAX;
     met__buffer_init(&gateway->query, platform);
     error = open_parts(gateway, store, config, &why);
     if (error != MET_OK) {

@@ -42,11 +42,15 @@ struct met_gateway {
     uint32_t has_snapshot;
     uint32_t is_tally_full; /* since the last tick */
     uint64_t refused_number; /* of the snapshot that could not be used */
+    uint32_t is_damaged;     /* because of what is in it */
+    uint32_t reserved;
     int64_t compiled_ns;     /* monotonic, of the last look at the catalog */
     uint32_t *policies; /* beside the snapshot's limits; none: not to be had */
     uint32_t policy_count;
     uint32_t value_count;
-    met__text values[MET__QUANTITIES_MAX]; /* what features sum up */
+    uint64_t value_plan; /* whose numbers these are: what meters sum up */
+    met__text values[MET__QUANTITIES_MAX];
+    char value_texts[MET__QUANTITIES_MAX][MET__ATTRIBUTE_SIZE_MAX];
     met_limiter *limiter;
     met__quota_table *quota;
     met_recorder *recorder;

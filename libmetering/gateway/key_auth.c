@@ -247,13 +247,42 @@ static void encode(met__text text, met__buffer *out)
     }
 }
 
-void met__key_auth_hide(met__text query, met__text name, met__buffer *out)
+static int is_key(const met__key_auth *auth, const argument *found)
+{
+    for (uint32_t i = 0; i < auth->name_count && i < MET__KEY_NAMES_MAX;
+         i++) {
+        if (decodes_to(found->name, auth->names[i])) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int has_key(const met__key_auth *auth, met__text query)
 {
     size_t at = 0;
     argument found;
 
     while (next_argument(query, &at, &found)) {
-        if (decodes_to(found.name, name)) {
+        if (is_key(auth, &found)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+void met__key_auth_hide(const met__key_auth *auth, met__text query,
+                        met__buffer *out)
+{
+    size_t at = 0;
+    argument found;
+
+    if (!has_key(auth, query)) {
+        met__buffer_append(out, query.data, query.size);
+        return;
+    }
+    while (next_argument(query, &at, &found)) {
+        if (is_key(auth, &found)) {
             continue;
         }
         if (out->size > 0) {

@@ -42,8 +42,10 @@ uint32_t met__key_auth_find(const met__key_auth *auth,
                             const met_gateway_request *request,
                             char *scratch, met__key_place *place_out);
 
-/* The query without the arguments of a name, decoded and encoded anew, their
- * order kept. Never longer than three times the query. */
-void met__key_auth_hide(met__text query, met__text name, met__buffer *out);
+/* The query without the arguments of the auth's names, decoded and encoded
+ * anew, their order kept; as it came when it has none of them. Never longer
+ * than three times the query. */
+void met__key_auth_hide(const met__key_auth *auth, met__text query,
+                        met__buffer *out);
 
 #endif

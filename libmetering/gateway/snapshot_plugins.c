@@ -77,6 +77,27 @@ static uint32_t key_auth_flags(const met__node *config)
     return all;
 }
 
+/* A header of a key's name, in both spellings that it is found under. */
+static int drop_key(met__compile *compile, met__text name, met__text *drop)
+{
+    char *hyphens = met__arena_copy(compile->arena, name.data, name.size);
+    char *text;
+
+    for (size_t i = 0; hyphens != NULL && i < name.size; i++) {
+        hyphens[i] = (char)(hyphens[i] == '_' ? '-' : hyphens[i]);
+    }
+    if (hyphens == NULL) {
+        return 0;
+    }
+    int is_other = memcmp(hyphens, name.data, name.size) != 0;
+    text = met__arena_print(compile->arena, "%.*s%.*s\r\n%.*s%s",
+                            (int)drop->size, drop->data, (int)name.size,
+                            name.data, is_other ? (int)name.size : 0, hyphens,
+                            is_other ? "\r\n" : "");
+    *drop = text != NULL ? met__text_z(text) : *drop;
+    return text != NULL;
+}
+
 static uint32_t add_key_auth(met__compile *compile, const met__node *config)
 {
     const met__node *names = met__node_get(config, "key_names");
@@ -92,15 +113,10 @@ static uint32_t add_key_auth(met__compile *compile, const met__node *config)
         met__text name = names->as.items[i]->as.text;
         auth.names[auth.name_count++] =
             met__snapshot_add_text(compile->writer, name);
-        if ((auth.flags & MET__KEY_HIDE) != 0) {
-            char *text = met__arena_print(
-                compile->arena, "%.*s%.*s\r\n", (int)drop.size, drop.data,
-                (int)name.size, name.data);
-            if (text == NULL) { /* a key must not go upstream for that */
-                writer_fails(compile);
-                return MET__NONE;
-            }
-            drop = met__text_z(text);
+        if ((auth.flags & MET__KEY_HIDE) != 0
+            && !drop_key(compile, name, &drop)) {
+            writer_fails(compile); /* a key must not go upstream for that */
+            return MET__NONE;
         }
     }
     auth.drop = met__snapshot_add_text(compile->writer, drop);

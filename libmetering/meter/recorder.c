@@ -120,15 +120,14 @@ static met_error check_event(const met_event *event, met_error_info *info)
 }
 
 static inline met__recorder_type *find_type(met_recorder *recorder,
-                                            const met_event *event)
+                                            met__text wanted)
 {
     size_t low = 0;
     size_t high = recorder->type_count;
-    met__text wanted = {event->type, event->type_size};
 
     if (recorder->last_type < high
-        && is_name(recorder->types[recorder->last_type].type, event->type,
-                   event->type_size)) {
+        && is_name(recorder->types[recorder->last_type].type, wanted.data,
+                   wanted.size)) {
         return &recorder->types[recorder->last_type];
     }
     while (low < high) {
@@ -474,7 +473,8 @@ static met_error add(met_recorder *recorder, const met_event *event,
     if (error != MET_OK) {
         return error;
     }
-    const met__recorder_type *type = find_type(recorder, event);
+    const met__recorder_type *type = find_type(
+        recorder, met__text_of(event->type, event->type_size));
     if (type == NULL) {
         return met__fail(info, MET_E_NOT_FOUND, "type",
                          "no meter counts events of this type");
@@ -512,6 +512,28 @@ static met_error add(met_recorder *recorder, const met_event *event,
     return error == MET_E_TALLY_FULL ? full(recorder, info) : error;
 }
 
+static inline void follow_plan(met_recorder *recorder)
+{
+    if (met__load_relaxed(recorder->plan_word) != recorder->plan_seen) {
+        (void)met__recorder_take_plan(recorder); /* the next tick tries on */
+    }
+}
+
+uint64_t met__recorder_plan(met_recorder *recorder)
+{
+    follow_plan(recorder);
+    return recorder->plan_number;
+}
+
+uint32_t met__recorder_quantities(met_recorder *recorder, met__text type,
+                                  const met__text **names_out)
+{
+    const met__recorder_type *found = find_type(recorder, type);
+
+    *names_out = found != NULL ? found->quantities : NULL;
+    return found != NULL ? found->quantity_count : 0;
+}
+
 met_error met__recorder_add(met_recorder *recorder, const met_event *event,
                             uint32_t flags, met_error_info *info)
 {
@@ -522,9 +544,7 @@ met_error met__recorder_add(met_recorder *recorder, const met_event *event,
 #ifndef NDEBUG
     MET__ASSERT(met__exchange(&recorder->busy, 1) == 0);
 #endif
-    if (met__load_relaxed(recorder->plan_word) != recorder->plan_seen) {
-        (void)met__recorder_take_plan(recorder); /* the next tick tries on */
-    }
+    follow_plan(recorder);
     met_error error = add(recorder, event, flags, info);
 #ifndef NDEBUG
     met__store_release(&recorder->busy, 0);

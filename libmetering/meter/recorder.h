@@ -26,6 +26,12 @@ void met__recorder_close(met_recorder *recorder);
  * · MET_E_OVERFLOW · MET_E_TALLY_FULL · MET_E_FORKED · MET_E_BUG */
 met_error met__recorder_add(met_recorder *recorder, const met_event *event,
                             uint32_t flags, met_error_info *info);
+/* What meters of an event type add up, by name, as far as the meters in force
+ * are known: how many, and *names_out until the next call on the recorder. */
+uint32_t met__recorder_quantities(met_recorder *recorder, met__text type,
+                                  const met__text **names_out);
+/* Another number: other meters. */
+uint64_t met__recorder_plan(met_recorder *recorder);
 /* About once a second. MET_OK · MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_IO ·
  * MET_E_FORKED: the recorder goes on with what it has. */
 met_error met__recorder_tick(met_recorder *recorder);

@@ -244,15 +244,19 @@ static void hiding(void **state)
         {"apikey=kong", ""},
         {"apikey", ""},
         {"a=%26%3D&apikey=x&b=%C3%A9&c", "a=%26%3D&b=%C3%A9&c"},
-        {"a=1&&=2&b=+", "a=1&b=%20"},
+        {"a=1&&=2&b=+&apikey", "a=1&b=%20"},
+        {"a=1&&=2&b=+", "a=1&&=2&b=+"}, /* no key: as it came */
+        {"a=1&my_key=2&apikey=3", "a=1"},
     };
+    met__key_auth hidden = {
+        .name_count = 2,
+        .names = {MET__TEXT("apikey"), MET__TEXT("my_key")}};
     met__platform platform = faulty_platform(NULL, NULL);
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         met__buffer out;
         met__buffer_init(&out, &platform);
-        met__key_auth_hide(met__text_z(rows[i].query), MET__TEXT("apikey"),
-                           &out);
+        met__key_auth_hide(&hidden, met__text_z(rows[i].query), &out);
         assert_string_equal(out.size > 0 ? out.data : "", rows[i].rest);
         met__buffer_release(&out);
     }
