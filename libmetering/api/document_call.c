@@ -51,6 +51,8 @@ met_error met__call_key(met__call *call, const char *name, const char *key,
                          "must be UTF-8 without control characters");
     }
     *key_out = met__text_of(key, key_size);
+    call->key_name = name;
+    call->key = *key_out;
     return MET_OK;
 }
 
@@ -86,12 +88,18 @@ static met_error give(met__call *call, const met__node *node,
     return error;
 }
 
-/* The reason of a room, or the general message of the code. */
+/* The reason of a room, or which key there is nothing for, or the general
+ * message of the code. */
 static met_error tell(met__call *call, met_error error)
 {
     if (call->why.code == error) {
         return met__fail(call->info, error, call->why.field, "%s",
                          call->why.reason);
+    }
+    if (error == MET_E_NOT_FOUND && call->key_name != NULL) {
+        return met__fail(call->info, error, call->key_name,
+                         "there is no \"%.*s\"", (int)call->key.size,
+                         call->key.data);
     }
     return met__fail_code(call->info, error);
 }

@@ -29,6 +29,8 @@ typedef struct met__call {
     met__txn *txn;
     int is_write;
     int reserved;
+    const char *key_name; /* the key given last, for "there is no …" */
+    met__text key;
     met_error_info why; /* what rooms write into */
 } met__call;
 
@@ -38,7 +40,8 @@ met_error met__call_begin(met__call *call, met_store *store,
 met_error met__call_parse(met__call *call, const char *json, size_t json_size,
                           met__node **node_out);
 /* A key, id or subject given beside a document: 1 to size_max bytes of clean
- * UTF-8. name is for the error. */
+ * UTF-8. name (a literal) is for errors: also for MET_E_NOT_FOUND when the room
+ * has not said what it did not find. */
 met_error met__call_key(met__call *call, const char *name, const char *key,
                         size_t key_size, size_t size_max,
                         met__text *key_out);

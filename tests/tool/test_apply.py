@@ -50,8 +50,23 @@ def test_dry_run_changes_nothing(tool):
 
 
 def test_dry_run_makes_no_store(tool):
-    tool.refused("apply", "--dry-run", *BOTH, reason="MET_E_NOT_FOUND")
+    report = changes(tool.json("apply", "--dry-run", *BOTH))
     assert not tool.directory.exists()
+    assert report == changes(tool.json("apply", *BOTH))
+
+
+def test_a_mistake_makes_no_store(tool, files, tmp_path, monkeypatch):
+    """Nor does it leave anything where it was tried."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    bad = files("bad.yaml", "plans: [{key: 1}]")
+    for words in ((), ("--dry-run",)):
+        tool.refused("apply", *words, bad,
+                     reason="bad.yaml: plans[0].key: must be a text")
+        assert not tool.directory.exists()
+    tool.run("apply", *BOTH)
+    assert list(scratch.iterdir()) == []
 
 
 def test_dry_run_shows_an_update(unchanged, files):

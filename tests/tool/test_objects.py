@@ -107,3 +107,10 @@ def test_cancel_at(filled):
     canceled = filled.json("subscription", "cancel", subscription,
                            "--next-billing-cycle")
     assert canceled["status"] == "canceled"
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS
+                                  if kind != "subscription"])
+def test_unknown_key_is_named(unchanged, kind):
+    unchanged.refused("show", kind, "nosuch", reason='there is no')
+    unchanged.refused("show", kind, "nosuch", reason='"nosuch"')

@@ -1,11 +1,16 @@
 /* metering apply: several declarative files as one document, applied at once.
  * In: YAML or JSON files. Out: what changed and what is ignored; an error
  * names the file and the place in it. */
+#define _XOPEN_SOURCE 700 /* nftw */
+
 #include "tool.h"
 #include "yaml.h"
 
+#include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* Which items of a merged list came from which file. */
 typedef struct origin {
@@ -162,28 +167,95 @@ static int print_report(const tool *self, const met_buffer *report)
     return status;
 }
 
-static int apply(tool *self, const merged *all, int64_t at_ns)
+/* Into self's store. What is printed when it is not a rehearsal: the report. */
+static int apply_into(tool *self, const merged *all, const char *text,
+                      uint64_t flags, int is_create, int is_printed)
 {
     met_error_info info = {.struct_size = sizeof info};
     met_buffer report = {0};
+    int status = tool_open(self, is_create);
+
+    if (status != TOOL_OK) {
+        return status;
+    }
+    met_error error = met_catalog_apply(self->store, text, strlen(text),
+                                        self->virtual_ns, flags, &report,
+                                        &info);
+    if (error != MET_OK) {
+        status = say_error(self, all, error, &info);
+    } else if (is_printed) {
+        status = print_report(self, &report);
+    }
+    met_buffer_release(&report);
+    return status;
+}
+
+static int is_missing(const tool *self)
+{
+    struct stat found;
+
+    return self->directory != NULL && self->directory[0] != '\0'
+           && stat(self->directory, &found) != 0;
+}
+
+static int remove_one(const char *path, const struct stat *found, int type,
+                      struct FTW *place)
+{
+    (void)found;
+    (void)type;
+    (void)place;
+    return remove(path);
+}
+
+/* Where there is no store yet: into one of its own that is gone afterwards, so
+ * that files with a mistake, or a dry run, leave no store behind. */
+static int rehearse(const tool *self, const merged *all, const char *text,
+                    uint64_t flags)
+{
+    const char *temporary = getenv("TMPDIR");
+    char directory[4096];
+    tool scratch = *self;
+
+    if (temporary == NULL || temporary[0] == '\0') {
+        temporary = "/tmp";
+    }
+    int size = snprintf(directory, sizeof directory, "%s/metering.XXXXXX",
+                        temporary);
+    if (size < 0 || (size_t)size >= sizeof directory
+        || mkdtemp(directory) == NULL) {
+        return tool_fail(self, "%s: no temporary directory can be made there",
+                         temporary);
+    }
+    scratch.directory = directory;
+    int status = apply_into(&scratch, all, text, flags, 1,
+                            (flags & MET_APPLY_DRY_RUN) != 0);
+    if (scratch.store != NULL) {
+        met_store_close(scratch.store);
+    }
+    nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    return status;
+}
+
+static int apply(tool *self, const merged *all, int64_t at_ns)
+{
     int is_dry = tool_flag(self, "dry-run");
     uint64_t flags = (is_dry ? MET_APPLY_DRY_RUN : 0)
                      | (tool_flag(self, "strict") ? MET_APPLY_STRICT : 0)
                      | (at_ns != 0 ? MET_ALLOW_PAST : 0);
     char *text = json_dumps(all->root, JSON_COMPACT);
+    int status = TOOL_OK;
+    int is_first = is_missing(self);
 
     if (text == NULL) {
         return tool_fail(self, "the files hold what cannot be written as "
                                "JSON");
     }
     self->virtual_ns = at_ns;
-    int status = tool_open(self, !is_dry);
-    if (status == TOOL_OK) {
-        met_error error = met_catalog_apply(self->store, text, strlen(text),
-                                            at_ns, flags, &report, &info);
-        status = error == MET_OK ? print_report(self, &report)
-                                 : say_error(self, all, error, &info);
-        met_buffer_release(&report);
+    if (is_first) {
+        status = rehearse(self, all, text, flags);
+    }
+    if (status == TOOL_OK && !(is_first && is_dry)) {
+        status = apply_into(self, all, text, flags, !is_dry, 1);
     }
     free(text);
     return status;
