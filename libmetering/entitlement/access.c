@@ -280,8 +280,8 @@ static met_error fill_visit(met__txn *txn, const met__holder *holder,
         return MET_OK; /* begins later: nothing is used yet */
     }
     if (error == MET_OK) {
-        error = met__balance_get(txn, holder, allowance, period, arena,
-                                 &balance, NULL);
+        error = met__balance_for_cell(txn, holder, allowance, period, arena,
+                                      &balance);
     }
     if (error == MET_OK) {
         error = met__balance_units(&balance, &visit->base, &visit->taken);

@@ -125,7 +125,8 @@ static met_error granted_of(const terms_card *card, int64_t *granted_out)
     const met__unit_config *config = card->unit_config;
     met_error error = MET_OK;
 
-    if (card->meter == NULL || !card->card->entitlement.has_limit) {
+    if (card->meter == NULL || !met__meter_is_additive(card->meter)
+        || !card->card->entitlement.has_limit) {
         *granted_out = 0; /* what nobody counts cannot be given */
         return MET_OK;
     }

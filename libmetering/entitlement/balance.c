@@ -170,6 +170,21 @@ met_error met__balance_get(met__txn *txn, const met__holder *holder,
     return error;
 }
 
+met_error met__balance_for_cell(met__txn *txn, const met__holder *holder,
+                                const met__allowance *allowance,
+                                met__period period, met__arena *arena,
+                                met__balance *balance_out)
+{
+    if (allowance->meter != NULL
+        && !met__meter_is_additive(allowance->meter)) {
+        balance_out->total = met__decimal_zero();
+        balance_out->admitted = met__decimal_zero();
+        return MET_OK;
+    }
+    return met__balance_get(txn, holder, allowance, period, arena,
+                            balance_out, NULL);
+}
+
 met_error met__balance_change(met__txn *txn, const met__holder *holder,
                               const met__allowance *allowance,
                               met__period period, const met__balance *change,
@@ -258,8 +273,8 @@ met_error met__balance_cell(met__txn *txn, met__quota_table *table,
         return error == MET_E_NOT_FOUND ? MET_OK : error;
     }
     if (balance == NULL) {
-        error = met__balance_get(txn, holder, allowance, period, arena, &read,
-                                 NULL);
+        error = met__balance_for_cell(txn, holder, allowance, period, arena,
+                                      &read);
         balance = &read;
     }
     if (error == MET_OK) {

@@ -16,6 +16,14 @@ met_error met__balance_get(met__txn *txn, const met__holder *holder,
                            met__period period, met__arena *arena,
                            met__balance *balance_out, met_error_info *info);
 
+/* The same for a quota cell: of a meter that neither counts nor sums nothing
+ * is granted (allowance.c), so nothing need be known of its usage. One
+ * customer's allowance of that kind must not stop everybody's. */
+met_error met__balance_for_cell(met__txn *txn, const met__holder *holder,
+                                const met__allowance *allowance,
+                                met__period period, met__arena *arena,
+                                met__balance *balance_out);
+
 /* Stores the balance after `change` was written as parts in this transaction:
  * the stored one plus change, or the usage query. */
 met_error met__balance_change(met__txn *txn, const met__holder *holder,

@@ -266,6 +266,9 @@ met_error met__quota_open_store(met_store *store, met__quota_table **table_out,
         error = settle_first(store, info);
         if (error == MET_OK) {
             error = fill_table(store, table);
+            if (error != MET_OK) {
+                (void)met__fail_code(info, error);
+            }
         }
     }
     met__arena_release(&arena);

@@ -247,6 +247,29 @@ static void bad_input(void **state)
         MET_E_INVALID);
 }
 
+/* Said, not guessed. */
+static void other_aggregations_are_not_served(void **state)
+{
+    (void)state;
+    must_put_meter("{\"key\":\"users\",\"name\":\"Users\",\"event_type\":"
+                   "\"kong.api_request\",\"aggregation\":\"unique_count\","
+                   "\"value_property\":\"$.user\"}");
+    must_put_feature("{\"key\":\"users\",\"name\":\"Users\",\"meter\":{"
+                     "\"key\":\"users\"}}");
+    must_publish_card("seats",
+                      "{\"key\":\"users\",\"name\":\"U\",\"feature\":{"
+                      "\"key\":\"users\"},\"billing_cadence\":\"P1M\","
+                      "\"price\":{\"type\":\"free\"},\"entitlement\":{"
+                      "\"type\":\"metered\",\"limit\":\"3\"}}");
+    must_put_customer("seated");
+    must_subscribe("seated", "seats",
+                   ",\"active_from\":\"2026-03-01T00:00:00Z\"");
+    assert_told(get("seated", "users", NULL), MET_E_UNSUPPORTED, "meter",
+                "sum or count");
+    assert_told(list("seated", NULL), MET_E_UNSUPPORTED, "meter",
+                "sum or count");
+}
+
 static int get_in_child(void *context)
 {
     met_buffer buffer = {0};
@@ -370,6 +393,7 @@ int main(void)
         CASE(bounds_inside_a_minute_are_applied_at_its_start),
         CASE(static_and_boolean),
         CASE(without_access_it_says_why),
+        CASE(other_aggregations_are_not_served),
         CASE(bad_input),
         CASE(a_child_is_told),
         CASE(memory_runs_out),

@@ -334,6 +334,72 @@ static void numbers_rise_from_row_to_row(void **state)
     met__quota_close(table);
 }
 
+/* --- Meters that neither count nor sum ------------------------------------- */
+static met_error take_row(void *context, const met__quota_visit *visit)
+{
+    *(met__quota_visit *)context = *visit;
+    return MET_OK;
+}
+
+/* The only row of a customer, as the gateway's snapshot gets it. */
+static met__quota_visit only_row(const char *customer_key)
+{
+    met__quota_visit visit = {0};
+    met__customer *customer;
+    met__arena arena;
+    met__txn *txn;
+
+    met__arena_init(&arena, answer_arena.platform);
+    assert_int_equal(met__txn_begin(store, 0, &txn), MET_OK);
+    assert_int_equal(met__customer_get(txn, met__text_z(customer_key), &arena,
+                                       &customer),
+                     MET_OK);
+    assert_int_equal(met__entitlements_each(txn, customer, time_of(NOW),
+                                            &arena, &visit, take_row),
+                     MET_OK);
+    met__txn_abort(txn);
+    met__arena_release(&arena);
+    return visit;
+}
+
+/* Their usage is not known here, so nothing of them is given; and it is the
+ * trouble of that customer only. */
+static void what_is_not_counted_is_not_given(void **state)
+{
+    met__quota_ticket ticket;
+    met__quota_state cell;
+    met__period period;
+    uint64_t number;
+
+    (void)state;
+    must_put_meter("{\"key\":\"users\",\"name\":\"Users\",\"event_type\":"
+                   "\"kong.api_request\",\"aggregation\":\"unique_count\","
+                   "\"value_property\":\"$.user\"}");
+    must_put_feature("{\"key\":\"users\",\"name\":\"Users\",\"meter\":{"
+                     "\"key\":\"users\"}}");
+    must_publish_card("seats",
+                      "{\"key\":\"users\",\"name\":\"U\",\"feature\":{"
+                      "\"key\":\"users\"},\"billing_cadence\":\"P1M\","
+                      "\"price\":{\"type\":\"free\"},\"entitlement\":{"
+                      "\"type\":\"metered\",\"limit\":\"3\"}}");
+    subscribe_from_march("seated", "seats");
+    subscribe_from_march("ariel", "free");
+    met__quota_table *table = must_open_table();
+    assert_int_equal(cell_at(table, "ariel", NOW, &cell), MET_OK);
+    assert_int_equal(cell.granted, 1000000000);
+    met__quota_visit visit = only_row("seated");
+    assert_int_equal(visit.row.granted, 0);
+    assert_int_equal(visit.base, 0);
+    assert_int_equal(met__quota_row_period(&visit.row, time_of(NOW), &number,
+                                           &period),
+                     MET_OK);
+    assert_int_equal(met__quota_admit(table, visit.row.key, number, 0,
+                                      clock_now_ns, &ticket, &cell),
+                     MET_OK);
+    assert_false(cell.is_allowed);
+    met__quota_close(table);
+}
+
 static void memory_runs_out(void **state)
 {
     met__quota_table *table = NULL;
@@ -385,6 +451,7 @@ int main(void)
         CASE(periods_roll_over),
         CASE(a_new_subscription_gets_its_cells),
         CASE(numbers_rise_from_row_to_row),
+        CASE(what_is_not_counted_is_not_given),
         CASE(memory_runs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
