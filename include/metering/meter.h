@@ -203,7 +203,7 @@ MET_API MET_NODISCARD met_error met_recorder_tick(met_recorder *recorder);
 /* Zero means default for every field. */
 typedef struct met_settle_config {
     size_t struct_size;
-    uint64_t cells_max; /* stop after about this many; 0 = all there is */
+    uint64_t cells_max; /* stop after so many that are new; 0 = all there is */
     uint64_t flags;     /* 0 */
 } met_settle_config;
 
