@@ -62,6 +62,19 @@ static void walks_tiers(void **state)
     }
 }
 
+/* A tier up to 0 is an entry fee: it has a part when the walk begins at 0. */
+static void enters_an_empty_tier_once(void **state)
+{
+    met__tier tiers[3];
+    met__price price = closed_price(tiers);
+
+    (void)state;
+    tiers[0].up_to = decimal_of("0");
+    assert_string_equal(walk(&price, "0", "5"),
+                        "1: 0 entered unused, 2: 5 entered");
+    assert_string_equal(walk(&price, "5", "6"), "2: 1");
+}
+
 static void says_nothing_without_new_usage(void **state)
 {
     met__rate_input input = input_of(
@@ -96,6 +109,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         TEST(walks_tiers),
+        TEST(enters_an_empty_tier_once),
         TEST(says_nothing_without_new_usage),
         TEST(refuses_more_than_34_digits),
     };
