@@ -71,7 +71,10 @@ MET_API void met_price_destroy(met_price *price);
  *
  * @param json       {"quantity", "quantity_before"?: of the same period,
  *                   before this one, "is_first"?: true, "is_last"?: true
- *                   (first and last part of the period), "already_billed"?: amount or {"gross", "net"},
+ *                   (first and last part of the period), "period"? and
+ *                   "full_period"?: {"from", "to"} (a flat price is paid for
+ *                   this share of it; no line when it comes to 0),
+ *                   "already_billed"?: amount or {"gross", "net"},
  *                   "is_minimum_applied"?: true, "currency"?, "name"?,
  *                   "credits"?: [amount], "booked"?: [line], "events"?,
  *                   "events_before"? (for a fixed_amount), "groups"?:
@@ -83,7 +86,9 @@ MET_API void met_price_destroy(met_price *price);
  *                   "zero_usage_flat"?: "charge"|"free" (the flat part of a
  *                   graduated price's first tier), "unit_conversion"?:
  *                   "cumulative"|"per_line", "already_billed"?: "net"|"gross"
- *                   (which of {"gross", "net"} counts)}}; the first of each is
+ *                   (which of {"gross", "net"} counts), "proration"?:
+ *                   "second"|"day_inclusive"|"day_exclusive"|"fixed_30" (days
+ *                   of UTC, with or without the one that is begun; or of 30)}}; the first of each is
  *                   the default. A preset sets all of them as that engine
  *                   bills, named ones go before it. round_at line: a price's
  *                   tiers are rounded together; total: lines stay exact, and

@@ -7,7 +7,9 @@
  * rounded once over all tiers (fees/charge_service.rb), the flat amount of a
  * graduated range is due with its first unit only
  * (charge_models/amount_details/range_graduated_service.rb), negative units
- * are 0 (fees/charge_service.rb). */
+ * are 0 (fees/charge_service.rb), a fee for a part of a period pays for each
+ * day that is begun (fees/subscription_service.rb). fixed_30 is Kill Bill's
+ * proration of 30 fixed days (killbill/killbill#1942). */
 #include "rating/rating.h"
 
 static const char *const mode_names[] = {"half_away", "half_even", "up",
@@ -31,7 +33,8 @@ static const met__rate_policies presets[] = {
     {.round_at = MET__ROUND_AT_LINE,
      .rounding = MET_ROUND_HALF_AWAY,
      .negative = MET__NEGATIVE_CLAMPED,
-     .zero_usage = MET__ZERO_USAGE_FREE},
+     .zero_usage = MET__ZERO_USAGE_FREE,
+     .proration = MET__PRORATE_DAY_INCLUSIVE},
 };
 
 static met_error read_preset(met__fields *fields, met__rate_policies *out)
@@ -66,11 +69,15 @@ met_error met__policies_read(const met__node *node, const met__path *path,
     static const char *const negatives[] = {"clamp", "refuse", NULL};
     static const char *const zeros[] = {"charge", "free", NULL};
     static const char *const billed[] = {"net", "gross", NULL};
+    static const char *const units[] = {"second", "day_inclusive",
+                                        "day_exclusive", "fixed_30", NULL};
     met__rate_policies out = {0};
     met__fields fields;
 
     met__fields_begin(&fields, node, path, info);
     read_preset(&fields, &out);
+    met__fields_choice(&fields, "proration", MET__OPTIONAL, units,
+                       &out.proration);
     uint32_t conversion = (uint32_t)out.is_converted_apart;
     uint32_t is_gross = (uint32_t)out.is_billed_gross;
     met__fields_choice(&fields, "unit_conversion", MET__OPTIONAL, conversions,

@@ -267,6 +267,75 @@ static void read_billed(met__fields *fields, met__rate_input *input)
     }
 }
 
+static met_error read_period(met__fields *fields, const char *name,
+                             met__period *out, int *is_there)
+{
+    const met__path path = {NULL, name, 0};
+    const met__node *node = NULL;
+    met__fields parts;
+
+    met__fields_object(fields, name, MET__OPTIONAL, &node);
+    if (fields->error != MET_OK || node == NULL) {
+        return fields->error;
+    }
+    met__fields_begin(&parts, node, &path, fields->info);
+    met__fields_time(&parts, "from", MET__REQUIRED, &out->from_ns);
+    met__fields_time(&parts, "to", MET__REQUIRED, &out->to_ns);
+    fields->error = met__fields_end(&parts);
+    if (fields->error == MET_OK && out->to_ns < out->from_ns) {
+        return met__fields_fail(fields, name, "ends before it begins");
+    }
+    *is_there = 1;
+    return fields->error;
+}
+
+/* A flat price for a part of its period. What comes to nothing has no line. */
+static met_error read_share(met__fields *fields, request *asked)
+{
+    met__rate_input *input = &asked->input;
+    met__flat_part part = {.is_prorated = 1,
+                           .unit = input->policies.proration};
+    int has_service = 0;
+    int has_full = 0;
+    int64_t service;
+    int64_t full;
+
+    read_period(fields, "period", &part.service, &has_service);
+    read_period(fields, "full_period", &part.full, &has_full);
+    if (fields->error != MET_OK || (!has_service && !has_full)) {
+        return fields->error;
+    }
+    if (!has_service || !has_full) {
+        return met__fields_fail(fields, has_full ? "period" : "full_period",
+                                "is needed for a share of a period");
+    }
+    if (input->price->type != MET__PRICE_FLAT) {
+        return met__fields_fail(fields, "full_period",
+                                "only flat prices are prorated");
+    }
+    part.amount = input->price->amount;
+    if (!met__flat_is_prorated(&part)) {
+        return MET_OK;
+    }
+    met__price *price = met__arena_allocate(asked->arena, sizeof *price);
+    met__flat_lengths(&part, &service, &full);
+    input->share = met__arena_print(
+        asked->arena, "%lld of %lld %s", (long long)service, (long long)full,
+        part.unit == MET__PRORATE_SECOND ? "seconds" : "days");
+    if (price == NULL || input->share == NULL) {
+        return fields->error = MET_E_NO_MEMORY;
+    }
+    *price = *input->price;
+    input->price = price;
+    fields->error =
+        met__flat_amount(&part, &input->currency, &price->amount);
+    if (fields->error == MET_OK && met__decimal_is_zero(price->amount)) {
+        input->is_first = 0;
+        input->is_last = 0;
+    }
+    return fields->error;
+}
+
 static met_error read_request(const met_price *price, const met__node *node,
                               request *asked)
 {
@@ -298,6 +367,7 @@ static met_error read_request(const met_price *price, const met__node *node,
     input->is_minimum_ignored = !is_minimum_applied;
     read_currency(&fields, &input->currency);
     read_policies(&fields, input);
+    read_share(&fields, asked);
     read_billed(&fields, input);
     read_events(&fields, input);
     read_groups(&fields, asked);

@@ -17,8 +17,12 @@ met_error met__rate_flat(met__rating *rating)
                                             : !rating->input->is_last) {
         return MET_OK;
     }
-    draft.explanation = price->term == MET__TERM_IN_ADVANCE
-                            ? "once, in advance"
-                            : "once, in arrears";
+    const char *when = price->term == MET__TERM_IN_ADVANCE
+                           ? "once, in advance"
+                           : "once, in arrears";
+    draft.explanation = rating->input->share == NULL
+                            ? when
+                            : met__arena_print(rating->arena, "%s, for %s",
+                                               when, rating->input->share);
     return met__rating_emit(rating, &draft);
 }

@@ -45,11 +45,19 @@ enum {
 };
 enum { MET__NEGATIVE_CLAMPED = 0, MET__NEGATIVE_REFUSED = 1 };
 enum { MET__ZERO_USAGE_CHARGED = 0, MET__ZERO_USAGE_FREE = 1 };
+/* What a part of a period is counted in. */
+enum {
+    MET__PRORATE_SECOND = 0,
+    MET__PRORATE_DAY_INCLUSIVE = 1, /* days of UTC, the one that is begun too */
+    MET__PRORATE_DAY_EXCLUSIVE = 2, /* days of UTC, without it */
+    MET__PRORATE_FIXED_30 = 3,      /* the same, out of 30: for months */
+};
 typedef struct met__rate_policies {
     uint32_t round_at; /* MET__ROUND_AT_* */
     uint32_t rounding; /* MET_ROUND_*; 0: half away from zero */
     uint32_t negative; /* usage below 0: MET__NEGATIVE_* */
     uint32_t zero_usage; /* graduated, flat part of tier 1: MET__ZERO_USAGE_* */
+    uint32_t proration; /* of a flat price: MET__PRORATE_* */
     /* A unit conversion rounds this line's and the earlier quantity each by
      * itself, as OpenMeter's split lines do, so that two halves may cost more
      * than the whole. 0: cumulative, both as one. */
@@ -63,7 +71,8 @@ typedef struct met__rate_policies {
  * "rounding"?: "half_away"|"half_even"|"up"|"down"|"ceiling"|"floor",
  * "negative_usage"?: "clamp"|"refuse", "zero_usage_flat"?: "charge"|"free",
  * "unit_conversion"?: "cumulative"|"per_line", "already_billed"?:
- * "net"|"gross"}: the preset first, then what is named. MET_E_INVALID */
+ * "net"|"gross", "proration"?: "second"|"day_inclusive"|"day_exclusive"|
+ * "fixed_30"}: the preset first, then what is named. MET_E_INVALID */
 met_error met__policies_read(const met__node *node, const met__path *path,
                              met__rate_policies *policies_out,
                              met_error_info *info);
@@ -85,6 +94,8 @@ typedef struct met__rate_input {
     int is_first;                /* first and last split of the period */
     int is_last;
     met_decimal already_billed; /* net of discounts */
+    const char *share; /* of a flat price's period, "15 of 31 days"; NULL: it
+                          is whole */
     int is_minimum_ignored;     /* interim runs of the delta engine */
     met__rate_policies policies;
     int has_events;     /* counted: the two below are known */
@@ -218,7 +229,11 @@ typedef struct met__flat_part {
     int is_full_at_end; /* policy bill_full_period: not for the part that
                            ends with the subscription */
     int64_t ends_at_ns; /* the subscription's end; 0: none known */
+    uint32_t unit;      /* MET__PRORATE_* */
 } met__flat_part;
+/* Both periods in seconds or days, as the unit has it. */
+void met__flat_lengths(const met__flat_part *part, int64_t *service_out,
+                       int64_t *full_out);
 int met__flat_is_prorated(const met__flat_part *part);
 /* What is billed, rounded; 0 means no line at all. MET_E_OVERFLOW */
 met_error met__flat_amount(const met__flat_part *part,

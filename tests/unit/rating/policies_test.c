@@ -51,6 +51,7 @@ static void sets_presets_before_names(void **state)
     assert_int_equal(read("{'preset': 'lago'}", &policies, &info), MET_OK);
     assert_int_equal(policies.round_at, MET__ROUND_AT_LINE);
     assert_int_equal(policies.zero_usage, MET__ZERO_USAGE_FREE);
+    assert_int_equal(policies.proration, MET__PRORATE_DAY_INCLUSIVE);
     assert_false(policies.is_converted_apart);
     assert_int_equal(read("{'round_at': 'tier', 'unit_conversion': "
                           "'cumulative', 'preset': 'openmeter'}",
@@ -73,6 +74,7 @@ static void refuses_unknown_names(void **state)
         {"{'unit_conversion': 'line'}", "policies.unit_conversion"},
         {"{'already_billed': '3'}", "policies.already_billed"},
         {"{'roundat': 'line'}", "policies.roundat"},
+        {"{'proration': 'day'}", "policies.proration"},
         {"[]", "policies"},
     };
     met__rate_policies policies = {.round_at = 77};

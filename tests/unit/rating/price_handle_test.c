@@ -365,6 +365,10 @@ static void survives_failing_memory(void **state)
 static void survives_failing_memory_with_every_price(void **state)
 {
     static const char *const rows[][2] = {
+        {"{'price': {'type': 'flat', 'amount': '31'}}",
+         "{'quantity': '1', 'period': {'from': '2025-01-01T00:00:00Z', 'to': "
+         "'2025-01-02T00:00:00Z'}, 'full_period': {'from': "
+         "'2025-01-01T00:00:00Z', 'to': '2025-02-01T00:00:00Z'}}"},
         {"{'price': {'type': 'matrix', 'dimension': 'd', 'values': "
          "[{'value': 'x', 'amount': '1'}], 'default_amount': '2'}}",
          "{'quantity': '3', 'groups': [{'value': 'x', 'quantity': '1'}, "
