@@ -40,6 +40,9 @@ extern const golden_kind golden_catalog_sections[];
 extern const golden_kind golden_limit_sections[];
 extern const golden_kind golden_gateway_sections[];
 
+/* golden_key_auth.c */
+void golden_run_key_auth_case(golden *self, const met__node *item);
+
 /* --- Reading a case; a missing or odd field fails the case ------------------ */
 const met__node *golden_get(golden *self, const met__node *node,
                             const char *path); /* "input.anchor", or NULL */

@@ -149,6 +149,7 @@ static void run_acl(golden *self, const met__node *item)
 
 const golden_kind golden_gateway_sections[] = {
     {"key_auth_matrix", run_key_auth, NULL},
+    {"key_auth_cases", golden_run_key_auth_case, NULL},
     {"acl_cases", run_acl, NULL},
     {NULL, NULL, NULL},
 };

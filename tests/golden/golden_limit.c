@@ -355,7 +355,6 @@ const golden_kind golden_limit_sections[] = {
     {"epoch_windows", run_epoch, NULL},
     {"config_validation", NULL,
      "rules of Kong's plugin schema; a policy may have any windows"},
-    {"key_auth_cases", NULL, "key-auth is no part of this runner"},
     {"queue_cases", NULL, "usage is counted in place: there is no queue"},
     {NULL, NULL, NULL},
 };
