@@ -61,6 +61,24 @@ met_error met__buffer_give(met__buffer *buffer, met_buffer *buffer_out);
 /* What met_buffer_release does. */
 void met__buffer_take_back(met_buffer *buffer);
 
+/* --- Numbers as text, on paths where printf is too slow --------------------- */
+#define MET__DIGITS_MAX 20
+
+/* Decimal digits without a NUL; how many. */
+static inline size_t met__put_digits(char out[MET__DIGITS_MAX],
+                                     uint64_t value)
+{
+    char digits[MET__DIGITS_MAX];
+    size_t at = sizeof digits;
+
+    do {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value != 0);
+    memcpy(out, digits + at, sizeof digits - at);
+    return sizeof digits - at;
+}
+
 /* --- Big-endian integers: their byte order is their numeric order. --------- */
 static inline void met__put_u32(unsigned char *out, uint32_t value)
 {

@@ -68,7 +68,11 @@ met__text met__admission_attribute(const met__admission *admission,
     const met_gateway_request *request = admission->request;
 
     if (number < MET__ATTRIBUTE_CUSTOM) {
-        return cut(text_of(admission, number));
+        met__text value = cut(text_of(admission, number));
+        if (value.size > 0) {
+            return value;
+        }
+        name = met__text_z(met__attribute_names[number]); /* the host's */
     }
     for (size_t i = 0; i < request->attribute_count; i++) {
         const met_pair *pair = &request->attributes[i];
@@ -114,6 +118,17 @@ static void put_attribute(met__ticket *ticket, uint32_t number, met__text name,
     ticket->attribute_count++;
 }
 
+/* Allowances go by the outcome's status, and so must the event. */
+static int is_of_outcome(met__text name)
+{
+    return met__text_equal(
+               name, met__text_z(
+                         met__attribute_names[MET__ATTRIBUTE_RESPONSE_STATUS]))
+           || met__text_equal(
+               name, met__text_z(
+                         met__attribute_names[MET__ATTRIBUTE_UPSTREAM_STATUS]));
+}
+
 void met__admit_event(met__admission *admission)
 {
     met__ticket *ticket = admission->ticket;
@@ -140,9 +155,9 @@ void met__admit_event(met__admission *admission)
     }
     for (size_t i = 0; i < request->attribute_count; i++) {
         const met_pair *pair = &request->attributes[i];
-        if (pair->key_size > 0) {
-            put_attribute(ticket, MET__ATTRIBUTE_CUSTOM,
-                          met__text_of(pair->key, pair->key_size),
+        met__text name = {pair->key, pair->key_size};
+        if (name.size > 0 && !is_of_outcome(name)) {
+            put_attribute(ticket, MET__ATTRIBUTE_CUSTOM, name,
                           cut(met__text_of(pair->value, pair->value_size)));
         }
     }

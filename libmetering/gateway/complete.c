@@ -3,8 +3,6 @@
  * recorded, what costs less is given back after: a kill between errs to the
  * side of the seller by one request.
  * In: a ticket and an outcome. Out: one recorded event. */
-#include <stdio.h>
-
 #include "base/fork_guard.h"
 #include "gateway/admission.h"
 #include "gateway/event.h"
@@ -23,7 +21,7 @@ typedef struct completion {
     size_t pair_count;
     met_quantity quantities[MET__QUANTITIES_MAX + 2];
     size_t quantity_count;
-    char numbers[4][24];
+    char numbers[4][MET__DIGITS_MAX];
 } completion;
 
 /* --- Reservations ------------------------------------------------------------ */
@@ -86,13 +84,12 @@ static void add_pair(completion *c, met__text name, const char *value,
     }
 }
 
-static void add_number(completion *c, size_t index, const char *name,
+static void add_number(completion *c, size_t index, met__text name,
                        uint64_t value)
 {
     if (value != 0) {
-        int size = snprintf(c->numbers[index], sizeof c->numbers[index],
-                            "%llu", (unsigned long long)value);
-        add_pair(c, met__text_z(name), c->numbers[index], (size_t)size);
+        size_t size = met__put_digits(c->numbers[index], value);
+        add_pair(c, name, c->numbers[index], size);
     }
 }
 
@@ -180,10 +177,12 @@ static void read_outcome(completion *c)
 {
     const met_gateway_outcome *outcome = &c->outcome;
 
-    add_number(c, 0, "response_http_status", outcome->status);
-    add_number(c, 1, "upstream_status", outcome->upstream_status);
-    add_number(c, 2, "request_size_bytes", outcome->request_size_bytes);
-    add_number(c, 3, "response_size_bytes", outcome->response_size_bytes);
+    add_number(c, 0, MET__TEXT("response_http_status"), outcome->status);
+    add_number(c, 1, MET__TEXT("upstream_status"), outcome->upstream_status);
+    add_number(c, 2, MET__TEXT("request_size_bytes"),
+               outcome->request_size_bytes);
+    add_number(c, 3, MET__TEXT("response_size_bytes"),
+               outcome->response_size_bytes);
 }
 
 /* Clients may send any bytes: what is no text becomes one. */
@@ -243,7 +242,6 @@ static met_error count(completion *c)
 
     begin_quotas(c);
     if (c->ticket->subject_size > 0) {
-        read_outcome(c);
         error = record(c);
     } else {
         c->gateway->counters.without_subject++;
@@ -272,7 +270,11 @@ met_error met__gateway_complete(met_gateway *gateway,
         || c.ticket->quota_count > MET_GATEWAY_QUOTAS_MAX
         || outcome->quantity > NUMBER_MAX
         || outcome->request_size_bytes > NUMBER_MAX
-        || outcome->response_size_bytes > NUMBER_MAX || !read_texts(&c)) {
+        || outcome->response_size_bytes > NUMBER_MAX) {
+        return MET_E_INVALID;
+    }
+    read_outcome(&c); /* before the host's attributes: the first one holds */
+    if (!read_texts(&c)) {
         return MET_E_INVALID;
     }
     c.quantity = outcome->quantity ? outcome->quantity : c.ticket->cost;

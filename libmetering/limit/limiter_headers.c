@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "limit/limiter.h"
 
 #define SECOND INT64_C(1000000000)
@@ -13,16 +14,25 @@ typedef struct writer {
     size_t room;
 } writer;
 
+/* What does not fit is only counted. */
+static void put_bytes(writer *w, const char *bytes, size_t size)
+{
+    if (w->size < w->room && size < w->room - w->size) {
+        memcpy(w->text + w->size, bytes, size);
+    }
+    w->size += size;
+}
+
 static void put(writer *w, const char *name, const char *suffix,
                 uint64_t value)
 {
-    int size = snprintf(w->size < w->room ? w->text + w->size : NULL,
-                        w->size < w->room ? w->room - w->size : 0,
-                        "%s%s: %llu\r\n", name, suffix,
-                        (unsigned long long)value);
-    if (size > 0) {
-        w->size += (size_t)size;
-    }
+    char digits[MET__DIGITS_MAX];
+
+    put_bytes(w, name, strlen(name));
+    put_bytes(w, suffix, strlen(suffix));
+    put_bytes(w, ": ", 2);
+    put_bytes(w, digits, met__put_digits(digits, value));
+    put_bytes(w, "\r\n", 2);
 }
 
 /* Whole seconds, so late that a retry then succeeds; at least 1. */
@@ -31,7 +41,8 @@ static uint64_t seconds(int64_t ns)
     return ns <= SECOND ? 1 : (uint64_t)((ns - 1) / SECOND + 1);
 }
 
-static void window_name(int64_t window_ns, char name_out[32])
+/* Kong's suffix, or the seconds. */
+static const char *window_name(int64_t window_ns, char other_out[32])
 {
     static const struct {
         int64_t seconds;
@@ -42,18 +53,19 @@ static void window_name(int64_t window_ns, char name_out[32])
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (window_ns == names[i].seconds * SECOND) {
-            snprintf(name_out, 32, "%s", names[i].name);
-            return;
+            return names[i].name;
         }
     }
-    int size = snprintf(name_out, 32, "%lld", (long long)(window_ns / SECOND));
+    int size = snprintf(other_out, 32, "%lld",
+                        (long long)(window_ns / SECOND));
     if (window_ns % SECOND != 0) {
-        size += snprintf(name_out + size, 32 - (size_t)size, ".%09lld",
+        size += snprintf(other_out + size, 32 - (size_t)size, ".%09lld",
                          (long long)(window_ns % SECOND));
-        while (name_out[size - 1] == '0') {
-            name_out[--size] = '\0';
+        while (other_out[size - 1] == '0') {
+            other_out[--size] = '\0';
         }
     }
+    return other_out;
 }
 
 met_error met__limiter_headers(const met_limiter_result *result,
@@ -62,10 +74,10 @@ met_error met__limiter_headers(const met_limiter_result *result,
 {
     char text[MET_LIMITER_HEADERS_SIZE];
     writer w = {.text = text, .room = sizeof text};
-    char name[32];
+    char other[32];
 
     for (uint32_t i = 0; i < result->window_count; i++) {
-        window_name(result->windows[i].window_ns, name);
+        const char *name = window_name(result->windows[i].window_ns, other);
         put(&w, "X-RateLimit-Limit-", name, result->windows[i].limit);
         put(&w, "X-RateLimit-Remaining-", name, result->windows[i].remaining);
     }
@@ -82,7 +94,8 @@ met_error met__limiter_headers(const met_limiter_result *result,
     if (w.size >= text_size || w.size >= sizeof text) {
         return MET_E_LIMIT;
     }
-    memcpy(text_out, text, w.size + 1);
+    memcpy(text_out, text, w.size);
+    text_out[w.size] = '\0';
     if (size_out != NULL) {
         *size_out = w.size;
     }

@@ -114,6 +114,22 @@ static void test_integers_keep_their_order(void **state)
     }
 }
 
+static void test_digits(void **state)
+{
+    static const uint64_t values[] = {0, 7, 10, 99, 100, UINT32_MAX,
+                                      UINT64_MAX};
+
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        char out[MET__DIGITS_MAX + 1];
+        char expected[32];
+        snprintf(expected, sizeof expected, "%llu",
+                 (unsigned long long)values[i]);
+        size_t size = met__put_digits(out, values[i]);
+        assert_int_equal(size, strlen(expected));
+        assert_memory_equal(out, expected, size);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -122,6 +138,7 @@ int main(void)
         cmocka_unit_test(test_buffer_grows_and_gives),
         cmocka_unit_test(test_failed_append_sticks),
         cmocka_unit_test(test_integers_keep_their_order),
+        cmocka_unit_test(test_digits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -180,6 +180,40 @@ static void test_usage__filter_of_the_status(void **state)
     assert_int_equal(usage_of("{\"meter\":\"m\"}"), 8);
 }
 
+/* What the host adds never takes the place of what the gateway knows, and
+ * allowances and events go by the same. */
+static void test_usage__attributes_of_the_host(void **state)
+{
+    met_pair more[] = {{"response_http_status", 20, "200", 3},
+                       {"service_name", 12, "mine", 4},
+                       {"tier", 4, "gold", 4}};
+    met_gateway_request request;
+
+    (void)state;
+    must_sell_meter(
+        METER("count",
+              ",\"dimensions\":{\"status\":\"$.response_http_status\","
+              "\"tier\":\"$.tier\",\"service\":\"$.service_name\"}"),
+        ",\"filters\":{\"status\":{\"eq\":\"200\"},\"tier\":{\"eq\":"
+        "\"gold\"},\"service\":{\"eq\":\"example_service\"}}", "1");
+    request = request_of("/anything", "ariel-key");
+    request.attributes = more;
+    decision.struct_size = sizeof decision;
+    for (int i = 0; i < 4; i++) {
+        static const uint32_t statuses[] = {404, 0, 200, 200};
+        request.attribute_count = i == 2 ? 2 : 3; /* another tier */
+        assert_int_equal(met_gateway_admit(gateway, &request, &decision),
+                         MET_OK);
+        assert_int_equal(decision.status, 200);
+        assert_int_equal(end_with(statuses[i], 0, 0, 0), MET_OK);
+    }
+    assert_int_equal(met_gateway_admit(gateway, &request, &decision), MET_OK);
+    assert_int_equal(decision.status, 429);
+    assert_int_equal(usage_of("{\"feature\":\"f\",\"customer\":\"ariel\"}"),
+                     1);
+    assert_int_equal(usage_of("{\"meter\":\"m\"}"), 4);
+}
+
 /* --- Clocks ------------------------------------------------------------------- */
 static void must_have_one(const char *limit)
 {
@@ -451,6 +485,7 @@ int main(void)
         TEST(test_usage__sizes),
         TEST(test_usage__numbers_beyond_bounds),
         TEST(test_usage__filter_of_the_status),
+        TEST(test_usage__attributes_of_the_host),
         TEST(test_usage__request_of_twenty_minutes),
         TEST(test_usage__clock_steps_back),
         TEST(test_usage__plan_changes_under_load),
