@@ -192,7 +192,7 @@ typedef struct met_gateway_outcome {
  * @param info         may be NULL
  * @return MET_OK · MET_E_INVALID · MET_E_UNSUPPORTED (an unknown flag or a
  *         field of a newer version) · MET_E_NO_MEMORY · MET_E_LIMIT (slots of
- *         recorders, policies, or entities beyond 2^31 bytes) ·
+ *         recorders, or entities beyond 2^31 bytes) ·
  *         MET_E_CONFLICT · MET_E_NOT_FOUND (a directory is gone) ·
  *         MET_E_FOREIGN · MET_E_LAYOUT · MET_E_CORRUPT · MET_E_DISK_FULL ·
  *         MET_E_MAP_FULL · MET_E_IO · MET_E_BUSY · MET_E_FORKED · MET_E_BUG
@@ -286,6 +286,10 @@ MET_API MET_NODISCARD met_error met_gateway_complete(
  * second after that handle's previous compilation: with a tick a second
  * everywhere, two seconds and the time of one compilation.
  *
+ * limits.map has room for 1,024 instances of rate-limiting, with those that
+ * were removed since it was made. Requests that one without room holds to are
+ * a failure of the limiter; each tick then says MET_E_LIMIT.
+ *
  * @return MET_OK · MET_E_NO_MEMORY · MET_E_LIMIT · MET_E_CONFLICT ·
  *         MET_E_NOT_FOUND · MET_E_FOREIGN · MET_E_LAYOUT · MET_E_CORRUPT ·
  *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_BUSY ·
@@ -304,7 +308,7 @@ MET_API MET_NODISCARD met_error met_gateway_tick(met_gateway *gateway);
  * Counters of this handle as JSON: requests, admitted, refused {reason: n},
  * completed, not_served, failures {cause: n}, failed_open, without_subject,
  * keys {cached, verified, unknown}, snapshot {number, consumers, credentials,
- * routes, mapped, compiled, refused}.
+ * routes, limits, limits_missing, mapped, compiled, refused}.
  *
  * @param json_out  written only on MET_OK
  * @param info      may be NULL

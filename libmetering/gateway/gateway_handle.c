@@ -160,6 +160,10 @@ met_error met__gateway_follow(met_gateway *gateway)
     gateway->has_snapshot = 1;
     gateway->policies = policies;
     gateway->policy_count = snapshot.count[MET__SECTION_LIMIT];
+    gateway->without_policy = 0;
+    for (uint32_t i = 0; i < gateway->policy_count; i++) {
+        gateway->without_policy += policies[i] == MET__NONE;
+    }
     gateway->generation++;
     gateway->counters.mapped++;
     return MET_OK;
@@ -346,7 +350,8 @@ met_error met__gateway_tick(met_gateway *gateway)
             error = error == MET_OK ? kept : error;
         }
     }
-    return error;
+    return error == MET_OK && gateway->without_policy > 0 ? MET_E_LIMIT
+                                                          : error;
 }
 
 /* --- Telling ------------------------------------------------------------------ */
@@ -423,6 +428,8 @@ met_error met__gateway_describe(met_gateway *gateway, met__arena *arena,
                 gateway->snapshot.count[MET__SECTION_CREDENTIAL]);
     build_count(&inner, "routes",
                 gateway->snapshot.count[MET__SECTION_ROUTE]);
+    build_count(&inner, "limits", gateway->policy_count);
+    build_count(&inner, "limits_missing", gateway->without_policy);
     build_count(&inner, "mapped", c->mapped);
     build_count(&inner, "compiled", gateway->files.compiled);
     build_count(&inner, "refused", c->unmapped);

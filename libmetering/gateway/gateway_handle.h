@@ -43,7 +43,7 @@ struct met_gateway {
     uint32_t is_tally_full; /* since the last tick */
     uint64_t refused_number; /* of the snapshot that could not be used */
     uint32_t is_damaged;     /* because of what is in it */
-    uint32_t reserved;
+    uint32_t without_policy; /* limits that the limiter has no room for */
     int64_t compiled_ns;     /* monotonic, of the last look at the catalog */
     uint32_t *policies; /* beside the snapshot's limits; none: not to be had */
     uint32_t policy_count;

@@ -469,6 +469,7 @@ static void test_usage__refused_requests_count_nowhere(void **state)
     for (int i = 0; i < 10; i++) {
         assert_int_equal(serve("/anything", "ariel-key"), 429);
         assert_string_equal(decision.reason_name, "USAGE_LIMIT_REACHED");
+        assert_true(has_header("X-RateLimit-Remaining-Minute: 3\r\n"));
     }
     assert_int_equal(serve("/other", "ariel-key"), 200);
     assert_true(has_header("X-RateLimit-Remaining-Minute: 2\r\n"));

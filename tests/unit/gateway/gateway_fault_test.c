@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "gateway/gateway_handle.h"
+#include "metering/limiter.h"
 
 static void must_have_story(void)
 {
@@ -281,6 +282,45 @@ static void test_fault__damaged_tables(void **state)
     assert_int_equal(serve("/anything", "ariel-key"), 200);
 }
 
+/* More limits than the limiter has room for: those without say so, and only
+ * those. */
+static void test_fault__too_many_limits(void **state)
+{
+    static char json[512 * 1024];
+    size_t size = 0;
+    int count = MET_LIMITER_POLICIES_MAX + 2;
+    int refused = 0;
+
+    (void)state;
+#define SAY(...) size += (size_t)snprintf(json + size, sizeof json - size, \
+                                          __VA_ARGS__)
+    SAY("{\"_format_version\":\"3.0\",\"plugins\":[{\"name\":\"key-auth\"}],"
+        "\"consumers\":[");
+    for (int i = 0; i < count; i++) {
+        SAY("%s{\"username\":\"c%d\",\"keyauth_credentials\":[{\"key\":"
+            "\"k%d\"}],\"plugins\":[{\"name\":\"rate-limiting\",\"config\":"
+            "{\"minute\":5}}]}",
+            i ? "," : "", i, i);
+    }
+    SAY("]}");
+    assert_ok(apply_document(json));
+    must_open_gateway(0);
+    for (int i = 0; i < count; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "k%d", i);
+        uint32_t status = serve("/", key);
+        refused += status == 503;
+        assert_true(status == 200
+                    || decision.failure == MET_GATEWAY_FAILURE_LIMITER);
+    }
+    assert_int_equal(refused, 2);
+    assert_int_equal(met_gateway_tick(gateway), MET_E_LIMIT);
+    met_buffer out = {0};
+    assert_ok(met_gateway_stats(gateway, &out, NULL));
+    assert_non_null(strstr(out.data, "\"limits_missing\":2"));
+    met_buffer_release(&out);
+}
+
 /* --- Fork ----------------------------------------------------------------------- */
 static int is_useless_here(met_gateway_ticket *ticket)
 {
@@ -337,6 +377,7 @@ int main(void)
         TEST(test_fault__damaged_snapshot_at_open),
         TEST(test_fault__damaged_snapshot_while_serving),
         TEST(test_fault__damaged_tables),
+        TEST(test_fault__too_many_limits),
         TEST(test_fault__forked),
     };
 
