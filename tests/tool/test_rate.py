@@ -1,4 +1,6 @@
 """rate: what a price makes of quantities, without a store."""
+import json
+
 import pytest
 
 PACKAGE = '{"type": "package", "amount": "1", "quantity_per_package": "5000"}'
@@ -47,6 +49,33 @@ def test_compare(tool, files):
                  status=2, store=False)
     tool.refused("rate", price, "--compare", "nowhere.json", "--sweep", "1..1",
                  reason="nowhere.json", store=False)
+
+
+def test_requests(tool, files):
+    price = files("price.json", PACKAGE)
+    first = {"quantity": "5001"}
+    out, _ = tool.run("rate", price, "--requests", "-", store=False,
+                      stdin=json.dumps(first) + "\n\n{\"quantity\": \"1\"}\n")
+    answers = [json.loads(line) for line in out.splitlines()]
+    assert [row["totals"]["total"] for row in answers] == ["2.00", "1.00"]
+    booked = dict(answers[0]["lines"][0], id="line-1")
+    later = files("later.ndjson", json.dumps(
+        {"quantity": "10001", "booked": [booked]}))
+    answer = tool.json("rate", price, "--requests", later, store=False)
+    assert answer["totals"]["total"] == "1.00"
+    assert tool.run("rate", price, "--requests", files("empty.ndjson", ""),
+                    store=False)[0] == ""
+    for line, reason in (("[]", "line 2"), ("{", "line 2"),
+                         ("{}", "line 2: MET_E_INVALID: quantity"),
+                         ('{"quantity": "1", "x": 1}', "line 2"),
+                         ('{"quantity": "1", "quantity": "2"}', "line 2")):
+        name = files("bad.ndjson", '{"quantity": "1"}\n' + line)
+        _, err = tool.run("rate", price, "--requests", name, status=1,
+                          store=False)
+        assert reason in err
+    for words in (["1"], ["--sweep", "1..2"], ["--currency", "EUR"]):
+        tool.refused("rate", price, "--requests", later, *words,
+                     reason="requests", status=2, store=False)
 
 
 @pytest.mark.parametrize("content,reason", [

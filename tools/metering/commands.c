@@ -88,13 +88,18 @@ const tool_command tool_commands[] = {
     {"invoice", "show", "ID", "field=", "one invoice, by id or number", NULL,
      1, 1, command_invoice_show},
 
-    {"rate", NULL, "PRICE-FILE [QUANTITY…]", "sweep= compare= currency=",
+    {"rate", NULL, "PRICE-FILE [QUANTITY…]",
+     "sweep= compare= currency= requests=",
      "what a price makes of quantities (no store needed)",
      "PRICE-FILE: a price, or a rate card with price and discounts, as YAML "
      "or JSON.\n"
      "  --sweep FROM..TO[:STEP]   one line for each quantity: quantity, total\n"
      "  --compare PRICE-FILE      with --sweep: also its total, and the "
      "difference\n"
+     "  --requests FILE           NDJSON of {\"quantity\", \"credits\"?, "
+     "\"booked\"?, …}, what\n"
+     "                            met_price_rate takes; prints one answer a "
+     "line\n"
      "  --currency CODE           USD when nothing says otherwise",
      1, -1, command_rate},
     {"limit", "replay", "FILE", "limit=+ algorithm= count-denied capacity=",

@@ -1,5 +1,6 @@
 /* metering rate: what a price makes of quantities, without a store. In: a price
- * as YAML or JSON. Out: lines and totals, or one total a line. */
+ * as YAML or JSON; quantities, or requests as NDJSON. Out: lines and totals, or
+ * one total a line. */
 #include "tool.h"
 #include "yaml.h"
 
@@ -95,6 +96,36 @@ static int print_rated(const tool *self, json_t *rated, const char *quantity)
                sum ? sum : "?", how ? how : "");
     }
     return TOOL_OK;
+}
+
+typedef struct requests {
+    const met_price *price;
+    const char *file;
+} requests;
+
+/* One line of a file is what met_price_rate takes; its answer, one line too. */
+static int rate_request(const tool *self, void *context, long long line,
+                        json_t *object)
+{
+    const requests *asked = context;
+    met_error_info info = {.struct_size = sizeof info};
+    met_buffer answer = {0};
+    char *text = json_dumps(object, JSON_COMPACT);
+
+    if (text == NULL) {
+        return tool_fail(self, "out of memory");
+    }
+    met_error error = met_price_rate(asked->price, text, strlen(text), &answer,
+                                     &info);
+    free(text);
+    if (error != MET_OK) {
+        return tool_fail(self, "%s line %lld: %s: %s: %s", asked->file, line,
+                         met_error_name(error), info.field, info.reason);
+    }
+    int is_written = fwrite(answer.data, 1, answer.size, stdout) == answer.size
+                     && putchar('\n') != EOF;
+    met_buffer_release(&answer);
+    return is_written ? TOOL_OK : tool_fail(self, "stdout: cannot be written");
 }
 
 /* "A..B" or "A..B:STEP", whole numbers. */
@@ -209,8 +240,14 @@ int command_rate(tool *self)
     int is_sweep = tool_flag(self, "sweep");
     const char *compared = tool_option(self, "compare", 0);
 
-    if (is_sweep == (self->argument_count > 1)) {
-        return tool_usage(self, "give either quantities or --sweep");
+    const char *file = tool_option(self, "requests", 0);
+
+    if (is_sweep + (self->argument_count > 1) + (file != NULL) != 1) {
+        return tool_usage(self, "give either quantities, --requests or "
+                                "--sweep");
+    }
+    if (file != NULL && tool_option(self, "currency", 0) != NULL) {
+        return tool_usage(self, "--currency: each of the requests has its own");
     }
     if (compared != NULL && !is_sweep) {
         return tool_usage(self, "--compare goes with --sweep");
@@ -221,6 +258,10 @@ int command_rate(tool *self)
     }
     if (status == TOOL_OK && is_sweep) {
         status = sweep(self, price, other);
+    }
+    if (status == TOOL_OK && file != NULL) {
+        requests asked = {price, file};
+        status = tool_input_lines(self, file, &asked, rate_request);
     }
     for (int i = 1; status == TOOL_OK && i < self->argument_count; i++) {
         json_t *rated = rate_one(self, price, self->arguments[i]);
