@@ -75,6 +75,21 @@ static void enters_an_empty_tier_once(void **state)
     assert_string_equal(walk(&price, "5", "6"), "2: 1");
 }
 
+/* Documents may have several open ends: the first takes it all. */
+static void stops_at_the_first_open_end(void **state)
+{
+    met__tier tiers[3];
+    met__price price = closed_price(tiers);
+
+    (void)state;
+    price.tier_count = 3;
+    tiers[1].has_up_to = 0;
+    tiers[1].up_to = decimal_of("0");
+    tiers[2] = tiers[1];
+    assert_string_equal(walk(&price, "0", "25"),
+                        "1: 10 entered, 2: 15 entered");
+}
+
 static void says_nothing_without_new_usage(void **state)
 {
     met__rate_input input = input_of(
@@ -110,6 +125,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         TEST(walks_tiers),
         TEST(enters_an_empty_tier_once),
+        TEST(stops_at_the_first_open_end),
         TEST(says_nothing_without_new_usage),
         TEST(refuses_more_than_34_digits),
     };

@@ -1,4 +1,4 @@
-/* Credits over lines: which take them, in which order. */
+/* Steps around the price: credits over lines, conversion of units. */
 #include "unit/rating/rating_support.h"
 
 static met__line line_of(const char *amount)
@@ -49,6 +49,28 @@ static void refuses_more_than_the_lines(void **state)
     assert_string_equal(text_of(lines[0].totals.total), "3");
 }
 
+/* More places than a decimal has round nothing. */
+static void rounds_to_any_precision(void **state)
+{
+    met__unit_config config = {.operation = MET__CONVERT_DIVIDE,
+                               .rounding = MET_ROUND_CEILING,
+                               .factor = decimal_of("4")};
+    met_decimal exact;
+    met_decimal billed;
+
+    (void)state;
+    config.places = INT32_MAX;
+    assert_int_equal(
+        met__convert_units(&config, decimal_of("5"), &exact, &billed), MET_OK);
+    assert_string_equal(text_of(exact), "1.25");
+    assert_string_equal(text_of(billed), "1.25");
+    config.places = 1;
+    assert_int_equal(
+        met__convert_units(&config, decimal_of("5"), &exact, &billed), MET_OK);
+    assert_string_equal(text_of(exact), "1.25");
+    assert_string_equal(text_of(billed), "1.3");
+}
+
 #define TEST(name)                                                             \
     cmocka_unit_test_setup_teardown(name, begin_memory, end_memory)
 
@@ -57,6 +79,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         TEST(passes_over_lines_without_cost),
         TEST(refuses_more_than_the_lines),
+        TEST(rounds_to_any_precision),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
