@@ -1,6 +1,6 @@
 /* What the host may replace: memory and clocks, per handle, copied at open.
- * Two libraries allocate by themselves and cannot be redirected: LMDB (its
- * environment and transactions) and jansson (while a document is parsed). */
+ * One library allocates by itself and cannot be redirected: LMDB (its
+ * environment and transactions). */
 #ifndef METERING_PLATFORM_H
 #define METERING_PLATFORM_H
 

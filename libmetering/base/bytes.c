@@ -16,9 +16,7 @@ int met__text_compare(met__text a, met__text b)
     return (a.size > b.size) - (a.size < b.size);
 }
 
-/* Length of the well-formed sequence at s (at most `left` bytes), or 0.
- * Source: Unicode 15, table 3-7. */
-static size_t utf8_sequence(const unsigned char *s, size_t left)
+size_t met__utf8_sequence(const unsigned char *s, size_t left)
 {
     size_t size = s[0] < 0x80                     ? 1
                   : s[0] >= 0xc2 && s[0] <= 0xdf ? 2
@@ -45,7 +43,7 @@ int met__text_is_clean(met__text text)
     const unsigned char *bytes = (const unsigned char *)text.data;
 
     for (size_t at = 0; at < text.size;) {
-        size_t size = utf8_sequence(bytes + at, text.size - at);
+        size_t size = met__utf8_sequence(bytes + at, text.size - at);
         if (size == 0 || bytes[at] < 0x20 || bytes[at] == 0x7f) {
             return 0;
         }

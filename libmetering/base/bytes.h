@@ -36,6 +36,9 @@ static inline int met__text_equal(met__text a, met__text b)
 /* Byte order, shorter first when one is the other's beginning. */
 int met__text_compare(met__text a, met__text b);
 
+/* Length of the well-formed UTF-8 sequence at s (at most `left` bytes, at least
+ * 1), or 0. Source: Unicode 15, table 3-7. */
+size_t met__utf8_sequence(const unsigned char *s, size_t left);
 /* Well-formed UTF-8 without control characters below 0x20 and 0x7f. */
 int met__text_is_clean(met__text text);
 

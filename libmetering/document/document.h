@@ -1,6 +1,6 @@
 /* Documents: a tree of nodes, its field readers with paths, and JSON text.
- * json.c is the only includer of the JSON library. Trees live in an arena and
- * are never changed after they are built, except by their builder. */
+ * Trees live in an arena and are never changed after they are built, except by
+ * their builder. */
 #ifndef MET_DOCUMENT_DOCUMENT_H
 #define MET_DOCUMENT_DOCUMENT_H
 
@@ -64,6 +64,10 @@ met__node *met__node_array(met__arena *arena);
 met__node *met__node_object(met__arena *arena);
 met_error met__node_append(met__arena *arena, met__node *array,
                            met__node *item);
+/* Appends a member whose name is new. MET_E_NO_MEMORY also when node is
+ * NULL. */
+met_error met__node_add(met__arena *arena, met__node *object, met__text name,
+                        met__node *node);
 /* Replaces a member of that name, else appends. name must be static or live
  * in the arena. MET_E_NO_MEMORY also when node is NULL. */
 met_error met__node_set(met__arena *arena, met__node *object,

@@ -138,6 +138,23 @@ met_error met__node_append(met__arena *arena, met__node *array,
     return MET_OK;
 }
 
+met_error met__node_add(met__arena *arena, met__node *object, met__text name,
+                        met__node *node)
+{
+    MET__ASSERT(object == NULL || object->kind == MET__NODE_OBJECT);
+    if (object == NULL || node == NULL) {
+        return MET_E_NO_MEMORY;
+    }
+    met__member *members = grown(arena, object->as.members, object->count,
+                                 sizeof *members);
+    if (members == NULL) {
+        return MET_E_NO_MEMORY;
+    }
+    members[object->count++] = (met__member){name, node};
+    object->as.members = members;
+    return MET_OK;
+}
+
 static met__member *find(const met__node *object, met__text name)
 {
     for (uint32_t i = 0; i < object->count; i++) {
@@ -160,14 +177,7 @@ met_error met__node_set(met__arena *arena, met__node *object,
         member->node = node;
         return MET_OK;
     }
-    met__member *members = grown(arena, object->as.members, object->count,
-                                 sizeof *members);
-    if (members == NULL) {
-        return MET_E_NO_MEMORY;
-    }
-    members[object->count++] = (met__member){met__text_z(name), node};
-    object->as.members = members;
-    return MET_OK;
+    return met__node_add(arena, object, met__text_z(name), node);
 }
 
 const met__node *met__node_get(const met__node *object, const char *name)

@@ -174,7 +174,8 @@ static void test_feature__archive_and_use_again(void **state)
     met__feature *feature = NULL;
 
     must_put_requests_meter();
-    assert_told(feature_archive("example_service"), MET_E_NOT_FOUND, "", "");
+    assert_told(feature_archive("example_service"), MET_E_NOT_FOUND, "key",
+                "there is no \"example_service\"");
     assert_ok(feature_put(EXAMPLE_FEATURE));
     snprintf(first, sizeof first, "%s", shown("id"));
     assert_told(feature_put("{\"key\":\"example_service\",\"name\":\"E\","
