@@ -441,6 +441,60 @@ static void survives_hostile_bytes(void **state)
     }
 }
 
+/* Changes every bucket whose lowest byte is `amount`; how many. */
+static int damage_buckets(uint8_t amount, int change)
+{
+    uint64_t words[13 * 16];
+    int file = met__os_default()->open(NULL, path, 0);
+    int found = 0;
+
+    assert_true(file >= 0);
+    assert_int_equal(met__os_default()->read_at(NULL, file, words,
+                                                sizeof words,
+                                                QUOTA_CELLS_OFFSET),
+                     sizeof words);
+    met__os_default()->close(NULL, file);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (i % 8 >= 6 && (words[i] & 0xff) == amount) {
+            words[i] += (uint64_t)(int64_t)change;
+            write_at(QUOTA_CELLS_OFFSET + i * 8, &words[i], sizeof *words);
+            found++;
+        }
+    }
+    return found;
+}
+
+/* A bucket that says less than it holds withholds; one that says more gives
+ * back recorded units too, but taken is never below 0. */
+static void survives_wrong_buckets(void **state)
+{
+    static const int changes[] = {-5, -2, 1, 90};
+
+    for (uint64_t i = 0; i < 4; i++) {
+        met__hash128 key = quota_key_of(1);
+        met__quota_table *table = open_table(10, 1);
+        met__quota_period period = quota_period_of(1, 100);
+        met__quota_ticket ticket;
+        met__quota_ticket later;
+
+        assert_int_equal(met__quota_prepare(table, key, &period), MET_OK);
+        assert_int_equal(quota_ask(table, key, 1, 5, 0, &ticket), 1);
+        assert_int_equal(damage_buckets(5, changes[i]), 1);
+        quota_done(table, &ticket, 2);
+        met__quota_state found = quota_state_of(table, key, 1);
+        assert_int_equal(found.taken, changes[i] < 0 ? 7 : 2);
+        assert_int_equal(quota_ask(table, key, 1, 1, 3 * SLICE, &later), 1);
+        found = quota_state_of(table, key, 1);
+        assert_int_equal(found.reserved_in_flight, 1);
+        assert_int_equal(found.taken, changes[i] == -5   ? 8
+                                      : changes[i] == -2 ? 5
+                                      : changes[i] == 1  ? 2
+                                                         : 1);
+        met__quota_close(table);
+        temp_remove(path);
+    }
+}
+
 static void fails_cleanly(void **state)
 {
     faulty_memory memory = {0};
@@ -495,6 +549,7 @@ int main(void)
         TEST(completes_a_half_made_cell),
         TEST(checks_arguments),
         TEST(survives_hostile_bytes),
+        TEST(survives_wrong_buckets),
         TEST(fails_cleanly),
     };
 
