@@ -37,8 +37,9 @@ enum {
 /* Flags of a gateway. */
 enum {
     /* A request that a feature measures is served only to a customer that is
-     * entitled to it. Without this flag allowances are kept, and who has none
-     * is not held back. */
+     * entitled to it; a preflight that key-auth lets pass is nobody's usage.
+     * Without this flag allowances are kept, and who has none is not held
+     * back. */
     MET_GATEWAY_REQUIRE_ENTITLEMENT = 1
 };
 

@@ -22,6 +22,8 @@ typedef struct met__admission {
     uint32_t consumer;
     uint32_t credential;
     uint32_t is_anonymous;
+    uint32_t is_preflight; /* that key-auth lets pass: nobody's usage */
+    uint32_t reserved;
     uint32_t limit;         /* record, or none */
     met_limiter_request limit_request;
     met_limiter_result limit_result;

@@ -150,6 +150,7 @@ static void begin(met__admission *admission, met_gateway *gateway,
     admission->consumer = MET__NONE;
     admission->credential = MET__NONE;
     admission->is_anonymous = 0;
+    admission->is_preflight = 0;
     admission->limit = MET__NONE;
     admission->limit_result.window_count = 0;
     clear(decision, admission->ticket);

@@ -182,6 +182,7 @@ int met__admit_key(met__admission *admission)
     uint32_t found = met__key_auth_find(&names, admission->request,
                                         admission->gateway->scratch, &place);
     if (found == MET__KEY_NOT_NEEDED) {
+        admission->is_preflight = 1;
         return 1;
     }
     if (found == MET__KEY_FOUND) {

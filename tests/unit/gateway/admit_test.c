@@ -124,6 +124,41 @@ static void test_admit__not_served_costs_nothing(void **state)
     assert_int_equal(usage_of("{\"meter\":\"api_requests\"}"), 1);
 }
 
+/* Browsers ask before they send the key. */
+static void test_admit__preflight_needs_no_entitlement(void **state)
+{
+    met_gateway_request request;
+
+    must_apply_story(",{\"name\":\"key-auth\",\"service\":"
+                     "\"example_service\",\"config\":{\"run_on_preflight\":"
+                     "false}},{\"name\":\"acl\",\"route\":\"example_route\","
+                     "\"config\":{\"deny\":[\"nobody\"]}}");
+    assert_ok(apply_document("{\"_format_version\":\"3.0\",\"services\":[{"
+                             "\"name\":\"open\",\"url\":"
+                             "\"http://127.0.0.1:9/\",\"routes\":[{\"name\":"
+                             "\"open\",\"paths\":[\"/open\"]}],\"plugins\":[{"
+                             "\"name\":\"key-auth\",\"config\":{"
+                             "\"run_on_preflight\":false}}]}]}"));
+    assert_ok(feature_put("{\"key\":\"all\",\"name\":\"All\",\"meter\":"
+                          "{\"key\":\"api_requests\"}}"));
+    must_open_gateway(MET_GATEWAY_REQUIRE_ENTITLEMENT);
+    request = request_of("/open", NULL);
+    request.method = "OPTIONS";
+    request.method_size = 7;
+    decision.struct_size = sizeof decision;
+    assert_int_equal(met_gateway_admit(gateway, &request, &decision), MET_OK);
+    assert_int_equal(decision.status, 200);
+    assert_int_equal(complete(204), MET_OK);
+    assert_int_equal(serve("/open", "ariel-key"), 403);
+    assert_int_equal(serve("/open", NULL), 401);
+    /* An access list asks who it is, as Kong's does. */
+    request.path = "/anything";
+    request.path_size = 9;
+    assert_int_equal(met_gateway_admit(gateway, &request, &decision), MET_OK);
+    assert_int_equal(decision.status, 401);
+    assert_int_equal(usage_of("{\"meter\":\"api_requests\"}"), 0);
+}
+
 static void test_admit__must_be_entitled(void **state)
 {
     must_apply_story("");
@@ -227,6 +262,7 @@ int main(void)
         TEST(test_admit__soft_allowance),
         TEST(test_admit__not_served_costs_nothing),
         TEST(test_admit__must_be_entitled),
+        TEST(test_admit__preflight_needs_no_entitlement),
         TEST(test_admit__changes_are_followed),
         TEST(test_admit__hostile_requests_count),
         TEST(test_admit__arguments),
