@@ -1,5 +1,5 @@
 /* kill -9 at any moment of worker processes that admit and complete, and of
- * the one that settles: usage is what was acknowledged, and at most one request
+ * the one that changes routes and settles, which compiles snapshots: usage is what was acknowledged, and at most one request
  * more for each killed worker; an allowance is never exceeded, and at most one
  * unit for each killed worker stays withheld.
  * Every round is a month of its own with a fresh allowance. */
@@ -25,6 +25,7 @@ typedef struct witness {
     int64_t now_ns;
     uint64_t acknowledged[ROUNDS];
     uint64_t started[WORKERS + 1];
+    uint64_t changes; /* of routes */
     uint64_t idle[WORKERS]; /* round + 1 in which it met a used-up allowance */
 } witness;
 
@@ -83,6 +84,8 @@ static void work(int me)
 
 static void settle_on(void)
 {
+    char json[256];
+
     clock_now_ns = LOAD(seen->now_ns);
     if (open_documents("s", 0, &store) != MET_OK) {
         _exit(8);
@@ -91,7 +94,19 @@ static void settle_on(void)
     for (;;) {
         met_buffer out = {0};
         clock_now_ns = LOAD(seen->now_ns);
-        met_error error = met_store_settle(store, NULL, &out, NULL);
+        snprintf(json, sizeof json,
+                 "{\"_format_version\":\"3.0\",\"services\":[{\"name\":\"s\","
+                 "\"url\":\"http://127.0.0.1:9/\",\"routes\":[{\"name\":"
+                 "\"s\",\"paths\":[\"/s%llu\"]}]}]}",
+                 (unsigned long long)__atomic_add_fetch(&seen->changes, 1,
+                                                        __ATOMIC_RELAXED));
+        met_error error = met_catalog_apply(store, json, strlen(json), 0, 0,
+                                            &out, NULL);
+        met_buffer_release(&out);
+        if (error != MET_OK) {
+            _exit(10);
+        }
+        error = met_store_settle(store, NULL, &out, NULL);
         if (error != MET_OK) {
             _exit(9);
         }
@@ -204,6 +219,9 @@ static void test_gateway__killed_workers(void **state)
     }
     clock_now_ns = seen->now_ns + MET__HOUR_NS;
     assert_int_equal(open_documents("s", 0, &store), MET_OK);
+    assert_true(seen->changes > 10);
+    must_open_gateway(0); /* whatever was left half done */
+    assert_int_equal(serve("/anything", "rosario-key"), 200);
     for (int round = 0; round < ROUNDS; round++) {
         char query[256];
         char from[MET_TIME_TEXT_SIZE];
