@@ -1,5 +1,6 @@
 /* What holds for any price and quantity: parts sum to the whole, more usage
- * never costs less, the order of groups does not matter. Seeded. */
+ * never costs less, the order of groups does not matter, and without memory
+ * there is no number. Seeded. */
 #include "unit/rating/rating_support.h"
 
 #define ROUNDS 300
@@ -174,6 +175,64 @@ static void the_order_of_groups_does_not_matter(void **state)
     }
 }
 
+/* Rates with `used` times 16 bytes of the arena's block gone, and no more. */
+static met_error rate_in_little_room(const met__rate_input *input,
+                                     unsigned used, int *has_failed)
+{
+    faulty_memory memory = {.for_ever = 1};
+    met__platform faulty = platform;
+    met__arena scratch;
+    met__rated *rated = NULL;
+
+    faulty.allocator = (met_allocator){&memory, faulty_allocate,
+                                       faulty_reallocate, faulty_release};
+    met__arena_init(&scratch, &faulty);
+    for (unsigned i = 0; i < used; i++) {
+        assert_non_null(met__arena_allocate(&scratch, 16));
+    }
+    memory.fail_at = memory.calls + 1;
+    met_error error = met__rate(input, &scratch, &rated, NULL);
+    assert_true((rated == NULL) == (error != MET_OK));
+    *has_failed = memory.calls >= memory.fail_at;
+    met__arena_release(&scratch);
+    assert_int_equal(memory.live, 0);
+    return error;
+}
+
+/* With ever less room, each small allocation is once the one that fails. */
+static void no_number_without_memory(void **state)
+{
+    met__rate_group groups[] = {{MET__TEXT("eu"), decimal_of("20")},
+                                {MET__TEXT("us"), decimal_of("80")}};
+
+    (void)state;
+    for (size_t i = 0; i < CARD_COUNT + BENDING_COUNT + 2; i++) {
+        const char *card =
+            i < CARD_COUNT ? cards[i]
+            : i < CARD_COUNT + BENDING_COUNT
+                ? bending_cards[i - CARD_COUNT]
+            : i == CARD_COUNT + BENDING_COUNT
+                ? "{'price': {'type': 'matrix', 'dimension': 'd', 'values': "
+                  "[{'value': 'eu', 'amount': '1'}], 'default_amount': '2'}}"
+                : "{'price': {'type': 'percentage', 'percentage': '1', "
+                  "'fixed_amount': '1', 'free_events': '1'}}";
+        met__rate_input input = input_of(card, "100");
+        unsigned failures = 0;
+        input.has_events = 1;
+        input.events = decimal_of("5");
+        input.events_before = met__decimal_zero();
+        input.groups = groups;
+        input.group_count = 2;
+        for (unsigned used = 1; used < 1024; used++) {
+            int has_failed = 0;
+            met_error error = rate_in_little_room(&input, used, &has_failed);
+            assert_int_equal(error, has_failed ? MET_E_NO_MEMORY : MET_OK);
+            failures += (unsigned)has_failed;
+        }
+        assert_true(failures > 0 && failures < 1023);
+    }
+}
+
 #define TEST(name)                                                             \
     cmocka_unit_test_setup_teardown(name, begin_memory, end_memory)
 
@@ -183,6 +242,7 @@ int main(void)
         TEST(parts_sum_to_the_whole),
         TEST(more_never_costs_less),
         TEST(the_order_of_groups_does_not_matter),
+        TEST(no_number_without_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
