@@ -1,6 +1,6 @@
 /* One line of an invoice: the quantity of a period rated as a whole, less what
  * was booked for it. Late usage of a period that was billed so becomes a line
- * of the next invoice (pricing rules 3.2 and 3.4); a flat fee that was booked
+ * of the next invoice; a flat fee that was booked
  * is final.
  * In: a period to bill. Out: a line in the bill, and its booking. */
 #include "invoice/bill.h"

@@ -167,7 +167,7 @@ typedef struct met__rated {
  * MET_E_NO_MEMORY */
 met_error met__rate(const met__rate_input *input, met__arena *arena,
                     met__rated **rated_out, met_error_info *info);
-/* Current minus booked (pricing rules 3.2): what is to be billed now. Booked
+/* Current minus booked: what is to be billed now. Booked
  * lines have ids; credits on them are left aside. MET_E_CONFLICT when two
  * lines would have one child id. */
 met_error met__rate_delta(const met__rated *current, const met__line *booked,
@@ -214,7 +214,7 @@ met_error met__apply_credits(met__line *lines, size_t line_count,
 
 /* --- Shares ----------------------------------------------------------------
  */
-/* round(amount * service / full), half away from zero (rules section 4); the
+/* round(amount * service / full), half away from zero; the
  * ratio has 16 decimals. Both are cut to whole seconds. MET_E_INVALID when
  * full is not positive. */
 met_error met__prorate(met_decimal amount, int64_t service_ns, int64_t full_ns,

@@ -98,6 +98,15 @@ def check_two_gateways_share_limits(store, first):
     assert used(store, "ariel") == 5
 
 
+def check_no_false_alarm(store, gateway):
+    """Usage of the minute that goes on is not settled yet; that is no alarm."""
+    assert ask(gateway.port, "/anything", "rosario-key")[0] == 200
+    done = subprocess.run([story.TOOL, "-d", store, "info"], check=True,
+                          capture_output=True, text=True)
+    assert done.stderr.startswith("billing: "), done.stderr
+    assert "does anybody" not in done.stderr, done.stderr
+
+
 def check_upstream(store):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Upstream)
     thread = threading.Thread(target=server.serve_forever)
@@ -138,6 +147,7 @@ def main():
         gateway = story.Gateway(store)
         check_odd_requests(gateway.port)
         check_two_gateways_share_limits(store, gateway)
+        check_no_false_alarm(store, gateway)
         assert gateway.stop() == 0
         check_upstream(store)
         assert story.metering_json(store, "check")["damaged"] == 0

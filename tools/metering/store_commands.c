@@ -25,6 +25,10 @@ static int print_report(tool *self, met_error error, met_buffer *report,
     return error == MET_OK ? status : tool_error(self, error, info);
 }
 
+/* Usage of a minute that goes on waits until the minute is closed; what is
+ * older than this is not being settled. */
+#define SETTLED_WITHIN_SECONDS 120
+
 /* One line for people: does usage reach the store? */
 static void say_if_billing_lives(const met_buffer *report)
 {
@@ -36,10 +40,15 @@ static void say_if_billing_lives(const met_buffer *report)
     if (waits == NULL) {
         fputs("billing: no usage waits to be settled\n", stderr);
     } else {
-        fprintf(stderr, "billing: usage waits since %lld s%s\n",
-                (long long)json_integer_value(waits),
-                json_array_size(held_up) > 0 ? ", see tally.held_up_by"
-                                             : "; does anybody settle?");
+        long long seconds = json_integer_value(waits);
+        const char *hint = "";
+        if (json_array_size(held_up) > 0) {
+            hint = ", see tally.held_up_by";
+        } else if (seconds > SETTLED_WITHIN_SECONDS) {
+            hint = "; does anybody settle?";
+        }
+        fprintf(stderr, "billing: usage waits since %lld s%s\n", seconds,
+                hint);
     }
     json_decref(root);
 }
