@@ -1,5 +1,7 @@
 """gateway replay: bad lines change nothing; a small month comes out right."""
 import json
+import os
+import subprocess
 
 import pytest
 
@@ -48,6 +50,21 @@ def test_second_replay_is_refused(january):
     january.run("gateway", "replay", "-", stdin=line(0))
     january.refused("gateway", "replay", "-", stdin=line(60),
                     reason="holds usage already")
+
+
+def test_two_at_once(january, tmp_path):
+    """The first waits for its reader, with usage that is not settled yet."""
+    requests = tmp_path / "requests.ndjson"
+    requests.write_text("".join(line(i // 100) for i in range(2000)))
+    with subprocess.Popen(
+            [os.environ["METERING_TOOL"], "-d", january.directory, "gateway",
+             "replay", requests, "--decisions"],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as first:
+        first.stdout.readline()
+        january.refused("gateway", "replay", requests,
+                        reason="replay into a new store")
+        first.stdout.read()
+    assert first.returncode == 0
 
 
 def test_no_store(tool):

@@ -120,13 +120,22 @@ static int check_is_fresh(const tool *self)
         return tool_error(self, error, &info);
     }
     json_t *root = json_loadb(report.data, report.size, 0, NULL);
-    json_int_t parts = json_integer_value(
-        json_object_get(json_object_get(root, "tables"), "part"));
+    json_t *tally = json_object_get(root, "tally");
+    json_int_t used =
+        json_integer_value(
+            json_object_get(json_object_get(root, "tables"), "part"))
+        + json_integer_value(json_object_get(tally, "cells_unsettled"));
+    json_int_t live = json_integer_value(json_object_get(tally,
+                                                         "slots_live"));
     json_decref(root);
     met_buffer_release(&report);
-    return parts == 0 ? TOOL_OK
-                      : tool_fail(self, "%s holds usage already: replay into "
-                                        "a new store", self->directory);
+    if (used != 0) {
+        return tool_fail(self, "%s holds usage already: replay into a new "
+                               "store", self->directory);
+    }
+    return live == 0 ? TOOL_OK
+                     : tool_fail(self, "%s is counting: replay into a new "
+                                       "store", self->directory);
 }
 
 /* --- Replaying ---------------------------------------------------------------- */
