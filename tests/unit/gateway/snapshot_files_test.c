@@ -78,7 +78,9 @@ static void damaged(void **state)
     FILE *file = fopen(file_of(store, number), "r+b");
     assert_non_null(file);
     fseek(file, 4100, SEEK_SET);
-    fputc(0x55, file);
+    int byte = fgetc(file);
+    fseek(file, 4100, SEEK_SET);
+    fputc(byte ^ 0x55, file);
     fclose(file);
     assert_int_equal(met__snapshot_files_map(&files, &snapshot, NULL),
                      MET_E_CORRUPT);
