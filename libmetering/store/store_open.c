@@ -246,7 +246,8 @@ static int count_entry(void *context, const met__os_entry *entry)
     return 0;
 }
 
-/* Why a directory without META is not a store. */
+/* Why a directory without META is not a store. MET_OK: it is one by now, since
+ * a store comes into its place as a whole. */
 static met_error look_without_meta(const met__platform *platform,
                                    const char *path, met_error_info *info)
 {
@@ -261,6 +262,10 @@ static met_error look_without_meta(const met__platform *platform,
     }
     if (count == 0) {
         return MET_E_NOT_FOUND;
+    }
+    MET__ASSERT(met__store_join(name, path, "META") == MET_OK);
+    if (os->stat(os->context, name, &found) == 0) {
+        return MET_OK;
     }
     MET__ASSERT(met__store_join(name, path, "data.mdb") == MET_OK);
     if (os->stat(os->context, name, &found) == 0) {
@@ -292,9 +297,11 @@ static met_error look(const met__platform *platform, const char *path,
     MET__ASSERT(met__store_join(name, path, "META") == MET_OK);
     result = os->stat(os->context, name, &found);
     if (met__os_error(result) == MET_E_NOT_FOUND) {
-        return look_without_meta(platform, path, info);
-    }
-    if (result < 0) {
+        met_error error = look_without_meta(platform, path, info);
+        if (error != MET_OK) {
+            return error;
+        }
+    } else if (result < 0) {
         return met__store_io_fail(info, name, "cannot be examined", result);
     }
     MET__ASSERT(met__store_join(name, path, "data.mdb") == MET_OK);

@@ -336,6 +336,49 @@ static void test_create__many_at_once(void **state)
     }
 }
 
+/* A store that is renamed into place while somebody looks: first there is no
+ * META, a moment later there is. */
+static int looks_left;
+
+static int stat_too_early(void *context, const char *path,
+                          met__os_stat *stat_out)
+{
+    const char *name = strrchr(path, '/');
+
+    if (name != NULL && strcmp(name, "/META") == 0 && looks_left > 0) {
+        looks_left--;
+        return -ENOENT;
+    }
+    return met__os_default()->stat(met__os_default()->context, path,
+                                   stat_out);
+}
+
+static void test_create__renamed_in_between(void **state)
+{
+    met__os table = *met__os_default();
+    met__platform platform = faulty_platform(NULL, NULL);
+    met_error_info info = {.struct_size = sizeof info};
+    met_store *store = NULL;
+    char path[128];
+
+    snprintf(path, sizeof path, "%s/s", home);
+    met_store_close(must_open(path, 1));
+    table.stat = stat_too_early;
+    platform.os = &table;
+    looks_left = 1;
+    if (met__store_open(&platform, path, SMALL_MAP, 1, &store, &info)
+        != MET_OK) {
+        fail_msg("%s", info.reason);
+    }
+    met_store_close(store);
+    /* Without META for good it is no store. */
+    looks_left = 1000;
+    assert_int_equal(met__store_open(&platform, path, SMALL_MAP, 1, &store,
+                                     &info),
+                     MET_E_CORRUPT);
+    assert_string_equal(info.reason, "META is missing");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -345,6 +388,7 @@ int main(void)
         TEST(test_create__refuses_what_is_there),
         TEST(test_create__mount_point_and_full_disk),
         TEST(test_create__many_at_once),
+        TEST(test_create__renamed_in_between),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
