@@ -13,9 +13,10 @@ static size_t start_of(const met__index_map *map, uint64_t hash)
     return (size_t)(hash >> 32) & (map->room - 1);
 }
 
-void met__index_map_init(met__index_map *map, met__arena *arena)
+void met__index_map_init(met__index_map *map, met__arena *arena,
+                         size_t count_max)
 {
-    *map = (met__index_map){.arena = arena};
+    *map = (met__index_map){.arena = arena, .count_max = count_max};
 }
 
 int met__index_map_next(const met__index_map *map, uint64_t hash,
@@ -53,7 +54,8 @@ static met_error grow(met__index_map *map)
     met__index_map wider = {.arena = map->arena,
                             .room = map->room == 0 ? ROOM_MIN
                                                    : map->room * 2,
-                            .count = map->count};
+                            .count = map->count,
+                            .count_max = map->count_max};
 
     wider.entries = met__arena_allocate(map->arena,
                                         wider.room * sizeof *wider.entries);
@@ -71,6 +73,9 @@ static met_error grow(met__index_map *map)
 
 met_error met__index_map_add(met__index_map *map, uint64_t hash, size_t index)
 {
+    if (map->count >= map->count_max) {
+        return MET_E_LIMIT;
+    }
     met_error error = map->count * 2 >= map->room ? grow(map) : MET_OK;
 
     if (error == MET_OK) {

@@ -12,6 +12,8 @@
 #include "meter/usage_match.h"
 #include "meter/usage_part.h"
 
+/* Shapes and groups of one answer: they are held in memory. */
+#define ENTRIES_MAX (UINT32_C(1) << 24)
 #define MINUTES_OF_HOUR 60
 #define MINUTES_OF_DAY 1440
 #define MINUTES_END (MET__TIME_MAX / MET__MINUTE_NS + 1)
@@ -465,8 +467,8 @@ static met_error begin(usage_run *run, met__txn *txn, const met__usage_query *qu
     } else if (first > run->from) {
         run->from = first;
     }
-    met__index_map_init(&run->shapes, arena);
-    met__index_map_init(&run->values, arena);
+    met__index_map_init(&run->shapes, arena, ENTRIES_MAX);
+    met__index_map_init(&run->values, arena, ENTRIES_MAX);
     return MET_OK;
 }
 

@@ -24,7 +24,7 @@ static void test_finds_what_was_added(void **state)
     met__index_cursor cursor = {0};
 
     met__arena_init(&arena, &platform);
-    met__index_map_init(&map, &arena);
+    met__index_map_init(&map, &arena, 5000);
     assert_false(met__index_map_next(&map, 7, &cursor));
     for (size_t i = 0; i < 5000; i++) {
         /* plain numbers, high bits only, and ten that share a hash */
@@ -37,6 +37,9 @@ static void test_finds_what_was_added(void **state)
         assert_int_equal(hits(&map, hash, i + 5000), 0);
     }
     assert_int_equal(hits(&map, UINT64_MAX, 0), 0);
+    assert_int_equal(met__index_map_add(&map, 1, 5000), MET_E_LIMIT);
+    assert_int_equal(hits(&map, 1, 5000), 0);
+    assert_int_equal(map.count, 5000);
     met__arena_release(&arena);
     assert_int_equal(memory.live, 0);
 }
@@ -50,7 +53,7 @@ static void test_out_of_memory_changes_nothing(void **state)
         met__index_map map;
 
         met__arena_init(&arena, &platform);
-        met__index_map_init(&map, &arena);
+        met__index_map_init(&map, &arena, 5000);
         for (size_t i = 0; i < 3000; i++) {
             met_error error = met__index_map_add(&map, i, i);
             if (error != MET_OK) {
