@@ -50,8 +50,7 @@ typedef struct met__seen_generation {
 typedef struct met__settle_run {
     met_store *store;
     const met__platform *platform;
-    const met__settle_step *steps;
-    size_t step_count;
+    met__steps steps;
     met__settle_report *report;
     uint64_t boot_hash;
     uint64_t cells_left; /* that bring something new, when it is bounded */
@@ -68,8 +67,7 @@ typedef struct met__settle_run {
     size_t slot_count;
     met__seen_generation seen[MET__GENERATIONS_KEPT];
     met__recording_plan *plan; /* last one used */
-    const met__meter **meters; /* NULL until steps ask */
-    size_t meter_count;
+    met__telling telling;
     uint64_t new_events;
     uint64_t new_parts;
     uint32_t is_bounded;

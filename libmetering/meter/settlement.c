@@ -10,31 +10,6 @@
 #include "meter/tally_report.h"
 
 /* --- One transaction ------------------------------------------------------- */
-static met_error begin_steps(met__settle_run *run, size_t *begun_out)
-{
-    met_error error = MET_OK;
-
-    for (*begun_out = 0; error == MET_OK && *begun_out < run->step_count;
-         ++*begun_out) {
-        const met__settle_step *step = &run->steps[*begun_out];
-        error = step->begin != NULL ? step->begin(step->context, run->txn)
-                                    : MET_OK;
-    }
-    return error;
-}
-
-static met_error end_steps(met__settle_run *run)
-{
-    met_error error = MET_OK;
-
-    for (size_t i = 0; error == MET_OK && i < run->step_count; i++) {
-        const met__settle_step *step = &run->steps[i];
-        error = step->end != NULL ? step->end(step->context, run->txn)
-                                  : MET_OK;
-    }
-    return error;
-}
-
 /* Opens the next slot that has something; *opened_out = 0 when it has not. */
 static met_error open_slot(met__settle_run *run, uint32_t number,
                            int *opened_out)
@@ -144,26 +119,23 @@ static met_error work(met__settle_run *run, const uint32_t *numbers,
             error = met__settle_mark(run, &run->slots[i]);
         }
     }
-    return error == MET_OK ? end_steps(run) : error;
+    return error == MET_OK ? met__steps_end(&run->steps, run->txn) : error;
 }
 
 static met_error transact(met__settle_run *run, const uint32_t *numbers,
                           size_t count, size_t *next, int is_first)
 {
-    size_t begun = 0;
-
     run->cell_count = 0;
     run->word_count = 0;
     run->plan = NULL;
-    run->meters = NULL;
-    run->meter_count = 0;
     run->new_events = 0;
     run->new_parts = 0;
     memset(run->seen, 0, sizeof run->seen);
     met__arena_init(&run->local, run->platform);
     met_error error = met__txn_begin(run->store, 1, &run->txn);
     if (error == MET_OK) {
-        error = begin_steps(run, &begun);
+        met__telling_begin(&run->telling, &run->steps, run->txn, &run->local);
+        error = met__steps_begin(&run->steps, run->txn);
         if (error == MET_OK) {
             error = work(run, numbers, count, next, is_first);
         }
@@ -174,14 +146,7 @@ static met_error transact(met__settle_run *run, const uint32_t *numbers,
         }
     }
     finish_slots(run, error == MET_OK);
-    for (size_t i = 0; i < begun; i++) {
-        const met__settle_step *step = &run->steps[i];
-        if (error == MET_OK && step->committed != NULL) {
-            step->committed(step->context);
-        } else if (error != MET_OK && step->aborted != NULL) {
-            step->aborted(step->context);
-        }
-    }
+    met__steps_over(&run->steps, error == MET_OK);
     if (error == MET_OK) {
         run->report->transactions++;
         run->report->events += run->new_events;
@@ -241,8 +206,7 @@ met_error met__settle(met_store *store, const met__settle_step *steps,
     }
     run->store = store;
     run->platform = platform;
-    run->steps = steps;
-    run->step_count = step_count;
+    run->steps = (met__steps){steps, step_count, 0};
     run->report = &report;
     run->is_bounded = max_cells != 0;
     run->cells_left = max_cells ? max_cells : UINT64_MAX;

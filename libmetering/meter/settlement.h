@@ -2,32 +2,7 @@
 #ifndef MET_METER_SETTLEMENT_H
 #define MET_METER_SETTLEMENT_H
 
-#include "meter/usage_query.h"
-
-/* What one part changed for one meter: the step functions see every change of
- * a transaction, inside it. Dimensions and the subject are of the meter. */
-typedef struct met__usage_change {
-    const met__meter *meter;
-    met__text subject;
-    met__text values[MET__DIMENSIONS_MAX]; /* beside meter->dimensions */
-    int64_t minute_ns;
-    uint32_t is_admitted; /* came through admit */
-    uint32_t reserved;
-    met_decimal delta; /* new minus stored: count, or sum; other aggregations
-                          0: look at the store */
-} met__usage_change;
-
-/* A later room's part of every settlement transaction (api hands the list in).
- * Called in order; any may be NULL. committed may touch shared memory. */
-typedef struct met__settle_step {
-    void *context;
-    met_error (*begin)(void *context, met__txn *txn);
-    met_error (*change)(void *context, met__txn *txn,
-                        const met__usage_change *change);
-    met_error (*end)(void *context, met__txn *txn);
-    void (*committed)(void *context); /* after a successful commit */
-    void (*aborted)(void *context);
-} met__settle_step;
+#include "meter/usage_step.h"
 
 typedef struct met__settle_report {
     uint64_t transactions;

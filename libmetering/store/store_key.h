@@ -25,6 +25,11 @@
  *   CREDENTIAL keyed hash:32                        -> consumer name
  *   BALANCE    subscription id 0 feature key 0 from:8   settled usage of one
  *                                                   usage period
+ *   EVENT_BATCH        number:8                     hashes of the ids that one
+ *                                                   ingest transaction took
+ *   EVENT      time:8 batch:8 index:4               raw event, when retained
+ *   CURSOR     source's name                        how far it was ingested
+ *   ADJUSTMENT id                                   correction of usage
  */
 #ifndef MET_STORE_STORE_KEY_H
 #define MET_STORE_STORE_KEY_H
@@ -52,7 +57,13 @@
     X(MET__TABLE_BOOKED, "booked")                \
     X(MET__TABLE_GATEWAY, "gateway")              \
     X(MET__TABLE_CREDENTIAL, "credential")        \
-    X(MET__TABLE_BALANCE, "balance")
+    X(MET__TABLE_BALANCE, "balance")              \
+    X(MET__TABLE_EVENT_BATCH, "event_batch")      \
+    X(MET__TABLE_EVENT, "event")                  \
+    X(MET__TABLE_CURSOR, "cursor")                \
+    X(MET__TABLE_ADJUSTMENT, "adjustment")
+/* Tables that stores made by earlier builds do not have: opening adds them. */
+#define MET__TABLE_FIRST_ADDED MET__TABLE_EVENT_BATCH
 
 typedef enum met__table {
 #define MET__TABLE_ENUM(name, text) name,

@@ -159,12 +159,36 @@ static met_error fail_page(met_error_info *info, met_error error,
                      (unsigned long long)report->page, report->reason);
 }
 
+/* Makes the tables that the build which made this store did not know. */
+static met_error add_tables(met_store *store)
+{
+    met__txn *txn;
+    met_error error = met__txn_begin(store, 1, &txn);
+
+    if (error != MET_OK) {
+        return error;
+    }
+    for (int i = MET__TABLE_FIRST_ADDED;
+         error == MET_OK && i < MET__TABLE_COUNT; i++) {
+        error = met__lmdb_error(store, mdb_dbi_open(txn->txn,
+                                                    met__table_names[i],
+                                                    MDB_CREATE,
+                                                    &store->tables[i]));
+    }
+    if (error != MET_OK) {
+        met__txn_abort(txn);
+        return error;
+    }
+    return met__txn_commit(txn);
+}
+
 /* Opens every table, once the pages that LMDB reads for it are known good. */
 static met_error open_tables(met_store *store, met_error_info *info)
 {
     char name[PATH_MAX_SIZE];
     met__txn *txn;
     met__page_report report;
+    int is_earlier = 0;
 
     MET__ASSERT(met__store_join(name, store->path, "data.mdb") == MET_OK);
     met_error error = met__pages_begin(store, MET__PAGES_TOP, &txn, &report);
@@ -174,6 +198,10 @@ static met_error open_tables(met_store *store, met_error_info *info)
     for (int i = 0; error == MET_OK && i < MET__TABLE_COUNT; i++) {
         int result = mdb_dbi_open(txn->txn, met__table_names[i], 0,
                                   &store->tables[i]);
+        if (result == MDB_NOTFOUND && i >= MET__TABLE_FIRST_ADDED) {
+            is_earlier = 1;
+            continue;
+        }
         error = met__lmdb_error(store, result);
         if (error != MET_OK) {
             error = error == MET_E_NOT_FOUND ? MET_E_CORRUPT : error;
@@ -187,6 +215,9 @@ static met_error open_tables(met_store *store, met_error_info *info)
     }
     /* Committing a reader keeps the tables open for all. */
     error = met__txn_commit(txn);
+    if (error == MET_OK && is_earlier) {
+        error = add_tables(store);
+    }
     return error == MET_OK ? MET_OK : met__fail_code(info, error);
 }
 
