@@ -137,7 +137,9 @@ typedef struct met_limiter_window_result {
     uint32_t is_refusing;
 } met_limiter_window_result;
 
-/* What was counted for one decision, to give it back. Frozen; private. */
+/* What was counted for one decision, to give it back with met_limiter_refund:
+ * plain data that names no memory, void when the table is emptied. Frozen;
+ * private. */
 typedef struct met_limiter_ticket {
     uint64_t private_[12];
 } met_limiter_ticket;
@@ -158,7 +160,7 @@ typedef struct met_limiter_result {
     int64_t wait_ns;
     met_limiter_window_result windows[MET_LIMITER_WINDOWS_MAX]; /* shortest
                                                                    first */
-    met_limiter_ticket ticket; /* of an allowed request */
+    met_limiter_ticket ticket; /* of what was counted */
 } met_limiter_result;
 
 /* Set struct_size. Counters run since the table was made and are shared by
@@ -274,6 +276,73 @@ MET_API MET_NODISCARD met_error met_limiter_check(
 MET_API MET_NODISCARD met_error met_limiter_peek(
     met_limiter *limiter, const met_limiter_request *request,
     met_limiter_result *result_out);
+
+/**
+ * Count what has happened already, whether there is room or not: the cost that
+ * is known only afterwards, or what another table has let through.
+ *
+ * All windows count it; of a cost above a window's limit as much as its limit,
+ * which fills it. The result says what is left then: is_allowed is 1 when the
+ * request was within all limits, else the reason is MET_LIMITER_REASON_LIMIT,
+ * or _NEVER for a cost above a limit, and `refused` names the windows that had
+ * no room. MET_LIMITER_REASON_TABLE_FULL: not counted in some window. The
+ * ticket is of what was counted, allowed or not. Who is charged beyond a limit
+ * is refused until enough is forgotten.
+ *
+ * @param request     as for met_limiter_check
+ * @param result_out  set its struct_size; written only on MET_OK
+ * @return MET_OK · MET_E_INVALID · MET_E_UNSUPPORTED (an unknown flag, or an
+ *         algorithm that cannot) · MET_E_NOT_FOUND (no such policy) ·
+ *         MET_E_BUSY (a crowd without end; nothing is counted) · MET_E_CORRUPT
+ * @alloc none      @blocks never      @thread any      @fork any
+ * @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_limiter_charge(
+    met_limiter *limiter, const met_limiter_request *request,
+    met_limiter_result *result_out);
+
+/**
+ * Give back what a decision counted, all of it or a part, in every window in
+ * which that is provably the newest hit.
+ *
+ * Where others were counted since, it is withheld: taking an older hit out
+ * would let a window have more than its limit. Fixed windows and the buckets of
+ * MET_LIMITER_SLIDING_COUNTER do not tell their hits apart: they give back as
+ * long as they last. After a met_limiter_reset in the same bucket they would
+ * give back somebody's hit who came after it.
+ *
+ * @param ticket        of a result; what is given back or withheld leaves it,
+ *                      so that calling again gives back the rest or nothing.
+ *                      Of a copy it would be given back twice
+ * @param cost          0 = all that is left in the ticket, else at most that
+ * @param withheld_out  bit i: windows[i] of the result kept it; written only
+ *                      on MET_OK
+ * @return MET_OK (also for an empty ticket: nothing to give back) ·
+ *         MET_E_INVALID (NULL, a cost above the ticket's, a ticket of another
+ *         table)
+ * @alloc none      @blocks never      @thread any      @fork any
+ * @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_limiter_refund(
+    met_limiter *limiter, met_limiter_ticket *ticket, uint64_t cost,
+    uint32_t *withheld_out);
+
+/**
+ * Forget what a key has used in all windows of a policy, also in windows that
+ * were replaced.
+ *
+ * Each window is emptied at one moment; who is being decided meanwhile is
+ * counted before or after it.
+ *
+ * @param request  policy, kind and key; the rest has no effect
+ * @return MET_OK (also when nothing was counted) · MET_E_INVALID ·
+ *         MET_E_UNSUPPORTED (an unknown flag) · MET_E_NOT_FOUND (no such
+ *         policy) · MET_E_BUSY (the policy changes again and again)
+ * @alloc none      @blocks never      @thread any      @fork any
+ * @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_limiter_reset(
+    met_limiter *limiter, const met_limiter_request *request);
 
 /**
  * Counters of the table. Reads every record: for operators, not for requests.

@@ -164,6 +164,22 @@ static met_error check_request(const met_limiter_request *request)
                : MET_OK;
 }
 
+/* The request as this version knows it: where it lies, or a copy in *known. */
+static met_error read_request(const met_limiter_request **request,
+                              met_limiter_request *known)
+{
+    if ((*request)->struct_size != sizeof **request) {
+        met_error error = met__struct_read(known, sizeof *known,
+                                           offsetof(met_limiter_request, cost),
+                                           *request, "request", NULL);
+        if (error != MET_OK) {
+            return error;
+        }
+        *request = known;
+    }
+    return check_request(*request);
+}
+
 typedef met_error decider(met_limiter *limiter,
                           const met_limiter_request *request,
                           met_limiter_result *result_out);
@@ -181,16 +197,7 @@ static met_error decide(decider *function, met_limiter *limiter,
         || result_out->struct_size > MET__STRUCT_SIZE_MAX) {
         return MET_E_INVALID;
     }
-    if (request->struct_size != sizeof *request) {
-        met_error error = met__struct_read(&known, sizeof known,
-                                           offsetof(met_limiter_request, cost),
-                                           request, "request", NULL);
-        if (error != MET_OK) {
-            return error;
-        }
-        request = &known;
-    }
-    met_error error = check_request(request);
+    met_error error = read_request(&request, &known);
     if (error != MET_OK) {
         return error;
     }
@@ -217,6 +224,34 @@ met_error met_limiter_peek(met_limiter *limiter,
                            met_limiter_result *result_out)
 {
     return decide(met__limiter_peek, limiter, request, result_out);
+}
+
+met_error met_limiter_charge(met_limiter *limiter,
+                             const met_limiter_request *request,
+                             met_limiter_result *result_out)
+{
+    return decide(met__limiter_charge, limiter, request, result_out);
+}
+
+met_error met_limiter_refund(met_limiter *limiter, met_limiter_ticket *ticket,
+                             uint64_t cost, uint32_t *withheld_out)
+{
+    if (limiter == NULL || ticket == NULL || withheld_out == NULL) {
+        return MET_E_INVALID;
+    }
+    return met__limiter_refund(limiter, ticket, cost, withheld_out);
+}
+
+met_error met_limiter_reset(met_limiter *limiter,
+                            const met_limiter_request *request)
+{
+    met_limiter_request known;
+
+    if (limiter == NULL || request == NULL) {
+        return MET_E_INVALID;
+    }
+    met_error error = read_request(&request, &known);
+    return error != MET_OK ? error : met__limiter_reset(limiter, request);
 }
 
 met_error met_limiter_stats_get(met_limiter *limiter,

@@ -71,13 +71,14 @@ met_error met__limiter_policy_set(met_limiter *limiter,
 }
 
 /* --- Deciding -------------------------------------------------------------- */
-static void give_back(met__plan *p)
+void met__plan_give_back(met__plan *p)
 {
     for (uint32_t i = 0; i < p->view.count; i++) {
         met__plan_window *window = &p->windows[i];
         if (window->is_taken) {
-            int done = window->shape->ops->undo(window->record, window->shape,
-                                                window->mark.stamp, p->cost);
+            int done = window->shape->ops->undo(
+                window->record, window->shape, window->mark.stamp,
+                met__plan_cost_in(p->cost, window->shape));
             met__limit_count(&p->limiter->table, done ? MET__COUNT_UNDONE
                                                       : MET__COUNT_WITHHELD);
             window->is_taken = 0;
@@ -86,7 +87,7 @@ static void give_back(met__plan *p)
 }
 
 /* Whether a window has room, without writing. Without a record it is empty. */
-static int has_room(const met__plan *p, const met__plan_window *window)
+int met__plan_has_room(const met__plan *p, const met__plan_window *window)
 {
     met__snapshot own = {0};
 
@@ -114,10 +115,11 @@ static int ensure_record(met__plan *p, met__plan_window *window)
 
 /* Counts in one window. DONE, REFUSED, MOVED (plan anew), CONTENDED, or FULL as
  * a window that is_uncounted. */
-static int take(met__plan *p, met__plan_window *window, int is_forced)
+int met__plan_take(met__plan *p, met__plan_window *window, int is_forced)
 {
+    uint64_t cost = met__plan_cost_in(p->cost, window->shape);
     met__window_ask ask = {.time = p->time,
-                           .cost = p->cost,
+                           .cost = cost,
                            .extra = window->extra,
                            .is_forced = (uint32_t)is_forced};
 
@@ -143,7 +145,7 @@ static int take(met__plan *p, met__plan_window *window, int is_forced)
         uint64_t head = met__load_acquire(&window->record->head);
         if (result == MET__TAKE_DONE) { /* a stray hit */
             window->shape->ops->undo(window->record, window->shape,
-                                     window->mark.stamp, p->cost);
+                                     window->mark.stamp, cost);
         } else if ((head & MET__HEAD_FROZEN) && !(head & MET__HEAD_CLOSED)) {
             return MET__TAKE_MOVED;
         }
@@ -162,7 +164,7 @@ static void count_denied(met__plan *p)
         met__plan_window *window = &p->windows[i];
         if (window->is_refusing && p->cost <= window->shape->limit
             && window->shape->ops->can_force && window->record != NULL) {
-            take(p, window, 1);
+            met__plan_take(p, window, 1);
             window->is_taken = 0;
         }
     }
@@ -176,7 +178,7 @@ static void refuse(met__plan *p, met_limiter_result *result_out)
 
 static int refuse_full(met__plan *p, met_limiter_result *result_out)
 {
-    give_back(p);
+    met__plan_give_back(p);
     met__limit_count(&p->limiter->table, MET__COUNT_FULL_REFUSED);
     met__plan_answer(p, 0, MET_LIMITER_REASON_TABLE_FULL, result_out);
     return MET__PLAN_DECIDED;
@@ -196,7 +198,7 @@ static int refuses_at_once(met__plan *p, int is_peek,
     for (uint32_t i = 0; i < p->view.count; i++) {
         met__plan_window *window = &p->windows[i];
         if (is_never || is_peek || p->view.count > 1 || window->extra != 0) {
-            window->is_refusing = !has_room(p, window);
+            window->is_refusing = !met__plan_has_room(p, window);
             is_refused |= window->is_refusing != 0;
         }
     }
@@ -219,7 +221,7 @@ static int decide(met__plan *p, met_limiter_result *result_out)
 
     for (uint32_t i = 0; i < p->view.count; i++) {
         met__plan_window *window = &p->windows[i];
-        int result = take(p, window, 0);
+        int result = met__plan_take(p, window, 0);
         if (result == MET__TAKE_DONE) {
             continue;
         }
@@ -230,7 +232,7 @@ static int decide(met__plan *p, met_limiter_result *result_out)
             is_uncounted = 1;
             continue;
         }
-        give_back(p);
+        met__plan_give_back(p);
         if (result != MET__TAKE_REFUSED) {
             return MET__PLAN_AGAIN;
         }
@@ -248,39 +250,70 @@ static int decide(met__plan *p, met_limiter_result *result_out)
     return MET__PLAN_DECIDED;
 }
 
-static met_error run(met_limiter *limiter, const met_limiter_request *request,
-                     int is_peek, met_limiter_result *result_out)
+static int check(met__plan *p, met_limiter_result *result_out)
 {
-    met__plan p;
-    int again;
+    return refuses_at_once(p, 0, result_out) ? MET__PLAN_DECIDED
+                                             : decide(p, result_out);
+}
 
-    p.limiter = limiter;
-    p.request = request;
-    p.cost = request->cost ? request->cost : 1;
-    p.time.monotonic_ns =
+static int peek(met__plan *p, met_limiter_result *result_out)
+{
+    return refuses_at_once(p, 1, result_out) ? MET__PLAN_DECIDED
+                                             : MET__PLAN_AGAIN;
+}
+
+void met__plan_start(met__plan *p, met_limiter *limiter,
+                     const met_limiter_request *request)
+{
+    p->limiter = limiter;
+    p->request = request;
+    p->cost = request->cost ? request->cost : 1;
+    p->time.monotonic_ns =
         request->monotonic_ns
             ? (uint64_t)request->monotonic_ns
             : (uint64_t)met__now_monotonic_ns(&limiter->platform);
-    p.time.utc_ns = (uint64_t)request->utc_ns;
-    p.key = met__place_key_of(&limiter->table, request->policy, request->kind,
-                              request->key, request->key_size);
+    p->time.utc_ns = (uint64_t)request->utc_ns;
+    p->key = met__place_key_of(&limiter->table, request->policy, request->kind,
+                               request->key, request->key_size);
+}
+
+met_error met__plan_run(met__plan *p, met__plan_step *step,
+                        met_limiter_result *result_out)
+{
+    int again;
+
     for (int i = 0; i < MET__PLAN_TRIES; i++) {
-        met_error error = met__plan_make(&p, &again);
+        met_error error = met__plan_make(p, &again);
         if (error == MET_E_BUSY) {
             continue;
         }
         if (error != MET_OK) {
             return error;
         }
-        if (again == MET__PLAN_DECIDED
-            && (refuses_at_once(&p, is_peek, result_out)
-                || decide(&p, result_out) == MET__PLAN_DECIDED)) {
-            return MET_OK;
+        if (again == MET__PLAN_DECIDED) {
+            again = step(p, result_out);
         }
+        if (again != MET__PLAN_AGAIN) {
+            return again == MET__PLAN_DECIDED ? MET_OK : MET_E_UNSUPPORTED;
+        }
+    }
+    met__limit_count(&p->limiter->table, MET__COUNT_CONTENDED);
+    return MET_E_BUSY;
+}
+
+static met_error run(met_limiter *limiter, const met_limiter_request *request,
+                     met__plan_step *step, met_limiter_result *result_out)
+{
+    met__plan p;
+    int again;
+
+    met__plan_start(&p, limiter, request);
+    met_error error = met__plan_run(&p, step, result_out);
+    if (error != MET_E_BUSY) {
+        return error;
     }
     /* Only garbage in the table, or a crowd without end: nothing is counted,
      * nothing is let through. */
-    met__limit_count(&limiter->table, MET__COUNT_CONTENDED);
     if (met__plan_make(&p, &again) != MET_OK) {
         return MET_E_CORRUPT;
     }
@@ -292,19 +325,14 @@ met_error met__limiter_check(met_limiter *limiter,
                              const met_limiter_request *request,
                              met_limiter_result *result_out)
 {
-    return run(limiter, request, 0, result_out);
+    return run(limiter, request, check, result_out);
 }
 
 met_error met__limiter_peek(met_limiter *limiter,
                             const met_limiter_request *request,
                             met_limiter_result *result_out)
 {
-    met_error error = run(limiter, request, 1, result_out);
-
-    if (error == MET_OK) {
-        result_out->ticket = (met_limiter_ticket){{0}};
-    }
-    return error;
+    return run(limiter, request, peek, result_out);
 }
 
 met_error met__limiter_stats(met_limiter *limiter,

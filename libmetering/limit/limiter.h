@@ -20,6 +20,15 @@ met_error met__limiter_check(met_limiter *limiter,
 met_error met__limiter_peek(met_limiter *limiter,
                             const met_limiter_request *request,
                             met_limiter_result *result_out);
+/* Counts in any case. MET_E_BUSY: a crowd without end, nothing is counted. */
+met_error met__limiter_charge(met_limiter *limiter,
+                              const met_limiter_request *request,
+                              met_limiter_result *result_out);
+met_error met__limiter_refund(met_limiter *limiter,
+                              met_limiter_ticket *ticket, uint64_t cost,
+                              uint32_t *withheld_out);
+met_error met__limiter_reset(met_limiter *limiter,
+                             const met_limiter_request *request);
 met_error met__limiter_stats(met_limiter *limiter,
                              met_limiter_stats *stats_out);
 met_error met__limiter_headers(const met_limiter_result *result,

@@ -101,23 +101,6 @@ static void describe(const met__plan *p, uint32_t index,
     }
 }
 
-static void write_ticket(const met__plan *p, met_limiter_ticket *ticket)
-{
-    *ticket = (met_limiter_ticket){{0}};
-    for (uint32_t i = 0; i < p->view.count; i++) {
-        const met__plan_window *window = &p->windows[i];
-        if (window->is_taken) {
-            ticket->private_[i] = window->mark.stamp | UINT64_C(1) << 63;
-            ticket->private_[MET__PLAN_WINDOWS + i / 2] |=
-                ((uint64_t)p->view.windows[i].born << 8
-                 | p->view.windows[i].shape)
-                << (i % 2 * 32);
-        }
-    }
-    ticket->private_[9] = p->cost;
-    ticket->private_[10] = (uint64_t)p->request->policy << 32 | p->view.count;
-}
-
 /* The answer out of the plan. */
 void met__plan_answer(const met__plan *p, int is_allowed, uint32_t reason,
                    met_limiter_result *out)
@@ -152,9 +135,5 @@ void met__plan_answer(const met__plan *p, int is_allowed, uint32_t reason,
          * is counted now is forgotten. */
         out->wait_ns = is_full ? out->windows[0].window_ns : 1;
     }
-    if (is_allowed) {
-        write_ticket(p, &out->ticket);
-    } else {
-        out->ticket = (met_limiter_ticket){{0}};
-    }
+    met__plan_ticket(p, &out->ticket);
 }

@@ -49,7 +49,32 @@ typedef struct met__plan {
     met__shape spare[MET__PLAN_WINDOWS + MET__PREDECESSORS];
 } met__plan;
 
-enum { MET__PLAN_DECIDED, MET__PLAN_AGAIN };
+enum { MET__PLAN_DECIDED, MET__PLAN_AGAIN, MET__PLAN_UNSUPPORTED };
+
+/* One attempt to do what was asked with a plan that was made. */
+typedef int met__plan_step(met__plan *p, met_limiter_result *result_out);
+
+void met__plan_start(met__plan *p, met_limiter *limiter,
+                     const met_limiter_request *request);
+/* Plans and steps until it is decided. MET_E_BUSY: a crowd without end, nothing
+ * is counted. Else as met__plan_make, or MET_E_UNSUPPORTED. */
+met_error met__plan_run(met__plan *p, met__plan_step *step,
+                        met_limiter_result *result_out);
+
+/* What a cost weighs in a window: more than all of it is no more than all. */
+static inline uint64_t met__plan_cost_in(uint64_t cost,
+                                         const met__shape *shape)
+{
+    return cost < shape->limit ? cost : shape->limit;
+}
+
+/* Whether a window has room, without writing. */
+int met__plan_has_room(const met__plan *p, const met__plan_window *window);
+/* Counts in one window, is_forced: in any case. DONE, REFUSED, MOVED (plan
+ * anew), CONTENDED, or FULL as a window that is_uncounted. */
+int met__plan_take(met__plan *p, met__plan_window *window, int is_forced);
+/* Gives back what was taken, as far as it is the newest. */
+void met__plan_give_back(met__plan *p);
 
 /* The policy's windows as they are now, with the key's records. limiter,
  * request, cost, time and key are set. MET_E_NOT_FOUND · MET_E_BUSY ·
@@ -58,5 +83,7 @@ met_error met__plan_make(met__plan *p, int *again_out);
 /* The result out of the plan. */
 void met__plan_answer(const met__plan *p, int is_allowed, uint32_t reason,
                       met_limiter_result *out);
+/* What was taken, to give it back later; empty when nothing was. */
+void met__plan_ticket(const met__plan *p, met_limiter_ticket *ticket_out);
 
 #endif

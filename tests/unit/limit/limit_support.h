@@ -156,6 +156,39 @@ static inline met_limiter_result peek_cost(met_limiter *limiter,
     return result;
 }
 
+static inline met_limiter_result charge_cost(met_limiter *limiter,
+                                             uint32_t policy, const char *key,
+                                             int64_t now, uint64_t cost)
+{
+    met_limiter_request request = request_for(policy, key, now);
+    met_limiter_result result;
+
+    request.cost = cost;
+    memset(&result, 0x5a, sizeof result);
+    result.struct_size = sizeof result;
+    assert_int_equal(met_limiter_charge(limiter, &request, &result), MET_OK);
+    return result;
+}
+
+/* Bit i: window i kept it. */
+static inline uint32_t refund(met_limiter *limiter,
+                              met_limiter_ticket *ticket, uint64_t cost)
+{
+    uint32_t withheld = UINT32_MAX;
+
+    assert_int_equal(met_limiter_refund(limiter, ticket, cost, &withheld),
+                     MET_OK);
+    return withheld;
+}
+
+static inline void reset_key(met_limiter *limiter, uint32_t policy,
+                             const char *key)
+{
+    met_limiter_request request = request_for(policy, key, 0);
+
+    assert_int_equal(met_limiter_reset(limiter, &request), MET_OK);
+}
+
 /* --- The exact list -------------------------------------------------------- */
 typedef struct exact_list {
     uint64_t *times; /* every admitted unit, oldest first */

@@ -1,0 +1,138 @@
+/* Resetting a key: everything it used is forgotten, and nothing of others. */
+#include "limit_support.h"
+
+#define SLIDING MET_LIMITER_SLIDING
+#define COUNTER MET_LIMITER_SLIDING_COUNTER
+#define CAPACITY 1024
+
+static void *memory;
+static met_limiter *limiter;
+
+static int setup(void **state)
+{
+    memory = shared_memory(TABLE_BYTES(CAPACITY));
+    limiter = open_memory(memory, TABLE_BYTES(CAPACITY), CAPACITY, 0);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    met_limiter_close(limiter);
+    munmap(memory, TABLE_BYTES(CAPACITY));
+    return 0;
+}
+
+static void all_windows_are_forgotten(void **state)
+{
+    window_spec specs[] = {{3, MINUTE, SLIDING},
+                           {20, HOUR, SLIDING},
+                           {100, 24 * HOUR, COUNTER},
+                           {500, 48 * HOUR, MET_LIMITER_FIXED_EPOCH},
+                           {900, 720 * HOUR, MET_LIMITER_CALENDAR_UTC}};
+    uint32_t policy = set_policy(limiter, "p", 0, specs, 5);
+    uint32_t other = set_policy(limiter, "q", 0, specs, 5);
+
+    assert_int_equal(check_cost(limiter, policy, "a", EPOCH, 3).is_allowed,
+                     1);
+    assert_int_equal(check_cost(limiter, policy, "b", EPOCH, 2).is_allowed,
+                     1);
+    assert_int_equal(check_cost(limiter, other, "a", EPOCH, 2).is_allowed, 1);
+    reset_key(limiter, policy, "a");
+    met_limiter_result result = peek_cost(limiter, policy, "a", EPOCH, 1);
+    for (uint32_t w = 0; w < 5; w++) {
+        assert_int_equal(result.windows[w].remaining, specs[w].limit);
+        assert_int_equal(result.windows[w].reset_ns, 0);
+        assert_int_equal(peek_cost(limiter, policy, "b", EPOCH, 1)
+                             .windows[w].remaining, specs[w].limit - 2);
+        assert_int_equal(peek_cost(limiter, other, "a", EPOCH, 1)
+                             .windows[w].remaining, specs[w].limit - 2);
+    }
+    /* And they count as before. */
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(check(limiter, policy, "a", EPOCH + i).is_allowed,
+                         i < 3);
+    }
+    reset_key(limiter, policy, "never seen");
+}
+
+/* From any state of a log's ring. */
+static void logs_begin_anew(void **state)
+{
+    uint32_t wide = one_window(limiter, "wide", 12, MINUTE, SLIDING);
+    uint32_t narrow = one_window(limiter, "narrow", 24, MINUTE, SLIDING);
+
+    for (int hits = 1; hits < 60; hits++) {
+        uint32_t policy = hits % 2 ? wide : narrow;
+        uint64_t limit = hits % 2 ? 12 : 24;
+        int64_t now = (int64_t)hits * HOUR;
+        for (int i = 0; i < hits; i++) {
+            now += (i * 7 + hits) % 5 * SECOND;
+            (void)check(limiter, policy, "a", now);
+        }
+        reset_key(limiter, policy, "a");
+        for (uint64_t i = 0; i < limit; i++) {
+            met_limiter_result result = check(limiter, policy, "a",
+                                              now + (int64_t)(i / 3));
+            assert_int_equal(result.is_allowed, 1);
+            assert_int_equal(result.windows[0].remaining, limit - i - 1);
+        }
+        assert_int_equal(check(limiter, policy, "a", now + MINUTE - 1)
+                             .is_allowed, 0);
+    }
+}
+
+/* What replaced windows counted is forgotten as well, whether a decision has
+ * met them or not. */
+static void replaced_windows_are_forgotten(void **state)
+{
+    for (int is_met = 0; is_met < 2; is_met++) {
+        const char *name = is_met ? "met" : "unmet";
+        uint32_t policy = one_window(limiter, name, 5, HOUR, SLIDING);
+        int64_t now = 1000 * HOUR;
+        assert_int_equal(check_cost(limiter, policy, "a", now, 5).is_allowed,
+                         1);
+        (void)one_window(limiter, name, 6, HOUR, SLIDING);
+        if (is_met) {
+            assert_int_equal(check(limiter, policy, "a", now + 1)
+                                 .windows[0].remaining, 0);
+        }
+        (void)one_window(limiter, name, 7, HOUR, SLIDING);
+        reset_key(limiter, policy, "a");
+        assert_int_equal(check_cost(limiter, policy, "a", now + 2, 7)
+                             .is_allowed, 1);
+        assert_int_equal(check(limiter, policy, "a", now + 2).is_allowed, 0);
+    }
+}
+
+static void bad_arguments(void **state)
+{
+    uint32_t policy = one_window(limiter, "p", 3, HOUR, SLIDING);
+    met_limiter_request request = request_for(policy + 1, "a", HOUR);
+
+    assert_int_equal(met_limiter_reset(limiter, &request), MET_E_NOT_FOUND);
+    request.policy = policy;
+    request.flags = 1u << 31;
+    assert_int_equal(met_limiter_reset(limiter, &request),
+                     MET_E_UNSUPPORTED);
+    request.flags = 0;
+    request.key = NULL;
+    assert_int_equal(met_limiter_reset(limiter, &request), MET_E_INVALID);
+    request.key_size = 0;
+    assert_int_equal(met_limiter_reset(limiter, &request), MET_OK);
+    assert_int_equal(met_limiter_reset(NULL, &request), MET_E_INVALID);
+    assert_int_equal(met_limiter_reset(limiter, NULL), MET_E_INVALID);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(all_windows_are_forgotten),
+        TEST(logs_begin_anew),
+        TEST(replaced_windows_are_forgotten),
+        TEST(bad_arguments),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
