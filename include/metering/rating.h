@@ -67,7 +67,8 @@ MET_API void met_price_destroy(met_price *price);
  *
  * With "booked", the lines are the difference to what was billed before for
  * the same period: rate the quantity of the whole period so far, and give all
- * lines booked for it, each with its "id".
+ * lines booked for it, each with its "id". With "earlier_runs" too, each line
+ * lies on the period whose usage it is.
  *
  * @param json       {"quantity", "quantity_before"?: of the same period,
  *                   before this one, "is_first"?: true, "is_last"?: true
@@ -76,19 +77,24 @@ MET_API void met_price_destroy(met_price *price);
  *                   this share of it; no line when it comes to 0),
  *                   "already_billed"?: amount or {"gross", "net"},
  *                   "is_minimum_applied"?: true, "currency"?, "name"?,
- *                   "credits"?: [amount], "booked"?: [line], "events"?,
+ *                   "credits"?: [amount], "booked"?: [line], "earlier_runs"?:
+ *                   [{"id"?, "period", "quantity"}] (in time order, each with
+ *                   the quantity of the whole charge up to its end, as it is
+ *                   known now; then "period" is that of this run, and booked
+ *                   lines have a "service_period" of a run), "events"?,
  *                   "events_before"? (for a fixed_amount), "groups"?:
  *                   [{"value", "quantity"}] (for a matrix price; their sum is
  *                   quantity), "policies"?: {"preset"?:
- *                   "openmeter"|"lago", "round_at"?: "tier"|"line"|"total",
- *                   "rounding"?: "half_away"|"half_even"|"up"|"down"|
- *                   "ceiling"|"floor", "negative_usage"?: "clamp"|"refuse",
- *                   "zero_usage_flat"?: "charge"|"free" (the flat part of a
- *                   graduated price's first tier), "unit_conversion"?:
- *                   "cumulative"|"per_line", "already_billed"?: "net"|"gross"
- *                   (which of {"gross", "net"} counts), "proration"?:
- *                   "second"|"day_inclusive"|"day_exclusive"|"fixed_30" (days
- *                   of UTC, with or without the one that is begun; or of 30)}}; the first of each is
+ *                   "openmeter"|"lago"|"stripe", "round_at"?:
+ *                   "tier"|"line"|"total", "rounding"?: "half_away"|
+ *                   "half_even"|"up"|"down"|"ceiling"|"floor",
+ *                   "negative_usage"?: "clamp"|"refuse", "zero_usage_flat"?:
+ *                   "charge"|"free" (the flat part of a graduated price's
+ *                   first tier), "unit_conversion"?: "cumulative"|"per_line",
+ *                   "already_billed"?: "net"|"gross" (which of {"gross",
+ *                   "net"} counts), "proration"?: "second"|"day_inclusive"|
+ *                   "day_exclusive"|"fixed_30" (days of UTC, with or without
+ *                   the one that is begun; or of 30)}}; the first of each is
  *                   the default. A preset sets all of them as that engine
  *                   bills, named ones go before it. round_at line: a price's
  *                   tiers are rounded together; total: lines stay exact, and
@@ -97,7 +103,8 @@ MET_API void met_price_destroy(met_price *price);
  * @param json_size  bytes; no NUL needed
  * @param json_out   {"lines": [{"name", "child_id", "explanation",
  *                   "category", "payment_term", "index", "quantity",
- *                   "per_unit_amount", "discounts"?, "credits_applied"?,
+ *                   "per_unit_amount", "service_period"?,
+ *                   "corrects_run_id"?, "discounts"?, "credits_applied"?,
  *                   "totals"}], "totals": {"amount", "charges_total",
  *                   "discounts_total", "credits_total", "taxes_total",
  *                   "taxes_inclusive_total", "taxes_exclusive_total",
@@ -107,9 +114,11 @@ MET_API void met_price_destroy(met_price *price);
  * @param info       NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID (a field is wrong or unknown; usage before
  *         with a volume price; events or groups are missing; more credits
- *         than lines) · MET_E_UNSUPPORTED (booked with round_at total) · MET_E_OVERFLOW (an
- *         amount beyond 34 digits) · MET_E_CONFLICT (booked lines give two
- *         lines with one child_id) · MET_E_LIMIT · MET_E_NO_MEMORY ·
+ *         than lines; runs that overlap) · MET_E_UNSUPPORTED (booked or
+ *         earlier_runs with round_at total; earlier_runs with a price of
+ *         every event or by dimension) · MET_E_OVERFLOW (an amount beyond 34
+ *         digits) · MET_E_CONFLICT (booked lines give two lines with one
+ *         child_id) · MET_E_LIMIT · MET_E_NO_MEMORY ·
  *         MET_E_BUG
  * @owner  caller keeps json; json_out with met_buffer_release
  * @blocks no

@@ -134,12 +134,42 @@ static met_error sum_equal(const met__line *lines, size_t count,
     return error;
 }
 
+/* What a line is called that takes another back; NULL when memory is out. */
+static char *name_reversal(const met__line *line, uint32_t ids,
+                           met__arena *arena)
+{
+    met__buffer amount;
+    char *name = NULL;
+
+    if (ids == MET__REVERSE_UNNAMED) {
+        return met__arena_copy(arena, line->child_id.data,
+                               line->child_id.size);
+    }
+    if (ids == MET__REVERSE_BY_LINE) {
+        return met__arena_print(
+            arena, "%.*s#correction:detailed_line_id=%.*s",
+            (int)line->pricer_id.size, line->pricer_id.data,
+            (int)line->id.size, line->id.size ? line->id.data : "");
+    }
+    met__buffer_init(&amount, arena->platform);
+    if (met__decimal_print(line->per_unit_amount, &amount) == MET_OK) {
+        name = met__arena_print(
+            arena,
+            "%.*s#reversal:category=%s:payment_term=%s:per_unit_amount=%s",
+            (int)line->child_id.size, line->child_id.data,
+            line->category == MET__LINE_REGULAR ? "regular" : "commitment",
+            line->term == MET__TERM_IN_ADVANCE ? "in_advance" : "in_arrears",
+            amount.data);
+    }
+    met__buffer_release(&amount);
+    return name;
+}
+
 /* A previous line that is no longer there, turned round. */
 static met_error reverse(const met__line *previous, uint32_t ids,
                          met__arena *arena, met__line *out)
 {
     met__line line = *previous;
-    met__text part = line.pricer_id;
 
     line.quantity = met__decimal_zero();
     met__totals_clear(&line.totals);
@@ -149,29 +179,9 @@ static met_error reverse(const met__line *previous, uint32_t ids,
     if (error != MET_OK) {
         return error;
     }
-    char *child_id = NULL;
-    if (ids == MET__REVERSE_BY_LINE) {
-        child_id = met__arena_print(
-            arena, "%.*s#correction:detailed_line_id=%.*s", (int)part.size,
-            part.data, (int)line.id.size, line.id.size ? line.id.data : "");
-    } else {
-        met__buffer amount;
-        met__buffer_init(&amount, arena->platform);
-        error = met__decimal_print(line.per_unit_amount, &amount);
-        if (error == MET_OK) {
-            child_id = met__arena_print(
-                arena,
-                "%.*s#reversal:category=%s:payment_term=%s:"
-                "per_unit_amount=%s",
-                (int)line.child_id.size, line.child_id.data,
-                line.category == MET__LINE_REGULAR ? "regular" : "commitment",
-                line.term == MET__TERM_IN_ADVANCE ? "in_advance" : "in_arrears",
-                amount.data);
-        }
-        met__buffer_release(&amount);
-    }
-    if (error != MET_OK || child_id == NULL) {
-        return error != MET_OK ? error : MET_E_NO_MEMORY;
+    const char *child_id = name_reversal(previous, ids, arena);
+    if (child_id == NULL) {
+        return MET_E_NO_MEMORY;
     }
     line.explanation = MET__TEXT("correction: billed before, no longer due");
     line.child_id = met__text_z(child_id);
@@ -208,6 +218,9 @@ static met_error subtract(const list *current, const list *previous,
 
 static int compare_index(const met__line *a, const met__line *b)
 {
+    if (a->period.from_ns != b->period.from_ns) {
+        return a->period.from_ns < b->period.from_ns ? -1 : 1;
+    }
     if (a->index != b->index) {
         return a->index < b->index ? -1 : 1;
     }
@@ -228,35 +241,37 @@ static int compare_part(const met__line *a, const met__line *b)
                  : met__decimal_compare(a->per_unit_amount, b->per_unit_amount);
 }
 
-/* Few lines: insertion sort. Two equal child ids are an error. */
-static met_error arrange(list *lines,
-                         int (*compare)(const met__line *, const met__line *))
+/* Few lines: insertion sort. */
+met_error met__lines_arrange(met__line *lines, size_t count, uint32_t ids)
 {
-    for (size_t i = 1; i < lines->count; i++) {
-        met__line moved = lines->lines[i];
+    int (*compare)(const met__line *, const met__line *) =
+        ids == MET__REVERSE_BY_VALUES ? compare_part : compare_index;
+
+    for (size_t i = 1; i < count; i++) {
+        met__line moved = lines[i];
         size_t j = i;
-        while (j > 0 && compare(&lines->lines[j - 1], &moved) > 0) {
-            lines->lines[j] = lines->lines[j - 1];
+        while (j > 0 && compare(&lines[j - 1], &moved) > 0) {
+            lines[j] = lines[j - 1];
             j--;
         }
-        lines->lines[j] = moved;
+        lines[j] = moved;
     }
-    for (size_t i = 0; i < lines->count; i++) {
+    for (size_t i = 0; i < count; i++) {
         for (size_t j = 0; j < i; j++) {
-            if (met__text_equal(lines->lines[i].child_id,
-                                lines->lines[j].child_id)) {
+            if (met__text_equal(lines[i].child_id, lines[j].child_id)) {
                 return MET_E_CONFLICT;
             }
         }
-        lines->lines[i].index = (uint32_t)i;
+        lines[i].index = (uint32_t)i;
     }
     return MET_OK;
 }
 
-met_error met__lines_subtract(const met__line *current, size_t current_count,
-                              const met__line *previous, size_t previous_count,
-                              uint32_t ids, met__arena *arena,
-                              met__line **lines_out, size_t *count_out)
+met_error met__lines_difference(const met__line *current, size_t current_count,
+                                const met__line *previous,
+                                size_t previous_count, uint32_t ids,
+                                met__arena *arena, met__line **lines_out,
+                                size_t *count_out)
 {
     list now = {0};
     list before = {0};
@@ -277,12 +292,29 @@ met_error met__lines_subtract(const met__line *current, size_t current_count,
         error = subtract(&now, &before, ids, arena, &after);
     }
     if (error == MET_OK) {
-        error = arrange(&after, ids == MET__REVERSE_BY_LINE ? compare_index
-                                                            : compare_part);
-    }
-    if (error == MET_OK) {
         *lines_out = after.lines;
         *count_out = after.count;
+    }
+    return error;
+}
+
+met_error met__lines_subtract(const met__line *current, size_t current_count,
+                              const met__line *previous, size_t previous_count,
+                              uint32_t ids, met__arena *arena,
+                              met__line **lines_out, size_t *count_out)
+{
+    met__line *lines = NULL;
+    size_t count = 0;
+    met_error error =
+        met__lines_difference(current, current_count, previous, previous_count,
+                              ids, arena, &lines, &count);
+
+    if (error == MET_OK) {
+        error = met__lines_arrange(lines, count, ids);
+    }
+    if (error == MET_OK) {
+        *lines_out = lines;
+        *count_out = count;
     }
     return error;
 }

@@ -82,6 +82,22 @@ static met_error credits_document(const met__line *line,
                : error;
 }
 
+static met_error period_document(const met__line *line, met__arena *arena,
+                                 met__node *object)
+{
+    met__node *period = met__node_object(arena);
+    met_error error = met__node_set(
+        arena, period, "from", met__node_time(arena, line->period.from_ns));
+
+    if (error == MET_OK) {
+        error = met__node_set(arena, period, "to",
+                              met__node_time(arena, line->period.to_ns));
+    }
+    return error == MET_OK
+               ? met__node_set(arena, object, "service_period", period)
+               : error;
+}
+
 static met_error texts_document(const met__line *line, met__arena *arena,
                                 met__node *object)
 {
@@ -129,6 +145,13 @@ met_error met__line_document(const met__line *line,
     if (error == MET_OK && line->is_full_period) {
         error = met__node_set(arena, object, "period",
                               met__node_text_z(arena, "full"));
+    }
+    if (error == MET_OK && line->period.to_ns != line->period.from_ns) {
+        error = period_document(line, arena, object);
+    }
+    if (error == MET_OK) {
+        error = set_text(arena, object, "corrects_run_id",
+                         line->corrects_run_id);
     }
     if (error == MET_OK) {
         error = met__node_set(arena, object, "quantity",
@@ -221,6 +244,22 @@ static met_error read_credits(met__fields *fields, met__arena *arena,
     return MET_OK;
 }
 
+static met_error read_period(met__fields *fields, met__period *period)
+{
+    const met__node *node = NULL;
+    met__path path = {fields->path, "service_period", 0};
+    met__fields parts;
+
+    met__fields_object(fields, "service_period", MET__OPTIONAL, &node);
+    if (fields->error != MET_OK || node == NULL) {
+        return fields->error;
+    }
+    met__fields_begin(&parts, node, &path, fields->info);
+    met__fields_time(&parts, "from", MET__REQUIRED, &period->from_ns);
+    met__fields_time(&parts, "to", MET__REQUIRED, &period->to_ns);
+    return fields->error = met__fields_end(&parts);
+}
+
 static void read_texts(met__fields *fields, met__line *line)
 {
     uint32_t category = 0;
@@ -264,6 +303,9 @@ met_error met__line_read(const met__node *node, const met__path *path,
     met__fields_decimal(&fields, "per_unit_amount", MET__REQUIRED, 0,
                         &line.per_unit_amount);
     met__fields_object(&fields, "totals", MET__REQUIRED, &totals);
+    met__fields_text(&fields, "corrects_run_id", MET__OPTIONAL, 1,
+                     TEXT_SIZE_MAX, &line.corrects_run_id);
+    read_period(&fields, &line.period);
     line.index = (uint32_t)index;
     line.is_full_period = period == 0;
     met_error error = read_discounts(&fields, arena, &line);

@@ -4,12 +4,15 @@
  * Sources. openmeter: the rules of pricing (sections 2.3 and 2.4): every
  * detailed line is rounded, split lines are converted each by itself, what
  * was billed is counted before discounts. lago: getlago/lago-api, a fee is
- * rounded once over all tiers (fees/charge_service.rb), the flat amount of a
- * graduated range is due with its first unit only
- * (charge_models/amount_details/range_graduated_service.rb), negative units
- * are 0 (fees/charge_service.rb), a fee for a part of a period pays for each
- * day that is begun (fees/subscription_service.rb). fixed_30 is Kill Bill's
- * proration of 30 fixed days (killbill/killbill#1942). */
+ * rounded once over all tiers (fees/charge_service.rb), the first flat amount
+ * is due without usage too (pull request 5760), negative units are 0
+ * (fees/charge_service.rb), a fee for a part of a period pays for the day that
+ * is begun at either end (fees/subscription_service.rb). stripe:
+ * docs.stripe.com, a line item is a whole number of minor units and each tier
+ * has its own, the first flat fee is billed at quantity 0 (pricing-models),
+ * negative usage of a period is 0 (billing meters), prorations go by the
+ * second (billing/scripts/prorations). fixed_30 is Kill Bill's proration of 30
+ * fixed days (killbill/killbill#1942). */
 #include "rating/rating.h"
 
 static const char *const mode_names[] = {"half_away", "half_even", "up",
@@ -22,7 +25,8 @@ static const uint32_t mode_numbers[] = {MET_ROUND_HALF_AWAY,
                                         MET_ROUND_CEILING,
                                         MET_ROUND_FLOOR};
 
-static const char *const preset_names[] = {"openmeter", "lago", NULL};
+static const char *const preset_names[] = {"openmeter", "lago", "stripe",
+                                           NULL};
 static const met__rate_policies presets[] = {
     {.round_at = MET__ROUND_AT_TIER,
      .rounding = MET_ROUND_HALF_AWAY,
@@ -33,8 +37,13 @@ static const met__rate_policies presets[] = {
     {.round_at = MET__ROUND_AT_LINE,
      .rounding = MET_ROUND_HALF_AWAY,
      .negative = MET__NEGATIVE_CLAMPED,
-     .zero_usage = MET__ZERO_USAGE_FREE,
+     .zero_usage = MET__ZERO_USAGE_CHARGED,
      .proration = MET__PRORATE_DAY_INCLUSIVE},
+    {.round_at = MET__ROUND_AT_TIER,
+     .rounding = MET_ROUND_HALF_AWAY,
+     .negative = MET__NEGATIVE_CLAMPED,
+     .zero_usage = MET__ZERO_USAGE_CHARGED,
+     .proration = MET__PRORATE_SECOND},
 };
 
 static met_error read_preset(met__fields *fields, met__rate_policies *out)

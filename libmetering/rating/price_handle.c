@@ -4,10 +4,9 @@
 #include "rating/price_handle.h"
 
 #include "base/limits.h"
+#include "rating/rate_request.h"
 #include "rating/rating_parts.h"
 
-#define CREDITS_MAX 1024
-#define BOOKED_MAX 65536
 #define BATCH_ROUND 64 /* items between two releases of their memory */
 
 struct met_price {
@@ -72,18 +71,6 @@ static met_error read_pricing(met_price *self, const met__pricing *pricing,
     return error == MET_OK ? check_together(self, pricing, info) : error;
 }
 
-static met_error read_currency(met__fields *fields, met__currency *currency)
-{
-    static const met__path path = {NULL, "currency", 0};
-    const met__node *node = NULL;
-
-    met__fields_any(fields, "currency", MET__OPTIONAL, &node);
-    if (fields->error == MET_OK && node != NULL) {
-        fields->error = met__currency_read(node, &path, currency, fields->info);
-    }
-    return fields->error;
-}
-
 static met_error read_card(met_price *self, const met__node *node,
                            met_error_info *info)
 {
@@ -101,7 +88,7 @@ static met_error read_card(met_price *self, const met__node *node,
     met__fields_object(&fields, "discounts", MET__OPTIONAL, &pricing.discounts);
     met__fields_object(&fields, "unit_config", MET__OPTIONAL,
                        &pricing.unit_config);
-    read_currency(&fields, &self->currency);
+    met__currency_field(&fields, &self->currency);
     met_error error = met__fields_end(&fields);
     return error == MET_OK ? read_pricing(self, &pricing, info) : error;
 }
@@ -148,264 +135,58 @@ void met__price_close(met_price *price)
     }
 }
 
-/* --- One request -----------------------------------------------------------
+/* --- Rating -----------------------------------------------------------------
  */
-/* What was asked, and the memory of the answer. */
-typedef struct request {
-    met__arena *arena;
-    met_error_info *info;
-    met__rate_input input;
-    const met__node *booked; /* NULL: the lines as such are wanted */
-} request;
-
-static met_error read_credits(met__fields *fields, request *asked)
+static met__rate_input whole_period(const met_price *price)
 {
-    const met__node *array = NULL;
+    return (met__rate_input){.name = price->name,
+                             .price = price->price,
+                             .discounts = price->discounts,
+                             .unit_config = price->unit_config,
+                             .currency = price->currency,
+                             .quantity = met__decimal_zero(),
+                             .quantity_before = met__decimal_zero(),
+                             .is_first = 1,
+                             .is_last = 1,
+                             .already_billed = met__decimal_zero()};
+}
 
-    met__fields_array(fields, "credits", MET__OPTIONAL, CREDITS_MAX, &array);
-    if (fields->error != MET_OK || array == NULL || array->count == 0) {
-        return fields->error;
-    }
-    met_decimal *credits =
-        met__arena_allocate(asked->arena, array->count * sizeof *credits);
-    if (credits == NULL) {
-        return fields->error = MET_E_NO_MEMORY;
-    }
-    for (uint32_t i = 0; i < array->count; i++) {
-        const met__node *item = array->as.items[i];
-        if (item->kind != MET__NODE_TEXT
-            || met__decimal_parse(item->as.text, &credits[i]) != MET_OK
-            || met__decimal_is_negative(credits[i])) {
-            return met__fields_fail(fields, "credits",
-                                    "must be a list of decimal strings >= 0");
+static met_error fail_booked(const met__rate_request *asked, met_error error)
+{
+    return met__fail(asked->info, error, "booked",
+                     error == MET_E_CONFLICT
+                         ? "gives two lines with one child_id"
+                         : "cannot be subtracted");
+}
+
+/* Less what was booked, or that on its own periods; then the credits. */
+static met_error rate_rest(const met__rate_request *asked, met__rated **rated)
+{
+    met__rate_input input = asked->input;
+    met_error error = MET_OK;
+
+    input.credit_count = 0;
+    if (asked->is_by_period) {
+        error = met__rate_by_period(&input, asked->runs, asked->run_count,
+                                    asked->booked, asked->booked_count,
+                                    asked->arena, rated, asked->info);
+        if (error == MET_E_CONFLICT) {
+            return fail_booked(asked, error);
+        }
+    } else {
+        error = met__rate(&input, asked->arena, rated, asked->info);
+        if (error == MET_OK) {
+            error =
+                met__rate_delta(*rated, asked->booked, asked->booked_count,
+                                &input.currency, asked->arena, rated);
+            if (error == MET_E_CONFLICT || error == MET_E_OVERFLOW) {
+                return fail_booked(asked, error);
+            }
         }
     }
-    asked->input.credits = credits;
-    asked->input.credit_count = array->count;
-    return MET_OK;
-}
-
-static met_error read_groups(met__fields *fields, request *asked)
-{
-    static const met__path path = {NULL, "groups", 0};
-    const met__node *array = NULL;
-
-    met__fields_array(fields, "groups", MET__OPTIONAL, MET__PRICE_VALUES_MAX,
-                      &array);
-    if (fields->error != MET_OK || array == NULL) {
-        return fields->error;
-    }
-    met__rate_group *groups = met__arena_allocate(
-        asked->arena, (array->count + 1) * sizeof *groups);
-    if (groups == NULL) {
-        return fields->error = MET_E_NO_MEMORY;
-    }
-    for (uint32_t i = 0; fields->error == MET_OK && i < array->count; i++) {
-        met__path item = {&path, NULL, i};
-        met__fields group;
-        met__fields_begin(&group, array->as.items[i], &item, fields->info);
-        met__fields_text(&group, "value", MET__REQUIRED, 0,
-                         MET__VALUE_SIZE_MAX, &groups[i].value);
-        met__fields_decimal(&group, "quantity", MET__REQUIRED, INT64_MIN,
-                            &groups[i].quantity);
-        fields->error = met__fields_end(&group);
-    }
-    asked->input.groups = groups;
-    asked->input.group_count = array->count;
-    return fields->error;
-}
-
-/* What a price of every event needs. */
-static void read_events(met__fields *fields, met__rate_input *input)
-{
-    const met__node *node = met__node_get(fields->object, "events");
-
-    input->events = met__decimal_zero();
-    input->events_before = met__decimal_zero();
-    input->has_events = node != NULL && node->kind != MET__NODE_NULL;
-    met__fields_decimal(fields, "events", MET__OPTIONAL, 0, &input->events);
-    met__fields_decimal(fields, "events_before", MET__OPTIONAL, 0,
-                        &input->events_before);
-}
-
-static void read_policies(met__fields *fields, met__rate_input *input)
-{
-    static const met__path path = {NULL, "policies", 0};
-    const met__node *node = NULL;
-
-    met__fields_object(fields, "policies", MET__OPTIONAL, &node);
-    if (fields->error == MET_OK && node != NULL) {
-        fields->error =
-            met__policies_read(node, &path, &input->policies, fields->info);
-    }
-}
-
-/* One amount, or two of which a policy takes one. */
-static void read_billed(met__fields *fields, met__rate_input *input)
-{
-    static const met__path path = {NULL, "already_billed", 0};
-    const met__node *node = met__node_get(fields->object, "already_billed");
-    met_decimal gross;
-    met_decimal net;
-    met__fields both;
-
-    if (node == NULL || node->kind != MET__NODE_OBJECT) {
-        met__fields_decimal(fields, "already_billed", MET__OPTIONAL, INT64_MIN,
-                            &input->already_billed);
-        return;
-    }
-    met__fields_object(fields, "already_billed", MET__REQUIRED, &node);
-    if (fields->error != MET_OK) {
-        return;
-    }
-    met__fields_begin(&both, node, &path, fields->info);
-    met__fields_decimal(&both, "gross", MET__REQUIRED, INT64_MIN, &gross);
-    met__fields_decimal(&both, "net", MET__REQUIRED, INT64_MIN, &net);
-    fields->error = met__fields_end(&both);
-    if (fields->error == MET_OK) {
-        input->already_billed = input->policies.is_billed_gross ? gross : net;
-    }
-}
-
-static met_error read_period(met__fields *fields, const char *name,
-                             met__period *out, int *is_there)
-{
-    const met__path path = {NULL, name, 0};
-    const met__node *node = NULL;
-    met__fields parts;
-
-    met__fields_object(fields, name, MET__OPTIONAL, &node);
-    if (fields->error != MET_OK || node == NULL) {
-        return fields->error;
-    }
-    met__fields_begin(&parts, node, &path, fields->info);
-    met__fields_time(&parts, "from", MET__REQUIRED, &out->from_ns);
-    met__fields_time(&parts, "to", MET__REQUIRED, &out->to_ns);
-    fields->error = met__fields_end(&parts);
-    if (fields->error == MET_OK && out->to_ns < out->from_ns) {
-        return met__fields_fail(fields, name, "ends before it begins");
-    }
-    *is_there = 1;
-    return fields->error;
-}
-
-/* A flat price for a part of its period. What comes to nothing has no line. */
-static met_error read_share(met__fields *fields, request *asked)
-{
-    met__rate_input *input = &asked->input;
-    met__flat_part part = {.is_prorated = 1,
-                           .unit = input->policies.proration};
-    int has_service = 0;
-    int has_full = 0;
-    int64_t service;
-    int64_t full;
-
-    read_period(fields, "period", &part.service, &has_service);
-    read_period(fields, "full_period", &part.full, &has_full);
-    if (fields->error != MET_OK || (!has_service && !has_full)) {
-        return fields->error;
-    }
-    if (!has_service || !has_full) {
-        return met__fields_fail(fields, has_full ? "period" : "full_period",
-                                "is needed for a share of a period");
-    }
-    if (input->price->type != MET__PRICE_FLAT) {
-        return met__fields_fail(fields, "full_period",
-                                "only flat prices are prorated");
-    }
-    part.amount = input->price->amount;
-    if (!met__flat_is_prorated(&part)) {
-        return MET_OK;
-    }
-    met__price *price = met__arena_allocate(asked->arena, sizeof *price);
-    met__flat_lengths(&part, &service, &full);
-    input->share = met__arena_print(
-        asked->arena, "%lld of %lld %s", (long long)service, (long long)full,
-        part.unit == MET__PRORATE_SECOND ? "seconds" : "days");
-    if (price == NULL || input->share == NULL) {
-        return fields->error = MET_E_NO_MEMORY;
-    }
-    *price = *input->price;
-    input->price = price;
-    fields->error =
-        met__flat_amount(&part, &input->currency, &price->amount);
-    if (fields->error == MET_OK && met__decimal_is_zero(price->amount)) {
-        input->is_first = 0;
-        input->is_last = 0;
-    }
-    return fields->error;
-}
-
-static met_error read_request(const met_price *price, const met__node *node,
-                              request *asked)
-{
-    met__rate_input *input = &asked->input;
-    met__fields fields;
-    int is_minimum_applied = 1;
-
-    *input = (met__rate_input){.name = price->name,
-                               .price = price->price,
-                               .discounts = price->discounts,
-                               .unit_config = price->unit_config,
-                               .currency = price->currency,
-                               .quantity = met__decimal_zero(),
-                               .quantity_before = met__decimal_zero(),
-                               .is_first = 1,
-                               .is_last = 1,
-                               .already_billed = met__decimal_zero()};
-    met__fields_begin(&fields, node, NULL, asked->info);
-    met__fields_text(&fields, "name", MET__OPTIONAL, 0, MET__NAME_SIZE_MAX,
-                     &input->name);
-    met__fields_decimal(&fields, "quantity", MET__REQUIRED, INT64_MIN,
-                        &input->quantity);
-    met__fields_decimal(&fields, "quantity_before", MET__OPTIONAL, INT64_MIN,
-                        &input->quantity_before);
-    met__fields_boolean(&fields, "is_first", MET__OPTIONAL, &input->is_first);
-    met__fields_boolean(&fields, "is_last", MET__OPTIONAL, &input->is_last);
-    met__fields_boolean(&fields, "is_minimum_applied", MET__OPTIONAL,
-                        &is_minimum_applied);
-    input->is_minimum_ignored = !is_minimum_applied;
-    read_currency(&fields, &input->currency);
-    read_policies(&fields, input);
-    read_share(&fields, asked);
-    read_billed(&fields, input);
-    read_events(&fields, input);
-    read_groups(&fields, asked);
-    read_credits(&fields, asked);
-    met__fields_array(&fields, "booked", MET__OPTIONAL, BOOKED_MAX,
-                      &asked->booked);
-    if (fields.error == MET_OK && asked->booked != NULL
-        && input->policies.round_at == MET__ROUND_AT_TOTAL) {
-        return met__fail(asked->info, MET_E_UNSUPPORTED, "booked",
-                         "cannot be subtracted from what is rounded in total");
-    }
-    return met__fields_end(&fields);
-}
-
-/* The difference to what was booked. */
-static met_error subtract(request *asked, met__rated **rated)
-{
-    static const met__path path = {NULL, "booked", 0};
-    uint32_t count = asked->booked->count;
-    met__line *lines = met__arena_allocate(asked->arena, count * sizeof *lines);
-    met_error error = lines != NULL ? MET_OK : MET_E_NO_MEMORY;
-
-    for (uint32_t i = 0; error == MET_OK && i < count; i++) {
-        met__path item = {&path, NULL, i};
-        error = met__line_read(asked->booked->as.items[i], &item, asked->arena,
-                               &lines[i], asked->info);
-    }
-    if (error == MET_OK) {
-        error = met__rate_delta(*rated, lines, count, &asked->input.currency,
-                                asked->arena, rated);
-        if (error != MET_OK) {
-            met__fail(asked->info, error, "booked",
-                      error == MET_E_CONFLICT
-                          ? "gives two lines with one child_id"
-                          : "cannot be subtracted");
-        }
-    }
-    return error;
+    return error == MET_OK ? met__rated_settle(*rated, &asked->input,
+                                               asked->arena, asked->info)
+                           : error;
 }
 
 static met_error set(met__arena *arena, met__node *object, const char *name,
@@ -439,7 +220,7 @@ static met_error usage_discount_document(const met__rated *rated,
 
 /* {"lines", "totals", "currency", "quantity", "quantity_before",
  * "usage_discount"?, "unrated"?} */
-static met_error answer_document(const request *asked, const met__rated *rated,
+static met_error answer_document(const met__rate_request *asked, const met__rated *rated,
                                  met__node **out)
 {
     met__arena *arena = asked->arena;
@@ -490,19 +271,19 @@ met_error met__price_rate(const met_price *price, met__text json,
     met__node *node = NULL;
     met__node *answer = NULL;
     met__rated *rated = NULL;
-    request asked = {.arena = &arena, .info = info};
+    met__rate_request asked = {
+        .arena = &arena, .info = info, .input = whole_period(price)};
 
     met__arena_init(&arena, &price->platform);
     met__buffer_init(&buffer, &price->platform);
     met_error error = parse(&arena, json, &node, info);
     if (error == MET_OK) {
-        error = read_request(price, node, &asked);
+        error = met__rate_request_read(node, &asked);
     }
     if (error == MET_OK) {
-        error = met__rate(&asked.input, &arena, &rated, info);
-    }
-    if (error == MET_OK && asked.booked != NULL) {
-        error = subtract(&asked, &rated);
+        error = asked.is_by_period || asked.has_booked
+                    ? rate_rest(&asked, &rated)
+                    : met__rate(&asked.input, &arena, &rated, info);
     }
     if (error == MET_OK) {
         error = answer_document(&asked, rated, &answer);
@@ -526,15 +307,7 @@ met_error met__price_rate_all(const met_price *price,
     met_decimal *totals =
         met__allocate(&price->platform, count * sizeof *totals);
     met__arena arena;
-    met__rate_input input = {.name = price->name,
-                             .price = price->price,
-                             .discounts = price->discounts,
-                             .unit_config = price->unit_config,
-                             .currency = price->currency,
-                             .quantity_before = met__decimal_zero(),
-                             .is_first = 1,
-                             .is_last = 1,
-                             .already_billed = met__decimal_zero()};
+    met__rate_input input = whole_period(price);
 
     if (totals == NULL) {
         return met__fail_code(info, MET_E_NO_MEMORY);

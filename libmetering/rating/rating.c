@@ -76,9 +76,9 @@ static met_error name_line(met__rating *rating, const char *part,
 
 /* --- Rounding --------------------------------------------------------------
  */
-static uint32_t mode_of(const met__rating *rating)
+static uint32_t mode_of(const met__rate_input *input)
 {
-    uint32_t rounding = rating->input->policies.rounding;
+    uint32_t rounding = input->policies.rounding;
 
     return rounding != 0 ? rounding : MET_ROUND_HALF_AWAY;
 }
@@ -91,7 +91,7 @@ met_error met__rating_round(const met__rating *rating, met_decimal amount,
         return MET_OK;
     }
     return met__decimal_round(amount, rating->input->currency.places,
-                              mode_of(rating), out);
+                              mode_of(rating->input), out);
 }
 
 met_error met__rating_multiply(const met__rating *rating, met_decimal a,
@@ -101,7 +101,7 @@ met_error met__rating_multiply(const met__rating *rating, met_decimal a,
         return met__decimal_multiply(a, b, out);
     }
     return met__decimal_multiply_rounded(a, b, rating->input->currency.places,
-                                         mode_of(rating), out);
+                                         mode_of(rating->input), out);
 }
 
 /* What rounding the sum of all lines so far adds to it. */
@@ -274,25 +274,25 @@ static met_error rate_flat(met__rating *rating, const model *how)
     return error == MET_OK ? met__rating_discount_percentage(rating) : error;
 }
 
-static met_error finish(met__rating *rating)
+met_error met__rated_settle(met__rated *rated, const met__rate_input *input,
+                            met__arena *arena, met_error_info *info)
 {
-    const met__rate_input *input = rating->input;
-    met__rated *rated = rating->rated;
     met_error error = met__apply_credits(rated->lines, rated->line_count,
                                          input->credits, input->credit_count,
-                                         &input->currency, rating->arena);
+                                         &input->currency, arena);
 
     if (error == MET_E_CONFLICT) {
-        return met__fail(rating->info, MET_E_INVALID, "credits",
+        return met__fail(info, MET_E_INVALID, "credits",
                          "are more than the lines "
                          "(invoice_line_credits_not_consumed_fully)");
     }
+    met__totals_clear(&rated->totals);
     for (size_t i = 0; error == MET_OK && i < rated->line_count; i++) {
         error = met__totals_add(&rated->totals, &rated->lines[i].totals);
     }
     if (error == MET_OK && input->policies.round_at == MET__ROUND_AT_TOTAL) {
         error = met__decimal_round(rated->totals.total, input->currency.places,
-                                   mode_of(rating), &rated->totals.total);
+                                   mode_of(input), &rated->totals.total);
     }
     return error;
 }
@@ -313,7 +313,6 @@ met_error met__rate(const met__rate_input *input, met__arena *arena,
     if (rating.rated == NULL) {
         return MET_E_NO_MEMORY;
     }
-    met__totals_clear(&rating.rated->totals);
     rating.rated->quantity = met__decimal_zero();
     rating.rated->quantity_before = met__decimal_zero();
     rating.rated->unrated = met__decimal_zero();
@@ -322,7 +321,7 @@ met_error met__rate(const met__rate_input *input, met__arena *arena,
     met_error error =
         how->is_by_usage ? rate_usage(&rating, how) : rate_flat(&rating, how);
     if (error == MET_OK) {
-        error = finish(&rating);
+        error = met__rated_settle(rating.rated, input, arena, info);
     }
     if (error == MET_OK) {
         *rated_out = rating.rated;

@@ -67,8 +67,8 @@ typedef struct met__rate_policies {
      * two given amounts; met__rate takes one. */
     int is_billed_gross;
 } met__rate_policies;
-/* {"preset"?: "openmeter"|"lago", "round_at"?: "tier"|"line"|"total",
- * "rounding"?: "half_away"|"half_even"|"up"|"down"|"ceiling"|"floor",
+/* {"preset"?: "openmeter"|"lago"|"stripe", "round_at"?: "tier"|"line"|
+ * "total", "rounding"?: "half_away"|"half_even"|"up"|"down"|"ceiling"|"floor",
  * "negative_usage"?: "clamp"|"refuse", "zero_usage_flat"?: "charge"|"free",
  * "unit_conversion"?: "cumulative"|"per_line", "already_billed"?:
  * "net"|"gross", "proration"?: "second"|"day_inclusive"|"day_exclusive"|
@@ -137,6 +137,8 @@ typedef struct met__line {
     uint32_t term;         /* MET__TERM_* */
     uint32_t index;        /* its place among the lines, from 0 */
     int is_full_period;    /* concerns the whole period, not only this split */
+    met__period period;    /* whose usage it is; empty: that of the run */
+    met__text corrects_run_id; /* the run that billed it; may be empty */
     met_decimal quantity;  /* may be negative: a correction */
     met_decimal per_unit_amount;
     size_t discount_count;
@@ -178,13 +180,34 @@ enum {
     MET__REVERSE_BY_LINE = 1,
     /* "<child id>#reversal:category=…:payment_term=…:per_unit_amount=…", in
      * order of price parts */
-    MET__REVERSE_BY_VALUES = 2
+    MET__REVERSE_BY_VALUES = 2,
+    /* as it was called, in no order: an intermediate result */
+    MET__REVERSE_UNNAMED = 3
 };
 /* The same for any lines; ids is MET__REVERSE_*. */
 met_error met__lines_subtract(const met__line *current, size_t current_count,
                               const met__line *previous, size_t previous_count,
                               uint32_t ids, met__arena *arena,
                               met__line **lines_out, size_t *count_out);
+/* One run of a charge that is billed in parts. */
+typedef struct met__rated_run {
+    met__text id;         /* may be empty */
+    met__period period;   /* whole seconds */
+    met_decimal quantity; /* of the whole charge up to the period's end, as it
+                             is known now */
+} met__rated_run;
+/* What the last of the runs bills, each line on the period whose usage it is:
+ * late usage of an earlier period is a line of that period, with the run that
+ * it corrects. Runs follow each other in time. The quantity of the input is not
+ * read, its minimum is for the last run. Booked lines have ids and periods of
+ * runs. MET_E_INVALID (periods) · MET_E_CONFLICT (two lines with one child id)
+ * · MET_E_UNSUPPORTED (rounded in total; a price by event or dimension) ·
+ * MET_E_OVERFLOW · MET_E_NO_MEMORY */
+met_error met__rate_by_period(const met__rate_input *input,
+                              const met__rated_run *runs, size_t run_count,
+                              const met__line *booked, size_t booked_count,
+                              met__arena *arena, met__rated **rated_out,
+                              met_error_info *info);
 /* The steps by themselves, each with its golden cases. */
 met_error met__convert_units(const met__unit_config *config, met_decimal raw,
                              met_decimal *converted_out,

@@ -41,14 +41,21 @@ static met_error put_customer(void)
     return put(met_customer_put);
 }
 
+/* The last one shown: what a rate_request is about. */
+static met_price *price;
+
 static met_error put_price(void)
 {
-    met_price *price = NULL;
-    fresh();
-    met_error error = met_price_create(block, block_size, NULL, &price,
-                                       &told);
     met_price_destroy(price);
-    return error;
+    price = NULL;
+    fresh();
+    return met_price_create(block, block_size, NULL, &price, &told);
+}
+
+static met_error run_rate_request(void)
+{
+    met_buffer *out = fresh();
+    return keep(met_price_rate(price, block, block_size, out, &told), out);
 }
 
 /* A plan must be fit to be published too. */
@@ -270,6 +277,8 @@ static struct kind {
     {"meter", put_meter, 0, 0},
     {"feature", put_feature, 0, 0},
     {"price", put_price, 0, 0},
+    {"rate_request", run_rate_request, 0, 0},
+    {"rate_answer", must_be_answer, 0, 0},
     {"rate_card", put_rate_card, 0, 0},
     {"entitlement", put_entitlement, 0, 0},
     {"plan", put_plan, 0, 0},

@@ -21,6 +21,7 @@ static const golden_kind *const section_tables[] = {
 static const golden_kind *const kind_tables[] = {
     golden_proration_kinds,
     golden_rating_kinds,
+    golden_runs_kinds,
     golden_steps_kinds,
     golden_money_kinds,
     golden_rule_kinds,

@@ -33,6 +33,7 @@ extern const golden_kind golden_period_sections[];
 extern const golden_kind golden_proration_kinds[];
 extern const golden_kind golden_usage_period_sections[];
 extern const golden_kind golden_rating_kinds[];
+extern const golden_kind golden_runs_kinds[];
 extern const golden_kind golden_steps_kinds[];
 extern const golden_kind golden_money_kinds[];
 extern const golden_kind golden_rule_kinds[];

@@ -1,4 +1,4 @@
-/* Golden kinds of rating: one line, series of splits and of runs. They go
+/* Golden kinds of rating: one line, and series of splits. They go
  * through the public calls: a price is created, a quantity rated. */
 #include "golden_rating.h"
 
@@ -77,7 +77,7 @@ met__node *golden_card(golden *self, const met__node *input)
     return card;
 }
 
-static met__text text_of(golden *self, const met__node *node)
+met__text golden_print(golden *self, const met__node *node)
 {
     met__buffer buffer;
 
@@ -93,7 +93,7 @@ met_price *golden_price_of(golden *self, const met__node *input,
                            met_error_info *info)
 {
     met_price *price = NULL;
-    met__text json = text_of(self, golden_card(self, input));
+    met__text json = golden_print(self, golden_card(self, input));
 
     *info = (met_error_info){.struct_size = sizeof *info};
     if (met_price_create(json.data, json.size, NULL, &price, info)
@@ -121,7 +121,7 @@ const met__node *golden_rate(golden *self, const met_price *price,
                              const met__node *request, met_error_info *info)
 {
     met_buffer out = {0};
-    met__text json = text_of(self, request);
+    met__text json = golden_print(self, request);
 
     *info = (met_error_info){.struct_size = sizeof *info};
     if (met_price_rate(price, json.data, json.size, &out, info) != MET_OK) {
@@ -434,80 +434,10 @@ static void run_progressive(golden *self, const met__node *item)
     met_price_destroy(price);
 }
 
-/* --- Runs of one charge -----------------------------------------------------
- */
-/* A booked line as it is given back: with its id, and with the credits that
- * the case says were put on it afterwards. */
-static void book(golden *self, met__node *line, uint32_t phase, uint32_t number,
-                 const met__node *credits, met__node *booked)
-{
-    char *id = met__arena_print(self->arena, "phase-%u-line-%u", phase + 1,
-                                number + 1);
-    const met__node *totals = met__node_get(line, "totals");
-
-    golden_set(self, line, "id", met__node_text_z(self->arena, id));
-    if (credits != NULL
-        && met__node_get(credits, "line_index")->as.integer == number) {
-        met_decimal amount = golden_decimal(self, credits, "amount");
-        met_decimal total = golden_decimal(self, totals, "total");
-        (void)met__decimal_subtract(total, amount, &total);
-        golden_set(self, (met__node *)totals, "credits_total",
-                   met__node_get(credits, "amount"));
-        golden_set(self, (met__node *)totals, "total",
-                   golden_decimal_node(self, total));
-    }
-    (void)met__node_append(self->arena, booked, line);
-}
-
-static void run_delta(golden *self, const met__node *item)
-{
-    const met__node *input = met__node_get(item, "input");
-    const met__node *phases = met__node_get(input, "phases");
-    const met__node *expect = golden_get(self, item, "expect.phases");
-    met__node *booked = met__node_array(self->arena);
-    met_error_info info;
-    met_price *price = golden_price_of(self, input, &info);
-
-    if (price == NULL || expect == NULL || expect->count != phases->count) {
-        golden_fail(self, "no usable price or phases: %s", info.reason);
-        met_price_destroy(price);
-        return;
-    }
-    for (uint32_t i = 0; i < phases->count; i++) {
-        const met__node *phase = phases->as.items[i];
-        met__node *request = met__node_object(self->arena);
-        golden_set(self, request, "quantity",
-                   met__node_get(phase, "cumulative_quantity"));
-        golden_set(self, request, "is_minimum_applied",
-                   met__node_boolean(self->arena, i + 1 == phases->count));
-        golden_set(self, request, "booked", booked);
-        const met__node *answer = golden_rate(self, price, request, &info);
-        if (answer == NULL) {
-            golden_fail(self, "phase %u: %s %s", i, info.field, info.reason);
-            break;
-        }
-        const met__node *lines = met__node_get(answer, "lines");
-        const met__node *copies =
-            met__node_get(golden_json(self, text_of(self, answer)), "lines");
-        for (uint32_t k = 0; k < lines->count; k++) {
-            book(self, copies->as.items[k], i, k,
-                 met__node_get(phase, "booked_credits"), booked);
-            /* Everything is booked on the run's own period. */
-            golden_set(self, lines->as.items[k], "service_period",
-                       met__node_get(phase, "service_period"));
-        }
-        golden_same_lines(self, expect->as.items[i], answer);
-    }
-    met_price_destroy(price);
-}
-
 const golden_kind golden_rating_kinds[] = {
     {"rate_line", run_rate_line, NULL},
     {"price_total", run_total, NULL},
     {"graduated_total", run_total, NULL},
     {"progressive_series", run_progressive, NULL},
-    {"delta_series", run_delta, NULL},
-    {"period_preserving_series", NULL,
-     "corrections are booked on the run's own period"},
     {NULL, NULL, NULL},
 };

@@ -8,6 +8,7 @@
 
 /* A node out of JSON text; NULL fails the case. */
 const met__node *golden_json(golden *self, met__text json);
+met__text golden_print(golden *self, const met__node *node);
 /* The case's price, discounts and unit config as a document of ours. */
 met__node *golden_card(golden *self, const met__node *input);
 met_price *golden_price_of(golden *self, const met__node *input,

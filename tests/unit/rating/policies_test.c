@@ -50,9 +50,18 @@ static void sets_presets_before_names(void **state)
     (void)state;
     assert_int_equal(read("{'preset': 'lago'}", &policies, &info), MET_OK);
     assert_int_equal(policies.round_at, MET__ROUND_AT_LINE);
-    assert_int_equal(policies.zero_usage, MET__ZERO_USAGE_FREE);
+    assert_int_equal(policies.zero_usage, MET__ZERO_USAGE_CHARGED);
     assert_int_equal(policies.proration, MET__PRORATE_DAY_INCLUSIVE);
     assert_false(policies.is_converted_apart);
+    assert_int_equal(read("{'preset': 'stripe', 'rounding': 'floor'}",
+                          &policies, &info),
+                     MET_OK);
+    assert_int_equal(policies.round_at, MET__ROUND_AT_TIER);
+    assert_int_equal(policies.rounding, MET_ROUND_FLOOR);
+    assert_int_equal(policies.zero_usage, MET__ZERO_USAGE_CHARGED);
+    assert_int_equal(policies.proration, MET__PRORATE_SECOND);
+    assert_false(policies.is_converted_apart);
+    assert_false(policies.is_billed_gross);
     assert_int_equal(read("{'round_at': 'tier', 'unit_conversion': "
                           "'cumulative', 'preset': 'openmeter'}",
                           &policies, &info),
@@ -65,7 +74,7 @@ static void sets_presets_before_names(void **state)
 static void refuses_unknown_names(void **state)
 {
     static const char *const rows[][2] = {
-        {"{'preset': 'stripe'}", "policies.preset"},
+        {"{'preset': 'chargebee'}", "policies.preset"},
         {"{'round_at': 'invoice'}", "policies.round_at"},
         {"{'rounding': 'half_up'}", "policies.rounding"},
         {"{'rounding': 1}", "policies.rounding"},

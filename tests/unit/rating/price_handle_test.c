@@ -1,45 +1,5 @@
 /* Prices as handles, through the public calls: documents in and out. */
-#include "metering/rating.h"
-
-#include "unit/rating/rating_support.h"
-
-/* Single quotes stand for double ones; the text lives until the test ends. */
-static met__text json_of(const char *json)
-{
-    char *text = met__arena_copy(&arena, json, strlen(json));
-
-    assert_non_null(text);
-    for (char *c = text; *c != '\0'; c++) {
-        *c = *c == '\'' ? '"' : *c;
-    }
-    return met__text_z(text);
-}
-
-static met_price *create(const char *json)
-{
-    met_price *price = NULL;
-    met_error_info info = {.struct_size = sizeof info};
-    met__text text = json_of(json);
-
-    if (met_price_create(text.data, text.size, NULL, &price, &info) != MET_OK) {
-        fail_msg("%s: %s %s", json, info.field, info.reason);
-    }
-    return price;
-}
-
-static void assert_answer(const met_price *price, const char *request,
-                          const char *answer)
-{
-    met_buffer out = {0};
-    met_error_info info = {.struct_size = sizeof info};
-    met__text text = json_of(request);
-
-    if (met_price_rate(price, text.data, text.size, &out, &info) != MET_OK) {
-        fail_msg("%s: %s %s", request, info.field, info.reason);
-    }
-    assert_string_equal(out.data, json_of(answer).data);
-    met_buffer_release(&out);
-}
+#include "unit/rating/price_support.h"
 
 #define ZEROS                                                                  \
     "'credits_total':'0.00','taxes_total':'0.00',"                             \
@@ -166,12 +126,6 @@ static void says_why_booked_lines_do_not_fit(void **state)
     met_price_destroy(price);
 }
 
-typedef struct refusal {
-    met_error error;
-    const char *json;
-    const char *field;
-} refusal;
-
 static const refusal create_refusals[] = {
     {MET_E_INVALID, "", ""},
     {MET_E_INVALID, "[]", ""},
@@ -202,30 +156,8 @@ static const refusal create_refusals[] = {
      "price.amount"},
 };
 
-static const refusal rate_refusals[] = {
-    {MET_E_INVALID, "", ""},
-    {MET_E_INVALID, "{}", "quantity"},
-    {MET_E_INVALID, "{'quantity': 'x'}", "quantity"},
-    {MET_E_INVALID, "{'quantity': 1.5}", "quantity"},
-    {MET_E_INVALID, "{'quantity': null}", "quantity"},
-    {MET_E_INVALID, "{'quantity': '1', 'more': '1'}", "more"},
-    {MET_E_INVALID, "{'quantity': '1', 'is_first': 'yes'}", "is_first"},
-    {MET_E_INVALID, "{'quantity': '1', 'currency': 'XYZ'}", "currency"},
-    {MET_E_INVALID, "{'quantity': '1', 'credits': ['-1']}", "credits"},
-    {MET_E_INVALID, "{'quantity': '1', 'credits': [1]}", "credits"},
-    {MET_E_INVALID, "{'quantity': '1', 'credits': ['100']}", "credits"},
-    {MET_E_INVALID, "{'quantity': '1', 'policies': {'x': 1}}", "policies.x"},
-    {MET_E_INVALID, "{'quantity': '1', 'policies': {'unit_conversion': 1}}",
-     "policies.unit_conversion"},
-    {MET_E_INVALID, "{'quantity': '1', 'booked': [{}]}", "booked[0].name"},
-    {MET_E_OVERFLOW, "{'quantity': '9999999999999999999999999999999999'}",
-     "quantity"},
-};
-
 static void refuses_with_field_and_reason(void **state)
 {
-    met_price *made = create("{'type': 'unit', 'amount': '11'}");
-
     for (size_t i = 0; i < sizeof create_refusals / sizeof(refusal); i++) {
         met_price *price = NULL;
         met_error_info info = {.struct_size = sizeof info};
@@ -239,20 +171,6 @@ static void refuses_with_field_and_reason(void **state)
                      info.reason);
         }
     }
-    for (size_t i = 0; i < sizeof rate_refusals / sizeof(refusal); i++) {
-        met_buffer out = {0};
-        met_error_info info = {.struct_size = sizeof info};
-        met__text json = json_of(rate_refusals[i].json);
-        met_error error =
-            met_price_rate(made, json.data, json.size, &out, &info);
-        if (error != rate_refusals[i].error || out.data != NULL
-            || strcmp(info.field, rate_refusals[i].field) != 0
-            || info.reason[0] == '\0') {
-            fail_msg("%s: %d %s: %s", json.data, error, info.field,
-                     info.reason);
-        }
-    }
-    met_price_destroy(made);
 }
 
 static void refuses_missing_arguments(void **state)
@@ -389,6 +307,13 @@ static void survives_failing_memory_with_every_price(void **state)
          "{'quantity': '3'}"},
         {"{'type': 'stairstep', 'tiers': [{'flat': '1'}]}",
          "{'quantity': '3'}"},
+        {"{'type': 'volume', 'tiers': [{'up_to': '2', 'unit': '1'}, {'unit': "
+         "'3'}]}",
+         "{'quantity': '3', 'credits': ['1'], 'period': " PERIOD("03", "04")
+         ", 'earlier_runs': [{'id': 'r', 'period': " PERIOD("01", "02")
+         ", 'quantity': '1'}, {'period': " PERIOD("02", "03")
+         ", 'quantity': '2'}], 'booked': [" USAGE("'amount': '1', 'total': '1'")
+         "]}"},
         {"{'type': 'volume', 'tiers': [{'flat': '1', 'unit': '1'}]}",
          "{'quantity': '3'}"},
     };
