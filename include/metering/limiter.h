@@ -26,8 +26,8 @@ MET_BEGIN_DECLS
 /* How a window counts. */
 enum {
     /* Every hit weighs until it is older than the window: at most `limit` hits
-     * in any window, wherever it begins. The default; serves limits up to 24,
-     * greater ones are MET_E_UNSUPPORTED. */
+     * in any window, wherever it begins. The default. Up to 24 it refuses only
+     * what would pass the limit; above, up to about 1 % earlier. */
     MET_LIMITER_SLIDING = 1,
     /* Two buckets, the older one weighted by what is left of it. What Kong and
      * Cloudflare call a sliding window; can let almost 2 * limit through. The

@@ -17,8 +17,7 @@
 #define QUERY_ROOM 8000
 
 /* --- The snapshot in force -------------------------------------------------- */
-/* The policy of one limit. Windows that the exact algorithm does not serve are
- * counted by two weighted buckets. */
+/* The policy of one limit: sliding windows. */
 static met_error set_policy(met_gateway *gateway,
                             const met__snapshot *snapshot,
                             const met__snapshot_limit *limit,
@@ -45,18 +44,8 @@ static met_error set_policy(met_gateway *gateway,
             return MET_E_INVALID;
         }
     }
-    met_error error = met__limiter_policy_set(gateway->limiter, &policy,
-                                              number_out, NULL);
-    for (uint32_t i = 0; error == MET_E_UNSUPPORTED
-                         && i < limit->window_count; i++) {
-        windows[i].algorithm = windows[i].limit > 24
-                                   ? MET_LIMITER_SLIDING_COUNTER
-                                   : MET_LIMITER_SLIDING;
-    }
-    return error != MET_E_UNSUPPORTED
-               ? error
-               : met__limiter_policy_set(gateway->limiter, &policy, number_out,
-                                         NULL);
+    return met__limiter_policy_set(gateway->limiter, &policy, number_out,
+                                   NULL);
 }
 
 static met_error set_policies(met_gateway *gateway,

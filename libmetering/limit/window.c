@@ -11,6 +11,7 @@
 /* The first row of an algorithm that accepts the numbers serves them. */
 static const met__window_ops *const algorithms[] = {
     &met__window_log,
+    &met__window_tape,
     &met__window_counter,
     &met__window_epoch,
     &met__window_calendar,

@@ -102,6 +102,7 @@ struct met__window_ops {
 };
 
 extern const met__window_ops met__window_log;
+extern const met__window_ops met__window_tape;
 extern const met__window_ops met__window_counter;
 extern const met__window_ops met__window_epoch;
 extern const met__window_ops met__window_calendar;

@@ -296,7 +296,7 @@ static void policies_and_shapes_have_an_end(void **state)
     /* Nothing changed, and what is there works. */
     assert_int_equal(check(limiter, number, "a", HOUR).windows[0].window_ns,
                      MET_LIMITER_SHAPES_MAX * SECOND);
-    window.limit = 25;
+    window.limit = MET_LIMITER_LIMIT_MAX + 1;
     window.window_ns = SECOND;
     assert_int_equal(met__limiter_policy_set(limiter, &policy, &number,
                                              &info),

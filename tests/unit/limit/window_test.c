@@ -42,7 +42,12 @@ static void algorithms_are_chosen_by_their_numbers(void **state)
     assert_true(shape.ticks * shape.tick_ns >= (uint64_t)MINUTE);
     assert_true((shape.ticks - 1) * shape.tick_ns < (uint64_t)MINUTE);
     assert_int_equal(met__window_shape(&shape, 25, MINUTE,
-                                       MET_LIMITER_SLIDING),
+                                       MET_LIMITER_SLIDING), MET_OK);
+    assert_ptr_equal(shape.ops, &met__window_tape);
+    assert_int_equal(met__window_shape(&shape, MET_LIMITER_LIMIT_MAX, MINUTE,
+                                       MET_LIMITER_SLIDING), MET_OK);
+    assert_int_equal(met__window_shape(&shape, MET_LIMITER_LIMIT_MAX + 1,
+                                       MINUTE, MET_LIMITER_SLIDING),
                      MET_E_UNSUPPORTED);
     assert_int_equal(met__window_shape(&shape, MET_LIMITER_LIMIT_MAX, MINUTE,
                                        MET_LIMITER_SLIDING_COUNTER),
