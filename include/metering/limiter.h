@@ -39,7 +39,11 @@ enum {
     /* Seconds, minutes, hours, days, months and years of the calendar in UTC:
      * 1 s, 60 s, 3,600 s, 86,400 s, 30 days, 365 days, which name them; a
      * month has its own number of days, and so has a year. */
-    MET_LIMITER_CALENDAR_UTC = 4
+    MET_LIMITER_CALENDAR_UTC = 4,
+    /* Pacing: every hit is a debt, paid off evenly at limit / window_ns; the
+     * debt has room for `limit` hits at once. Bursts of 10 at 100 a second are
+     * limit 10 in 100 ms. Can let almost 2 * limit through in a window. */
+    MET_LIMITER_GCRA = 5
 };
 
 /* What to do with a key for which the table has no room: nothing live is ever

@@ -15,6 +15,7 @@ static const met__window_ops *const algorithms[] = {
     &met__window_counter,
     &met__window_epoch,
     &met__window_calendar,
+    &met__window_gcra,
 };
 
 met_error met__window_shape(met__shape *shape, uint64_t limit,

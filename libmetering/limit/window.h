@@ -37,6 +37,9 @@ typedef struct met__shape {
     uint32_t count_bits; /* sliding_counter: of one bucket */
     uint32_t quantum;    /* tape: hits behind one 1 */
     uint32_t slots;      /* tape: of a window */
+    uint64_t rate;       /* gcra: hits paid off in rate_ns */
+    uint64_t rate_ns;
+    uint64_t hit_units;  /* gcra: units of a hit */
     uint32_t number;     /* in the table, 1 … 255 */
 } met__shape;
 
@@ -106,6 +109,7 @@ extern const met__window_ops met__window_tape;
 extern const met__window_ops met__window_counter;
 extern const met__window_ops met__window_epoch;
 extern const met__window_ops met__window_calendar;
+extern const met__window_ops met__window_gcra;
 
 /* Fills shape from limit, window_ns, algorithm. MET_E_UNSUPPORTED: no such
  * algorithm, or not with these numbers. */

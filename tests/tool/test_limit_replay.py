@@ -52,6 +52,18 @@ def test_large_limits(tool):
     assert sum(row["is_allowed"] for row in decisions) < 300
 
 
+@pytest.mark.parametrize("algorithm,allowed", [
+    ("sliding", 2), ("sliding_counter", 2), ("fixed_epoch", 4),
+    ("calendar_utc", 4), ("gcra", 3)])
+def test_algorithms(tool, algorithm, allowed):
+    # 59.0 s, 59.1 s; 60.0 s, 60.1 s
+    text = "".join('{"time": "2026-01-01T00:%s", "key": "k"}\n' % moment
+                   for moment in ("00:59Z", "00:59.1Z", "01:00Z", "01:30Z"))
+    decisions, _ = replay(tool, text, "--limit", "2/minute",
+                          "--algorithm", algorithm)
+    assert sum(row["is_allowed"] for row in decisions) == allowed
+
+
 def test_empty(tool):
     assert replay(tool, "", "--limit", "5/minute")[0] == []
     assert replay(tool, "\n \n", "--limit", "5/minute")[0] == []

@@ -107,7 +107,8 @@ const tool_command tool_commands[] = {
      "FILE: NDJSON of {\"time\", \"key\", \"cost\"?} in the order of time, "
      "- for stdin.\nPrints one decision a line.\n"
      "  --limit N/TIME      5/minute, 1000/1h; several: all or nothing\n"
-     "  --algorithm NAME    sliding (default) or sliding_counter\n"
+     "  --algorithm NAME    sliding (default), sliding_counter, fixed_epoch, "
+     "calendar_utc\n                      or gcra\n"
      "  --count-denied      refused requests weigh, too\n"
      "  --capacity N        keys and windows the table has room for",
      1, 1, command_limit_replay},

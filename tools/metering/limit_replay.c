@@ -50,18 +50,25 @@ static int read_window(const tool *self, const char *text,
 
 static int read_algorithm(const tool *self, uint32_t *algorithm_out)
 {
+    static const struct {
+        const char *name;
+        uint32_t number;
+    } algorithms[] = {{"sliding", MET_LIMITER_SLIDING},
+                      {"sliding_counter", MET_LIMITER_SLIDING_COUNTER},
+                      {"fixed_epoch", MET_LIMITER_FIXED_EPOCH},
+                      {"calendar_utc", MET_LIMITER_CALENDAR_UTC},
+                      {"gcra", MET_LIMITER_GCRA}};
     const char *text = tool_option(self, "algorithm", 0);
 
-    *algorithm_out = MET_LIMITER_SLIDING;
-    if (text == NULL || strcmp(text, "sliding") == 0) {
-        return TOOL_OK;
+    for (size_t i = 0; i < sizeof algorithms / sizeof algorithms[0]; i++) {
+        if (text == NULL || strcmp(text, algorithms[i].name) == 0) {
+            *algorithm_out = algorithms[i].number;
+            return TOOL_OK;
+        }
     }
-    if (strcmp(text, "sliding_counter") == 0) {
-        *algorithm_out = MET_LIMITER_SLIDING_COUNTER;
-        return TOOL_OK;
-    }
-    return tool_usage(self, "--algorithm: \"%s\" is not sliding or "
-                            "sliding_counter", text);
+    return tool_usage(self, "--algorithm: \"%s\" is not sliding, "
+                            "sliding_counter, fixed_epoch, calendar_utc or "
+                            "gcra", text);
 }
 
 static int set_policy(const tool *self, replay *run)
@@ -145,7 +152,7 @@ static int decide(const tool *self, void *context, long long number,
     run->now_ns = time_ns - run->first_ns + 1000000000;
     request.cost = (uint64_t)cost;
     request.monotonic_ns = run->now_ns;
-    request.utc_ns = run->now_ns;
+    request.utc_ns = time_ns;
     met_error error = met_limiter_check(run->limiter, &request, &result);
     if (error != MET_OK) {
         return tool_error(self, error, NULL);

@@ -185,7 +185,7 @@ static void decides_as_model_and_list(void **state)
             for (int kind = 0; kind < ARRIVE_KINDS; kind++) {
                 differ(limits[l], lengths[w], kind,
                        starts[(l + w + (size_t)kind) % 3],
-                       lengths[w] > (uint64_t)HOUR ? 500 : 2500);
+                       lengths[w] > (uint64_t)HOUR ? 400 : 1200);
             }
         }
     }
@@ -201,7 +201,7 @@ static void slot_wraps(void **state)
         for (uint64_t turn = 1; turn < 4; turn++) {
             uint64_t wrap = range * turn * shape.tick_ns;
             for (int kind = 0; kind < ARRIVE_KINDS; kind++) {
-                differ(limits[l], SECOND, kind, wrap - SECOND / 2, 1500);
+                differ(limits[l], SECOND, kind, wrap - SECOND / 2, 700);
             }
         }
     }
