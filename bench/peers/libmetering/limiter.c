@@ -1,0 +1,245 @@
+/* Our own limiter, asked as the peers are: the library reads the clock unless
+ * a case says that the time is given. */
+#include "../peer.h"
+
+#include <pthread.h>
+
+#include <metering/metering.h>
+
+#define KEY_SIZE 24
+#define MS INT64_C(1000000)
+#define MINUTE (60000 * MS)
+#define HOUR (60 * MINUTE)
+#define THREADS_MAX 2
+#define CASES_MAX 64
+
+typedef struct load {
+    met_limiter_window windows[2];
+    size_t window_count;
+    uint64_t keys;
+    int threads;
+    int64_t step; /* of the time that is given; 0: the library's clock */
+    met_limiter *limiter;
+    void *memory;
+    uint32_t policy;
+} load;
+
+typedef struct worker {
+    load *load;
+    pthread_barrier_t *barrier;
+    uint64_t random;
+    uint64_t count;
+    uint64_t allowed;
+    int64_t now;
+} worker;
+
+static char *key_text; /* KEY_SIZE bytes a key */
+static peer_case cases[CASES_MAX];
+static load loads[CASES_MAX];
+static size_t case_count;
+
+static void must(int is_true, const char *what)
+{
+    if (!is_true) {
+        fprintf(stderr, "%s\n", what);
+        exit(1);
+    }
+}
+
+static void decide(worker *w, uint64_t first, uint64_t count, int is_filling)
+{
+    const load *l = w->load;
+    met_limiter_result result = {.struct_size = sizeof result};
+    met_limiter_request request = {.struct_size = sizeof request,
+                                   .policy = l->policy,
+                                   .kind = 1,
+                                   .key_size = KEY_SIZE,
+                                   .flags = MET_LIMITER_BRIEF};
+    uint64_t mask = l->keys - 1;
+
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t which = is_filling ? first + i
+                                    : bench_random(&w->random) & mask;
+        request.key = key_text + which * KEY_SIZE;
+        w->now += l->step;
+        request.monotonic_ns = l->step != 0 ? w->now : 0;
+        if (met_limiter_check(l->limiter, &request, &result) != MET_OK) {
+            exit(1);
+        }
+        w->allowed += result.is_allowed;
+    }
+}
+
+static void *run_worker(void *context)
+{
+    worker *w = context;
+
+    pthread_barrier_wait(w->barrier);
+    decide(w, 0, w->count, 0);
+    return NULL;
+}
+
+/* Room for four times the keys and windows, every key once: rounds measure
+ * known keys and no page faults. */
+static void prepare(load *l, worker *w)
+{
+    size_t records = l->keys * l->window_count * 4 + 4096;
+    size_t size = records * 66 + ((size_t)1 << 21);
+    met_limiter_policy policy = {.struct_size = sizeof policy,
+                                 .name = "peer",
+                                 .name_size = 4,
+                                 .windows = l->windows,
+                                 .window_count = l->window_count};
+    met_limiter_config config = {.struct_size = sizeof config,
+                                 .memory_size = size};
+
+    l->memory = aligned_alloc(64, (size + 63) / 64 * 64);
+    must(l->memory != NULL, "no memory");
+    memset(l->memory, 0, size);
+    config.memory = l->memory;
+    must(met_limiter_open(&config, &l->limiter, NULL) == MET_OK, "open");
+    must(met_limiter_policy_set(l->limiter, &policy, &l->policy, NULL)
+             == MET_OK,
+         "policy");
+    decide(w, 0, l->keys, 1);
+}
+
+static double run_case(const peer_case *c, uint64_t count,
+                       uint64_t *allowed_out)
+{
+    static worker workers[CASES_MAX][THREADS_MAX];
+    load *l = c->context;
+    worker *mine = workers[l - loads];
+    pthread_barrier_t barrier;
+    pthread_t threads[THREADS_MAX];
+
+    if (l->limiter == NULL) {
+        mine[0] = (worker){.load = l, .random = 1, .now = HOUR};
+        mine[1] = (worker){.load = l, .random = 2, .now = HOUR};
+        prepare(l, &mine[0]);
+    }
+    pthread_barrier_init(&barrier, NULL, (unsigned)l->threads + 1);
+    for (int i = 0; i < l->threads; i++) {
+        mine[i].barrier = &barrier;
+        mine[i].count = count;
+        mine[i].allowed = 0;
+        must(pthread_create(&threads[i], NULL, run_worker, &mine[i]) == 0,
+             "thread");
+    }
+    pthread_barrier_wait(&barrier);
+    uint64_t began = peer_cpu_ns();
+    *allowed_out = 0;
+    for (int i = 0; i < l->threads; i++) {
+        pthread_join(threads[i], NULL);
+        *allowed_out += mine[i].allowed;
+    }
+    double took = (double)(peer_cpu_ns() - began) / l->threads;
+    pthread_barrier_destroy(&barrier);
+    *allowed_out /= (uint64_t)l->threads;
+    return took;
+}
+
+/* Left out when this build has no such algorithm for this limit. */
+static int add(const char *name, const char *who, const char *more,
+               load what)
+{
+    static char memory[1 << 20] __attribute__((aligned(64)));
+    met_limiter_config config = {.struct_size = sizeof config,
+                                 .memory = memory,
+                                 .memory_size = sizeof memory};
+    met_limiter_policy policy = {.struct_size = sizeof policy,
+                                 .name = "probe",
+                                 .name_size = 5,
+                                 .windows = what.windows,
+                                 .window_count = what.window_count};
+    met_limiter *limiter = NULL;
+    uint32_t number;
+
+    must(case_count < CASES_MAX, "too many cases");
+    memset(memory, 0, sizeof memory);
+    must(met_limiter_open(&config, &limiter, NULL) == MET_OK, "probe");
+    met_error error = met_limiter_policy_set(limiter, &policy, &number, NULL);
+    met_limiter_close(limiter);
+    if (error != MET_OK) {
+        must(error == MET_E_UNSUPPORTED, "windows");
+        return 0;
+    }
+    loads[case_count] = what;
+    cases[case_count] = (peer_case){name, who, more, run_case, NULL,
+                                    &loads[case_count]};
+    case_count++;
+    return 1;
+}
+
+#define BASE ", \"is_base\": true"
+#define WIDE ", \"cpus\": 2"
+#define REFUSES ", \"refuses\": true"
+#define ONE "libmetering"
+#define TWO "libmetering, 2 windows"
+
+/* Limits that nobody reaches, with the clock of the library: the greatest one
+ * in so short a window that no processor asks faster. */
+#define FREE(algorithm) {1048576, 10 * MS, algorithm, 0, {0}}
+#define FREE_LONGER(algorithm) {1048576, 20 * MS, algorithm, 0, {0}}
+#define PER_MINUTE(limit, algorithm) {limit, MINUTE, algorithm, 0, {0}}
+#define PER_HOUR(limit, algorithm) {limit, HOUR, algorithm, 0, {0}}
+
+static void add_all(uint64_t keys)
+{
+    static const struct {
+        const char *name;
+        uint32_t number;
+    } algorithms[] = {{ONE ", sliding_counter", MET_LIMITER_SLIDING_COUNTER},
+                      {ONE ", fixed_epoch", MET_LIMITER_FIXED_EPOCH}};
+    /* Half of what would use the limit of a minute up. */
+    int64_t step20 = 2 * MINUTE / 20 + 1;
+    int64_t step1000 = 2 * MINUTE / 1000 + 1;
+
+    add("one key", ONE, BASE, (load){{FREE(1)}, 1, 1, 1, 0, 0, 0, 0});
+    add("one key", TWO, BASE,
+        (load){{FREE(1), FREE_LONGER(1)}, 2, 1, 1, 0, 0, 0, 0});
+    add("one key, time given", ONE, BASE,
+        (load){{PER_MINUTE(1000, 1)}, 1, 1, 1, step1000, 0, 0, 0});
+    add("one key, time given", TWO, BASE,
+        (load){{PER_MINUTE(1000, 1), PER_HOUR(60000, 1)}, 2, 1, 1, step1000,
+               0, 0, 0});
+    add("one key, time given", ONE ", 20 a minute", "",
+        (load){{PER_MINUTE(20, 1)}, 1, 1, 1, step20, 0, 0, 0});
+    add("many keys", ONE, BASE,
+        (load){{PER_MINUTE(1000, 1)}, 1, keys, 1, 0, 0, 0, 0});
+    add("many keys", TWO, BASE,
+        (load){{PER_MINUTE(1000, 1), PER_HOUR(60000, 1)}, 2, keys, 1, 0, 0,
+               0, 0});
+    add("one key, refused", ONE, BASE REFUSES,
+        (load){{PER_HOUR(5, 1)}, 1, 1, 1, 0, 0, 0, 0});
+    add("one key, refused", TWO, BASE REFUSES,
+        (load){{PER_HOUR(5, 1), PER_MINUTE(1000, 1)}, 2, 1, 1, 0, 0, 0, 0});
+    add("one key, 2 threads", ONE, BASE WIDE,
+        (load){{FREE(1)}, 1, 1, 2, 0, 0, 0, 0});
+    add("many keys, 2 threads", ONE, BASE WIDE,
+        (load){{PER_MINUTE(1000, 1)}, 1, keys, 2, 0, 0, 0, 0});
+    add("one key, refused, 2 threads", ONE, BASE WIDE REFUSES,
+        (load){{PER_HOUR(5, 1)}, 1, 1, 2, 0, 0, 0, 0});
+    for (size_t i = 0; i < sizeof algorithms / sizeof *algorithms; i++) {
+        uint32_t number = algorithms[i].number;
+        add("one key", algorithms[i].name, "",
+            (load){{FREE(number)}, 1, 1, 1, 0, 0, 0, 0});
+        add("many keys", algorithms[i].name, "",
+            (load){{PER_MINUTE(1000, number)}, 1, keys, 1, 0, 0, 0, 0});
+    }
+}
+
+int main(void)
+{
+    uint64_t keys = peer_option("BENCH_KEYS", UINT64_C(1) << 20);
+
+    key_text = malloc(keys * KEY_SIZE);
+    must(key_text != NULL && keys > 0 && (keys & (keys - 1)) == 0, "keys");
+    for (uint64_t i = 0; i < keys; i++) {
+        char text[KEY_SIZE + 1];
+        snprintf(text, sizeof text, "consumer:%015u", (unsigned)i);
+        memcpy(key_text + i * KEY_SIZE, text, KEY_SIZE);
+    }
+    add_all(keys);
+    return peer_serve(cases, case_count);
+}
