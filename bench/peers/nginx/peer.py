@@ -17,7 +17,7 @@ import tempfile
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-import server  # noqa: E402
+import peer_python as peer  # noqa: E402
 
 ZONES = 8
 PIPELINE = 100
@@ -31,7 +31,7 @@ def config(home):
         zones.append(f"limit_req_zone $arg_k zone=free{i}:1m "
                      "rate=1000000r/s;")
         zones.append(f"limit_req_zone $arg_k zone=refused{i}:1m rate=1r/m;")
-    megabytes = server.KEYS * 160 // (1 << 20) + 8
+    megabytes = peer.KEYS * 160 // (1 << 20) + 8
     zones.append(f"limit_req_zone $arg_k zone=many:{megabytes}m "
                  "rate=1000r/m;")
     free = "".join(f"limit_req zone=free{i} burst=1000000 nodelay;"
@@ -80,7 +80,7 @@ class Nginx:
         self.process = subprocess.Popen(
             ["nginx", "-p", home, "-c", f"{home}/conf"],
             stderr=subprocess.DEVNULL)
-        self.client = server.connect(socket.AF_UNIX, f"{home}/socket")
+        self.client = peer.connect(socket.AF_UNIX, f"{home}/socket")
         self.input = self.client.makefile("rb")
         self.status("free")
         self.worker = child_of(self.process.pid)
@@ -109,7 +109,7 @@ class Nginx:
 
     def status(self, place):
         """What limit_req says about one more request."""
-        lines = self.ask(f"{place}-status", [server.key(0)])
+        lines = self.ask(f"{place}-status", [peer.key(0)])
         return next(line.split(": ")[1] for line in lines
                     if line.startswith("X-Status"))
 
@@ -131,16 +131,16 @@ class Case:
     def run(self, nginx, count):
         if self.asked == 0 and self.many > 1:
             for i in range(0, self.many, PIPELINE):
-                nginx.ask(self.place, [server.key(k) for k in range(
+                nginx.ask(self.place, [peer.key(k) for k in range(
                     i, min(i + PIPELINE, self.many))])
         self.asked += 1
-        keys = server.keys_of(self.many, count, self.asked)
+        keys = peer.keys_of(self.many, count, self.asked)
         spent = {self.place: 0, "without": 0}
         for i in range(0, count, PIPELINE):
             for place in spent:
-                began = server.cpu_ns(nginx.worker)
+                began = peer.cpu_ns(nginx.worker)
                 nginx.ask(place, keys[i:i + PIPELINE])
-                spent[place] += server.cpu_ns(nginx.worker) - began
+                spent[place] += peer.cpu_ns(nginx.worker) - began
         is_passed = nginx.status(self.place) == "PASSED"
         return {"ns": (spent[self.place] - spent["without"]) / self.zones,
                 "count": count, "allowed": count if is_passed else 0}
@@ -148,14 +148,14 @@ class Case:
 
 def main():
     cases = [Case("one key", "free", 1, ZONES),
-             Case("many keys", "many", server.KEYS, 1),
+             Case("many keys", "many", peer.KEYS, 1),
              Case("one key, refused", "refused", 1, ZONES)]
     home = tempfile.mkdtemp(prefix="bench-nginx-")
     os.chmod(home, 0o711)
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, home)
         nginx = stack.enter_context(contextlib.closing(Nginx(home)))
-        server.serve([case.said for case in cases],
+        peer.serve([case.said for case in cases],
                      lambda index, count: cases[index].run(nginx, count))
 
 

@@ -5,8 +5,7 @@ The log of the moving window is as long as its limit, so its one key is another
 one after every 1,000 hits: all are admitted, and the log is 500 long on
 average. One thread: Python runs one at a time.
 """
-import json
-import os
+import pathlib
 import sys
 import time
 
@@ -14,18 +13,11 @@ import limits
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
 
-KEYS = int(os.environ.get("BENCH_KEYS", 1 << 20))
-MASK64 = (1 << 64) - 1
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import peer_python as peer  # noqa: E402
+
 LOG = 1000
-
-
-def randoms(count, state):
-    """SplitMix64: the same keys in every peer."""
-    for _ in range(count):
-        state = state + 0x9E3779B97F4A7C15 & MASK64
-        z = (state ^ state >> 30) * 0xBF58476D1CE4E5B9 & MASK64
-        z = (z ^ z >> 27) * 0x94D049BB133111EB & MASK64
-        yield z ^ z >> 31
 
 
 class Case:
@@ -43,7 +35,7 @@ class Case:
 
     def prepare(self):
         self.limiter = self.strategy(MemoryStorage())
-        self.names = [f"consumer:{i:015}" for i in range(self.keys)]
+        self.names = [peer.key(i) for i in range(self.keys)]
         for name in self.names:
             self.limiter.hit(self.item, name)
         while "refused" in self.said["case"] \
@@ -56,7 +48,7 @@ class Case:
         if self.keys > 1:
             mask = self.keys - 1
             return [self.names[z & mask]
-                    for z in randoms(count, self.round)]
+                    for z in peer.randoms(count, self.round)]
         if "count" in self.said:
             return [f"consumer:{self.round}:{i // LOG:010}"
                     for i in range(count)]
@@ -84,14 +76,12 @@ def main():
     free = limits.parse("1000000000/second")
     cases = [Case("one key", *fixed, free),
              Case("one key", *moving, minutely),
-             Case("many keys", *fixed, minutely, KEYS),
-             Case("many keys", *moving, minutely, KEYS),
+             Case("many keys", *fixed, minutely, peer.KEYS),
+             Case("many keys", *moving, minutely, peer.KEYS),
              Case("one key, refused", *fixed, hourly),
              Case("one key, refused", *moving, hourly)]
-    print(json.dumps({"cases": [case.said for case in cases]}), flush=True)
-    for line in sys.stdin:
-        index, count = map(int, line.split()[:2])
-        print(json.dumps(cases[index].run(count)), flush=True)
+    peer.serve([case.said for case in cases],
+                 lambda index, count: cases[index].run(count))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-import server  # noqa: E402
+import peer_python as peer  # noqa: E402
 
 SCRIPT = """
 local time = redis.call('TIME')
@@ -52,7 +52,7 @@ class Redis:
             ["redis-server", "--port", "0", "--unixsocket", path, "--save",
              "", "--appendonly", "no", "--dir", home, "--daemonize", "no"],
             stdout=subprocess.DEVNULL)
-        self.client = server.connect(socket.AF_UNIX, path)
+        self.client = peer.connect(socket.AF_UNIX, path)
         self.input = self.client.makefile("rb")
         self.client.sendall(command("SCRIPT", "LOAD", SCRIPT))
         self.input.readline()
@@ -116,20 +116,20 @@ class Case:
         cpu = wall = allowed = 0
         for i in range(0, len(keys), size):
             requests = self.requests(redis, keys[i:i + size])
-            cpu_began = server.cpu_ns(redis.process.pid)
+            cpu_began = peer.cpu_ns(redis.process.pid)
             began = time.perf_counter_ns()
             allowed += redis.ask(requests, self.limit, self.is_script)
             wall += time.perf_counter_ns() - began
-            cpu += server.cpu_ns(redis.process.pid) - cpu_began
+            cpu += peer.cpu_ns(redis.process.pid) - cpu_began
         return cpu, wall, allowed
 
     def run(self, redis, count):
         if self.asked == 0:
             for first in range(0, self.many, 1 << 16):
-                self.send(redis, [server.key(i) for i in range(
+                self.send(redis, [peer.key(i) for i in range(
                     first, min(first + (1 << 16), self.many))], PIPELINE)
         self.asked += 1
-        keys = server.keys_of(self.many, count, self.asked)
+        keys = peer.keys_of(self.many, count, self.asked)
         cpu, wall, allowed = self.send(redis, keys,
                                        1 if self.is_trip else PIPELINE)
         return {"ns": wall if self.is_trip else cpu, "count": count,
@@ -142,15 +142,15 @@ def main():
              Case("one key", True, False, *free),
              Case("one key", False, True, *free),
              Case("one key", True, True, *free),
-             Case("many keys", False, False, 1000, 60_000, server.KEYS),
-             Case("many keys", True, False, 1000, 60_000, server.KEYS),
+             Case("many keys", False, False, 1000, 60_000, peer.KEYS),
+             Case("many keys", True, False, 1000, 60_000, peer.KEYS),
              Case("one key, refused", False, False, 5, HOUR_MS),
              Case("one key, refused", True, False, 5, HOUR_MS)]
     home = tempfile.mkdtemp(prefix="bench-redis-")
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, home)
         redis = stack.enter_context(contextlib.closing(Redis(home)))
-        server.serve([case.said for case in cases],
+        peer.serve([case.said for case in cases],
                      lambda index, count: cases[index].run(redis, count))
 
 

@@ -1,4 +1,4 @@
-"""For peers that are servers: processor time, random keys, the protocol."""
+"""For peers in Python: processor time of servers, random keys, the protocol."""
 import json
 import os
 import socket
@@ -50,8 +50,8 @@ def connect(family, address, seconds=10):
 
 
 def serve(cases, run):
-    """The protocol of bench/peers.py; run(case, count) gives the answer."""
+    """The protocol of bench/peers.py; run(index, count, ...) answers."""
     print(json.dumps({"cases": cases}), flush=True)
     for line in sys.stdin:
-        index, count = map(int, line.split()[:2])
-        print(json.dumps(run(index, count)), flush=True)
+        index, count, *words = line.split()
+        print(json.dumps(run(int(index), int(count), *words)), flush=True)
