@@ -20,9 +20,10 @@ MET_BEGIN_DECLS
  *
  * @param store      open store
  * @param json       {"key", "name", "description"?, "event_type",
- *                   "aggregation": "count"|"sum"|…, "value_property"?: "$.path"
- *                   (forbidden for count, else required), "dimensions"?:
- *                   {name: "$.path"}, "events_from"?}
+ *                   "aggregation": "count"|"sum"|"avg"|"min"|"max"|"latest"|
+ *                   "unique_count", "value_property"?: "$.path" (forbidden
+ *                   for count, else required), "dimensions"?: {name:
+ *                   "$.path"}, "events_from"?}
  * @param json_size  bytes; no NUL needed
  * @param json_out   the stored document; NULL when not wanted
  * @param info       NULL, or where to put field path and reason
@@ -250,15 +251,18 @@ MET_API MET_NODISCARD met_error met_store_settle(
  * @param json_out   {"meter", "from"?, "to"?, "data": [{"from", "to",
  *                   "value", "subject"?, "dimensions": {}}]}, by window and
  *                   group values; only rows that have usage, and one of "0"
- *                   when a meter counts events of a closed range without
- *                   windows and groups. Written only on MET_OK.
+ *                   when a meter counts events or unique values of a closed
+ *                   range without windows and groups. Values are exact;
+ *                   averages are rounded half to even at 18 decimals. Of
+ *                   values of the same instant the latest is the one that
+ *                   was recorded last. Written only on MET_OK.
  * @param info       NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID (not JSON, a field is wrong, a bound inside a
  *         minute, no such dimension) · MET_E_NOT_FOUND (meter, feature or
- *         customer) · MET_E_UNSUPPORTED (other filters than eq; aggregations
- *         other than count and sum) · MET_E_LIMIT · MET_E_OVERFLOW (a sum with
- *         more than 34 digits) · MET_E_NO_MEMORY · MET_E_IO · MET_E_CORRUPT ·
- *         MET_E_FORKED · MET_E_BUG; with settle_first also those of
+ *         customer) · MET_E_UNSUPPORTED (other filters than eq) ·
+ *         MET_E_LIMIT · MET_E_OVERFLOW (a sum with more than 34 digits) ·
+ *         MET_E_NO_MEMORY · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED ·
+ *         MET_E_BUG; with settle_first also those of
  *         met_store_settle
  * @owner  caller keeps json; json_out with met_buffer_release
  * @blocks reads the store: pages may come from the disk

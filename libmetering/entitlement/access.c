@@ -33,7 +33,7 @@ static met_error usage_at(met__txn *txn, const met__holder *holder,
         }
         error = met__customer_usage(txn, holder->customer, allowance->feature,
                                     allowance->meter, period, MET__USAGE_ANY,
-                                    arena, usage_out, info);
+                                    usage_out, info);
     } else {
         met__balance balance;
         error = met__balance_get(txn, holder, allowance, period, arena,

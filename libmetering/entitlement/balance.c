@@ -122,18 +122,17 @@ static met_error write_record(met__txn *txn, met__text key, int64_t proof,
 /* --- Reading and changing -------------------------------------------------- */
 static met_error derive(met__txn *txn, const met__holder *holder,
                         const met__allowance *allowance, met__period period,
-                        met__arena *arena, met__balance *balance_out,
-                        met_error_info *info)
+                        met__balance *balance_out, met_error_info *info)
 {
     met_error error = met__customer_usage(
         txn, holder->customer, allowance->feature, allowance->meter, period,
-        MET__USAGE_ANY, arena, &balance_out->total, info);
+        MET__USAGE_ANY, &balance_out->total, info);
 
     balance_out->admitted = met__decimal_zero();
     if (error == MET_OK && met__meter_is_additive(allowance->meter)) {
         error = met__customer_usage(
             txn, holder->customer, allowance->feature, allowance->meter,
-            period, MET__USAGE_ADMITTED, arena, &balance_out->admitted, info);
+            period, MET__USAGE_ADMITTED, &balance_out->admitted, info);
     }
     return error;
 }
@@ -153,8 +152,7 @@ met_error met__balance_get(met__txn *txn, const met__holder *holder,
         return MET_OK;
     }
     if (!met__meter_is_additive(allowance->meter)) {
-        return derive(txn, holder, allowance, period, arena, balance_out,
-                      info);
+        return derive(txn, holder, allowance, period, balance_out, info);
     }
     error = balance_key(allowance, period, arena, &key);
     if (error == MET_OK) {
@@ -164,8 +162,7 @@ met_error met__balance_get(met__txn *txn, const met__holder *holder,
         error = read_record(txn, key, proof, arena, balance_out);
     }
     if (error == MET_E_NOT_FOUND) {
-        error = derive(txn, holder, allowance, period, arena, balance_out,
-                       info);
+        error = derive(txn, holder, allowance, period, balance_out, info);
     }
     return error;
 }
@@ -211,8 +208,7 @@ met_error met__balance_change(met__txn *txn, const met__holder *holder,
         }
     } else if (error == MET_E_NOT_FOUND) {
         /* The parts of this change are written already. */
-        error = derive(txn, holder, allowance, period, arena, balance_out,
-                       NULL);
+        error = derive(txn, holder, allowance, period, balance_out, NULL);
     }
     if (error == MET_OK) {
         error = write_record(txn, key, proof, balance_out, arena);

@@ -2,11 +2,13 @@
  * In: customer, feature, meter, period. Out: one number. */
 #include "entitlement/customer_usage.h"
 
+#include "entitlement/allowance.h"
+
 met_error met__customer_usage(met__txn *txn, const met__customer *customer,
                               const met__feature *feature,
                               const met__meter *meter, met__period period,
-                              uint32_t way, met__arena *arena,
-                              met_decimal *value_out, met_error_info *info)
+                              uint32_t way, met_decimal *value_out,
+                              met_error_info *info)
 {
     met__usage_query query = {
         .meter = meter,
@@ -20,9 +22,14 @@ met_error met__customer_usage(met__txn *txn, const met__customer *customer,
         .window = MET__WINDOW_NONE,
     };
 
+    if (!met__meter_is_additive(meter)) {
+        return met__fail(info, MET_E_UNSUPPORTED, "meter",
+                         "allowances and invoices take only meters that sum "
+                         "or count");
+    }
     if (query.from_ns >= query.to_ns) {
         *value_out = met__decimal_zero();
         return MET_OK;
     }
-    return met__usage_total(txn, &query, arena, value_out, info);
+    return met__usage_total(txn, &query, value_out, info);
 }

@@ -11,7 +11,7 @@
 met_error met__customer_usage(met__txn *txn, const met__customer *customer,
                               const met__feature *feature,
                               const met__meter *meter, met__period period,
-                              uint32_t way, met__arena *arena,
-                              met_decimal *value_out, met_error_info *info);
+                              uint32_t way, met_decimal *value_out,
+                              met_error_info *info);
 
 #endif

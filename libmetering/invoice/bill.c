@@ -92,8 +92,8 @@ static met_error measure(const met__bill *bill, line_draft *draft)
         }
     }
     return met__customer_usage(bill->txn, bill->customer, feature, meter,
-                               period, MET__USAGE_ANY, bill->arena,
-                               &draft->quantity, bill->info);
+                               period, MET__USAGE_ANY, &draft->quantity,
+                               bill->info);
 }
 
 /* --- Price ----------------------------------------------------------------- */

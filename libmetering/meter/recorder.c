@@ -315,8 +315,21 @@ static int add_quantity(uint64_t *words, met__wide value, int64_t event_ns,
     return 1;
 }
 
+/* No two events of a recorder have the same: it is the order they came in,
+ * which decides between values of the same instant. */
+static int64_t recording_time(met_recorder *recorder)
+{
+    int64_t now_ns = met__now_utc_ns(recorder->platform);
+
+    if (now_ns <= recorder->recorded_ns) {
+        now_ns = recorder->recorded_ns + 1;
+    }
+    recorder->recorded_ns = now_ns;
+    return now_ns;
+}
+
 /* The quantities as the copy in force has them, and this event's. */
-static met_error fill_quantities(const met_recorder *recorder,
+static met_error fill_quantities(met_recorder *recorder,
                                  const met__shape_record *record,
                                  const met__recorder_type *type,
                                  const brought *values, int64_t event_ns,
@@ -340,7 +353,7 @@ static met_error fill_quantities(const met_recorder *recorder,
         }
     }
     if (type->times) {
-        now_ns = met__now_utc_ns(recorder->platform);
+        now_ns = recording_time(recorder);
     }
     for (uint32_t i = 0; i < type->quantity_count; i++) {
         if ((values->mask >> i & 1) != 0

@@ -114,6 +114,7 @@ struct met_recorder {
     uint32_t cells_ever; /* a cell was taken since the claim */
     uint64_t events;
     uint64_t events_ticked;
+    int64_t recorded_ns; /* of the last event that asked for it */
     uint64_t overflowed;
     uint64_t full;
     met__atomic_u64 busy; /* debug builds: somebody is inside */

@@ -34,8 +34,11 @@ int met__usage_matches(const met__meter *meter, const met__usage_shape *shape,
     }
     match_out->quantity = MET__MATCH_COUNTS;
     if (meter->aggregation == MET__AGGREGATION_UNIQUE_COUNT) {
+        /* As the peer: null is no value, and so is the text that looks like
+         * it; what is missing counts once, as "". */
         const met__text *value = attribute_of(shape, meter->value_attribute);
-        if (value == NULL || value->size == 0) {
+        match_out->unique = value != NULL ? *value : MET__TEXT("");
+        if (met__text_equal(match_out->unique, MET__TEXT("null"))) {
             return 0;
         }
     } else if (meter->aggregation != MET__AGGREGATION_COUNT

@@ -12,6 +12,7 @@ typedef struct met__usage_match {
     uint32_t quantity; /* index in the shape's, or MET__MATCH_COUNTS */
     uint32_t reserved;
     met__text values[MET__DIMENSIONS_MAX]; /* beside meter->dimensions */
+    met__text unique; /* of a unique count: what counts once */
 } met__usage_match;
 
 /* 0: events of this shape are nothing to this meter, at any time. */

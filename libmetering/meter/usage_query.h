@@ -1,8 +1,9 @@
-/* What was used: sums over the settled parts of a meter. */
+/* What was used: a meter's settled parts, aggregated. */
 #ifndef MET_METER_USAGE_QUERY_H
 #define MET_METER_USAGE_QUERY_H
 
 #include "meter/meter_def.h"
+#include "meter/usage_window.h"
 
 /* dimension = value; an event that lacks the dimension has the value "". */
 typedef struct met__filter {
@@ -17,14 +18,6 @@ enum {
     MET__USAGE_OTHER = 2
 };
 
-enum {
-    MET__WINDOW_NONE = 0,
-    MET__WINDOW_MINUTE,
-    MET__WINDOW_HOUR,
-    MET__WINDOW_DAY,
-    MET__WINDOW_MONTH
-};
-
 #define MET__USAGE_FIRST INT64_MIN
 #define MET__USAGE_LAST INT64_MAX
 
@@ -37,26 +30,51 @@ typedef struct met__usage_query {
     int64_t from_ns; /* inclusive, on a minute; MET__USAGE_FIRST: open */
     int64_t to_ns;   /* exclusive, on a minute; MET__USAGE_LAST: open */
     uint32_t way;    /* MET__USAGE_* */
-    uint32_t window; /* MET__WINDOW_*, UTC */
+    uint32_t window; /* MET__WINDOW_* */
+    const met__zone *zone; /* of days and months; NULL: UTC */
     size_t group_count; /* dimension names, or "subject" */
     const met__text *groups;
 } met__usage_query;
 
-/* What both calls below refuse: MET_E_INVALID (bounds, names of filters and
- * groups) · MET_E_UNSUPPORTED (an aggregation not served). */
+/* What the calls below refuse: MET_E_INVALID (bounds, names of filters and
+ * groups). */
 met_error met__usage_query_check(const met__usage_query *query,
                                  met_error_info *info);
 /* One number: the whole of [from, to) (no window, no groups). 0 when there is
- * no usage. MET_E_INVALID (bounds, names: info) · MET_E_UNSUPPORTED (an
- * aggregation not served) · MET_E_OVERFLOW */
+ * no usage. MET_E_INVALID (bounds, names: info) · MET_E_OVERFLOW */
 met_error met__usage_total(met__txn *txn, const met__usage_query *query,
-                           met__arena *arena, met_decimal *value_out,
-                           met_error_info *info);
-/* Rows {"from", "to", "value", "subject"?, "dimensions": {...}} ordered by
- * window, then by group values. Only rows that have data, and one with 0 when
- * events are counted in a closed range without windows and groups. A window is
- * shown whole; without windows open ends are the first and last minute that
- * has usage. Errors as above. */
+                           met_decimal *value_out, met_error_info *info);
+
+/* --- Row by row ------------------------------------------------------------ */
+/* Groups held at once: of a window with more the parts are read again. */
+#define MET__USAGE_GROUPS_MAX (1u << 17)
+
+typedef struct met__usage_row {
+    int64_t from_ns; /* of the whole window; without windows open ends are the */
+    int64_t to_ns;   /* first and last minute that has usage */
+    met_decimal value;
+    const met__text *values; /* beside query->groups, until the next call */
+} met__usage_row;
+
+typedef struct met__usage_cursor met__usage_cursor;
+
+/* txn and what query points to must outlive the cursor. groups_max is
+ * MET__USAGE_GROUPS_MAX, or at least 2 in tests. */
+met_error met__usage_open(met__txn *txn, const met__usage_query *query,
+                          size_t groups_max, met__usage_cursor **cursor_out,
+                          met_error_info *info);
+/* By window, then by group values. Only what has usage, and one row of 0 when
+ * events or values are counted in a closed range without windows and groups.
+ * MET_E_NOT_FOUND at the end; after another error only closing is left. */
+met_error met__usage_next(met__usage_cursor *cursor, met__usage_row *row_out,
+                          met_error_info *info);
+void met__usage_close(met__usage_cursor *cursor); /* may be NULL */
+
+/* {"from", "to", "value", "subject"?, "dimensions": {...}} */
+met_error met__usage_row_document(const met__usage_query *query,
+                                  const met__usage_row *row,
+                                  met__arena *arena, met__node **node_out);
+/* All rows. */
 met_error met__usage_rows(met__txn *txn, const met__usage_query *query,
                           met__arena *arena, met__node **array_out,
                           met_error_info *info);

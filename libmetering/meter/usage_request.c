@@ -143,11 +143,6 @@ static met_error check_names(const met__usage_query *query,
 met_error met__usage_query_check(const met__usage_query *query,
                                  met_error_info *info)
 {
-    if (query->meter->aggregation != MET__AGGREGATION_SUM
-        && query->meter->aggregation != MET__AGGREGATION_COUNT) {
-        return met__fail(info, MET_E_UNSUPPORTED, "meter",
-                         "this version answers for meters that sum or count");
-    }
     met_error error = check_range(query, info);
     return error == MET_OK ? check_names(query, info) : error;
 }

@@ -35,12 +35,11 @@ static void check_period(met__txn *txn, const met__holder *holder,
                      MET_OK);
     assert_int_equal(met__customer_usage(txn, holder->customer,
                                          allowance->feature, allowance->meter,
-                                         period, MET__USAGE_ANY, arena,
-                                         &total, NULL),
+                                         period, MET__USAGE_ANY, &total, NULL),
                      MET_OK);
     assert_int_equal(met__customer_usage(txn, holder->customer,
                                          allowance->feature, allowance->meter,
-                                         period, MET__USAGE_ADMITTED, arena,
+                                         period, MET__USAGE_ADMITTED,
                                          &admitted, NULL),
                      MET_OK);
     assert_int_equal(met__decimal_compare(balance.total, total), 0);

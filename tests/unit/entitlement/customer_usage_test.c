@@ -25,7 +25,7 @@ static met_error usage(const char *from, const char *to, uint32_t way,
         met__meter_get(txn, feature->meter_key, &arena, &meter), MET_OK);
     met__period period = {time_of(from), time_of(to)};
     met_error error = met__customer_usage(txn, customer, feature, meter,
-                                          period, way, &arena, &value, NULL);
+                                          period, way, &value, NULL);
     if (error == MET_OK) {
         assert_int_equal(met__decimal_to_i64(value, value_out), MET_OK);
     }

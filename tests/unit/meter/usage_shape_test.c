@@ -170,10 +170,17 @@ static void test_match__rule(void **state)
     assert_false(met__usage_matches(&meter, &shape, &match));
     meter.aggregation = MET__AGGREGATION_UNIQUE_COUNT;
     assert_true(met__usage_matches(&meter, &shape, &match));
-    meter.value_attribute = MET__TEXT("b"); /* "" is no value */
+    assert_true(met__text_equal(match.unique, MET__TEXT("x")));
+    assert_true(match.quantity == MET__MATCH_COUNTS);
+    meter.value_attribute = MET__TEXT("b"); /* "" is a value */
+    assert_true(met__usage_matches(&meter, &shape, &match));
+    meter.value_attribute = MET__TEXT("w"); /* missing is "" */
+    assert_true(met__usage_matches(&meter, &shape, &match));
+    assert_int_equal(match.unique.size, 0);
+    shape.values[0] = MET__TEXT("null");
+    meter.value_attribute = MET__TEXT("a");
     assert_false(met__usage_matches(&meter, &shape, &match));
-    meter.value_attribute = MET__TEXT("w");
-    assert_false(met__usage_matches(&meter, &shape, &match));
+    shape.values[0] = MET__TEXT("x");
     meter.aggregation = MET__AGGREGATION_COUNT;
     meter.event_type = MET__TEXT("T");
     assert_false(met__usage_matches(&meter, &shape, &match));
