@@ -149,13 +149,11 @@ met_error met_limiter_policy_set(met_limiter *limiter,
                                                      number_out, info);
 }
 
-static met_error check_request(const met_limiter_request *request)
+static inline met_error check_request(const met_limiter_request *request)
 {
-    int is_valid = (request->key != NULL || request->key_size == 0)
-                   && request->cost <= MET_LIMITER_LIMIT_MAX
-                   && request->monotonic_ns >= 0 && request->utc_ns >= 0;
-
-    if (!is_valid) {
+    if ((request->key == NULL && request->key_size != 0)
+        || request->cost > MET_LIMITER_LIMIT_MAX
+        || (request->monotonic_ns | request->utc_ns) < 0) {
         return MET_E_INVALID;
     }
     return (request->flags & ~(uint32_t)MET_LIMITER_BRIEF) != 0
@@ -184,25 +182,17 @@ typedef met_error decider(met_limiter *limiter,
                           const met_limiter_request *request,
                           met_limiter_result *result_out);
 
-/* Structs of this version's size are used where they lie. */
-static met_error decide(decider *function, met_limiter *limiter,
-                        const met_limiter_request *request,
-                        met_limiter_result *result_out)
+/* With structs of another version's size. */
+static met_error decide_converted(decider *function, met_limiter *limiter,
+                                  const met_limiter_request *request,
+                                  met_limiter_result *result_out)
 {
     met_limiter_request known;
     met_limiter_result result;
-
-    if (limiter == NULL || request == NULL || result_out == NULL
-        || result_out->struct_size < RESULT_SIZE_MIN
-        || result_out->struct_size > MET__STRUCT_SIZE_MAX) {
-        return MET_E_INVALID;
-    }
     met_error error = read_request(&request, &known);
+
     if (error != MET_OK) {
         return error;
-    }
-    if (result_out->struct_size == sizeof result) {
-        return function(limiter, request, result_out);
     }
     memset(&result, 0, sizeof result);
     result.struct_size = sizeof result;
@@ -210,6 +200,24 @@ static met_error decide(decider *function, met_limiter *limiter,
     return error != MET_OK ? error
                            : met__struct_write(result_out, RESULT_SIZE_MIN,
                                                &result, sizeof result);
+}
+
+/* Structs of this version's size are used where they lie. */
+static inline met_error decide(decider *function, met_limiter *limiter,
+                               const met_limiter_request *request,
+                               met_limiter_result *result_out)
+{
+    if (limiter == NULL || request == NULL || result_out == NULL
+        || result_out->struct_size < RESULT_SIZE_MIN
+        || result_out->struct_size > MET__STRUCT_SIZE_MAX) {
+        return MET_E_INVALID;
+    }
+    if (request->struct_size != sizeof *request
+        || result_out->struct_size != sizeof *result_out) {
+        return decide_converted(function, limiter, request, result_out);
+    }
+    met_error error = check_request(request);
+    return error != MET_OK ? error : function(limiter, request, result_out);
 }
 
 met_error met_limiter_check(met_limiter *limiter,

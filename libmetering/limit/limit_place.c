@@ -18,9 +18,7 @@
  * Whoever finds "open for" completes it. A killed taker leaves a place that
  * counts as taken until its lease is over. Only a taker that sleeps longer than
  * the lease between two instructions could rename a place that has gone on. */
-#include "limit/limit_table.h"
-
-#include <string.h>
+#include "limit/limit_find.h"
 
 #define LEASE_MS 1000
 #define TRIES 64
@@ -29,98 +27,24 @@
 #define OPEN_FOR (UINT64_C(1) << 61)
 #define CLOSED (MET__HEAD_FROZEN | MET__HEAD_CLOSED)
 
-static const uint64_t ODD_1 = 0x9e3779b97f4a7c15u;
-static const uint64_t ODD_2 = 0xd6e8feb86659fd93u;
-
-/* Both halves of the product: every bit of the result hangs on all bits. */
-static uint64_t mix(uint64_t a, uint64_t b)
+met__record *met__place_find_far(const met__limit_table *table,
+                                 const met__place_key *key,
+                                 const met__place_name *name)
 {
-    met__wide product = (met__wide)a * b;
+    met__record *record = NULL;
 
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-static uint64_t secret_word(const met__limit_table *table, size_t index)
-{
-    uint64_t word;
-
-    memcpy(&word, table->secret.bytes + index * 8, sizeof word);
-    return word;
-}
-
-met__place_key met__place_key_of(const met__limit_table *table,
-                                 uint32_t policy, uint32_t kind,
-                                 const void *key, size_t key_size)
-{
-    met__hash128 hash = met__hash128_of(&table->secret, key, key_size);
-    uint64_t scope = (uint64_t)policy << 32 | kind;
-    uint64_t low = mix(hash.low ^ secret_word(table, 3),
-                       scope ^ secret_word(table, 4));
-    met__place_key out = {
-        .bits = mix(hash.high ^ secret_word(table, 5),
-                    scope ^ secret_word(table, 6)),
-    };
-
-    /* Multiply-shift: an even share of every block without a division. */
-    out.block[0] = (uint64_t)(((met__wide)low * table->blocks) >> 64)
-                   * MET__BLOCK_PLACES;
-    for (int i = 1; i < MET__CHOICES; i++) {
-        low = mix(low ^ ODD_1, hash.high ^ ODD_2);
-        out.block[i] = (uint64_t)(((met__wide)low * table->blocks) >> 64)
-                       * MET__BLOCK_PLACES;
+    for (int choice = 0; choice < MET__CHOICES; choice++) {
+        uint64_t home = met__place_home(name->name);
+        for (uint64_t i = 0; record == NULL && i < MET__BLOCK_GROUPS; i++) {
+            uint64_t group = (home ^ i) * MET__GROUP_PLACES;
+            record = met__place_find_in(table, key->block[choice] + group,
+                                        name);
+        }
     }
-    return out;
-}
-
-met__place_name met__place_name_of(const met__place_key *key,
-                                   uint32_t policy, uint32_t shape,
-                                   uint32_t born)
-{
-    uint64_t window = (uint64_t)policy << 32 | born << 8 | shape;
-    uint64_t bits = mix(key->bits ^ ODD_2, (window + 1) * ODD_1);
-    uint32_t tag = (uint32_t)(bits & 0xff);
-
-    return (met__place_name){.name = (bits & ~UINT64_C(0xff)) | shape,
-                             .tag = tag == 0 ? 255 : tag};
+    return record;
 }
 
 /* --- Tags ------------------------------------------------------------------ */
-/* A bit (the highest of its byte) for every byte of word that may equal tag;
- * the lowest one is right, higher ones are checked by the name. */
-static uint64_t matches(uint64_t word, uint32_t tag)
-{
-    uint64_t ones = 0x0101010101010101u;
-    uint64_t zero = word ^ ones * tag;
-
-    return (zero - ones) & ~zero & ones << 7;
-}
-
-met__record *met__place_find(const met__limit_table *table,
-                             const met__place_key *key,
-                             const met__place_name *name)
-{
-    for (int choice = 0; choice < MET__CHOICES; choice++) {
-        uint64_t base = key->block[choice];
-        const met__atomic_u64 *controls =
-            table->controls + base / MET__GROUP_PLACES;
-        for (uint64_t group = 0; group < MET__BLOCK_GROUPS; group++) {
-            uint64_t word = met__load_acquire(&controls[group]);
-            uint64_t hits = matches(word, name->tag);
-            for (; hits != 0; hits &= hits - 1) {
-                uint64_t place = base + group * MET__GROUP_PLACES
-                                 + (uint64_t)__builtin_ctzll(hits) / 8;
-                met__record *record = &table->records[place];
-                if (met__load_acquire(&record->name) == name->name
-                    && !(met__load_acquire(&record->head)
-                         & MET__HEAD_CLOSED)) {
-                    return record;
-                }
-            }
-        }
-    }
-    return NULL;
-}
-
 static void set_tag(met__limit_table *table, const met__record *record,
                     uint32_t tag)
 {
@@ -250,37 +174,54 @@ met__record *met__place_search(met__limit_table *table,
     return NULL;
 }
 
-/* A free place: one that nobody ever used, in the emptier block; else an idle
- * one. */
+/* The first place of a block that nobody ever used, from the home group on;
+ * *count_out: how many there are. */
+static met__record *unused(met__limit_table *table, uint64_t base,
+                           uint64_t home, uint64_t *count_out)
+{
+    met__record *first = NULL;
+
+    *count_out = 0;
+    for (uint64_t i = 0; i < MET__BLOCK_PLACES; i++) {
+        uint64_t place = base + (i ^ home * MET__GROUP_PLACES);
+        met__record *record = &table->records[place];
+        if (met__load_relaxed(&record->name) == 0
+            && met__load_relaxed(&record->head) == 0) {
+            first = first == NULL ? record : first;
+            ++*count_out;
+        }
+    }
+    return first;
+}
+
+/* A free place: one that nobody ever used, in the first block that is at most
+ * three quarters full, else in the emptier one; else an idle one. So most keys
+ * are found by their first control word, and blocks fill evenly. */
 static met__record *choose(met__limit_table *table,
                            const met__place_key *key,
+                           const met__place_name *name,
                            const met__window_time *time)
 {
     met__record *best = NULL;
     uint64_t best_count = 0;
 
-    for (uint64_t choice = 0; choice < MET__CHOICES; choice++) {
-        met__record *fresh = NULL;
-        uint64_t count = 0;
-        for (uint64_t i = 0; i < MET__BLOCK_PLACES; i++) {
-            met__record *record =
-                place_at(table, key, choice * MET__BLOCK_PLACES + i);
-            if (met__load_relaxed(&record->name) == 0
-                && met__load_relaxed(&record->head) == 0) {
-                fresh = fresh == NULL ? record : fresh;
-                count++;
-            }
-        }
+    for (int choice = 0; choice < MET__CHOICES; choice++) {
+        uint64_t count;
+        met__record *record = unused(table, key->block[choice],
+                                     met__place_home(name->name), &count);
         if (count > best_count) {
-            best = fresh;
+            best = record;
             best_count = count;
+        }
+        if (count * 4 > MET__BLOCK_PLACES) {
+            break;
         }
     }
     for (uint64_t i = 0; best == NULL && i < PLACES; i++) {
         met__record *record = place_at(table, key, i);
         uint64_t head = met__load_acquire(&record->head);
-        uint64_t name = met__load_acquire(&record->name);
-        if (is_free(table, head, name, time)) {
+        uint64_t found = met__load_acquire(&record->name);
+        if (is_free(table, head, found, time)) {
             best = record;
         }
     }
@@ -374,7 +315,7 @@ int met__place_insert(met__limit_table *table, const met__place_key *key,
             return MET__PLACE_FOUND;
         }
         if (open == NULL) {
-            record = choose(table, key, time);
+            record = choose(table, key, name, time);
             if (record == NULL) {
                 return MET__PLACE_FULL;
             }

@@ -18,89 +18,41 @@
 
 #include "base/error.h"
 
-#define TRIES 64
-#define TAG_SHIFT 48
-#define PAYLOAD ((UINT64_C(1) << TAG_SHIFT) - 1)
-#define HALF 24 /* shape 8 bits, born 16 */
+#define TRIES MET__POLICY_TRIES
+#define PAYLOAD MET__POLICY_PAYLOAD
+#define HALF MET__POLICY_HALF
 
 static uint64_t tag_of(uint64_t version)
 {
-    return (version & 0xffff) << TAG_SHIFT;
+    return (version & 0xffff) << MET__POLICY_TAG_SHIFT;
 }
 
 static int read_word(const met__atomic_u64 *word, uint64_t version,
                      uint64_t *payload_out)
 {
-    uint64_t value = met__load_acquire(word);
-
-    *payload_out = value & PAYLOAD;
-    return (value & ~PAYLOAD) == tag_of(version);
+    *payload_out = met__policy_untag(word, version);
+    return *payload_out <= PAYLOAD;
 }
 
-static met__policy_window window_of(uint64_t payload)
+int met__policy_read_predecessors(const met__policy_row *row,
+                                  met__policy_view *view, uint32_t left)
 {
-    return (met__policy_window){
-        .shape = (uint32_t)(payload & 0xff),
-        .born = (uint32_t)(payload >> 8 & 0xffff),
-        .follows = (uint32_t)(payload >> HALF & 7),
-    };
-}
-
-static int read_row(const met__policy_row *row, met__policy_view *view)
-{
-    uint64_t payload;
-
-    view->count = 0;
-    view->predecessor_count = 0;
-    for (uint32_t i = 0; i < 3; i++) {
-        if (!read_word(&row->windows[i], view->version, &payload)) {
-            return 0;
-        }
-        for (uint32_t half = 0; half < 2; half++) {
-            met__policy_window window = window_of(payload >> (half * HALF));
-            if (window.shape != 0) {
-                window.follows = 0;
-                view->windows[view->count++] = window;
-            }
-        }
-    }
-    if (!read_word(&row->flags, view->version, &payload)) {
-        return 0;
-    }
-    view->flags = (uint32_t)(payload & 0xff);
-    uint32_t left = (uint32_t)(payload >> 8 & 0xff);
     for (uint32_t i = 0; i < MET__PREDECESSORS && i < left; i++) {
+        uint64_t payload;
         if (!read_word(&row->predecessors[i], view->version, &payload)) {
             return 0;
         }
-        met__policy_window window = window_of(payload);
+        met__policy_window window = {
+            .shape = (uint32_t)(payload & 0xff),
+            .born = (uint32_t)(payload >> 8 & 0xffff),
+            .follows = (uint32_t)(payload >> HALF & 7),
+            .row = i,
+        };
         if (window.shape != 0 && window.follows < view->count) {
-            window.row = i;
             view->predecessors[view->predecessor_count++] = window;
         }
     }
-    return view->count > 0;
-}
-
-met_error met__policy_read(met__limit_table *table, uint32_t number,
-                           met__policy_view *view_out)
-{
-    if (number >= MET_LIMITER_POLICIES_MAX) {
-        return MET_E_NOT_FOUND;
-    }
-    met__policy_slot *slot = &table->policies[number];
-    view_out->slot = slot;
-    for (int i = 0; i < TRIES; i++) {
-        view_out->version = met__load_acquire(&slot->version);
-        if (view_out->version == 0) {
-            return MET_E_NOT_FOUND;
-        }
-        if (read_row(&slot->rows[view_out->version % MET__POLICY_ROWS],
-                     view_out)) {
-            return MET_OK;
-        }
-    }
-    return MET_E_BUSY;
+    return 1;
 }
 
 int met__policy_weighs(const met__policy_view *view,
@@ -308,7 +260,7 @@ static uint64_t claim_row(met__limit_table *table, met__policy_slot *slot,
         if ((found & PAYLOAD) > current) {
             continue;
         }
-        *claim_out = (version & PAYLOAD) | nonce << TAG_SHIFT;
+        *claim_out = (version & PAYLOAD) | nonce << MET__POLICY_TAG_SHIFT;
         if (met__cas(claim, &found, *claim_out)) {
             return version;
         }

@@ -25,6 +25,8 @@
 #define LOCK_TRIES 2000000 /* about a second */
 
 MET__STATIC_ASSERT(sizeof(met__record) == 64, record_size);
+MET__STATIC_ASSERT((MET__BLOCK_GROUPS & (MET__BLOCK_GROUPS - 1)) == 0,
+                   groups_are_found_by_bits);
 MET__STATIC_ASSERT(sizeof(met__table_head) % 64 == 0, head_size);
 MET__STATIC_ASSERT(sizeof(met__policy_slot) % 64 == 0, slot_size);
 
@@ -296,17 +298,14 @@ met_error met__shape_enter(met__limit_table *table, uint64_t limit,
     return MET_E_LIMIT;
 }
 
-const met__shape *met__shape_get(met__limit_table *table, uint32_t number,
-                                 met__shape *spare)
+const met__shape *met__shape_work_out(met__limit_table *table,
+                                      uint32_t number, met__shape *spare)
 {
     if (number == 0 || number >= MET__SHAPE_ROWS) {
         return NULL;
     }
     met__atomic_u64 *state = &table->shape_states[number];
-    uint64_t found = met__load_acquire(state);
-    if (found == 2) {
-        return &table->shape_cache[number];
-    }
+    uint64_t found = 0;
     met__shape_row *row = &table->shapes[number];
     if (shape_of_row(met__load_acquire(&row->first),
                      met__load_acquire(&row->window_ns), spare)
@@ -314,10 +313,9 @@ const met__shape *met__shape_get(met__limit_table *table, uint32_t number,
         return NULL;
     }
     spare->number = number;
-    found = 0;
     if (met__cas(state, &found, 1)) {
         table->shape_cache[number] = *spare;
-        met__store_release(state, 2);
+        met__store_release(state, MET__SHAPE_READY);
     }
     return spare;
 }

@@ -84,7 +84,7 @@ typedef struct met__limit_table {
     uint64_t blocks;    /* private copies: the shared ones are not trusted */
     met__secret secret;
     met__mapped_file file;
-    /* Shapes worked out: 0 not yet, 1 somebody is writing, 2 ready. */
+    /* Shapes worked out: 0 not yet, 1 somebody is writing, or ready. */
     met__atomic_u64 shape_states[MET__SHAPE_ROWS];
     met__shape shape_cache[MET__SHAPE_ROWS];
 } met__limit_table;
@@ -108,9 +108,24 @@ static inline void met__limit_count(met__limit_table *table, int counter)
 met_error met__shape_enter(met__limit_table *table, uint64_t limit,
                            uint64_t window_ns, uint32_t algorithm,
                            uint32_t *number_out);
+#define MET__SHAPE_READY 2
+
+/* The way of met__shape_get for one that is not in the cache. */
+const met__shape *met__shape_work_out(met__limit_table *table,
+                                      uint32_t number, met__shape *spare);
+
 /* Shape `number` (any), in the cache or in *spare; NULL: no such shape. */
-const met__shape *met__shape_get(met__limit_table *table, uint32_t number,
-                                 met__shape *spare);
+static inline const met__shape *met__shape_get(met__limit_table *table,
+                                               uint32_t number,
+                                               met__shape *spare)
+{
+    if (number < MET__SHAPE_ROWS
+        && met__load_acquire(&table->shape_states[number])
+               == MET__SHAPE_READY) {
+        return &table->shape_cache[number];
+    }
+    return met__shape_work_out(table, number, spare);
+}
 
 /* --- Places ---------------------------------------------------------------- */
 /* A key: its blocks, and what its records' names are made of. */
@@ -126,18 +141,7 @@ typedef struct met__place_name {
     uint32_t reserved;
 } met__place_name;
 
-met__place_key met__place_key_of(const met__limit_table *table,
-                                 uint32_t policy, uint32_t kind,
-                                 const void *key, size_t key_size);
-met__place_name met__place_name_of(const met__place_key *key,
-                                   uint32_t policy, uint32_t shape,
-                                   uint32_t born);
-
-/* The record by its tag, or NULL: absent, or not seen by its tag. */
-met__record *met__place_find(const met__limit_table *table,
-                             const met__place_key *key,
-                             const met__place_name *name);
-/* The same by looking at every place; NULL: absent. is_barred: from now on
+/* The record by looking at every place; NULL: absent. is_barred: from now on
  * nobody can insert it who did not see what the caller saw before. */
 met__record *met__place_search(met__limit_table *table,
                                const met__place_key *key,

@@ -86,35 +86,56 @@ void met__plan_give_back(met__plan *p)
     }
 }
 
-/* Whether a window has room, without writing. Without a record it is empty. */
-int met__plan_has_room(const met__plan *p, const met__plan_window *window)
+/* Whether there is room, by all that the record holds. */
+static int has_room_in(const met__plan *p, met__plan_window *window)
 {
-    met__snapshot own = {0};
+    const met__shape *shape = window->shape;
+    uint64_t weight = window->extra + p->cost;
+    met__snapshot own;
 
-    if (window->record != NULL
-        && !met__window_snapshot(window->record, &own)) {
+    if (!met__window_snapshot(window->record, &own)) {
         own = (met__snapshot){0}; /* the taking will tell */
     }
-    return window->shape->ops->used(&own, window->shape, &p->time)
-               + window->extra + p->cost
-           <= window->shape->limit;
+    window->mark.used = shape->ops->used(&own, shape, &p->time);
+    return window->mark.used + weight <= shape->limit;
 }
 
-/* Finds room for a window that has no record. 0: found; else PLACE_…. */
-static int ensure_record(met__plan *p, met__plan_window *window)
+/* Without a record a window is empty. */
+int met__plan_has_room(const met__plan *p, met__plan_window *window)
 {
-    int result = MET__PLACE_FOUND;
+    const met__shape *shape = window->shape;
+    uint64_t weight = window->extra + p->cost;
 
     if (window->record == NULL) {
-        result = met__place_insert(&p->limiter->table, &p->key, &window->name,
-                                   &p->time, &p->view.slot->version,
-                                   p->view.version, &window->record);
+        window->mark.used = 0;
+        return weight <= shape->limit;
     }
-    return result;
+    uint64_t head = met__load_acquire(&window->record->head);
+    return shape->ops->most(head, shape, &p->time) + weight <= shape->limit
+           || has_room_in(p, window);
 }
 
-/* Counts in one window. DONE, REFUSED, MOVED (plan anew), CONTENDED, or FULL as
- * a window that is_uncounted. */
+/* Makes the record of a window. TAKE_DONE: it is there; REFUSED, as a window
+ * that is_uncounted: no room for it; MOVED or CONTENDED. */
+static int make_record(met__plan *p, met__plan_window *window)
+{
+    int result = met__place_insert(&p->limiter->table, &p->key, &window->name,
+                                   &p->time, &p->view.slot->version,
+                                   p->view.version, &window->record);
+
+    window->is_uncounted = result == MET__PLACE_FULL;
+    switch (result) {
+    case MET__PLACE_FOUND:
+        return MET__TAKE_DONE;
+    case MET__PLACE_FULL:
+        return MET__TAKE_REFUSED;
+    case MET__PLACE_STALE:
+        return MET__TAKE_MOVED;
+    default:
+        return MET__TAKE_CONTENDED;
+    }
+}
+
 int met__plan_take(met__plan *p, met__plan_window *window, int is_forced)
 {
     uint64_t cost = met__plan_cost_in(p->cost, window->shape);
@@ -124,16 +145,11 @@ int met__plan_take(met__plan *p, met__plan_window *window, int is_forced)
                            .is_forced = (uint32_t)is_forced};
 
     for (int i = 0; i < MET__PLAN_TRIES; i++) {
-        int place = ensure_record(p, window);
-        if (place == MET__PLACE_FULL) {
-            window->is_uncounted = 1;
-            return MET__TAKE_REFUSED;
-        }
-        if (place == MET__PLACE_STALE) {
-            return MET__TAKE_MOVED;
-        }
-        if (place == MET__PLACE_CONTENDED) {
-            return MET__TAKE_CONTENDED;
+        if (window->record == NULL) {
+            int made = make_record(p, window);
+            if (made != MET__TAKE_DONE) {
+                return made;
+            }
         }
         int result = window->shape->ops->take(window->record, window->shape,
                                               &ask, &window->mark);
@@ -188,16 +204,15 @@ static int refuse_full(met__plan *p, met_limiter_result *result_out)
 static int refuses_at_once(met__plan *p, int is_peek,
                            met_limiter_result *result_out)
 {
-    int is_never = 0;
+    int is_never = (int)p->is_never;
     int is_refused = 0;
 
-    for (uint32_t i = 0; i < p->view.count; i++) {
-        is_never |= p->cost > p->windows[i].shape->limit;
-    }
-    /* A single window is looked at and counted in one step. */
-    for (uint32_t i = 0; i < p->view.count; i++) {
+    /* From the last on: while nothing refuses, the first window is looked at
+     * and counted in one step. */
+    for (uint32_t i = p->view.count; i-- > 0;) {
         met__plan_window *window = &p->windows[i];
-        if (is_never || is_peek || p->view.count > 1 || window->extra != 0) {
+        if (i > 0 || is_never || is_peek || is_refused
+            || window->extra != 0) {
             window->is_refusing = !met__plan_has_room(p, window);
             is_refused |= window->is_refusing != 0;
         }
@@ -262,21 +277,6 @@ static int peek(met__plan *p, met_limiter_result *result_out)
                                              : MET__PLAN_AGAIN;
 }
 
-void met__plan_start(met__plan *p, met_limiter *limiter,
-                     const met_limiter_request *request)
-{
-    p->limiter = limiter;
-    p->request = request;
-    p->cost = request->cost ? request->cost : 1;
-    p->time.monotonic_ns =
-        request->monotonic_ns
-            ? (uint64_t)request->monotonic_ns
-            : (uint64_t)met__now_monotonic_ns(&limiter->platform);
-    p->time.utc_ns = (uint64_t)request->utc_ns;
-    p->key = met__place_key_of(&limiter->table, request->policy, request->kind,
-                               request->key, request->key_size);
-}
-
 met_error met__plan_run(met__plan *p, met__plan_step *step,
                         met_limiter_result *result_out)
 {
@@ -301,23 +301,21 @@ met_error met__plan_run(met__plan *p, met__plan_step *step,
     return MET_E_BUSY;
 }
 
-static met_error run(met_limiter *limiter, const met_limiter_request *request,
-                     met__plan_step *step, met_limiter_result *result_out)
+static met_error run(met__plan *p, met__plan_step *step,
+                     met_limiter_result *result_out)
 {
-    met__plan p;
     int again;
+    met_error error = met__plan_run(p, step, result_out);
 
-    met__plan_start(&p, limiter, request);
-    met_error error = met__plan_run(&p, step, result_out);
     if (error != MET_E_BUSY) {
         return error;
     }
     /* Only garbage in the table, or a crowd without end: nothing is counted,
      * nothing is let through. */
-    if (met__plan_make(&p, &again) != MET_OK) {
+    if (met__plan_make(p, &again) != MET_OK) {
         return MET_E_CORRUPT;
     }
-    met__plan_answer(&p, 0, MET_LIMITER_REASON_LIMIT, result_out);
+    met__plan_answer(p, 0, MET_LIMITER_REASON_LIMIT, result_out);
     return MET_OK;
 }
 
@@ -325,14 +323,21 @@ met_error met__limiter_check(met_limiter *limiter,
                              const met_limiter_request *request,
                              met_limiter_result *result_out)
 {
-    return run(limiter, request, check, result_out);
+    met__plan p;
+
+    met__plan_start(&p, limiter, request);
+    return met__limiter_quick(&p, result_out) ? MET_OK
+                                              : run(&p, check, result_out);
 }
 
 met_error met__limiter_peek(met_limiter *limiter,
                             const met_limiter_request *request,
                             met_limiter_result *result_out)
 {
-    return run(limiter, request, peek, result_out);
+    met__plan p;
+
+    met__plan_start(&p, limiter, request);
+    return run(&p, peek, result_out);
 }
 
 met_error met__limiter_stats(met_limiter *limiter,

@@ -1,5 +1,7 @@
 /* What the windows of a decided plan say. In: a plan. Out: a result with
  * remaining, reset and the exact wait of every window. */
+#include "limit/limiter_answer.h"
+
 #include "limit/limiter_plan.h"
 
 static uint64_t used_in_all(const met__plan *p, uint32_t index,
@@ -44,48 +46,55 @@ static uint64_t wait_with_predecessors(const met__plan *p, uint32_t index,
     return high;
 }
 
-static int64_t signed_ns(uint64_t ns)
+/* A copy of a record; of one that was given away, or of none: empty. */
+static void copy_of(const met__record *record, uint64_t name,
+                    met__snapshot *own)
 {
-    return ns > INT64_MAX ? INT64_MAX : (int64_t)ns;
+    if (record == NULL || !met__window_snapshot(record, own)
+        || met__load_acquire(&record->name) != name) {
+        *own = (met__snapshot){0};
+    }
 }
 
-static void describe(const met__plan *p, uint32_t index,
-                     met_limiter_window_result *out)
+void met__answer_times(met_limiter_window_result *out,
+                       const met__shape *shape, const met__record *record,
+                       uint64_t name, const met__window_ask *ask)
+{
+    met__snapshot own;
+
+    copy_of(record, name, &own);
+    uint64_t used = shape->ops->used(&own, shape, &ask->time);
+    out->remaining = used < shape->limit ? shape->limit - used : 0;
+    out->reset_ns = met__answer_ns(shape->ops->reset(&own, shape,
+                                                     &ask->time));
+    if (used + ask->cost > shape->limit) {
+        out->wait_ns = met__answer_ns(shape->ops->wait(
+            &own, shape, &ask->time, shape->limit - ask->cost));
+    }
+}
+
+/* What a window without a decision of its own holds. */
+static uint64_t look(const met__plan *p, uint32_t index, met__snapshot *own)
+{
+    const met__plan_window *window = &p->windows[index];
+
+    copy_of(window->record, window->name.name, own);
+    return window->shape->ops->used(own, window->shape, &p->time)
+           + window->extra;
+}
+
+/* When what is counted begins to be forgotten, and when there is room. */
+static void add_times(const met__plan *p, uint32_t index,
+                      const met__snapshot *own, uint64_t used,
+                      met_limiter_window_result *out)
 {
     const met__plan_window *window = &p->windows[index];
     const met__shape *shape = window->shape;
-    met__snapshot own = {0};
-    int is_brief = (p->request->flags & MET_LIMITER_BRIEF) != 0;
-    uint64_t used;
 
-    *out = (met_limiter_window_result){
-        .limit = shape->limit,
-        .window_ns = (int64_t)shape->window_ns,
-        .algorithm = shape->algorithm,
-        .is_refusing = window->is_refusing,
-    };
-    if (is_brief && window->is_taken) {
-        used = window->mark.used + window->extra;
-    } else {
-        if (window->record != NULL
-            && (!met__window_snapshot(window->record, &own)
-                || met__load_acquire(&window->record->name)
-                       != window->name.name)) {
-            own = (met__snapshot){0};
-        }
-        used = shape->ops->used(&own, shape, &p->time) + window->extra;
-    }
-    out->remaining = used < shape->limit ? shape->limit - used : 0;
-    if (p->cost > shape->limit) {
-        out->wait_ns = -1;
-    }
-    if (is_brief) {
-        return;
-    }
-    out->reset_ns = signed_ns(shape->ops->reset(&own, shape, &p->time));
+    out->reset_ns = met__answer_ns(shape->ops->reset(own, shape, &p->time));
     for (uint32_t i = 0; i < p->predecessor_count; i++) {
         const met__plan_predecessor *old = &p->predecessors[i];
-        int64_t reset = signed_ns(
+        int64_t reset = met__answer_ns(
             old->shape->ops->reset(&old->snapshot, old->shape, &p->time));
         if (old->follows == index && reset != 0
             && (out->reset_ns == 0 || reset < out->reset_ns)) {
@@ -94,46 +103,75 @@ static void describe(const met__plan *p, uint32_t index,
     }
     if (p->cost <= shape->limit && used + p->cost > shape->limit) {
         uint64_t room = shape->limit - p->cost;
-        out->wait_ns = signed_ns(
+        out->wait_ns = met__answer_ns(
             window->extra != 0
-                ? wait_with_predecessors(p, index, &own, room)
-                : shape->ops->wait(&own, shape, &p->time, room));
+                ? wait_with_predecessors(p, index, own, room)
+                : shape->ops->wait(own, shape, &p->time, room));
     }
+}
+
+static void describe(const met__plan *p, uint32_t index, int is_brief,
+                     met_limiter_window_result *out)
+{
+    const met__plan_window *window = &p->windows[index];
+    const met__shape *shape = window->shape;
+    met__snapshot own;
+    uint64_t used = is_brief && (window->is_taken || window->is_refusing)
+                        ? window->mark.used + window->extra
+                        : look(p, index, &own);
+
+    met__answer_window(out, shape, used, window->is_refusing);
+    if (p->cost > shape->limit) {
+        out->wait_ns = -1;
+    }
+    if (!is_brief) {
+        add_times(p, index, &own, used, out);
+    }
+}
+
+/* The wait of all windows: the longest, or never. */
+static int64_t longer_wait(int64_t a, int64_t b)
+{
+    return a < 0 || (b >= 0 && a > b) ? a : b;
 }
 
 /* The answer out of the plan. */
 void met__plan_answer(const met__plan *p, int is_allowed, uint32_t reason,
-                   met_limiter_result *out)
+                      met_limiter_result *out)
 {
     int is_brief = (p->request->flags & MET_LIMITER_BRIEF) != 0;
-    int is_full = 0;
+    uint64_t least = UINT64_MAX;
+    uint32_t is_full = 0;
+    int is_counted = 0;
 
-    out->is_allowed = (uint32_t)is_allowed;
-    out->reason = reason;
-    out->window_count = p->view.count;
-    out->refused = 0;
-    out->reported = 0;
-    out->reserved = 0;
-    out->wait_ns = 0;
+    met__answer_begin(out, (uint32_t)is_allowed, reason, p->view.count);
     for (uint32_t i = 0; i < p->view.count; i++) {
         met_limiter_window_result *window = &out->windows[i];
-        const met_limiter_window_result *best = &out->windows[out->reported];
-        describe(p, i, window);
-        is_full |= p->windows[i].is_uncounted != 0;
-        out->refused |= window->is_refusing << i;
+        describe(p, i, is_brief, window);
         /* Later ones are as long or longer. */
-        if (window->remaining <= best->remaining) {
+        if (window->remaining <= least) {
+            least = window->remaining;
             out->reported = i;
         }
-        if (!is_allowed && out->wait_ns >= 0
-            && (window->wait_ns < 0 || window->wait_ns > out->wait_ns)) {
-            out->wait_ns = window->wait_ns;
+        if (p->windows[i].is_taken) {
+            const met__policy_window *row = &p->view.windows[i];
+            met__ticket_add(&out->ticket, i,
+                            (uint64_t)row->born << 8 | row->shape,
+                            p->windows[i].mark.stamp);
+            is_counted = 1;
         }
+        out->refused |= window->is_refusing << i;
+        if (!is_allowed) {
+            out->wait_ns = longer_wait(out->wait_ns, window->wait_ns);
+        }
+        is_full |= p->windows[i].is_uncounted;
+    }
+    if (is_counted) {
+        met__ticket_end(&out->ticket, p->request->policy, p->cost, &p->key);
     }
     if (!is_allowed && !is_brief && out->wait_ns == 0) {
         /* Room has come meanwhile, or the table is full: until something that
          * is counted now is forgotten. */
         out->wait_ns = is_full ? out->windows[0].window_ns : 1;
     }
-    met__plan_ticket(p, &out->ticket);
 }

@@ -2,6 +2,7 @@
 #ifndef MET_LIMIT_LIMITER_PLAN_H
 #define MET_LIMIT_LIMITER_PLAN_H
 
+#include "limit/limit_find.h"
 #include "limit/limit_policy.h"
 #include "limit/limiter.h"
 
@@ -45,7 +46,7 @@ typedef struct met__plan {
     met__plan_window windows[MET__PLAN_WINDOWS];
     met__plan_predecessor predecessors[MET__PREDECESSORS];
     uint32_t predecessor_count;
-    uint32_t reserved;
+    uint32_t is_never; /* the cost is above a limit */
     met__shape spare[MET__PLAN_WINDOWS + MET__PREDECESSORS];
 } met__plan;
 
@@ -54,8 +55,21 @@ enum { MET__PLAN_DECIDED, MET__PLAN_AGAIN, MET__PLAN_UNSUPPORTED };
 /* One attempt to do what was asked with a plan that was made. */
 typedef int met__plan_step(met__plan *p, met_limiter_result *result_out);
 
-void met__plan_start(met__plan *p, met_limiter *limiter,
-                     const met_limiter_request *request);
+static inline void met__plan_start(met__plan *p, met_limiter *limiter,
+                                   const met_limiter_request *request)
+{
+    p->limiter = limiter;
+    p->request = request;
+    p->cost = request->cost ? request->cost : 1;
+    p->time.monotonic_ns =
+        request->monotonic_ns
+            ? (uint64_t)request->monotonic_ns
+            : (uint64_t)met__now_monotonic_ns(&limiter->platform);
+    p->time.utc_ns = (uint64_t)request->utc_ns;
+    p->key = met__place_key_of(&limiter->table, request->policy, request->kind,
+                               request->key, request->key_size);
+}
+
 /* Plans and steps until it is decided. MET_E_BUSY: a crowd without end, nothing
  * is counted. Else as met__plan_make, or MET_E_UNSUPPORTED. */
 met_error met__plan_run(met__plan *p, met__plan_step *step,
@@ -69,21 +83,73 @@ static inline uint64_t met__plan_cost_in(uint64_t cost,
 }
 
 /* Whether a window has room, without writing. */
-int met__plan_has_room(const met__plan *p, const met__plan_window *window);
+int met__plan_has_room(const met__plan *p, met__plan_window *window);
 /* Counts in one window, is_forced: in any case. DONE, REFUSED, MOVED (plan
  * anew), CONTENDED, or FULL as a window that is_uncounted. */
 int met__plan_take(met__plan *p, met__plan_window *window, int is_forced);
 /* Gives back what was taken, as far as it is the newest. */
 void met__plan_give_back(met__plan *p);
 
+/* The short way for a plan that was started: 1 when the request is decided, 0
+ * when nothing has changed. */
+int met__limiter_quick(const met__plan *p, met_limiter_result *result_out);
+
+/* Adds what replaced windows weigh. MET__PLAN_AGAIN: somebody is changing
+ * them. */
+int met__plan_predecessors(met__plan *p);
+
+/* One window with the key's record. 0: no such shape. */
+static inline int met__plan_window_make(met__plan *p, uint32_t index)
+{
+    met__limit_table *table = &p->limiter->table;
+    const met__policy_window *window = &p->view.windows[index];
+    met__plan_window *out = &p->windows[index];
+    const met__shape *shape = met__shape_get(table, window->shape,
+                                             &p->spare[index]);
+
+    if (shape == NULL) {
+        return 0;
+    }
+    out->shape = shape;
+    out->name = met__place_name_of(&p->key, p->request->policy,
+                                   window->shape, window->born);
+    out->record = met__place_find(table, &p->key, &out->name);
+    out->extra = 0;
+    out->is_taken = 0;
+    out->is_refusing = 0;
+    out->is_uncounted = 0;
+    p->is_never |= p->cost > shape->limit;
+    if (shape->ops->needs_utc && p->time.utc_ns == 0) {
+        p->time.utc_ns = (uint64_t)met__now_utc_ns(&p->limiter->platform);
+    }
+    return 1;
+}
+
 /* The policy's windows as they are now, with the key's records. limiter,
  * request, cost, time and key are set. MET_E_NOT_FOUND · MET_E_BUSY ·
  * MET_E_CORRUPT. */
-met_error met__plan_make(met__plan *p, int *again_out);
+static inline met_error met__plan_make(met__plan *p, int *again_out)
+{
+    met_error error = met__policy_read(&p->limiter->table,
+                                       p->request->policy, &p->view);
+
+    if (error != MET_OK) {
+        return error;
+    }
+    p->predecessor_count = 0;
+    p->is_never = 0;
+    for (uint32_t i = 0; i < p->view.count; i++) {
+        if (!met__plan_window_make(p, i)) {
+            return MET_E_CORRUPT;
+        }
+    }
+    *again_out = p->view.predecessor_count > 0 ? met__plan_predecessors(p)
+                                               : MET__PLAN_DECIDED;
+    return MET_OK;
+}
+
 /* The result out of the plan. */
 void met__plan_answer(const met__plan *p, int is_allowed, uint32_t reason,
                       met_limiter_result *out);
-/* What was taken, to give it back later; empty when nothing was. */
-void met__plan_ticket(const met__plan *p, met_limiter_ticket *ticket_out);
 
 #endif

@@ -36,22 +36,20 @@ met_error met__window_shape(met__shape *shape, uint64_t limit,
     return MET_E_UNSUPPORTED;
 }
 
-/* With s = floor(log2 d) and m = ceil(2^(64+s) / d), n * m >> (64+s) is n / d
- * for every n < 2^63: the error n * (m * d - 2^(64+s)) stays below 2^(64+s).
- * A power of two uses half of both, so that m fits. */
+/* With s = floor(log2 d) and m = floor(2^(64+s) / d), (n + 1) * m >> (64+s) is
+ * n / d for every n < 2^63: rounding m down takes less than n + 1 <= 2^63 off
+ * the product, and the 1 that was added is worth 2^(64+s) / d > 2^63. Of a power
+ * of two m would be 2^64; one less does the same for every n. */
 void met__window_divider(met__shape *shape)
 {
     uint64_t divisor = shape->tick_ns;
     uint32_t log = 63 - (uint32_t)__builtin_clzll(divisor);
-
-    if ((divisor & (divisor - 1)) == 0) {
-        shape->magic = UINT64_C(1) << 63;
-        shape->shift = 63 + log;
-        return;
-    }
     met__wide power = (met__wide)1 << (64 + log);
-    shape->magic = (uint64_t)((power + divisor - 1) / divisor);
-    shape->shift = 64 + log;
+
+    shape->magic = (divisor & (divisor - 1)) == 0
+                       ? UINT64_MAX
+                       : (uint64_t)(power / divisor);
+    shape->shift = log;
 }
 
 int met__window_snapshot(const met__record *record, met__snapshot *copy_out)

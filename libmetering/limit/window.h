@@ -31,16 +31,16 @@ typedef struct met__shape {
     uint64_t window_ns;
     uint64_t tick_ns; /* of the stamps, or of a slot */
     uint64_t ticks;   /* length in them, rounded up */
-    uint64_t magic;   /* now / tick_ns = now * magic >> shift */
+    uint64_t magic;   /* now / tick_ns = (now + 1) * magic >> 64 >> shift */
     uint32_t shift;
     uint32_t algorithm;
-    uint32_t count_bits; /* sliding_counter: of one bucket */
-    uint32_t quantum;    /* tape: hits behind one 1 */
-    uint32_t slots;      /* tape: of a window */
+    uint32_t count_bits; /* log: of a count; sliding_counter: of a bucket */
+    uint32_t quantum;    /* log: bits of a stamp; tape: hits behind one 1 */
+    uint32_t slots;      /* log: stamps; tape: of a window */
+    uint32_t number;     /* in the table, 1 … 255 */
     uint64_t rate;       /* gcra: hits paid off in rate_ns */
     uint64_t rate_ns;
     uint64_t hit_units;  /* gcra: units of a hit */
-    uint32_t number;     /* in the table, 1 … 255 */
 } met__shape;
 
 typedef struct met__window_time {
@@ -59,7 +59,7 @@ typedef struct met__window_ask {
 /* What was counted, to be able to take it back. */
 typedef struct met__window_mark {
     uint64_t stamp;
-    uint64_t used; /* afterwards, with the cost */
+    uint64_t used; /* afterwards; when refused: what left no room */
 } met__window_mark;
 
 enum {
@@ -83,12 +83,17 @@ struct met__window_ops {
     uint32_t reserved;
     /* Whether (limit, length) can be served; fills the shape's numbers. */
     met_error (*shape)(met__shape *shape);
-    /* Counts cost if used + extra + cost <= limit, by one compare-and-swap. */
+    /* Counts cost if used + extra + cost <= limit, by one compare-and-swap.
+     * *mark_out is written when it is done, mark_out->used when refused. */
     int (*take)(met__record *record, const met__shape *shape,
                 const met__window_ask *ask, met__window_mark *mark_out);
     /* Gives cost back if it is provably the newest hit; 1 when it did. */
     int (*undo)(met__record *record, const met__shape *shape, uint64_t stamp,
                 uint64_t cost);
+    /* No less than what weighs, by the head alone: tells "there is room"
+     * without looking at the history. */
+    uint64_t (*most)(uint64_t head, const met__shape *shape,
+                     const met__window_time *time);
     /* What weighs at this moment: cost is admitted iff used + cost <= limit. */
     uint64_t (*used)(const met__snapshot *snapshot, const met__shape *shape,
                      const met__window_time *time);
@@ -126,7 +131,9 @@ __extension__ typedef unsigned __int128 met__wide;
 
 static inline uint64_t met__window_ticks(const met__shape *shape, uint64_t ns)
 {
-    return (uint64_t)(((met__wide)ns * shape->magic) >> shape->shift);
+    met__wide product = (met__wide)ns * shape->magic + shape->magic;
+
+    return (uint64_t)(product >> 64) >> shape->shift;
 }
 
 #endif

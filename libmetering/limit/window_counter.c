@@ -110,6 +110,7 @@ static int take_counter(met__record *record, const met__shape *shape,
         buckets state = at(head, shape, ask->time.monotonic_ns);
         uint64_t used = weight(&state, shape) + ask->cost;
         if (!ask->is_forced && used + ask->extra > shape->limit) {
+            mark_out->used = used - ask->cost;
             return MET__TAKE_REFUSED;
         }
         state.current += ask->cost;
@@ -143,6 +144,13 @@ static int undo_counter(met__record *record, const met__shape *shape,
         }
     }
     return 0;
+}
+
+static uint64_t most_counter(uint64_t head, const met__shape *shape,
+                             const met__window_time *time)
+{
+    return (head >> shape->count_bits & count_max(shape))
+           + (head & count_max(shape));
 }
 
 static uint64_t used_counter(const met__snapshot *snapshot,
@@ -211,6 +219,7 @@ const met__window_ops met__window_counter = {
     .shape = shape_counter,
     .take = take_counter,
     .undo = undo_counter,
+    .most = most_counter,
     .used = used_counter,
     .wait = wait_counter,
     .reset = reset_counter,

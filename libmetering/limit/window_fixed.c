@@ -120,6 +120,7 @@ static int take_fixed(met__record *record, const met__shape *shape,
         fixed_state state = at(head, shape, &ask->time);
         uint64_t used = state.count + ask->cost;
         if (!ask->is_forced && used + ask->extra > shape->limit) {
+            mark_out->used = state.count;
             return MET__TAKE_REFUSED;
         }
         used = used < COUNT_MAX ? used : COUNT_MAX;
@@ -150,6 +151,12 @@ static int undo_fixed(met__record *record, const met__shape *shape,
         }
     }
     return 0;
+}
+
+static uint64_t most_fixed(uint64_t head, const met__shape *shape,
+                           const met__window_time *time)
+{
+    return head & COUNT_MAX;
 }
 
 static uint64_t used_fixed(const met__snapshot *snapshot,
@@ -191,6 +198,7 @@ const met__window_ops met__window_epoch = {
     .shape = shape_epoch,
     .take = take_fixed,
     .undo = undo_fixed,
+    .most = most_fixed,
     .used = used_fixed,
     .wait = wait_fixed,
     .reset = reset_fixed,
@@ -205,6 +213,7 @@ const met__window_ops met__window_calendar = {
     .shape = shape_calendar,
     .take = take_fixed,
     .undo = undo_fixed,
+    .most = most_fixed,
     .used = used_fixed,
     .wait = wait_fixed,
     .reset = reset_fixed,

@@ -96,6 +96,7 @@ static int take_gcra(met__record *record, const met__shape *shape,
         uint64_t debt = debt_at(head, now);
         uint64_t used = weight_of(debt, shape) + ask->cost;
         if (!ask->is_forced && used + ask->extra > shape->limit) {
+            mark_out->used = used - ask->cost;
             return MET__TAKE_REFUSED;
         }
         uint64_t owed = debt + cost * shape->hit_units;
@@ -123,6 +124,13 @@ static int undo_gcra(met__record *record, const met__shape *shape,
 
     return head == stamp && stamp != 0 && cost <= shape->limit
            && met__cas(&record->head, &head, left);
+}
+
+static uint64_t most_gcra(uint64_t head, const met__shape *shape,
+                          const met__window_time *time)
+{
+    return weight_of(debt_at(head, units_at(shape, time->monotonic_ns)),
+                     shape);
 }
 
 static uint64_t used_gcra(const met__snapshot *snapshot,
@@ -177,6 +185,7 @@ const met__window_ops met__window_gcra = {
     .shape = shape_gcra,
     .take = take_gcra,
     .undo = undo_gcra,
+    .most = most_gcra,
     .used = used_gcra,
     .wait = wait_gcra,
     .reset = reset_gcra,

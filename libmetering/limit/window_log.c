@@ -20,12 +20,19 @@
 
 #include "metering/limiter.h"
 
-#define LIMIT_WIDE 12  /* stamps of 32 bits */
-#define LIMIT_SHORT 24 /* stamps of 16 bits */
+#define WIDE 32 /* bits of a stamp up to LIMIT_WIDE */
+#define SHORT 16
+#define HISTORY_BITS (64 * MET__HISTORY_WORDS)
+#define LIMIT_WIDE (HISTORY_BITS / WIDE)
+#define LIMIT_SHORT (HISTORY_BITS / SHORT)
 #define TAKE_TRIES 100000
 /* A clock that is up to this part of the tick's range behind the newest hit is
  * late; more means that the key was not seen for that long. */
 #define BEHIND_SHIFT 8
+
+/* What follows is compiled for each size of stamps, so that its shifts and
+ * masks are constants. */
+#define BY_STAMP static inline __attribute__((always_inline))
 
 typedef struct log_state {
     uint64_t last; /* modulo 2^tick_bits */
@@ -34,19 +41,29 @@ typedef struct log_state {
     uint32_t pending;
 } log_state;
 
-static uint32_t tick_bits(const met__shape *shape)
+static int is_wide(const met__shape *shape)
 {
-    return MET__HEAD_BITS - 3 * shape->count_bits;
+    return shape->quantum == WIDE;
 }
 
-static uint64_t tick_mask(const met__shape *shape)
+BY_STAMP uint32_t slots_of(uint32_t bits)
 {
-    return (UINT64_C(1) << tick_bits(shape)) - 1;
+    return HISTORY_BITS / bits;
 }
 
-static uint32_t stamp_bits(const met__shape *shape)
+BY_STAMP uint32_t count_bits(uint32_t bits)
 {
-    return shape->quantum;
+    return bits == WIDE ? 4 : 5;
+}
+
+BY_STAMP uint64_t tick_mask(uint32_t bits)
+{
+    return (UINT64_C(1) << (MET__HEAD_BITS - 3 * count_bits(bits))) - 1;
+}
+
+BY_STAMP uint64_t stamp_mask(uint32_t bits)
+{
+    return (UINT64_C(1) << bits) - 1;
 }
 
 static met_error shape_log(met__shape *shape)
@@ -54,34 +71,34 @@ static met_error shape_log(met__shape *shape)
     if (shape->limit > LIMIT_SHORT) {
         return MET_E_UNSUPPORTED;
     }
-    int is_wide = shape->limit <= LIMIT_WIDE;
-    uint64_t range = is_wide ? INT32_MAX : INT16_MAX;
+    uint32_t bits = shape->limit <= LIMIT_WIDE ? WIDE : SHORT;
+    uint64_t range = stamp_mask(bits) / 2;
 
     shape->tick_ns = (shape->window_ns + range - 1) / range;
     shape->ticks = (shape->window_ns + shape->tick_ns - 1) / shape->tick_ns;
-    shape->count_bits = is_wide ? 4 : 5;
-    shape->quantum = is_wide ? 32 : 16;
-    shape->slots = is_wide ? LIMIT_WIDE : LIMIT_SHORT;
+    shape->count_bits = count_bits(bits);
+    shape->quantum = bits;
+    shape->slots = slots_of(bits);
     met__window_divider(shape);
     return MET_OK;
 }
 
 /* What a head says; numbers that no writer of ours made are made harmless. */
-static log_state unpack(uint64_t head, const met__shape *shape)
+BY_STAMP log_state unpack(uint64_t head, uint32_t bits)
 {
-    uint32_t bits = shape->count_bits;
-    uint64_t mask = (UINT64_C(1) << bits) - 1;
+    uint32_t each = count_bits(bits);
+    uint64_t mask = (UINT64_C(1) << each) - 1;
     log_state state = {
-        .last = (head >> (3 * bits)) & tick_mask(shape),
-        .next = (uint32_t)(head >> (2 * bits) & mask),
-        .count = (uint32_t)(head >> bits & mask),
+        .last = (head >> (3 * each)) & tick_mask(bits),
+        .next = (uint32_t)(head >> (2 * each) & mask),
+        .count = (uint32_t)(head >> each & mask),
         .pending = (uint32_t)(head & mask),
     };
-    if (state.next >= shape->slots) {
+    if (state.next >= slots_of(bits)) {
         state.next = 0;
     }
-    if (state.count > shape->slots) {
-        state.count = shape->slots;
+    if (state.count > slots_of(bits)) {
+        state.count = slots_of(bits);
     }
     if (state.pending > state.count) {
         state.pending = state.count;
@@ -89,149 +106,142 @@ static log_state unpack(uint64_t head, const met__shape *shape)
     return state;
 }
 
-static uint64_t pack(const log_state *state, const met__shape *shape)
+BY_STAMP uint64_t pack(const log_state *state, uint32_t bits)
 {
-    uint32_t bits = shape->count_bits;
+    uint32_t each = count_bits(bits);
 
     if (state->count == 0) {
         return 0;
     }
-    return (state->last & tick_mask(shape)) << (3 * bits)
-           | (uint64_t)state->next << (2 * bits)
-           | (uint64_t)state->count << bits | state->pending;
+    return (state->last & tick_mask(bits)) << (3 * each)
+           | (uint64_t)state->next << (2 * each)
+           | (uint64_t)state->count << each | state->pending;
 }
 
 /* The place `back` before the next one. */
-static uint32_t place_before(const log_state *state, const met__shape *shape,
-                             uint32_t back)
+BY_STAMP uint32_t place_before(const log_state *state, uint32_t back,
+                               uint32_t bits)
 {
-    return state->next >= back ? state->next - back
-                               : state->next + shape->slots - back;
+    uint32_t place = state->next - back;
+
+    return state->next >= back ? place : place + slots_of(bits);
 }
 
-static uint64_t stamp_in(uint64_t word, uint32_t place,
-                         const met__shape *shape)
+/* history: of a record, or a private copy of it. */
+BY_STAMP uint64_t stamp_at(const met__atomic_u64 *history, int is_shared,
+                           uint32_t place, uint32_t bits)
 {
-    return stamp_bits(shape) == 32
-               ? word >> (32 * (place & 1)) & UINT32_MAX
-               : word >> (16 * (place & 3)) & UINT16_MAX;
-}
+    const met__atomic_u64 *at = &history[place / (64 / bits)];
+    uint64_t word = is_shared ? met__load_acquire(at) : *at;
 
-static uint32_t word_of(uint32_t place, const met__shape *shape)
-{
-    return stamp_bits(shape) == 32 ? place >> 1 : place >> 2;
-}
-
-static int is_old(uint64_t tick, uint64_t stamp, const met__shape *shape)
-{
-    uint64_t mask = stamp_bits(shape) == 32 ? UINT32_MAX : UINT16_MAX;
-
-    return ((tick - stamp) & mask) > shape->ticks;
+    return word >> (place % (64 / bits) * bits) & stamp_mask(bits);
 }
 
 /* The tick at which to decide: the clock's, or the newest hit's when the clock
  * is late. Ticks passed since the newest hit in *passed_out. */
-static uint64_t tick_now(const log_state *state, const met__shape *shape,
-                         uint64_t now_ns, uint64_t *passed_out)
+BY_STAMP uint64_t tick_now(const log_state *state, uint64_t clock,
+                           uint32_t bits, uint64_t *passed_out)
 {
-    uint64_t mask = tick_mask(shape);
-    uint64_t tick = met__window_ticks(shape, now_ns);
-    uint64_t passed = (tick - state->last) & mask;
+    uint64_t mask = tick_mask(bits);
+    uint64_t passed = (clock - state->last) & mask;
 
     if (passed > mask - (mask >> BEHIND_SHIFT)) {
-        tick += mask + 1 - passed;
+        clock += mask + 1 - passed;
         passed = 0;
     }
     *passed_out = passed;
-    return tick;
+    return clock;
 }
 
 /* Writes the pending stamps of `head` into their places. 0: head changed. */
-static int publish(met__record *record, const met__shape *shape,
-                   uint64_t head, const log_state *state)
+BY_STAMP int publish(met__record *record, uint64_t head,
+                     const log_state *state, uint32_t bits)
 {
     uint32_t place = state->next;
-    uint32_t bits = stamp_bits(shape);
-    uint64_t stamp_mask = bits == 32 ? UINT32_MAX : UINT16_MAX;
 
     for (uint32_t i = 0; i < state->pending; i++) {
-        met__atomic_u64 *word = &record->history[word_of(place, shape)];
-        uint32_t offset = bits * (place & (bits == 32 ? 1 : 3));
-        uint64_t stamp = (state->last & stamp_mask) << offset;
+        met__atomic_u64 *word = &record->history[place / (64 / bits)];
+        uint32_t offset = place % (64 / bits) * bits;
+        uint64_t mask = stamp_mask(bits) << offset;
+        uint64_t stamp = (state->last & stamp_mask(bits)) << offset;
         uint64_t found = met__load_acquire(word);
-        while ((found & stamp_mask << offset) != stamp) {
+        while ((found & mask) != stamp) {
             if (met__load_acquire(&record->head) != head) {
                 return 0;
             }
-            if (met__cas(word, &found,
-                         (found & ~(stamp_mask << offset)) | stamp)) {
+            if (met__cas(word, &found, (found & ~mask) | stamp)) {
                 break;
             }
         }
-        place = place + 1 == shape->slots ? 0 : place + 1;
+        place = place + 1 == slots_of(bits) ? 0 : place + 1;
     }
     return 1;
 }
 
 /* Lets go of what is forgotten at this tick. */
-static void forget(const met__record *record, const met__shape *shape,
-                   log_state *state, uint64_t tick)
+BY_STAMP void forget(const met__atomic_u64 *history, int is_shared,
+                     const met__shape *shape, log_state *state,
+                     uint64_t tick, uint32_t bits)
 {
+    uint32_t place = place_before(state, state->count - state->pending, bits);
+
     while (state->count > state->pending) {
-        uint32_t place = place_before(state, shape,
-                                      state->count - state->pending);
-        uint64_t word =
-            met__load_acquire(&record->history[word_of(place, shape)]);
-        if (!is_old(tick, stamp_in(word, place, shape), shape)) {
+        uint64_t stamp = stamp_at(history, is_shared, place, bits);
+        uint64_t age = (tick - stamp) & stamp_mask(bits);
+        if (age <= shape->ticks) {
             return;
         }
         state->count--;
+        place = place + 1 == slots_of(bits) ? 0 : place + 1;
     }
 }
 
-static int take_log(met__record *record, const met__shape *shape,
-                    const met__window_ask *ask, met__window_mark *mark_out)
+BY_STAMP int take(met__record *record, const met__shape *shape,
+                  const met__window_ask *ask, met__window_mark *mark_out,
+                  uint32_t bits)
 {
+    uint64_t clock = met__window_ticks(shape, ask->time.monotonic_ns);
     uint64_t head = met__load_acquire(&record->head);
 
     for (int i = 0; i < TAKE_TRIES; i++) {
         if (head & MET__HEAD_FROZEN) {
             return MET__TAKE_MOVED;
         }
-        log_state state = unpack(head, shape);
+        log_state state = unpack(head, bits);
         uint64_t passed;
-        uint64_t tick = tick_now(&state, shape, ask->time.monotonic_ns,
-                                 &passed);
+        uint64_t tick = tick_now(&state, clock, bits, &passed);
         if (state.count == 0 || passed > shape->ticks) {
-            tick = met__window_ticks(shape, ask->time.monotonic_ns);
+            tick = clock;
             passed = 1;
             state = (log_state){.next = state.next};
         } else {
-            forget(record, shape, &state, tick);
+            forget(record->history, 1, shape, &state, tick, bits);
         }
         uint64_t used = state.count + ask->cost;
         if (!ask->is_forced && used + ask->extra > shape->limit) {
-            if (met__load_acquire(&record->head) == head) {
+            uint64_t again = met__load_acquire(&record->head);
+            if (again == head) {
+                mark_out->used = state.count;
                 return MET__TAKE_REFUSED;
             }
-            head = met__load_acquire(&record->head);
+            head = again;
             continue;
         }
         if (passed != 0 && state.count > 0) {
-            if (!publish(record, shape, head, &state)) {
+            if (!publish(record, head, &state, bits)) {
                 head = met__load_acquire(&record->head);
                 continue;
             }
             state.next += state.pending;
-            state.next -= state.next >= shape->slots ? shape->slots : 0;
+            state.next -= state.next >= slots_of(bits) ? slots_of(bits) : 0;
             state.pending = 0;
         }
         uint64_t kept = used < shape->limit ? used : shape->limit;
         uint64_t newest = state.pending + ask->cost;
         state.count = (uint32_t)kept;
         state.pending = (uint32_t)(newest < kept ? newest : kept);
-        state.last = tick & tick_mask(shape);
-        if (met__cas(&record->head, &head, pack(&state, shape))) {
+        state.last = tick & tick_mask(bits);
+        if (met__cas(&record->head, &head, pack(&state, bits))) {
             *mark_out = (met__window_mark){state.last, kept};
             return MET__TAKE_DONE;
         }
@@ -239,15 +249,22 @@ static int take_log(met__record *record, const met__shape *shape,
     return MET__TAKE_CONTENDED;
 }
 
+static int take_log(met__record *record, const met__shape *shape,
+                    const met__window_ask *ask, met__window_mark *mark_out)
+{
+    return is_wide(shape) ? take(record, shape, ask, mark_out, WIDE)
+                          : take(record, shape, ask, mark_out, SHORT);
+}
+
 /* Only if the newest hits have the ticket's tick: hits of one tick are alike.
  * Taking an older one out of the log would let a window have more. */
-static int undo_log(met__record *record, const met__shape *shape,
-                    uint64_t stamp, uint64_t cost)
+BY_STAMP int undo(met__record *record, uint64_t stamp, uint64_t cost,
+                  uint32_t bits)
 {
     uint64_t head = met__load_acquire(&record->head);
 
     for (int i = 0; i < TAKE_TRIES; i++) {
-        log_state state = unpack(head, shape);
+        log_state state = unpack(head, bits);
         if ((head & MET__HEAD_FROZEN) || state.last != stamp
             || state.pending < cost) {
             return 0;
@@ -255,113 +272,128 @@ static int undo_log(met__record *record, const met__shape *shape,
         state.count -= (uint32_t)cost;
         state.pending -= (uint32_t)cost;
         if (state.pending == 0 && state.count > 0) {
-            uint32_t place = place_before(&state, shape, 1);
-            uint64_t word =
-                met__load_acquire(&record->history[word_of(place, shape)]);
-            uint64_t mask = stamp_bits(shape) == 32 ? UINT32_MAX : UINT16_MAX;
-            uint64_t older = stamp_in(word, place, shape);
-            state.last -= (state.last - older) & mask;
-            state.last &= tick_mask(shape);
+            uint32_t place = place_before(&state, 1, bits);
+            uint64_t older = stamp_at(record->history, 1, place, bits);
+            state.last -= (state.last - older) & stamp_mask(bits);
+            state.last &= tick_mask(bits);
             state.next = place;
             state.pending = 1;
         }
-        if (met__cas(&record->head, &head, pack(&state, shape))) {
+        if (met__cas(&record->head, &head, pack(&state, bits))) {
             return 1;
         }
     }
     return 0;
 }
 
-/* The live hits of a copy; *tick_out: the tick they are judged at. */
-static log_state live(const met__snapshot *snapshot, const met__shape *shape,
-                      uint64_t now_ns, uint64_t *tick_out, uint64_t *passed)
+static int undo_log(met__record *record, const met__shape *shape,
+                    uint64_t stamp, uint64_t cost)
 {
-    log_state state = unpack(snapshot->head, shape);
+    return is_wide(shape) ? undo(record, stamp, cost, WIDE)
+                          : undo(record, stamp, cost, SHORT);
+}
 
-    *tick_out = tick_now(&state, shape, now_ns, passed);
-    if (*passed > shape->ticks) {
-        state.count = 0;
+static uint64_t most_log(uint64_t head, const met__shape *shape,
+                         const met__window_time *time)
+{
+    return is_wide(shape) ? unpack(head, WIDE).count
+                          : unpack(head, SHORT).count;
+}
+
+/* --- Looking at a copy ----------------------------------------------------- */
+typedef struct log_view {
+    log_state state; /* the live hits */
+    uint64_t tick;   /* at which they are judged */
+    uint64_t passed; /* since the newest one */
+} log_view;
+
+BY_STAMP log_view live(const met__snapshot *snapshot, const met__shape *shape,
+                       const met__window_time *time, uint32_t bits)
+{
+    log_view view = {.state = unpack(snapshot->head, bits)};
+    uint64_t clock = met__window_ticks(shape, time->monotonic_ns);
+
+    view.tick = tick_now(&view.state, clock, bits, &view.passed);
+    if (view.passed > shape->ticks) {
+        view.state.count = 0;
     }
-    while (state.count > state.pending) {
-        uint32_t place = place_before(&state, shape,
-                                      state.count - state.pending);
-        uint64_t stamp = stamp_in(snapshot->history[word_of(place, shape)],
-                                  place, shape);
-        if (!is_old(*tick_out, stamp, shape)) {
-            break;
-        }
-        state.count--;
-    }
-    return state;
+    forget(snapshot->history, 0, shape, &view.state, view.tick, bits);
+    return view;
 }
 
 static uint64_t used_log(const met__snapshot *snapshot,
                          const met__shape *shape, const met__window_time *time)
 {
-    uint64_t tick;
-    uint64_t passed;
-
-    return live(snapshot, shape, time->monotonic_ns, &tick, &passed).count;
+    return is_wide(shape) ? live(snapshot, shape, time, WIDE).state.count
+                          : live(snapshot, shape, time, SHORT).state.count;
 }
 
-/* Until the `index`-th oldest live hit (from 0) is forgotten. */
-static uint64_t until_forgotten(const met__snapshot *snapshot,
-                                const met__shape *shape,
-                                const log_state *state, uint32_t index,
-                                uint64_t tick, uint64_t passed,
-                                uint64_t now_ns)
+/* Until no more than `room` of the live hits are left. */
+BY_STAMP uint64_t until_room(const met__snapshot *snapshot,
+                             const met__shape *shape,
+                             const met__window_time *time,
+                             const log_view *view, uint64_t room,
+                             uint32_t bits)
 {
-    uint64_t age = passed;
+    uint64_t age = view->passed;
 
-    if (index < state->count - state->pending) {
-        uint32_t place = place_before(state, shape,
-                                      state->count - state->pending - index);
-        uint64_t mask = stamp_bits(shape) == 32 ? UINT32_MAX : UINT16_MAX;
-        age = (tick - stamp_in(snapshot->history[word_of(place, shape)],
-                               place, shape)) & mask;
+    if (view->state.count <= room) {
+        return 0;
     }
-    return (tick + shape->ticks + 1 - age) * shape->tick_ns - now_ns;
+    if (room >= view->state.pending) {
+        uint32_t back = (uint32_t)room + 1 - view->state.pending;
+        uint32_t place = place_before(&view->state, back, bits);
+        age = (view->tick - stamp_at(snapshot->history, 0, place, bits))
+              & stamp_mask(bits);
+    }
+    return (view->tick + shape->ticks + 1 - age) * shape->tick_ns
+           - time->monotonic_ns;
+}
+
+BY_STAMP uint64_t wait(const met__snapshot *snapshot, const met__shape *shape,
+                       const met__window_time *time, uint64_t room,
+                       uint32_t bits)
+{
+    log_view view = live(snapshot, shape, time, bits);
+
+    return until_room(snapshot, shape, time, &view, room, bits);
 }
 
 static uint64_t wait_log(const met__snapshot *snapshot,
                          const met__shape *shape, const met__window_time *time,
                          uint64_t room)
 {
-    uint64_t tick;
-    uint64_t passed;
-    log_state state = live(snapshot, shape, time->monotonic_ns, &tick,
-                           &passed);
+    return is_wide(shape) ? wait(snapshot, shape, time, room, WIDE)
+                          : wait(snapshot, shape, time, room, SHORT);
+}
 
-    if (state.count <= room) {
-        return 0;
-    }
-    return until_forgotten(snapshot, shape, &state,
-                           state.count - (uint32_t)room - 1, tick, passed,
-                           time->monotonic_ns);
+BY_STAMP uint64_t reset(const met__snapshot *snapshot,
+                        const met__shape *shape, const met__window_time *time,
+                        uint32_t bits)
+{
+    log_view view = live(snapshot, shape, time, bits);
+    uint64_t room = view.state.count ? view.state.count - UINT64_C(1) : 0;
+
+    return until_room(snapshot, shape, time, &view, room, bits);
 }
 
 static uint64_t reset_log(const met__snapshot *snapshot,
                           const met__shape *shape,
                           const met__window_time *time)
 {
-    uint64_t tick;
-    uint64_t passed;
-    log_state state = live(snapshot, shape, time->monotonic_ns, &tick,
-                           &passed);
-
-    return state.count == 0
-               ? 0
-               : until_forgotten(snapshot, shape, &state, 0, tick, passed,
-                                 time->monotonic_ns);
+    return is_wide(shape) ? reset(snapshot, shape, time, WIDE)
+                          : reset(snapshot, shape, time, SHORT);
 }
 
 static int is_idle_log(uint64_t head, const met__shape *shape,
                        const met__window_time *time)
 {
-    log_state state = unpack(head, shape);
+    uint32_t bits = is_wide(shape) ? WIDE : SHORT;
+    log_state state = unpack(head, bits);
     uint64_t passed;
 
-    tick_now(&state, shape, time->monotonic_ns, &passed);
+    tick_now(&state, met__window_ticks(shape, time->monotonic_ns), bits,
+             &passed);
     return state.count == 0 || passed > shape->ticks;
 }
 
@@ -372,6 +404,7 @@ const met__window_ops met__window_log = {
     .shape = shape_log,
     .take = take_log,
     .undo = undo_log,
+    .most = most_log,
     .used = used_log,
     .wait = wait_log,
     .reset = reset_log,

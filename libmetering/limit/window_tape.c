@@ -417,6 +417,7 @@ static int take_slowly(met__record *record, const met__shape *shape,
             && view.weight + ask->cost + ask->extra > shape->limit) {
             uint64_t again = met__load_acquire(&record->head);
             if (again == head) {
+                mark_out->used = view.weight;
                 return MET__TAKE_REFUSED;
             }
             head = again;
@@ -454,6 +455,7 @@ static int take_tape(met__record *record, const met__shape *shape,
                     && !ask->is_forced; i++) {
         uint64_t used = (head >> COUNT_SHIFT & counts) + ask->cost;
         if (used + ask->extra > shape->limit) {
+            mark_out->used = used - ask->cost;
             return MET__TAKE_REFUSED;
         }
         if (met__cas(&record->head, &head,
@@ -496,6 +498,12 @@ static int undo_tape(met__record *record, const met__shape *shape,
 }
 
 /* --- Reading a copy -------------------------------------------------------- */
+static uint64_t most_tape(uint64_t head, const met__shape *shape,
+                          const met__window_time *time)
+{
+    return head >> COUNT_SHIFT & ((UINT64_C(1) << shape->count_bits) - 1);
+}
+
 static uint64_t used_tape(const met__snapshot *snapshot,
                           const met__shape *shape, const met__window_time *time)
 {
@@ -575,6 +583,7 @@ const met__window_ops met__window_tape = {
     .shape = shape_tape,
     .take = take_tape,
     .undo = undo_tape,
+    .most = most_tape,
     .used = used_tape,
     .wait = wait_tape,
     .reset = reset_tape,

@@ -1,0 +1,212 @@
+/* The short way of a decision says and counts the same as the long way. A
+ * policy that was set before with other limits has predecessors without
+ * records: they weigh nothing, but only the long way serves them. */
+#include "limit_support.h"
+
+#include "limit/limiter_plan.h"
+
+#define CAPACITY 1024
+#define KEYS 8
+
+static void *memories[2];
+static met_limiter *limiters[2]; /* short, long */
+
+static int setup(void **state)
+{
+    for (int i = 0; i < 2; i++) {
+        memories[i] = shared_memory(TABLE_BYTES(CAPACITY));
+        limiters[i] = open_memory(memories[i], TABLE_BYTES(CAPACITY),
+                                  CAPACITY, 0);
+    }
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    for (int i = 0; i < 2; i++) {
+        met_limiter_close(limiters[i]);
+        munmap(memories[i], TABLE_BYTES(CAPACITY));
+    }
+    return 0;
+}
+
+/* The policy in both tables; in the second one it has predecessors. */
+static uint32_t set_both(const char *name, const window_spec *specs,
+                         size_t count)
+{
+    window_spec before[MET_LIMITER_WINDOWS_MAX];
+    uint32_t number;
+
+    for (size_t i = 0; i < count; i++) {
+        before[i] = specs[i];
+        before[i].limit = specs[i].limit == 1 ? 2 : specs[i].limit - 1;
+    }
+    set_policy(limiters[1], name, 0, before, count);
+    number = set_policy(limiters[0], name, 0, specs, count);
+    assert_int_equal(set_policy(limiters[1], name, 0, specs, count), number);
+    return number;
+}
+
+/* Whether this request would take the short way. It counts when it does. */
+static int is_quick(met_limiter *limiter, const met_limiter_request *request)
+{
+    met_limiter_result result = {.struct_size = sizeof result};
+    met__plan p;
+
+    met__plan_start(&p, limiter, request);
+    return met__limiter_quick(&p, &result);
+}
+
+static void check_both(const met_limiter_request *request)
+{
+    met_limiter_result results[2];
+
+    for (int i = 0; i < 2; i++) {
+        memset(&results[i], 0x5a, sizeof results[i]);
+        results[i].struct_size = sizeof results[i];
+        assert_int_equal(met_limiter_check(limiters[i], request, &results[i]),
+                         MET_OK);
+        /* Stamps are alike; births and the key's bits are the tables' own. */
+        for (size_t word = MET_LIMITER_WINDOWS_MAX; word < 12; word++) {
+            results[i].ticket.private_[word] = 0;
+        }
+    }
+    assert_memory_equal(&results[0], &results[1],
+                        offsetof(met_limiter_result, windows)
+                            + results[0].window_count
+                                  * sizeof results[0].windows[0]);
+    assert_memory_equal(&results[0].ticket, &results[1].ticket,
+                        sizeof results[0].ticket);
+}
+
+static void compare(const char *name, const window_spec *specs, size_t count,
+                    int rounds)
+{
+    uint32_t policy = set_both(name, specs, count);
+    uint64_t now = (uint64_t)EPOCH;
+
+    for (int i = 0; i < rounds; i++) {
+        char key[2] = {(char)('a' + random_below(KEYS)), 0};
+        now = next_arrival((int)random_below(ARRIVE_KINDS), now,
+                           (uint64_t)specs[0].window_ns,
+                           specs[0].limit * KEYS, 1000000);
+        met_limiter_request request = request_for(policy, key, (int64_t)now);
+        request.cost = random_below(6) == 0 ? random_below(4) : 0;
+        request.flags = random_below(2) ? MET_LIMITER_BRIEF : 0;
+        check_both(&request);
+    }
+}
+
+static void says_the_same(void **state)
+{
+    static const window_spec one[][1] = {
+        {{1, SECOND, MET_LIMITER_SLIDING}},
+        {{12, MINUTE, MET_LIMITER_SLIDING}},
+        {{13, MINUTE, MET_LIMITER_SLIDING}},
+        {{24, HOUR, MET_LIMITER_SLIDING}},
+        {{25, SECOND, MET_LIMITER_SLIDING}},
+        {{1000, MINUTE, MET_LIMITER_SLIDING}},
+        {{100, MINUTE, MET_LIMITER_SLIDING_COUNTER}},
+        {{10, MINUTE, MET_LIMITER_GCRA}},
+        {{10, MINUTE, MET_LIMITER_FIXED_EPOCH}},
+        {{10, MINUTE, MET_LIMITER_CALENDAR_UTC}}};
+    char name[16];
+
+    for (size_t i = 0; i < sizeof one / sizeof one[0]; i++) {
+        snprintf(name, sizeof name, "one %zu", i);
+        compare(name, one[i], 1, 3000);
+    }
+}
+
+static void says_the_same_of_several_windows(void **state)
+{
+    static const window_spec two[] = {
+        {5, MINUTE, MET_LIMITER_SLIDING},
+        {20, HOUR, MET_LIMITER_SLIDING_COUNTER}};
+    static const window_spec six[] = {
+        {4, SECOND, MET_LIMITER_FIXED_EPOCH},
+        {6, 2 * SECOND, MET_LIMITER_SLIDING},
+        {12, 5 * SECOND, MET_LIMITER_GCRA},
+        {40, MINUTE, MET_LIMITER_SLIDING_COUNTER},
+        {100, HOUR, MET_LIMITER_SLIDING},
+        {300, 86400 * SECOND, MET_LIMITER_CALENDAR_UTC}};
+
+    compare("two", two, 2, 8000);
+    compare("six", six, 6, 8000);
+}
+
+/* What the test above relies on, and what the short way leaves alone. */
+static void is_taken_where_it_can(void **state)
+{
+    window_spec spec = {3, MINUTE, MET_LIMITER_SLIDING};
+    uint32_t policy = set_both("taken", &spec, 1);
+    met_limiter_request request = request_for(policy, "a", HOUR);
+
+    assert_false(is_quick(limiters[0], &request)); /* no record yet */
+    for (int i = 0; i < 2; i++) {
+        assert_true(check(limiters[i], policy, "a", HOUR).is_allowed);
+    }
+    assert_true(is_quick(limiters[0], &request));
+    assert_false(is_quick(limiters[1], &request)); /* predecessors */
+    request.cost = 4;
+    assert_false(is_quick(limiters[0], &request)); /* never */
+    request.cost = 1;
+    assert_true(is_quick(limiters[0], &request));
+    assert_true(is_quick(limiters[0], &request)); /* refused */
+    assert_false(check(limiters[0], policy, "a", HOUR).is_allowed);
+    request.policy = policy + 1;
+    assert_false(is_quick(limiters[0], &request));
+    request.policy = MET_LIMITER_POLICIES_MAX;
+    assert_false(is_quick(limiters[0], &request));
+    policy = set_policy(limiters[0], "denied", MET_LIMITER_COUNT_DENIED,
+                        &spec, 1);
+    request.policy = policy;
+    assert_true(check(limiters[0], policy, "a", HOUR).is_allowed);
+    assert_false(is_quick(limiters[0], &request));
+}
+
+/* A record that was frozen or given away under the short way's feet: nothing
+ * stays counted, the long way decides. */
+static void gives_back_what_it_counted(void **state)
+{
+    window_spec specs[] = {{5, MINUTE, MET_LIMITER_SLIDING},
+                           {9, HOUR, MET_LIMITER_SLIDING}};
+    uint32_t policy = set_policy(limiters[0], "back", 0, specs, 2);
+    met_limiter_request request = request_for(policy, "a", HOUR);
+    met__record *hour = NULL;
+    met__plan p;
+
+    assert_true(check(limiters[0], policy, "a", HOUR).is_allowed);
+    met__plan_start(&p, limiters[0], &request);
+    for (uint64_t i = 0; i < CAPACITY; i++) {
+        met__record *record = &limiters[0]->table.records[i];
+        met__shape spare;
+        if (record->name != 0
+            && met__shape_get(&limiters[0]->table,
+                              (uint32_t)(record->name & 0xff), &spare)
+                       ->limit == 9) {
+            hour = record;
+        }
+    }
+    assert_non_null(hour);
+    hour->head |= MET__HEAD_FROZEN;
+    assert_false(is_quick(limiters[0], &request));
+    hour->head &= ~MET__HEAD_FROZEN;
+    met_limiter_result result = peek_cost(limiters[0], policy, "a", HOUR, 1);
+    assert_int_equal(result.windows[0].remaining, 4);
+    assert_int_equal(result.windows[1].remaining, 8);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(says_the_same),
+        TEST(says_the_same_of_several_windows),
+        TEST(is_taken_where_it_can),
+        TEST(gives_back_what_it_counted),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
