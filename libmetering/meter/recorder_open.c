@@ -20,6 +20,17 @@ static uint32_t cell_class_of(size_t quantities)
     return cell_class;
 }
 
+static const met__name *copy_names(met__arena *arena, const met__text *texts,
+                                   size_t count)
+{
+    met__name *names = met__arena_allocate(arena, count * sizeof *names);
+
+    for (size_t i = 0; names != NULL && i < count; i++) {
+        names[i] = met__name_of(texts[i]);
+    }
+    return names;
+}
+
 static met_error copy_types(met__arena *arena, const met__recording_plan *plan,
                             met__recorder_type **types_out)
 {
@@ -35,10 +46,13 @@ static met_error copy_types(met__arena *arena, const met__recording_plan *plan,
     for (size_t i = 0; i < plan->type_count; i++) {
         const met__recording_type *from = &plan->types[i];
         types[i] = (met__recorder_type){
-            .type = from->type,
-            .attributes = from->attributes,
+            .type = met__name_of(from->type),
+            .attributes = copy_names(arena, from->attributes,
+                                     from->attribute_count),
             .is_free = from->is_free,
-            .quantities = from->quantities,
+            .quantities = copy_names(arena, from->quantities,
+                                     from->quantity_count),
+            .quantity_texts = from->quantities,
             .hints = met__arena_allocate(arena, from->attribute_count),
             .quantity_hints = met__arena_allocate(arena,
                                                   from->quantity_count),
@@ -48,7 +62,8 @@ static met_error copy_types(met__arena *arena, const met__recording_plan *plan,
             .counts = from->counts,
             .times = from->times,
         };
-        if (types[i].hints == NULL || types[i].quantity_hints == NULL) {
+        if (types[i].attributes == NULL || types[i].quantities == NULL
+            || types[i].hints == NULL || types[i].quantity_hints == NULL) {
             return MET_E_NO_MEMORY;
         }
         for (size_t k = 0; k < from->attribute_count; k++) {

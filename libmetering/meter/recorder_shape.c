@@ -5,36 +5,21 @@
 
 #include "base/check.h"
 
-static const unsigned char *entry_key(const met_recorder *recorder,
-                                      uint32_t entry, uint32_t shape_class)
-{
-    return (const unsigned char *)met__slot_shape(
-               &recorder->slot, entry / MET__SEGMENT_ITEMS_MAX, shape_class,
-               entry % MET__SEGMENT_ITEMS_MAX)
-           + MET__SHAPE_KEY_OFFSET;
-}
-
-uint32_t met__recorder_find(const met_recorder *recorder,
-                            const unsigned char *key, uint32_t size,
-                            uint64_t hash)
+uint32_t met__recorder_find(const met_recorder *recorder, met__hash128 hash)
 {
     const uint64_t mask = recorder->table_mask;
 
-    for (uint64_t at = hash & mask;; at = (at + 1) & mask) {
+    for (uint64_t at = hash.low & mask;; at = (at + 1) & mask) {
         uint64_t place = recorder->table[at];
         if (place == 0) {
             return MET__NO_SHAPE;
         }
-        if (place >> 32 != hash >> 32) {
+        if (place >> 32 != hash.low >> 32) {
             continue;
         }
         uint32_t shape = (uint32_t)place - 1;
         const met__shape_record *record = &recorder->shapes[shape];
-        if (record->hash == hash && record->key_size == size
-            && memcmp(entry_key(recorder, record->entry,
-                                record->entry_class),
-                      key, size)
-                   == 0) {
+        if (record->hash.low == hash.low && record->hash.high == hash.high) {
             return shape;
         }
     }
@@ -50,7 +35,7 @@ static void remove_place(met_recorder *recorder, uint64_t at)
     for (at = (at + 1) & mask; recorder->table[at] != 0;
          at = (at + 1) & mask) {
         uint32_t shape = (uint32_t)recorder->table[at] - 1;
-        uint64_t home = recorder->shapes[shape].hash & mask;
+        uint64_t home = recorder->shapes[shape].hash.low & mask;
         if (((at - home) & mask) >= ((at - gap) & mask)) {
             recorder->table[gap] = recorder->table[at];
             gap = at;
@@ -63,14 +48,14 @@ static void give_back(met_recorder *recorder, uint32_t shape)
 {
     met__shape_record *record = &recorder->shapes[shape];
     met__entry_pool *pool = &recorder->entries[record->entry_class];
-    uint64_t at = record->hash & recorder->table_mask;
+    uint64_t at = record->hash.low & recorder->table_mask;
 
     while ((uint32_t)recorder->table[at] != shape + 1) {
         at = (at + 1) & recorder->table_mask;
     }
     remove_place(recorder, at);
     pool->idle[pool->idle_count++] = record->entry;
-    *record = (met__shape_record){.next = recorder->shape_idle};
+    *record = (met__shape_record){.cell = recorder->shape_idle};
     recorder->shape_idle = shape;
     recorder->shape_count--;
 }
@@ -85,7 +70,7 @@ void met__recorder_sweep(met_recorder *recorder, uint32_t tries)
         }
         uint32_t shape = recorder->hand++;
         const met__shape_record *record = &recorder->shapes[shape];
-        if (record->key_size > 0 && record->last_epoch <= settled
+        if (record->is_used && record->last_epoch <= settled
             && record->last_epoch != recorder->epoch) {
             give_back(recorder, shape);
         }
@@ -129,15 +114,15 @@ static met_error take_entry(met_recorder *recorder, uint32_t size,
 
 /* The texts of a key are checked when a shape is new: an event that equals an
  * old one needs no second look. */
-static met_error check_texts(const met_recorder *recorder,
-                             const met__recorder_type *type, uint32_t size,
+static met_error check_texts(const met__reading *reading,
                              met_error_info *info)
 {
+    const met__recorder_type *type = reading->type;
     uint32_t at = 8;
 
-    for (uint32_t i = 0; i <= type->attribute_count && at < size; i++) {
-        uint32_t length = recorder->key[at];
-        met__text text = {(const char *)recorder->key + at + 1, length};
+    for (uint32_t i = 0; i <= type->attribute_count && at < reading->key_size; i++) {
+        uint32_t length = reading->key[at];
+        met__text text = {(const char *)reading->key + at + 1, length};
         if (!met__text_is_clean(text)) {
             const char *reason =
                 "must be UTF-8 without control characters";
@@ -145,8 +130,9 @@ static met_error check_texts(const met_recorder *recorder,
                                       reason)
                           : met__fail(info, MET_E_INVALID, "attributes",
                                       "\"%.*s\" %s",
-                                      (int)type->attributes[i - 1].size,
-                                      type->attributes[i - 1].data, reason);
+                                      (int)type->attributes[i - 1].text.size,
+                                      type->attributes[i - 1].text.data,
+                                      reason);
         }
         at += 1 + length;
     }
@@ -154,8 +140,9 @@ static met_error check_texts(const met_recorder *recorder,
 }
 
 static void write_entry(met_recorder *recorder, uint32_t entry,
-                        uint32_t shape_class, uint32_t size)
+                        uint32_t shape_class, const met__reading *reading)
 {
+    uint32_t size = reading->key_size;
     met__atomic_u64 *to = met__slot_shape(
         &recorder->slot, entry / MET__SEGMENT_ITEMS_MAX, shape_class,
         entry % MET__SEGMENT_ITEMS_MAX);
@@ -163,7 +150,7 @@ static void write_entry(met_recorder *recorder, uint32_t entry,
     met__store_relaxed(to, size);
     for (uint32_t i = 0; i < size; i += 8) {
         uint64_t word = 0;
-        memcpy(&word, recorder->key + i, size - i < 8 ? size - i : 8);
+        memcpy(&word, reading->key + i, size - i < 8 ? size - i : 8);
         met__store_relaxed(to + 1 + i / 8, word);
     }
 }
@@ -173,21 +160,20 @@ static uint32_t take_record(met_recorder *recorder)
     uint32_t shape = recorder->shape_idle;
 
     if (shape != MET__NO_SHAPE) {
-        recorder->shape_idle = recorder->shapes[shape].next;
+        recorder->shape_idle = recorder->shapes[shape].cell;
         return shape;
     }
     return recorder->shape_top++;
 }
 
-met_error met__recorder_add_shape(met_recorder *recorder, uint32_t type,
-                                  uint32_t size, uint64_t hash, int reserve,
+met_error met__recorder_add_shape(met_recorder *recorder,
+                                  const met__reading *reading, int reserve,
                                   uint32_t *shape_out, met_error_info *info)
 {
     uint32_t limit = reserve ? recorder->shape_room : recorder->shape_limit;
     uint32_t entry;
     uint32_t entry_class;
-    met_error error = check_texts(recorder, &recorder->types[type], size,
-                                  info);
+    met_error error = check_texts(reading, info);
 
     if (error != MET_OK) {
         return error;
@@ -198,24 +184,26 @@ met_error met__recorder_add_shape(met_recorder *recorder, uint32_t type,
     if (recorder->shape_count >= limit) {
         return MET_E_TALLY_FULL;
     }
-    error = take_entry(recorder, size, &entry, &entry_class);
+    error = take_entry(recorder, reading->key_size, &entry, &entry_class);
     if (error != MET_OK) {
         return error;
     }
-    write_entry(recorder, entry, entry_class, size);
+    write_entry(recorder, entry, entry_class, reading);
     uint32_t shape = take_record(recorder);
     recorder->shapes[shape] = (met__shape_record){
-        .hash = hash,
+        .hash = reading->hash,
+        .entry_hash = met__hash64(recorder->secret, reading->key,
+                                  reading->key_size),
         .entry = entry,
-        .entry_class = entry_class,
-        .key_size = size,
-        .type = type,
+        .type = (uint16_t)(reading->type - recorder->types),
+        .entry_class = (uint8_t)entry_class,
+        .is_used = 1,
     };
-    uint64_t at = hash & recorder->table_mask;
+    uint64_t at = reading->hash.low & recorder->table_mask;
     while (recorder->table[at] != 0) {
         at = (at + 1) & recorder->table_mask;
     }
-    recorder->table[at] = (hash >> 32) << 32 | (shape + 1);
+    recorder->table[at] = reading->hash.low >> 32 << 32 | (shape + 1);
     recorder->shape_count++;
     *shape_out = shape;
     return MET_OK;

@@ -4,8 +4,11 @@
 #define MET_METER_RECORDER_STATE_H
 
 #include "base/check.h"
+#include "base/hash.h"
+#include "meter/amount.h"
 #include "meter/plan_signal.h"
 #include "meter/recorder.h"
+#include "meter/recorder_key.h"
 #include "meter/recording_plan.h"
 #include "meter/slot_file.h"
 
@@ -19,28 +22,29 @@ MET__STATIC_ASSERT(8 + (MET__ATTRIBUTES_MAX + 1) * (MET__VALUE_SIZE_MAX + 1)
 
 /* One shape: what is equal in many events. 64 bytes, one cache line. */
 typedef struct met__shape_record {
-    uint64_t hash;
-    uint64_t count;    /* of the cell in use */
-    uint64_t sequence; /* of the cell in use */
-    uint32_t cell;
+    met__hash128 hash;   /* of the key, keyed: who has it has the key */
+    uint64_t entry_hash; /* what cells name the key by */
+    uint64_t count;      /* of the cell in use */
+    uint64_t sequence;   /* of the cell in use */
+    uint32_t cell;       /* not in use: the next such record */
     uint32_t cell_epoch; /* 0: no cell in use; another epoch: forgotten */
     uint32_t cell_minute;
     uint32_t last_epoch; /* greatest epoch of a cell that names this shape */
     uint32_t entry;      /* in the slot file */
-    uint32_t key_size;   /* 0: this record is not in use */
-    uint32_t type;
-    uint32_t next; /* of the records not in use */
-    uint32_t entry_class;
-    uint32_t reserved;
+    uint16_t type;
+    uint8_t entry_class;
+    uint8_t is_used;
 } met__shape_record;
+MET__STATIC_ASSERT(sizeof(met__shape_record) == 64, shape_record);
 
 /* An event type of the plan in use. hints: where in the caller's list a name
  * stood the last time. */
 typedef struct met__recorder_type {
-    met__text type;
-    const met__text *attributes;
+    met__name type;
+    const met__name *attributes;
     const uint8_t *is_free;
-    const met__text *quantities;
+    const met__name *quantities;
+    const met__text *quantity_texts;
     uint8_t *hints;
     uint8_t *quantity_hints;
     uint32_t attribute_count;
@@ -50,6 +54,18 @@ typedef struct met__recorder_type {
     uint32_t times;
     uint32_t has_free;
 } met__recorder_type;
+
+/* An event as it was read. */
+typedef struct met__reading {
+    const met__recorder_type *type;
+    unsigned char *key; /* MET__KEY_ROOM bytes; reading fills it */
+    uint32_t key_size;
+    uint32_t flags;
+    met__hash128 hash;
+    int64_t utc_ns;
+    uint64_t quantity_mask; /* which of the type's quantities it brings */
+    met__wide values[MET__QUANTITIES_MAX];
+} met__reading;
 
 /* Cells of one class: those nobody uses, and those in use in the order they
  * were taken, which is the order of their epochs. */
@@ -123,6 +139,35 @@ struct met_recorder {
     unsigned char key[MET__KEY_ROOM];
 };
 
+/* --- recorder_event.c ------------------------------------------------------ */
+/* NULL: no meter counts events of this type. */
+met__recorder_type *met__recorder_find_type(met_recorder *recorder,
+                                            met__text wanted);
+/* The whole event; reading->key and ->flags are given.
+ * MET_E_INVALID · MET_E_LIMIT · MET_E_NOT_FOUND */
+met_error met__recorder_read(met_recorder *recorder, const met_event *event,
+                             met__reading *reading, met_error_info *info);
+/* Only time and quantities, of an event whose shape is known. MET_E_INVALID */
+met_error met__recorder_read_values(const met_recorder *recorder,
+                                    const met_event *event,
+                                    met__reading *reading,
+                                    met_error_info *info);
+/* The key anew, with what is free put together. */
+met_error met__recorder_read_overflow(const met_recorder *recorder,
+                                      const met_event *event,
+                                      met__reading *reading,
+                                      met_error_info *info);
+
+/* --- recorder.c ------------------------------------------------------------ */
+/* Counts an event that was read. `shape` is a guess, or MET__NO_SHAPE. */
+met_error met__recorder_count(met_recorder *recorder, const met_event *event,
+                              met__reading *reading, uint32_t shape,
+                              met_error_info *info);
+/* In and out of every call that counts; enter learns of new meters.
+ * MET_E_FORKED: a child, not entered. */
+met_error met__recorder_enter(met_recorder *recorder, met_error_info *info);
+void met__recorder_leave(met_recorder *recorder);
+
 /* --- recorder_cell.c ------------------------------------------------------- */
 /* Turns to the cell of this shape and minute, taking a new one if there is
  * none in this epoch. MET_E_TALLY_FULL */
@@ -138,13 +183,11 @@ met_error met__recorder_list_segments(met_recorder *recorder);
 
 /* --- recorder_shape.c ------------------------------------------------------ */
 /* The record of a key, or MET__NO_SHAPE. */
-uint32_t met__recorder_find(const met_recorder *recorder,
-                            const unsigned char *key, uint32_t size,
-                            uint64_t hash);
-/* A new shape of the key in recorder->key. `reserve`: also beyond the limit.
+uint32_t met__recorder_find(const met_recorder *recorder, met__hash128 hash);
+/* A new shape of a key that was read. `reserve`: also beyond the limit.
  * MET_E_INVALID (a text is not clean) · MET_E_TALLY_FULL */
-met_error met__recorder_add_shape(met_recorder *recorder, uint32_t type,
-                                  uint32_t size, uint64_t hash, int reserve,
+met_error met__recorder_add_shape(met_recorder *recorder,
+                                  const met__reading *reading, int reserve,
                                   uint32_t *shape_out, met_error_info *info);
 /* Gives up to `tries` shapes back that no unsettled cell names. */
 void met__recorder_sweep(met_recorder *recorder, uint32_t tries);
