@@ -6,13 +6,17 @@
 #include <unistd.h>
 
 #include <metering/meter.h>
+#include <metering/recorder.h>
 #include <metering/store.h>
 
 #define ATTRIBUTES 6
 #define EVERY_SECOND 1000000u /* events between two ticks, about a second */
 
+#define BATCH 16u
+
 typedef struct recording {
     met_recorder *recorder;
+    met_prepared *prepared;
     met_event event;
     met_pair pairs[ATTRIBUTES];
     met_quantity quantity;
@@ -22,6 +26,22 @@ typedef struct recording {
     uint64_t turn;
     uint64_t counter;
 } recording;
+
+/* Time stands still, or every shape would need a cell for every minute that a
+ * slow machine takes; one case reads the real clock. */
+static int64_t still_ns;
+
+static int64_t clock_ns(void *context)
+{
+    struct timespec now;
+
+    (void)context;
+    if (still_ns != 0) {
+        return still_ns;
+    }
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
 
 static void must(met_error error, const char *what)
 {
@@ -50,6 +70,42 @@ static void record(void *context, uint64_t count)
         }
         must(met_recorder_add(r->recorder, &r->event, NULL), "add");
         if (++r->turn % EVERY_SECOND == 0) {
+            must(met_recorder_tick(r->recorder), "tick");
+        }
+    }
+}
+
+static void record_prepared(void *context, uint64_t count)
+{
+    recording *r = context;
+
+    for (uint64_t i = 0; i < count; i++) {
+        must(met_prepared_add(r->prepared, NULL, 0, r->event.utc_ns, NULL),
+             "prepared");
+        if (++r->turn % EVERY_SECOND == 0) {
+            must(met_recorder_tick(r->recorder), "tick");
+        }
+    }
+}
+
+static void record_batch(void *context, uint64_t count)
+{
+    recording *r = context;
+    met_event events[BATCH];
+    char subjects[BATCH][sizeof r->subject];
+    met_error errors[BATCH];
+
+    for (uint64_t i = 0; i < count; i += BATCH) {
+        for (size_t k = 0; k < BATCH; k++) {
+            choose_subject(r);
+            memcpy(subjects[k], r->subject, sizeof r->subject);
+            events[k] = r->event;
+            events[k].subject = subjects[k];
+        }
+        must(met_recorder_add_batch(r->recorder, events, BATCH, errors, NULL),
+             "batch");
+        r->turn += BATCH;
+        if (r->turn % EVERY_SECOND < BATCH) {
             must(met_recorder_tick(r->recorder), "tick");
         }
     }
@@ -103,7 +159,7 @@ static void fill(recording *r, met_store *store, uint64_t shapes)
         .subject_size = 13,
         .attributes = r->pairs,
         .attribute_count = ATTRIBUTES,
-        .utc_ns = (int64_t)time(NULL) * 1000000000,
+        .utc_ns = still_ns,
     };
     must(met_recorder_open(store, &config, &r->recorder, NULL), "recorder");
 }
@@ -121,36 +177,73 @@ static void put_meter(met_store *store, const char *json)
     must(met_meter_put(store, json, strlen(json), NULL, NULL), "meter");
 }
 
-static void measure(met_store *store, const char *name, uint64_t shapes,
-                    const char *type, int with_quantity, int own_clock)
+/* All subjects live, room made by ticks. */
+static void warm_up(recording *r)
+{
+    for (uint64_t i = 0; i < 4 * r->subjects; i += 2000) {
+        record(r, 2000);
+        must(met_recorder_tick(r->recorder), "tick");
+    }
+}
+
+typedef struct measured {
+    const char *name;
+    const char *type;
+    uint64_t shapes;
+    bench_run run;
+    int with_quantity;
+    int own_clock;
+} measured;
+
+static void measure(met_store *store, const measured *m)
 {
     recording r;
 
-    fill(&r, store, shapes);
+    still_ns = INT64_C(1772323200000000000); /* 2026-03-01 */
+    fill(&r, store, m->shapes);
     rest(&r);
-    r.event.type = type;
-    r.event.type_size = strlen(type);
-    r.event.quantity_count = with_quantity ? 1 : 0;
-    if (own_clock) {
+    r.event.type = m->type;
+    r.event.type_size = strlen(m->type);
+    if (m->run == record_prepared) {
         r.event.utc_ns = 0;
+        must(met_prepared_open(r.recorder, &r.event, &r.prepared, NULL),
+             "prepared");
+        r.event.utc_ns = still_ns;
     }
-    if (shapes > 1) { /* all of them live, room made by ticks */
-        for (uint64_t i = 0; i < 4 * shapes; i += 2000) {
-            record(&r, 2000);
-            must(met_recorder_tick(r.recorder), "tick");
-        }
-        lines = calloc(shapes, 64);
+    r.event.quantity_count = m->with_quantity ? 1 : 0;
+    if (m->own_clock) {
+        r.event.utc_ns = 0;
+        still_ns = 0;
+    }
+    if (m->shapes > 1) {
+        warm_up(&r);
+        lines = calloc(m->shapes, 64);
         if (lines == NULL) {
             exit(1);
         }
-        bench_case(name, record, &r, "one random 64-byte line", random_lines,
-                   &r);
+        bench_case(m->name, m->run, &r, "one random 64-byte line",
+                   random_lines, &r);
         free(lines);
     } else {
-        bench_case(name, record, &r, "atomic add", atomic_add, &r);
+        bench_case(m->name, m->run, &r, "atomic add", atomic_add, &r);
     }
+    met_prepared_close(r.prepared);
     met_recorder_close(r.recorder);
 }
+
+static const measured cases[] = {
+    {"record: one shape of 6 attributes", "request", 1, record, 0, 0},
+    {"record: the same, prepared", "request", 1, record_prepared, 0, 0},
+    {"record: the same, time by the clock", "request", 1, record, 0, 1},
+    {"record: a sum, one shape of 1 attribute", "transfer", 1, record, 1, 0},
+    {"record: 100,000 shapes of 6 attributes", "request", 100000, record, 0,
+     0},
+    {"record: the same, batches of 16", "request", 100000, record_batch, 0, 0},
+    {"record: 1,000,000 shapes of 6 attributes", "request", 1000000, record,
+     0, 0},
+    {"record: 1,000,000 shapes, batches of 16", "request", 1000000,
+     record_batch, 0, 0},
+};
 
 static int remove_entry(const char *path, const struct stat *found, int kind,
                         struct FTW *where)
@@ -167,8 +260,11 @@ int main(void)
 {
     char home[] = "/dev/shm/bench-record-XXXXXX";
     char path[64];
+    met_platform platform = {.struct_size = sizeof platform,
+                             .clock = {NULL, clock_ns, clock_ns}};
     met_store_config config = {.struct_size = sizeof config,
-                               .flags = MET_STORE_CREATE};
+                               .flags = MET_STORE_CREATE,
+                               .platform = &platform};
     met_store *store = NULL;
 
     if (mkdtemp(home) == NULL) {
@@ -186,12 +282,9 @@ int main(void)
               "{\"key\":\"bytes\",\"name\":\"Bytes\",\"event_type\":"
               "\"transfer\",\"aggregation\":\"sum\",\"value_property\":"
               "\"$.bytes\",\"dimensions\":{\"service\":\"$.service\"}}");
-    measure(store, "record: one shape of 6 attributes", 1, "request", 0, 0);
-    measure(store, "record: the same, time by the clock", 1, "request", 0, 1);
-    measure(store, "record: a sum, one shape of 1 attribute", 1, "transfer",
-            1, 0);
-    measure(store, "record: 100,000 shapes of 6 attributes", 100000,
-            "request", 0, 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        measure(store, &cases[i]);
+    }
     met_store_close(store);
     nftw(home, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     return 0;

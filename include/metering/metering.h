@@ -14,6 +14,7 @@
 #include "metering/meter.h"
 #include "metering/platform.h"
 #include "metering/rating.h"
+#include "metering/recorder.h"
 #include "metering/store.h"
 #include "metering/time.h"
 #include "metering/types.h"

@@ -1,5 +1,4 @@
-/* meter.h: meters, recorders, settlement and queries; arguments checked
- * here. */
+/* meter.h: meters, settlement and queries; arguments checked here. */
 #include "metering/meter.h"
 
 #include "api/document_call.h"
@@ -118,62 +117,6 @@ met_error met_meter_remove(met_store *store, const char *key, size_t key_size,
         (void)met__plan_announce(store); /* else the next tick does it */
     }
     return error;
-}
-
-/* --- Recording ------------------------------------------------------------- */
-met_error met_recorder_open(met_store *store,
-                            const met_recorder_config *config,
-                            met_recorder **recorder_out, met_error_info *info)
-{
-    met_recorder_config known = {.struct_size = sizeof known};
-
-    if (store == NULL || recorder_out == NULL) {
-        return is_null(info, store == NULL ? "store" : "recorder_out");
-    }
-    if (config != NULL) {
-        met_error error = met__struct_read(&known, sizeof known,
-                                           sizeof known.struct_size, config,
-                                           "config", info);
-        if (error != MET_OK) {
-            return error;
-        }
-    }
-    if (known.flags != 0) {
-        return met__fail(info, MET_E_UNSUPPORTED, "config.flags",
-                         "has an unknown bit");
-    }
-    if (known.shapes_max > MET_RECORDER_SHAPES_MAX) {
-        return met__fail(info, MET_E_INVALID, "config.shapes_max",
-                         "must be at most %d", MET_RECORDER_SHAPES_MAX);
-    }
-    return met__recorder_open(store, (uint32_t)known.shapes_max, recorder_out,
-                              info);
-}
-
-void met_recorder_close(met_recorder *recorder)
-{
-    met__recorder_close(recorder);
-}
-
-met_error met_recorder_add(met_recorder *recorder, const met_event *event,
-                           met_error_info *info)
-{
-    if (recorder == NULL || event == NULL) {
-        return is_null(info, recorder == NULL ? "recorder" : "event");
-    }
-    if (event->struct_size == sizeof *event) {
-        return met__recorder_add(recorder, event, 0, info);
-    }
-    met_event known;
-    met_error error = met__struct_read(&known, sizeof known, sizeof known,
-                                       event, "event", info);
-    return error == MET_OK ? met__recorder_add(recorder, &known, 0, info)
-                           : error;
-}
-
-met_error met_recorder_tick(met_recorder *recorder)
-{
-    return recorder == NULL ? MET_E_INVALID : met__recorder_tick(recorder);
 }
 
 /* --- Settlement ------------------------------------------------------------ */

@@ -3,7 +3,7 @@
 #ifndef MET_METER_RECORDER_H
 #define MET_METER_RECORDER_H
 
-#include "metering/meter.h"
+#include "metering/recorder.h"
 #include "store/store.h"
 
 /* flags: the event came through admit. */
@@ -26,6 +26,25 @@ void met__recorder_close(met_recorder *recorder);
  * · MET_E_OVERFLOW · MET_E_TALLY_FULL · MET_E_FORKED · MET_E_BUG */
 met_error met__recorder_add(met_recorder *recorder, const met_event *event,
                             uint32_t flags, met_error_info *info);
+/* As many of the events as one round takes, at least one: what
+ * met__recorder_add would make of each. MET_OK, or the error of the first that
+ * was not counted, its place and info. MET_E_FORKED: nothing was done. */
+#define MET__GROUP_MAX 16
+met_error met__recorder_add_group(met_recorder *recorder,
+                                  const met_event *events, size_t count,
+                                  met_error *errors_out, size_t *taken_out,
+                                  size_t *failed_out, met_error_info *info);
+
+/* An event whose shape is looked up once. Errors as met__recorder_add;
+ * MET_E_NO_MEMORY. Close it before its recorder. */
+met_error met__prepared_open(met_recorder *recorder, const met_event *event,
+                             met_prepared **prepared_out,
+                             met_error_info *info);
+met_error met__prepared_add(met_prepared *prepared,
+                            const met_quantity *quantities, size_t count,
+                            int64_t utc_ns, met_error_info *info);
+void met__prepared_close(met_prepared *prepared);
+
 /* What meters of an event type add up, by name, as far as the meters in force
  * are known: how many, and *names_out until the next call on the recorder. */
 uint32_t met__recorder_quantities(met_recorder *recorder, met__text type,

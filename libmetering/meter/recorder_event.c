@@ -9,6 +9,8 @@
 
 #define OVERFLOW_VALUE "__overflow__"
 #define PREFIX_SIZE 8u
+MET__STATIC_ASSERT(sizeof OVERFLOW_VALUE - 1 == MET__OVERFLOW_SIZE,
+                   overflow_size);
 
 static met_error fail_bound(met_error_info *info, const char *field,
                             size_t bound)
@@ -179,13 +181,15 @@ static met_error read_quantity(const met_event *event, size_t index,
 }
 
 /* As find_pair; event->quantity_count when the event does not have it. */
-static inline size_t find_quantity(const met_event *event, const met__name *name,
+static inline size_t find_quantity(const met_event *event,
+                                   const met__name *name,
                                    uint8_t *hint)
 {
     const met_quantity *all = event->quantities;
     size_t end = event->quantity_count;
 
-    if (*hint < end && met__name_is(name, all[*hint].key, all[*hint].key_size)) {
+    if (*hint < end
+        && met__name_is(name, all[*hint].key, all[*hint].key_size)) {
         end = *hint;
     }
     for (size_t i = 0; i < end; i++) {
@@ -253,8 +257,10 @@ met_error met__recorder_read_overflow(const met_recorder *recorder,
     return build_key(recorder, event, 1, reading, info);
 }
 
-met_error met__recorder_read(met_recorder *recorder, const met_event *event,
-                             met__reading *reading, met_error_info *info)
+met_error met__recorder_read_shape(met_recorder *recorder,
+                                   const met_event *event,
+                                   met__reading *reading,
+                                   met_error_info *info)
 {
     met_error error = check_event(event, info);
 
@@ -267,7 +273,14 @@ met_error met__recorder_read(met_recorder *recorder, const met_event *event,
         return met__fail(info, MET_E_NOT_FOUND, "type",
                          "no meter counts events of this type");
     }
-    error = build_key(recorder, event, 0, reading, info);
+    return build_key(recorder, event, 0, reading, info);
+}
+
+met_error met__recorder_read(met_recorder *recorder, const met_event *event,
+                             met__reading *reading, met_error_info *info)
+{
+    met_error error = met__recorder_read_shape(recorder, event, reading, info);
+
     return error == MET_OK
                ? met__recorder_read_values(recorder, event, reading, info)
                : error;

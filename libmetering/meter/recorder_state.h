@@ -16,6 +16,7 @@
 #define MET__MINUTE_PLACES 4096u /* of the table of other minutes */
 /* Every attribute there can be at its longest; a shape must be shorter. */
 #define MET__KEY_ROOM 8448
+#define MET__OVERFLOW_SIZE 12u /* of "__overflow__" */
 MET__STATIC_ASSERT(8 + (MET__ATTRIBUTES_MAX + 1) * (MET__VALUE_SIZE_MAX + 1)
                        <= MET__KEY_ROOM,
                    key_room);
@@ -58,7 +59,7 @@ typedef struct met__recorder_type {
 /* An event as it was read. */
 typedef struct met__reading {
     const met__recorder_type *type;
-    unsigned char *key; /* MET__KEY_ROOM bytes; reading fills it */
+    unsigned char *key; /* room for MET__KEY_ROOM bytes; reading fills it */
     uint32_t key_size;
     uint32_t flags;
     met__hash128 hash;
@@ -136,7 +137,8 @@ struct met_recorder {
     met__atomic_u64 busy; /* debug builds: somebody is inside */
     met__arena plan_arena;
     met__plan_signal signal;
-    unsigned char key[MET__KEY_ROOM];
+    /* Of the event that is read, or of a group of them. */
+    unsigned char key[MET__KEY_ROOM + MET__GROUP_MAX * 256];
 };
 
 /* --- recorder_event.c ------------------------------------------------------ */
@@ -147,6 +149,11 @@ met__recorder_type *met__recorder_find_type(met_recorder *recorder,
  * MET_E_INVALID · MET_E_LIMIT · MET_E_NOT_FOUND */
 met_error met__recorder_read(met_recorder *recorder, const met_event *event,
                              met__reading *reading, met_error_info *info);
+/* Only the shape of the event. */
+met_error met__recorder_read_shape(met_recorder *recorder,
+                                   const met_event *event,
+                                   met__reading *reading,
+                                   met_error_info *info);
 /* Only time and quantities, of an event whose shape is known. MET_E_INVALID */
 met_error met__recorder_read_values(const met_recorder *recorder,
                                     const met_event *event,
@@ -184,6 +191,15 @@ met_error met__recorder_list_segments(met_recorder *recorder);
 /* --- recorder_shape.c ------------------------------------------------------ */
 /* The record of a key, or MET__NO_SHAPE. */
 uint32_t met__recorder_find(const met_recorder *recorder, met__hash128 hash);
+/* The record that it most likely is, without looking at any. */
+static inline uint32_t met__recorder_guess(const met_recorder *recorder,
+                                           met__hash128 hash)
+{
+    uint64_t place = recorder->table[hash.low & recorder->table_mask];
+
+    return place >> 32 == hash.low >> 32 ? (uint32_t)place - 1
+                                         : MET__NO_SHAPE;
+}
 /* A new shape of a key that was read. `reserve`: also beyond the limit.
  * MET_E_INVALID (a text is not clean) · MET_E_TALLY_FULL */
 met_error met__recorder_add_shape(met_recorder *recorder,

@@ -8,6 +8,7 @@
 #include "metering/entitlement.h"
 #include "metering/invoice.h"
 #include "metering/meter.h"
+#include "metering/recorder.h"
 #include "metering/rating.h"
 
 #define BLOCK_MAX 8192

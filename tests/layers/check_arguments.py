@@ -19,13 +19,15 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 FUNCTION = re.compile(r"MET_API\s+([\w\s*]+?)\b(met_\w+)\s*\(([^;]*?)\)\s*;",
                       re.S)
 HANDLES = {"met_store *": "store", "met_recorder *": "recorder",
+           "met_prepared *": "prepared",
            "met_gateway *": "gateway", "met_limiter *": "limiter",
            "const met_price *": "price", "met_price *": "price"}
 # What ends a handle, and what answers any number with a text.
 NEVER_FAILS = re.compile(r"met_\w+_(close|destroy|release)$|met_error_\w+$|"
                          r"met_version_\w+$")
 # With the handle alone these have all they need (a batch of 0 quantities).
-COMPLETE = {"met_price_rate_batch", "met_store_settle"}
+COMPLETE = {"met_prepared_add", "met_price_rate_batch",
+            "met_recorder_add_batch", "met_store_settle"}
 
 FRAME = r"""
 #include <metering/metering.h>
@@ -37,6 +39,7 @@ FRAME = r"""
 
 static met_store *store;
 static met_recorder *recorder;
+static met_prepared *prepared;
 static met_gateway *gateway;
 static met_limiter *limiter;
 static met_price *price;
@@ -51,10 +54,17 @@ static void make_handles(void)
                                .flags = MET_STORE_CREATE};
     met_limiter_config table = {.struct_size = sizeof table,
                                 .path = "limits.map"};
+    static const char meter[] =
+        "{\"key\":\"m\",\"name\":\"M\",\"event_type\":\"t\","
+        "\"aggregation\":\"count\"}";
+    met_event event = {.struct_size = sizeof event, .type = "t",
+                       .type_size = 1, .subject = "s", .subject_size = 1};
     met_error_info info = {.struct_size = sizeof info};
 
     if (met_store_open("store", 5, &config, &store, &info) != MET_OK
+        || met_meter_put(store, meter, sizeof meter - 1, NULL, &info) != MET_OK
         || met_recorder_open(store, NULL, &recorder, &info) != MET_OK
+        || met_prepared_open(recorder, &event, &prepared, &info) != MET_OK
         || met_gateway_open(store, NULL, &gateway, &info) != MET_OK
         || met_limiter_open(&table, &limiter, &info) != MET_OK
         || met_price_create(free_price, sizeof free_price - 1, NULL, &price,

@@ -6,6 +6,7 @@
 #include "support/documents.h"
 
 #include "metering/meter.h"
+#include "metering/recorder.h"
 
 static inline met_error meter_put(const char *json)
 {
