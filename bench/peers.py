@@ -14,7 +14,8 @@ for each thread when there are several; where waiting is the point, of the wall
 clock, and "who" says so. A case that names its count is always asked for that
 many. Asked "INDEX COUNT results" it adds
 "results", a list of strings that everybody who does the case must agree on.
-It ends when its input does.
+It ends when its input does. Its environment has the sizes of the work:
+BENCH_KEYS of a limiter, BENCH_KNOWN ids of ingest.
 """
 import json
 import os
@@ -77,7 +78,7 @@ def build(peer):
 class Running:
     """One peer's process, on as many processors as its cases want."""
 
-    def __init__(self, peer, cpus, keys):
+    def __init__(self, peer, cpus, sizes):
         mine = sorted(os.sched_getaffinity(0))
         words = list(peer["run"])
         if shutil.which("taskset"):
@@ -86,7 +87,7 @@ class Running:
         self.name = peer["name"]
         self.process = subprocess.Popen(
             words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env={**os.environ, "BENCH_KEYS": str(keys),
+            env={**os.environ, **sizes,
                  "PATH": os.environ["PATH"] + ":/usr/sbin"})
         self.cases = self.read()["cases"]
 
@@ -138,9 +139,9 @@ def warm(running, index):
         count *= 4
 
 
-def start(peer, keys):
+def start(peer, sizes):
     """Every case of a peer with the process that will be asked for it."""
-    first = Running(peer, 1, keys)
+    first = Running(peer, 1, sizes)
     wide = None
     out = []
     try:
@@ -151,7 +152,7 @@ def start(peer, keys):
                     say(f"skipped {peer['name']}, {case['case']}: needs "
                         f"{case['cpus']} processors")
                     continue
-                wide = wide or Running(peer, case["cpus"], keys)
+                wide = wide or Running(peer, case["cpus"], sizes)
                 running = wide
             out.append({**case, "running": running, "index": index,
                         "rounds": [], "ask": warm(running, index)})
@@ -213,14 +214,14 @@ def agree(rows, count):
     return out
 
 
-def take_part(subjects, keys):
+def take_part(subjects, sizes):
     """Builds and starts all peers; says who is skipped, and why."""
     rows = []
     for peer in known(subjects):
         say(f"building {peer['name']}")
         try:
             build(peer)
-            rows += start(peer, keys)
+            rows += start(peer, sizes)
         except Skip as why:
             say(f"skipped {peer['name']}: {why}")
     return rows

@@ -69,7 +69,7 @@ def fixture_take_part(house, monkeypatch):
         for peer in all_of:
             peer["folder"] = house.path / "build" / peer["name"]
         monkeypatch.setattr(peers, "known", lambda subjects: all_of)
-        started.extend(peers.take_part(["limiter"], 64))
+        started.extend(peers.take_part(["limiter"], {"BENCH_KEYS": "64"}))
         return started
 
     yield take_part
@@ -200,4 +200,4 @@ def test_the_command_knows_its_words():
                           "--keys", "1000"], capture_output=True, text=True,
                          check=False)
     assert run.returncode == 2
-    assert "--keys a power of two" in run.stderr
+    assert "--keys is a power of two" in run.stderr
