@@ -7,6 +7,8 @@
  *                         words: e:EVENTS:BEFORE, g:VALUE:QUANTITY, or a credit
  *   S CURRENCY Q…         a series of runs: cumulative quantities, each run
  *                         less what was booked; the minimum in the last
+ *   T CURRENCY Q… / Q Q… / …  the same, each line on its own period: every run
+ *                         has the quantities up to the end of all so far
  *   A CURRENCY FLAGS AMOUNT KEY WEIGHT…        shares
  *   F CURRENCY AMOUNT SERVICE FULL             prorated, nanoseconds
  *   M CURRENCY AMOUNT     rounded, and written for people
@@ -213,6 +215,52 @@ static met_error ask_series(char **words, int count)
     return error;
 }
 
+/* Runs of a day each, as the quantities are known in the last of them. */
+static size_t read_runs(char **words, int *at, int count,
+                        met__rated_run *runs)
+{
+    const int64_t day = 24 * 3600 * INT64_C(1000000000);
+    size_t run_count = 0;
+
+    for (; *at < count && words[*at][0] != '/'; (*at)++) {
+        runs[run_count] = (met__rated_run){
+            .period = {(int64_t)run_count * day,
+                       (int64_t)(run_count + 1) * day},
+            .quantity = number(words[*at])};
+        run_count++;
+    }
+    (*at)++;
+    return run_count;
+}
+
+static met_error ask_by_period(char **words, int count)
+{
+    met__line booked[4096];
+    met__rated_run runs[WORDS_MAX];
+    size_t booked_count = 0;
+    met_error error = MET_OK;
+    met__rate_input input = input_of(words[1], met__decimal_zero());
+
+    for (int at = 2, run = 0; error == MET_OK && at < count; run++) {
+        met__rated *rated = NULL;
+        size_t run_count = read_runs(words, &at, count, runs);
+        input.is_minimum_ignored = at < count;
+        error = met__rate_by_period(&input, runs, run_count, booked,
+                                    booked_count, &arena, &rated, NULL);
+        if (error != MET_OK) {
+            break;
+        }
+        say_lines(rated->lines, rated->line_count, &rated->totals);
+        met__buffer_byte(&out, '/');
+        for (size_t i = 0; i < rated->line_count && booked_count < 4096; i++) {
+            met__line *line = &booked[booked_count++];
+            *line = rated->lines[i];
+            line->id = met__text_z(met__arena_print(&arena, "%d.%zu", run, i));
+        }
+    }
+    return error;
+}
+
 static met_error ask_shares(char **words, int count)
 {
     met__share shares[WORDS_MAX];
@@ -275,6 +323,8 @@ static void answer(char *line)
         error = ask_rate(words, count);
     } else if (count > 2 && words[0][0] == 'S') {
         error = ask_series(words, count);
+    } else if (count > 2 && words[0][0] == 'T') {
+        error = ask_by_period(words, count);
     } else if (count > 3 && words[0][0] == 'A') {
         error = ask_shares(words, count);
     } else if (count > 2 && strchr("FM", words[0][0]) != NULL) {

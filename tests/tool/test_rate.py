@@ -45,10 +45,60 @@ def test_compare(tool, files):
     rows, _ = tool.run("--json", "rate", price, "--compare", other, "--sweep",
                        "1..1", store=False)
     assert '"difference": "-1"' in rows.replace('":"', '": "')
-    tool.refused("rate", price, "1", "--compare", other, reason="--sweep",
-                 status=2, store=False)
+    out, _ = tool.run("rate", price, "--compare", other, "0.5", "5001",
+                      store=False)
+    assert out == "0.5\t1\t0\t-1\n5001\t2\t1\t-1\n"
+    for quantity in ("-1", "x", "", "9" * 40):
+        tool.refused("rate", price, quantity, "--compare", other,
+                     reason="quantity", store=False)
+    tool.refused("rate", price, "--requests", "-", "--compare", other,
+                 reason="--compare", status=2, store=False)
     tool.refused("rate", price, "--compare", "nowhere.json", "--sweep", "1..1",
                  reason="nowhere.json", store=False)
+
+
+def bars(out):
+    """[quantity, total, columns of the bar] of each row."""
+    rows = []
+    for line in out.splitlines():
+        assert len(line) <= 80
+        words = line.split()
+        bar = words.pop() if words[-1][0] in "\u2588\u2589\u258a\u258b\u258c" \
+            "\u258d\u258e\u258f" else ""
+        rows.append((words, bar))
+    return rows
+
+
+def test_plot(tool, files):
+    price = files("price.json", '{"type": "unit", "amount": "1"}')
+    out, _ = tool.run("rate", price, "--sweep", "0..80", "--plot", store=False)
+    rows = bars(out)
+    assert [words for words, _ in rows] == [[str(n), str(n)]
+                                            for n in range(0, 81, 4)]
+    # 72 columns are left: 4 of 80 is 3.6 of them, in eighths.
+    assert rows[0][1] == ""
+    assert rows[1][1] == "\u2588" * 3 + "\u258c"  # 28 eighths of 28.8
+    assert rows[-1][1] == "\u2588" * 72
+    other = files("other.json", '{"type": "unit", "amount": "0.5"}')
+    out, _ = tool.run("rate", price, "--compare", other, "--sweep", "0..10:5",
+                      "--plot", store=False)
+    rows = bars(out)
+    assert [words for words, _ in rows] == [
+        ["0", "0", "A"], ["0", "B"], ["5", "5", "A"], ["2.5", "B"],
+        ["10", "10", "A"], ["5", "B"]]
+    assert rows[4][1] == "\u2588" * 69
+    assert rows[5][1] == rows[2][1] == "\u2588" * 34 + "\u258c"
+    free = files("free.json", '{"type": "free"}')
+    out, _ = tool.run("rate", free, "--sweep", "7..7", "--plot", store=False)
+    assert out == "7  0\n"
+    long = files("long.json", '{"type": "unit", "amount": "%s"}' % ("9" * 33))
+    out, _ = tool.run("rate", long, "--sweep", "0..3", "--plot", store=False)
+    assert [len(bar) for _, bar in bars(out)] == [0, 14, 28, 41]
+    for words in (["--plot", "1"], ["--plot", "--sweep", "0..5000:1"]):
+        tool.refused("rate", price, *words, reason="--plot", status=2,
+                     store=False)
+    tool.refused("--json", "rate", price, "--plot", "--sweep", "0..1",
+                 reason="--plot", status=2, store=False)
 
 
 def test_requests(tool, files):

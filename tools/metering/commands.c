@@ -89,13 +89,15 @@ const tool_command tool_commands[] = {
      1, 1, command_invoice_show},
 
     {"rate", NULL, "PRICE-FILE [QUANTITY…]",
-     "sweep= compare= currency= requests=",
+     "sweep= plot compare= currency= requests=",
      "what a price makes of quantities (no store needed)",
      "PRICE-FILE: a price, or a rate card with price and discounts, as YAML "
      "or JSON.\n"
      "  --sweep FROM..TO[:STEP]   one line for each quantity: quantity, total\n"
-     "  --compare PRICE-FILE      with --sweep: also its total, and the "
-     "difference\n"
+     "  --plot                    with --sweep: bars, as many as fit a "
+     "screen\n"
+     "  --compare PRICE-FILE      also its total, and the difference; one line "
+     "for each quantity\n"
      "  --requests FILE           NDJSON of {\"quantity\", \"credits\"?, "
      "\"booked\"?, …}, what\n"
      "                            met_price_rate takes; prints one answer a "

@@ -1,7 +1,7 @@
 /* metering rate: what a price makes of quantities, without a store. In: a price
  * as YAML or JSON; quantities, or requests as NDJSON. Out: lines and totals, or
  * one total a line. */
-#include "tool.h"
+#include "rate_curve.h"
 #include "yaml.h"
 
 #include <stdlib.h>
@@ -128,107 +128,55 @@ static int rate_request(const tool *self, void *context, long long line,
     return is_written ? TOOL_OK : tool_fail(self, "stdout: cannot be written");
 }
 
-/* "A..B" or "A..B:STEP", whole numbers. */
-static int read_sweep(const tool *self, long long *from, long long *to,
-                      long long *step)
+/* Quantities beside another price, a line each. */
+static int compare(const tool *self, const rate_curve *curve)
 {
-    const char *text = tool_option(self, "sweep", 0);
-    int used = 0;
+    int status = TOOL_OK;
 
-    *step = 1;
-    if (sscanf(text, "%lld..%lld%n", from, to, &used) == 2 && used > 0) {
-        const char *rest = text + used;
-        int more = 0;
-        if (*rest == '\0'
-            || (sscanf(rest, ":%lld%n", step, &more) == 1
-                && rest[more] == '\0')) {
-            if (*from >= 0 && *to >= *from && *step > 0
-                && (*to - *from) / *step < 10000000) {
-                return TOOL_OK;
-            }
+    for (int i = 1; status == TOOL_OK && i < self->argument_count; i++) {
+        const char *text = self->arguments[i];
+        met_decimal quantity, total, other;
+        int order = 0;
+        met_decimal zero = {{0}};
+        if (met_decimal_parse(text, strlen(text), &quantity) != MET_OK
+            || met_decimal_parse("0", 1, &zero) != MET_OK
+            || met_decimal_compare(&quantity, &zero, &order) != MET_OK
+            || order < 0) {
+            return tool_fail(self, "quantity: \"%.40s\" is not a decimal from "
+                                   "0 up", text);
+        }
+        status = rate_curve_totals(self, curve, &quantity, 1, &total, &other);
+        if (status == TOOL_OK) {
+            status = rate_curve_row(self, &quantity, &total, &other);
         }
     }
-    return tool_usage(self, "--sweep: \"%s\" is not FROM..TO or "
-                            "FROM..TO:STEP, whole numbers from 0 up, at most "
-                            "10,000,000 of them", text);
+    return status;
 }
 
-enum { BLOCK = 256 };
-
-/* The quantities of one block; how many. */
-static size_t fill(met_decimal quantities[BLOCK], long long from, long long to,
-                   long long step)
+/* What is asked of the prices. */
+static int run(const tool *self, const rate_curve *curve)
 {
-    size_t count = 0;
+    const char *file = tool_option(self, "requests", 0);
+    int status = TOOL_OK;
 
-    for (; count < BLOCK && from <= to; from += step) {
-        char text[32];
-        int size = snprintf(text, sizeof text, "%lld", from);
-        if (met_decimal_parse(text, (size_t)size, &quantities[count++])
-            != MET_OK) {
-            return 0; /* not for a whole number */
-        }
+    if (tool_flag(self, "plot")) {
+        return rate_curve_plot(self, curve);
     }
-    return count;
-}
-
-/* "quantity  total", and with another price its total and what it is more. */
-static int print_row(const tool *self, long long quantity,
-                     const met_decimal *total, const met_decimal *other)
-{
-    char texts[3][MET_DECIMAL_TEXT_SIZE] = {"", "", ""};
-    met_decimal more;
-
-    if (met_decimal_format(total, texts[0], NULL) != MET_OK
-        || (other != NULL
-            && (met_decimal_format(other, texts[1], NULL) != MET_OK
-                || met_decimal_subtract(other, total, &more) != MET_OK
-                || met_decimal_format(&more, texts[2], NULL) != MET_OK))) {
-        return tool_fail(self, "a total is too long");
+    if (tool_flag(self, "sweep")) {
+        return rate_curve_sweep(self, curve);
     }
-    if (self->is_json) {
-        char number[32];
-        snprintf(number, sizeof number, "%lld", quantity);
-        json_t *row = json_pack("{s:s, s:s}", "quantity", number, "total",
-                                texts[0]);
-        if (row != NULL && other != NULL) {
-            json_object_set_new(row, "compared", json_string(texts[1]));
-            json_object_set_new(row, "difference", json_string(texts[2]));
-        }
-        return tool_print_line(self, row);
+    if (file != NULL) {
+        requests asked = {curve->price, file};
+        return tool_input_lines(self, file, &asked, rate_request);
     }
-    if (other != NULL) {
-        printf("%lld\t%s\t%s\t%s\n", quantity, texts[0], texts[1], texts[2]);
-    } else {
-        printf("%lld\t%s\n", quantity, texts[0]);
+    if (curve->other != NULL) {
+        return compare(self, curve);
     }
-    return TOOL_OK;
-}
-
-/* One line a quantity; blocks of the flat batch call. other may be NULL. */
-static int sweep(const tool *self, const met_price *price,
-                 const met_price *other)
-{
-    met_error_info info = {.struct_size = sizeof info};
-    met_decimal quantities[BLOCK], totals[BLOCK], others[BLOCK];
-    long long from, to, step;
-    int status = read_sweep(self, &from, &to, &step);
-
-    while (status == TOOL_OK && from <= to) {
-        size_t count = fill(quantities, from, to, step);
-        met_error error = met_price_rate_batch(price, quantities, count,
-                                               totals, &info);
-        if (error == MET_OK && other != NULL) {
-            error = met_price_rate_batch(other, quantities, count, others,
-                                         &info);
-        }
-        if (error != MET_OK) {
-            return tool_error(self, error, &info);
-        }
-        for (size_t i = 0; i < count && status == TOOL_OK; i++, from += step) {
-            status = print_row(self, from, &totals[i],
-                               other != NULL ? &others[i] : NULL);
-        }
+    for (int i = 1; status == TOOL_OK && i < self->argument_count; i++) {
+        json_t *rated = rate_one(self, curve->price, self->arguments[i]);
+        status = rated ? print_rated(self, rated, self->arguments[i])
+                       : TOOL_FAILED;
+        json_decref(rated);
     }
     return status;
 }
@@ -239,7 +187,6 @@ int command_rate(tool *self)
     met_price *other = NULL;
     int is_sweep = tool_flag(self, "sweep");
     const char *compared = tool_option(self, "compare", 0);
-
     const char *file = tool_option(self, "requests", 0);
 
     if (is_sweep + (self->argument_count > 1) + (file != NULL) != 1) {
@@ -249,25 +196,19 @@ int command_rate(tool *self)
     if (file != NULL && tool_option(self, "currency", 0) != NULL) {
         return tool_usage(self, "--currency: each of the requests has its own");
     }
-    if (compared != NULL && !is_sweep) {
-        return tool_usage(self, "--compare goes with --sweep");
+    if (compared != NULL && file != NULL) {
+        return tool_usage(self, "--compare goes with quantities or --sweep");
+    }
+    if (tool_flag(self, "plot") && (!is_sweep || self->is_json)) {
+        return tool_usage(self, "--plot goes with --sweep, without --json");
     }
     int status = read_price(self, self->arguments[0], &price);
     if (status == TOOL_OK && compared != NULL) {
         status = read_price(self, compared, &other);
     }
-    if (status == TOOL_OK && is_sweep) {
-        status = sweep(self, price, other);
-    }
-    if (status == TOOL_OK && file != NULL) {
-        requests asked = {price, file};
-        status = tool_input_lines(self, file, &asked, rate_request);
-    }
-    for (int i = 1; status == TOOL_OK && i < self->argument_count; i++) {
-        json_t *rated = rate_one(self, price, self->arguments[i]);
-        status = rated ? print_rated(self, rated, self->arguments[i])
-                       : TOOL_FAILED;
-        json_decref(rated);
+    if (status == TOOL_OK) {
+        rate_curve curve = {price, other};
+        status = run(self, &curve);
     }
     met_price_destroy(other);
     met_price_destroy(price);
