@@ -57,7 +57,11 @@ enum {
 enum {
     /* A refused request weighs like an admitted one in the windows that
      * refused it: a client that keeps hammering stays out. */
-    MET_LIMITER_COUNT_DENIED = 1
+    MET_LIMITER_COUNT_DENIED = 1,
+    /* Nobody is refused: is_allowed is 1, and reason, refused and wait_ns say
+     * what would have been. A request that would have been refused counts as
+     * it would have: not at all, unless refused ones count. */
+    MET_LIMITER_WARN_ONLY = 2
 };
 
 /* Flags of a request. */
@@ -108,7 +112,7 @@ typedef struct met_limiter_policy {
     size_t name_size;
     const met_limiter_window *windows; /* borrowed; any order */
     size_t window_count;               /* 1 … MET_LIMITER_WINDOWS_MAX */
-    uint32_t flags;                    /* MET_LIMITER_COUNT_DENIED */
+    uint32_t flags; /* MET_LIMITER_COUNT_DENIED, MET_LIMITER_WARN_ONLY */
     uint32_t reserved;
 } met_limiter_policy;
 
@@ -127,11 +131,18 @@ typedef struct met_limiter_request {
     int64_t utc_ns;       /* 0 = the library reads it where it needs it */
     uint32_t flags;       /* MET_LIMITER_BRIEF */
     uint32_t reserved;
+    /* Limits of this request in place of the policy's, found by length and
+     * algorithm; windows that are not named keep theirs. The policy's limit is
+     * the ceiling: a greater one means that. What a key has used is the same
+     * whatever limit a request brings: it is allowed when what was counted and
+     * its cost are within its own limit. Borrowed; 0 … WINDOWS_MAX of them. */
+    const met_limiter_window *own_windows;
+    size_t own_window_count;
 } met_limiter_request;
 
 /* What one window says, after the decision. Frozen. */
 typedef struct met_limiter_window_result {
-    uint64_t limit;
+    uint64_t limit;     /* that the request was held to */
     uint64_t remaining; /* cost that would still be admitted now */
     int64_t window_ns;
     int64_t reset_ns; /* until the oldest counted hit is forgotten; 0: none */
@@ -160,7 +171,7 @@ typedef struct met_limiter_result {
     uint32_t reported;
     uint32_t reserved;
     /* The earliest moment at which the same request would be allowed if
-     * nothing else arrived; 0 when it is allowed, -1 for never. */
+     * nothing else arrived; 0 when there is room, -1 for never. */
     int64_t wait_ns;
     met_limiter_window_result windows[MET_LIMITER_WINDOWS_MAX]; /* shortest
                                                                    first */
@@ -255,7 +266,8 @@ MET_API MET_NODISCARD met_error met_limiter_policy_set(
  * @param result_out  set its struct_size; written only on MET_OK
  * @return MET_OK (allowed or not: see is_allowed) · MET_E_INVALID ·
  *         MET_E_UNSUPPORTED (an unknown flag) · MET_E_NOT_FOUND (no such
- *         policy) · MET_E_CORRUPT (the table holds what nobody wrote)
+ *         policy, or it has no such window as one of own_windows) ·
+ *         MET_E_CORRUPT (the table holds what nobody wrote)
  * @units  nanoseconds; clock readings of all users are of one clock
  * @alloc none      @blocks never      @thread any      @fork any
  * @since 0.1
@@ -273,7 +285,7 @@ MET_API MET_NODISCARD met_error met_limiter_check(
  * @param request     as for met_limiter_check
  * @param result_out  set its struct_size; written only on MET_OK
  * @return MET_OK · MET_E_INVALID · MET_E_UNSUPPORTED (an unknown flag) ·
- *         MET_E_NOT_FOUND (no such policy) · MET_E_CORRUPT
+ *         MET_E_NOT_FOUND (no such policy or own window) · MET_E_CORRUPT
  * @alloc none      @blocks never      @thread any      @fork any
  * @since 0.1
  */
@@ -296,8 +308,8 @@ MET_API MET_NODISCARD met_error met_limiter_peek(
  * @param request     as for met_limiter_check
  * @param result_out  set its struct_size; written only on MET_OK
  * @return MET_OK · MET_E_INVALID · MET_E_UNSUPPORTED (an unknown flag, or an
- *         algorithm that cannot) · MET_E_NOT_FOUND (no such policy) ·
- *         MET_E_BUSY (a crowd without end; nothing is counted) · MET_E_CORRUPT
+ *         algorithm that cannot) · MET_E_NOT_FOUND (no such policy or own
+ *         window) · MET_E_BUSY (a crowd without end; nothing is counted) · MET_E_CORRUPT
  * @alloc none      @blocks never      @thread any      @fork any
  * @since 0.1
  */

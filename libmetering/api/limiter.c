@@ -10,6 +10,7 @@
 #include "limit/limiter.h"
 
 #define PATH_SIZE_MAX 3900
+#define POLICY_FLAGS (MET_LIMITER_COUNT_DENIED | MET_LIMITER_WARN_ONLY)
 #define RESULT_SIZE_MIN offsetof(met_limiter_result, windows)
 
 met_error met_limiter_open(const met_limiter_config *config,
@@ -110,7 +111,7 @@ static met_error check_policy(const met_limiter_policy *policy,
         return met__fail(info, MET_E_INVALID, "policy.windows",
                          "must be 1 to %d", MET_LIMITER_WINDOWS_MAX);
     }
-    if ((policy->flags & ~(uint32_t)MET_LIMITER_COUNT_DENIED) != 0) {
+    if ((policy->flags & ~(uint32_t)POLICY_FLAGS) != 0) {
         return met__fail(info, MET_E_UNSUPPORTED, "policy.flags",
                          "has an unknown bit");
     }
@@ -149,12 +150,37 @@ met_error met_limiter_policy_set(met_limiter *limiter,
                                                      number_out, info);
 }
 
+static met_error check_own_windows(const met_limiter_request *request)
+{
+    if (request->own_window_count > MET_LIMITER_WINDOWS_MAX
+        || request->own_windows == NULL) {
+        return MET_E_INVALID;
+    }
+    for (size_t i = 0; i < request->own_window_count; i++) {
+        const met_limiter_window *own = &request->own_windows[i];
+        if (own->limit == 0 || own->limit > MET_LIMITER_LIMIT_MAX) {
+            return MET_E_INVALID;
+        }
+        if (own->reserved != 0 || own->reserved_more[0] != 0
+            || own->reserved_more[1] != 0) {
+            return MET_E_UNSUPPORTED;
+        }
+    }
+    return MET_OK;
+}
+
 static inline met_error check_request(const met_limiter_request *request)
 {
     if ((request->key == NULL && request->key_size != 0)
         || request->cost > MET_LIMITER_LIMIT_MAX
         || (request->monotonic_ns | request->utc_ns) < 0) {
         return MET_E_INVALID;
+    }
+    if (request->own_window_count != 0) {
+        met_error error = check_own_windows(request);
+        if (error != MET_OK) {
+            return error;
+        }
     }
     return (request->flags & ~(uint32_t)MET_LIMITER_BRIEF) != 0
                    || request->reserved != 0

@@ -97,7 +97,7 @@ static int has_room_in(const met__plan *p, met__plan_window *window)
         own = (met__snapshot){0}; /* the taking will tell */
     }
     window->mark.used = shape->ops->used(&own, shape, &p->time);
-    return window->mark.used + weight <= shape->limit;
+    return window->mark.used + weight <= window->limit;
 }
 
 /* Without a record a window is empty. */
@@ -108,10 +108,10 @@ int met__plan_has_room(const met__plan *p, met__plan_window *window)
 
     if (window->record == NULL) {
         window->mark.used = 0;
-        return weight <= shape->limit;
+        return weight <= window->limit;
     }
     uint64_t head = met__load_acquire(&window->record->head);
-    return shape->ops->most(head, shape, &p->time) + weight <= shape->limit
+    return shape->ops->most(head, shape, &p->time) + weight <= window->limit
            || has_room_in(p, window);
 }
 
@@ -141,7 +141,8 @@ int met__plan_take(met__plan *p, met__plan_window *window, int is_forced)
     uint64_t cost = met__plan_cost_in(p->cost, window->shape);
     met__window_ask ask = {.time = p->time,
                            .cost = cost,
-                           .extra = window->extra,
+                           .extra = window->extra
+                                    + (window->shape->limit - window->limit),
                            .is_forced = (uint32_t)is_forced};
 
     for (int i = 0; i < MET__PLAN_TRIES; i++) {

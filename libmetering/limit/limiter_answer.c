@@ -101,8 +101,8 @@ static void add_times(const met__plan *p, uint32_t index,
             out->reset_ns = reset;
         }
     }
-    if (p->cost <= shape->limit && used + p->cost > shape->limit) {
-        uint64_t room = shape->limit - p->cost;
+    if (p->cost <= window->limit && used + p->cost > window->limit) {
+        uint64_t room = window->limit - p->cost;
         out->wait_ns = met__answer_ns(
             window->extra != 0
                 ? wait_with_predecessors(p, index, own, room)
@@ -114,14 +114,14 @@ static void describe(const met__plan *p, uint32_t index, int is_brief,
                      met_limiter_window_result *out)
 {
     const met__plan_window *window = &p->windows[index];
-    const met__shape *shape = window->shape;
     met__snapshot own;
     uint64_t used = is_brief && (window->is_taken || window->is_refusing)
                         ? window->mark.used + window->extra
                         : look(p, index, &own);
 
-    met__answer_window(out, shape, used, window->is_refusing);
-    if (p->cost > shape->limit) {
+    met__answer_window(out, window->shape, window->limit, used,
+                       window->is_refusing);
+    if (p->cost > window->limit) {
         out->wait_ns = -1;
     }
     if (!is_brief) {
@@ -144,7 +144,10 @@ void met__plan_answer(const met__plan *p, int is_allowed, uint32_t reason,
     uint32_t is_full = 0;
     int is_counted = 0;
 
-    met__answer_begin(out, (uint32_t)is_allowed, reason, p->view.count);
+    met__answer_begin(out,
+                      is_allowed
+                          || (p->view.flags & MET_LIMITER_WARN_ONLY) != 0,
+                      reason, p->view.count);
     for (uint32_t i = 0; i < p->view.count; i++) {
         met_limiter_window_result *window = &out->windows[i];
         describe(p, i, is_brief, window);

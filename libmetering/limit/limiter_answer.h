@@ -26,11 +26,12 @@ static inline void met__answer_begin(met_limiter_result *out,
 
 /* A window without its times. */
 static inline void met__answer_window(met_limiter_window_result *out,
-                                      const met__shape *shape, uint64_t used,
+                                      const met__shape *shape,
+                                      uint64_t limit, uint64_t used,
                                       uint32_t is_refusing)
 {
-    out->limit = shape->limit;
-    out->remaining = used < shape->limit ? shape->limit - used : 0;
+    out->limit = limit;
+    out->remaining = used < limit ? limit - used : 0;
     out->window_ns = (int64_t)shape->window_ns;
     out->reset_ns = 0;
     out->wait_ns = 0;

@@ -34,7 +34,7 @@ static int charge(met__plan *p, met_limiter_result *result_out)
     for (uint32_t i = 0; i < p->view.count; i++) {
         const met__plan_window *window = &p->windows[i];
         is_uncounted |= window->is_uncounted != 0;
-        if (p->cost > window->shape->limit) {
+        if (p->cost > window->limit) {
             reason = MET_LIMITER_REASON_NEVER;
         } else if (window->is_refusing && reason == MET_LIMITER_REASON_NONE) {
             reason = MET_LIMITER_REASON_LIMIT;

@@ -1,5 +1,6 @@
-/* What replaced windows still weigh. In: a plan with its windows. Out: their
- * extra weight; the records of the replaced ones are frozen. */
+/* What a plan's windows are held to. In: a plan with its windows. Out: limits
+ * that the request brings, and the weight of replaced windows, whose records
+ * are frozen. */
 #include "limit/limiter_plan.h"
 
 /* Freezes a predecessor's record and takes down what it counted. 0: could not,
@@ -50,4 +51,29 @@ int met__plan_predecessors(met__plan *p)
         }
     }
     return MET__PLAN_DECIDED;
+}
+
+int met__plan_own_limits(met__plan *p)
+{
+    for (size_t i = 0; i < p->request->own_window_count; i++) {
+        const met_limiter_window *own = &p->request->own_windows[i];
+        uint32_t algorithm = own->algorithm ? own->algorithm
+                                            : MET_LIMITER_SLIDING;
+        int is_found = 0;
+        for (uint32_t w = 0; w < p->view.count; w++) {
+            met__plan_window *window = &p->windows[w];
+            if (window->shape->window_ns == (uint64_t)own->window_ns
+                && window->shape->algorithm == algorithm) {
+                is_found = 1;
+                if (own->limit < window->limit) {
+                    window->limit = own->limit;
+                }
+                p->is_never |= p->cost > window->limit;
+            }
+        }
+        if (!is_found) {
+            return 0;
+        }
+    }
+    return 1;
 }

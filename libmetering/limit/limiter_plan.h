@@ -20,6 +20,7 @@ typedef struct met__plan_window {
     const met__shape *shape;
     met__record *record; /* NULL: nothing is counted yet */
     met__place_name name;
+    uint64_t limit; /* of this request: the shape's, or a lower one */
     uint64_t extra; /* what its predecessors weigh */
     met__window_mark mark;
     uint32_t is_taken;
@@ -94,6 +95,9 @@ void met__plan_give_back(met__plan *p);
  * when nothing has changed. */
 int met__limiter_quick(const met__plan *p, met_limiter_result *result_out);
 
+/* Holds windows to the request's own limits. 0: the policy has no such one. */
+int met__plan_own_limits(met__plan *p);
+
 /* Adds what replaced windows weigh. MET__PLAN_AGAIN: somebody is changing
  * them. */
 int met__plan_predecessors(met__plan *p);
@@ -114,6 +118,7 @@ static inline int met__plan_window_make(met__plan *p, uint32_t index)
     out->name = met__place_name_of(&p->key, p->request->policy,
                                    window->shape, window->born);
     out->record = met__place_find(table, &p->key, &out->name);
+    out->limit = shape->limit;
     out->extra = 0;
     out->is_taken = 0;
     out->is_refusing = 0;
@@ -142,6 +147,9 @@ static inline met_error met__plan_make(met__plan *p, int *again_out)
         if (!met__plan_window_make(p, i)) {
             return MET_E_CORRUPT;
         }
+    }
+    if (p->request->own_window_count != 0 && !met__plan_own_limits(p)) {
+        return MET_E_NOT_FOUND;
     }
     *again_out = p->view.predecessor_count > 0 ? met__plan_predecessors(p)
                                                : MET__PLAN_DECIDED;

@@ -143,8 +143,8 @@ static inline void answer(const quick *q, uint32_t is_refusing,
     for (uint32_t i = 0; i < q->count; i++) {
         const quick_window *window = &q->windows[i];
         met_limiter_window_result *result = &out->windows[i];
-        met__answer_window(result, window->shape, window->mark.used,
-                           is_refusing);
+        met__answer_window(result, window->shape, window->shape->limit,
+                           window->mark.used, is_refusing);
         if (!is_brief) {
             met__answer_times(result, window->shape, window->record,
                               window->name, &q->ask);
@@ -180,7 +180,7 @@ int met__limiter_quick(const met__plan *p, met_limiter_result *result_out)
     q.ask.extra = 0;
     q.ask.is_forced = 0;
     q.count = 0;
-    if (!find_windows(&q)) {
+    if (p->request->own_window_count != 0 || !find_windows(&q)) {
         return 0;
     }
     for (uint32_t i = 1; i < q.count; i++) {
