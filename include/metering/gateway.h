@@ -31,7 +31,8 @@ enum {
 /* Which rate limit headers a decision carries. */
 enum {
     MET_GATEWAY_HEADERS_KONG = 1, /* X-RateLimit-… and RateLimit-…; default */
-    MET_GATEWAY_HEADERS_NONE = 2  /* none, also no Retry-After */
+    MET_GATEWAY_HEADERS_NONE = 2, /* none, also no Retry-After */
+    MET_GATEWAY_HEADERS_IETF = 3  /* RateLimit-Policy, RateLimit, Retry-After */
 };
 
 /* Flags of a gateway. */

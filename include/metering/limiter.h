@@ -21,7 +21,9 @@ MET_BEGIN_DECLS
 #define MET_LIMITER_POLICIES_MAX 1024
 #define MET_LIMITER_SHAPES_MAX 255 /* distinct (limit, length, algorithm) */
 #define MET_LIMITER_POLICY_NAME_SIZE_MAX 128
-#define MET_LIMITER_HEADERS_SIZE 1024 /* room for any met_limiter_headers */
+#define MET_LIMITER_HEADERS_SIZE 2560 /* room for the lines of any result */
+#define MET_LIMITER_PARTITION_KEY_SIZE_MAX 32
+#define MET_LIMITER_KEY_EXTRA 32 /* of a built key, beside scope and value */
 
 /* How a window counts. */
 enum {
@@ -76,6 +78,24 @@ enum {
     MET_LIMITER_REASON_LIMIT = 1, /* a window has no room: wait wait_ns */
     MET_LIMITER_REASON_NEVER = 2, /* cost is above a limit: waiting is no use */
     MET_LIMITER_REASON_TABLE_FULL = 3 /* is_allowed says what full_policy did */
+};
+
+/* Which lines met_limiter_headers_write writes; bits. Retry-After is always
+ * among them when waiting helps. */
+enum {
+    MET_LIMITER_HEADERS_WINDOWS = 1,  /* X-RateLimit-Limit-<Name>, … */
+    MET_LIMITER_HEADERS_REPORTED = 2, /* RateLimit-Limit, -Remaining, -Reset */
+    MET_LIMITER_HEADERS_KONG = 3,     /* both; the default */
+    /* RateLimit-Policy and RateLimit, structured fields after the tenth draft
+     * of the IETF's HTTPAPI group. */
+    MET_LIMITER_HEADERS_IETF = 4
+};
+
+/* What an identity's value is. */
+enum {
+    MET_LIMITER_FORM_BYTES = 1,        /* what it says; the default */
+    MET_LIMITER_FORM_ADDRESS = 2,      /* an IP address as text */
+    MET_LIMITER_FORM_ADDRESS_BYTES = 3 /* 4 or 16 bytes in network order */
 };
 
 /* Zero means default for every field; give path or memory. */
@@ -177,6 +197,36 @@ typedef struct met_limiter_result {
                                                                    first */
     met_limiter_ticket ticket; /* of what was counted */
 } met_limiter_result;
+
+/* How a decision is told. Zero means default for every field. */
+typedef struct met_limiter_headers_options {
+    size_t struct_size;
+    uint32_t styles; /* MET_LIMITER_HEADERS_…, together; 0 = _KONG */
+    /* Retry-After is up to so many seconds later, so that clients who were
+     * refused together do not come back together; 0 = exact. */
+    uint32_t jitter_max_s;
+    uint64_t jitter_seed; /* the same seed gives the same: a hash of the client,
+                             a number that counts */
+    /* Of the IETF's fields: whose quota it is. Clients see it, so no name, but
+     * for example a hash; at most MET_LIMITER_PARTITION_KEY_SIZE_MAX bytes,
+     * 0 = none. Borrowed. */
+    const char *partition_key;
+    size_t partition_key_size;
+} met_limiter_headers_options;
+
+/* Whom a limit counts. Zero means default for every field; texts are borrowed
+ * and need no NUL. */
+typedef struct met_limiter_identity {
+    size_t struct_size;
+    const char *scope; /* where the limit belongs: a route, a service */
+    size_t scope_size; /* 0 … UINT32_MAX */
+    uint32_t kind;     /* the host's own number: consumer, header, address, … */
+    uint32_t form;     /* MET_LIMITER_FORM_… */
+    const char *value;
+    size_t value_size;
+    uint32_t prefix_v4; /* bits of an IPv4 address that count; 0 = 32 */
+    uint32_t prefix_v6; /* of an IPv6 address; 0 = 64, one customer's network */
+} met_limiter_identity;
 
 /* Set struct_size. Counters run since the table was made and are shared by
  * all who use it. */
@@ -392,6 +442,58 @@ MET_API MET_NODISCARD met_error met_limiter_stats_get(
 MET_API MET_NODISCARD met_error met_limiter_headers(
     const met_limiter_result *result, char *text_out, size_t text_size,
     size_t *size_out);
+
+/**
+ * The header lines of a decision in any of the styles.
+ *
+ * RateLimit-Policy has every window's limit (q) and length in whole seconds
+ * (w), RateLimit what remains (r) and the seconds (t) until there is more: of a
+ * refusing window until the request has room, of others until their oldest hit
+ * is forgotten. Windows are "second", "minute", "hour", "day", "month", "year",
+ * or "30s". A pure function.
+ *
+ * @param result     as met_limiter_check wrote it, without MET_LIMITER_BRIEF
+ * @param options    NULL for the defaults: the lines of met_limiter_headers
+ * @param text_out   "Name: value\r\n" lines and a NUL
+ * @param text_size  room, MET_LIMITER_HEADERS_SIZE is always enough
+ * @param size_out   length without the NUL; may be NULL
+ * @param info       may be NULL
+ * @return MET_OK · MET_E_INVALID (NULL, not a result, partition_key too long)
+ *         · MET_E_UNSUPPORTED (an unknown style, or a field of a newer
+ *         version) · MET_E_LIMIT (no room)
+ * @alloc none      @blocks never      @thread any      @fork any
+ * @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_limiter_headers_write(
+    const met_limiter_result *result,
+    const met_limiter_headers_options *options, char *text_out,
+    size_t text_size, size_t *size_out, met_error_info *info);
+
+/**
+ * The key of an identity, for met_limiter_request: two keys are the same bytes
+ * only when scope, kind, form and value are the same.
+ *
+ * Addresses are read strictly: no zone, no brackets, no port, no leading zeros
+ * in dotted quads. The same address is the same key as text and as bytes and
+ * however it is written; ::ffff:a.b.c.d is the IPv4 address a.b.c.d. Addresses
+ * that differ beyond the prefix share a key, and prefixes of different lengths
+ * never do. A pure function.
+ *
+ * @param identity      borrowed during the call
+ * @param key_out       the key, without a NUL
+ * @param key_room      bytes of key_out; scope_size + value_size +
+ *                      MET_LIMITER_KEY_EXTRA are always enough
+ * @param key_size_out  written only on MET_OK
+ * @param info          may be NULL
+ * @return MET_OK · MET_E_INVALID (NULL, not an address, a prefix beyond its
+ *         bits) · MET_E_UNSUPPORTED (an unknown form, or a field of a newer
+ *         version) · MET_E_LIMIT (no room)
+ * @alloc none      @blocks never      @thread any      @fork any
+ * @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_limiter_key_build(
+    const met_limiter_identity *identity, char *key_out, size_t key_room,
+    size_t *key_size_out, met_error_info *info);
 
 MET_END_DECLS
 

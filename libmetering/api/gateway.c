@@ -17,7 +17,7 @@ static met_error check_config(const met_gateway_config *config,
         return met__fail(info, MET_E_UNSUPPORTED, "config.fail_policy",
                          "is not known");
     }
-    if (config->header_style > MET_GATEWAY_HEADERS_NONE) {
+    if (config->header_style > MET_GATEWAY_HEADERS_IETF) {
         return met__fail(info, MET_E_UNSUPPORTED, "config.header_style",
                          "is not known");
     }

@@ -303,18 +303,3 @@ met_error met_limiter_stats_get(met_limiter *limiter,
                                    offsetof(met_limiter_stats, records_used),
                                    &stats, sizeof stats);
 }
-
-met_error met_limiter_headers(const met_limiter_result *result,
-                              char *text_out, size_t text_size,
-                              size_t *size_out)
-{
-    if (result == NULL || text_out == NULL
-        || result->struct_size < offsetof(met_limiter_result, ticket)
-        || result->struct_size > MET__STRUCT_SIZE_MAX
-        || result->window_count == 0
-        || result->window_count > MET_LIMITER_WINDOWS_MAX
-        || result->reported >= result->window_count) {
-        return MET_E_INVALID;
-    }
-    return met__limiter_headers(result, text_out, text_size, size_out);
-}

@@ -207,15 +207,20 @@ void met__admit_limit_headers(met__admission *admission)
     met_gateway_decision *decision = admission->decision;
     const met__snapshot_limit *limit =
         met__snapshot_limit_at(admission->snapshot, admission->limit);
+    met_limiter_headers_options options = {
+        .styles = gateway->header_style == MET_GATEWAY_HEADERS_IETF
+                      ? MET_LIMITER_HEADERS_IETF
+                      : MET_LIMITER_HEADERS_KONG};
     size_t size = 0;
 
     if (limit == NULL || limit->hide_headers
-        || gateway->header_style != MET_GATEWAY_HEADERS_KONG
+        || gateway->header_style == MET_GATEWAY_HEADERS_NONE
         || admission->limit_result.window_count == 0) {
         return;
     }
-    if (met__limiter_headers(&admission->limit_result, gateway->response,
-                             sizeof gateway->response, &size)
+    if (met__limiter_headers(&admission->limit_result, &options,
+                             gateway->response, sizeof gateway->response,
+                             &size)
         == MET_OK) {
         decision->response_headers = gateway->response;
         decision->response_headers_size = size;

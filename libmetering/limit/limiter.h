@@ -31,8 +31,14 @@ met_error met__limiter_reset(met_limiter *limiter,
                              const met_limiter_request *request);
 met_error met__limiter_stats(met_limiter *limiter,
                              met_limiter_stats *stats_out);
+/* options: complete, styles set. */
 met_error met__limiter_headers(const met_limiter_result *result,
+                               const met_limiter_headers_options *options,
                                char *text_out, size_t text_size,
                                size_t *size_out);
+/* identity: complete, prefixes set. */
+met_error met__limiter_key_build(const met_limiter_identity *identity,
+                                 char *key_out, size_t key_room,
+                                 size_t *key_size_out, met_error_info *info);
 
 #endif

@@ -1,65 +1,67 @@
-/* A decision as header lines, in the manner of Kong's rate limiting plugin. In:
- * a result. Out: text; a pure function. */
+/* A decision as header lines. In: a result. Out: text; a pure function. */
+#include "limit/limiter_headers.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "base/bytes.h"
-#include "limit/limiter.h"
+#include "base/hash.h"
 
 #define SECOND INT64_C(1000000000)
 
-typedef struct writer {
-    char *text;
-    size_t size;
-    size_t room;
-} writer;
-
-/* What does not fit is only counted. */
-static void put_bytes(writer *w, const char *bytes, size_t size)
+void met__header_bytes(met__header_text *out, const char *bytes, size_t size)
 {
-    if (w->size < w->room && size < w->room - w->size) {
-        memcpy(w->text + w->size, bytes, size);
+    if (out->size < out->room && size < out->room - out->size) {
+        memcpy(out->text + out->size, bytes, size);
     }
-    w->size += size;
+    out->size += size;
 }
 
-static void put(writer *w, const char *name, const char *suffix,
-                uint64_t value)
+void met__header_number(met__header_text *out, uint64_t value)
 {
     char digits[MET__DIGITS_MAX];
 
-    put_bytes(w, name, strlen(name));
-    put_bytes(w, suffix, strlen(suffix));
-    put_bytes(w, ": ", 2);
-    put_bytes(w, digits, met__put_digits(digits, value));
-    put_bytes(w, "\r\n", 2);
+    met__header_bytes(out, digits, met__put_digits(digits, value));
 }
 
-/* Whole seconds, so late that a retry then succeeds; at least 1. */
-static uint64_t seconds(int64_t ns)
+static void put(met__header_text *out, const char *name, const char *suffix,
+                uint64_t value)
+{
+    met__header_bytes(out, name, strlen(name));
+    met__header_bytes(out, suffix, strlen(suffix));
+    met__header_bytes(out, ": ", 2);
+    met__header_number(out, value);
+    met__header_bytes(out, "\r\n", 2);
+}
+
+uint64_t met__header_seconds(int64_t ns)
 {
     return ns <= SECOND ? 1 : (uint64_t)((ns - 1) / SECOND + 1);
 }
 
-/* Kong's suffix, or the seconds. */
-static const char *window_name(int64_t window_ns, char other_out[32])
+const char *met__header_window(int64_t window_ns,
+                               char other_out[MET__WINDOW_NAME_SIZE],
+                               int *is_named_out)
 {
     static const struct {
         int64_t seconds;
         const char *name;
-    } names[] = {{1, "Second"},     {60, "Minute"},
-                 {3600, "Hour"},    {86400, "Day"},
+    } names[] = {{1, "Second"},      {60, "Minute"},
+                 {3600, "Hour"},     {86400, "Day"},
                  {2592000, "Month"}, {31536000, "Year"}};
 
+    *is_named_out = 1;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (window_ns == names[i].seconds * SECOND) {
             return names[i].name;
         }
     }
-    int size = snprintf(other_out, 32, "%lld",
+    *is_named_out = 0;
+    int size = snprintf(other_out, MET__WINDOW_NAME_SIZE, "%lld",
                         (long long)(window_ns / SECOND));
     if (window_ns % SECOND != 0) {
-        size += snprintf(other_out + size, 32 - (size_t)size, ".%09lld",
+        size += snprintf(other_out + size,
+                         MET__WINDOW_NAME_SIZE - (size_t)size, ".%09lld",
                          (long long)(window_ns % SECOND));
         while (other_out[size - 1] == '0') {
             other_out[--size] = '\0';
@@ -68,36 +70,65 @@ static const char *window_name(int64_t window_ns, char other_out[32])
     return other_out;
 }
 
+/* The lines of every window, in the manner of Kong's plugin. */
+static void put_windows(met__header_text *out,
+                        const met_limiter_result *result)
+{
+    char other[MET__WINDOW_NAME_SIZE];
+    int is_named;
+
+    for (uint32_t i = 0; i < result->window_count; i++) {
+        const char *name = met__header_window(result->windows[i].window_ns,
+                                              other, &is_named);
+        put(out, "X-RateLimit-Limit-", name, result->windows[i].limit);
+        put(out, "X-RateLimit-Remaining-", name,
+            result->windows[i].remaining);
+    }
+}
+
+/* 0 … most seconds, the same for the same seed. */
+static uint64_t jitter(uint64_t seed, uint32_t most)
+{
+    uint64_t random = met__checksum(&seed, sizeof seed) >> 32;
+
+    return (random * ((uint64_t)most + 1)) >> 32;
+}
+
 met_error met__limiter_headers(const met_limiter_result *result,
+                               const met_limiter_headers_options *options,
                                char *text_out, size_t text_size,
                                size_t *size_out)
 {
     char text[MET_LIMITER_HEADERS_SIZE];
-    writer w = {.text = text, .room = sizeof text};
-    char other[32];
-
-    for (uint32_t i = 0; i < result->window_count; i++) {
-        const char *name = window_name(result->windows[i].window_ns, other);
-        put(&w, "X-RateLimit-Limit-", name, result->windows[i].limit);
-        put(&w, "X-RateLimit-Remaining-", name, result->windows[i].remaining);
-    }
+    met__header_text out = {.text = text, .room = sizeof text};
     const met_limiter_window_result *shown =
         &result->windows[result->reported];
     int can_wait = !result->is_allowed && result->wait_ns > 0;
-    uint64_t reset = seconds(can_wait ? result->wait_ns : shown->reset_ns);
-    put(&w, "RateLimit-Limit", "", shown->limit);
-    put(&w, "RateLimit-Remaining", "", shown->remaining);
-    put(&w, "RateLimit-Reset", "", reset);
-    if (can_wait) {
-        put(&w, "Retry-After", "", reset);
+    uint64_t reset =
+        met__header_seconds(can_wait ? result->wait_ns : shown->reset_ns);
+
+    if (options->styles & MET_LIMITER_HEADERS_WINDOWS) {
+        put_windows(&out, result);
     }
-    if (w.size >= text_size || w.size >= sizeof text) {
+    if (options->styles & MET_LIMITER_HEADERS_REPORTED) {
+        put(&out, "RateLimit-Limit", "", shown->limit);
+        put(&out, "RateLimit-Remaining", "", shown->remaining);
+        put(&out, "RateLimit-Reset", "", reset);
+    }
+    if (options->styles & MET_LIMITER_HEADERS_IETF) {
+        met__header_ietf(&out, result, options);
+    }
+    if (can_wait) {
+        put(&out, "Retry-After", "",
+            reset + jitter(options->jitter_seed, options->jitter_max_s));
+    }
+    if (out.size >= text_size || out.size >= sizeof text) {
         return MET_E_LIMIT;
     }
-    memcpy(text_out, text, w.size);
-    text_out[w.size] = '\0';
+    memcpy(text_out, text, out.size);
+    text_out[out.size] = '\0';
     if (size_out != NULL) {
-        *size_out = w.size;
+        *size_out = out.size;
     }
     return MET_OK;
 }

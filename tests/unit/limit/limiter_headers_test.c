@@ -164,6 +164,102 @@ static void retry_after_is_true(void **state)
     munmap(memory, size);
 }
 
+static uint64_t retry_after(const met_limiter_result *result,
+                            const met_limiter_headers_options *options)
+{
+    char text[MET_LIMITER_HEADERS_SIZE];
+
+    assert_int_equal(met_limiter_headers_write(result, options, text,
+                                               sizeof text, NULL, NULL),
+                     MET_OK);
+    assert_non_null(strstr(text, "RateLimit-Reset: 13\r\n"));
+    return strtoull(strstr(text, "Retry-After: ") + 13, NULL, 10);
+}
+
+/* Every second from the exact one to the most comes, about as often, and the
+ * same seed gives the same. */
+static void jitter_spreads_evenly(void **state)
+{
+    met_limiter_result result = result_of();
+    met_limiter_headers_options options = {.struct_size = sizeof options,
+                                           .jitter_max_s = 9};
+    int seen[10] = {0};
+
+    result.is_allowed = 0;
+    result.wait_ns = 12 * SECOND + 1;
+    for (uint64_t seed = 0; seed < 10000; seed++) {
+        options.jitter_seed = seed;
+        uint64_t got = retry_after(&result, &options);
+        assert_in_range(got, 13, 22);
+        assert_int_equal(retry_after(&result, &options), got);
+        seen[got - 13]++;
+    }
+    for (int i = 0; i < 10; i++) {
+        assert_in_range(seen[i], 850, 1150);
+    }
+    options.jitter_max_s = 0;
+    assert_int_equal(retry_after(&result, &options), 13);
+    assert_int_equal(retry_after(&result, NULL), 13);
+}
+
+static void styles(void **state)
+{
+    met_limiter_result result = result_of();
+    met_limiter_headers_options options = {.struct_size = sizeof options};
+    char text[MET_LIMITER_HEADERS_SIZE];
+    char kong[MET_LIMITER_HEADERS_SIZE];
+
+    assert_int_equal(met_limiter_headers(&result, kong, sizeof kong, NULL),
+                     MET_OK);
+    for (uint32_t bits = 0; bits < 8; bits++) {
+        options.styles = bits;
+        assert_int_equal(met_limiter_headers_write(&result, &options, text,
+                                                   sizeof text, NULL, NULL),
+                         MET_OK);
+        uint32_t shown = bits ? bits : MET_LIMITER_HEADERS_KONG;
+        assert_int_equal(strstr(text, "X-RateLimit-Limit-Minute: 5") != NULL,
+                         (shown & MET_LIMITER_HEADERS_WINDOWS) != 0);
+        assert_int_equal(strstr(text, "\nRateLimit-Remaining: 4") != NULL
+                             || strncmp(text, "RateLimit-Limit", 15) == 0,
+                         (shown & MET_LIMITER_HEADERS_REPORTED) != 0);
+        assert_int_equal(strstr(text, "RateLimit-Policy: \"") != NULL,
+                         (shown & MET_LIMITER_HEADERS_IETF) != 0);
+        if (shown == MET_LIMITER_HEADERS_KONG) {
+            assert_string_equal(text, kong);
+        }
+    }
+}
+
+static void bad_options(void **state)
+{
+    met_limiter_result result = result_of();
+    met_limiter_headers_options options = {.struct_size = sizeof options,
+                                           .styles = 8};
+    met_error_info info = {.struct_size = sizeof info};
+    char text[MET_LIMITER_HEADERS_SIZE];
+
+    assert_int_equal(met_limiter_headers_write(&result, &options, text,
+                                               sizeof text, NULL, &info),
+                     MET_E_UNSUPPORTED);
+    assert_string_equal(info.field, "options.styles");
+    options.styles = 0;
+    options.partition_key_size = 1;
+    assert_int_equal(met_limiter_headers_write(&result, &options, text,
+                                               sizeof text, NULL, &info),
+                     MET_E_INVALID);
+    assert_string_equal(info.field, "options.partition_key");
+    options.partition_key = text;
+    options.partition_key_size = MET_LIMITER_PARTITION_KEY_SIZE_MAX + 1;
+    assert_int_equal(met_limiter_headers_write(&result, &options, text,
+                                               sizeof text, NULL, &info),
+                     MET_E_INVALID);
+    result.window_count = 0;
+    assert_int_equal(met_limiter_headers_write(&result, NULL, text,
+                                               sizeof text, NULL, &info),
+                     MET_E_INVALID);
+    assert_string_equal(info.field, "result");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -172,6 +268,9 @@ int main(void)
         cmocka_unit_test(names_of_lengths),
         cmocka_unit_test(room_is_kept),
         cmocka_unit_test(retry_after_is_true),
+        cmocka_unit_test(jitter_spreads_evenly),
+        cmocka_unit_test(styles),
+        cmocka_unit_test(bad_options),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
