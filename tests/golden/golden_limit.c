@@ -1,6 +1,9 @@
-/* Golden kinds of rate limiting: Kong's sliding windows, request by request,
- * with their headers. The moment of a case stands for the monotonic clock. */
+/* Golden kinds of rate limiting: Kong's plugins request by request, with their
+ * headers. The moment of a case stands for the monotonic clock, too. */
 #include "golden.h"
+
+#include "gateway/entity_parts.h"
+#include "gateway/plugin_config.h"
 
 #include <stdlib.h>
 #include <strings.h>
@@ -169,6 +172,154 @@ static size_t read_windows(golden *self, const met__node *item,
     return count;
 }
 
+/* --- Sequences of the plugin with calendar windows -------------------------- */
+static size_t read_calendar(golden *self, const met__node *config,
+                            met_limiter_window *windows)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < MET__WINDOWS_MAX; i++) {
+        const met__plugin_window *period = &met__plugin_windows[i];
+        const met__node *limit = met__node_get(config, period->name);
+        if (limit != NULL && limit->kind == MET__NODE_DECIMAL) {
+            golden_skip(self, "a fraction of a request cannot be limited");
+            return 0;
+        }
+        if (limit != NULL && limit->kind == MET__NODE_INTEGER) {
+            windows[count++] = (met_limiter_window){
+                .limit = (uint64_t)limit->as.integer,
+                .window_ns = period->window_ns,
+                .algorithm = MET_LIMITER_CALENDAR_UTC};
+        }
+    }
+    if (count == 0) {
+        golden_fail(self, "no windows");
+    }
+    return count;
+}
+
+/* What the limit goes by, and of which kind it is; whoever has no such thing
+ * goes by the address. */
+static met__text identity_of(const met__node *config,
+                             const met__node *request, uint32_t *kind)
+{
+    met__text by = met__node_text_at(config, "limit_by");
+    met__text value = {NULL, 0};
+
+    *kind = MET__LIMIT_BY_CONSUMER;
+    for (uint32_t i = 0; met__limit_by_names[i] != NULL; i++) {
+        if (met__text_equal(by, met__text_z(met__limit_by_names[i]))) {
+            *kind = i + 1;
+        }
+    }
+    if (*kind == MET__LIMIT_BY_HEADER) {
+        const met__node *headers = met__node_get(request, "headers");
+        met__text name = met__node_text_at(config, "header_name");
+        for (uint32_t i = 0; headers != NULL && i < headers->count; i++) {
+            met__text other = headers->as.members[i].name;
+            if (other.size == name.size
+                && strncasecmp(other.data, name.data, name.size) == 0) {
+                value = headers->as.members[i].node->as.text;
+            }
+        }
+    } else if (*kind == MET__LIMIT_BY_PATH) {
+        met__text path = met__node_text_at(request, "path");
+        value = met__text_equal(path, met__node_text_at(config, "path"))
+                    ? path
+                    : value;
+    } else if (*kind != MET__LIMIT_BY_IP) {
+        value = met__node_text_at(request, met__limit_by_names[*kind - 1]);
+    }
+    if (value.size == 0 && *kind == MET__LIMIT_BY_CONSUMER) {
+        *kind = MET__LIMIT_BY_CREDENTIAL;
+        value = met__node_text_at(request, "credential");
+    }
+    if (value.size == 0) {
+        *kind = MET__LIMIT_BY_IP;
+        value = met__node_text_at(request, "ip");
+    }
+    return value;
+}
+
+static met__text key_of(golden *self, const met__node *config,
+                        const met__node *request, char *room, size_t size)
+{
+    uint32_t kind;
+    met__text value = identity_of(config, request, &kind);
+    met_limiter_identity identity = {.struct_size = sizeof identity,
+                                     .kind = kind,
+                                     .value = value.data,
+                                     .value_size = value.size};
+    size_t key_size = 0;
+
+    if (met_limiter_key_build(&identity, room, size, &key_size, NULL)
+        != MET_OK) {
+        golden_fail(self, "no key");
+    }
+    return met__text_of(room, key_size);
+}
+
+/* What a case is about that is not ours, or NULL. */
+static const char *not_ours(const met__node *item)
+{
+    const met__node *requests = met__node_get(item, "requests");
+
+    if (met__text_equal(met__node_text_at(item, "verdict"),
+                        MET__TEXT("quirk"))) {
+        return "a defect of the plugin that is not shared";
+    }
+    for (uint32_t i = 0; requests != NULL && i < requests->count; i++) {
+        if (met__node_get(requests->as.items[i], "redis_down") != NULL) {
+            return "there is no store of counters that could be down";
+        }
+    }
+    return NULL;
+}
+
+static void run_calendar_sequence(golden *self, const met__node *item)
+{
+    const met__node *config = golden_get(self, item, "config");
+    const met__node *requests = golden_get(self, item, "requests");
+    int64_t epoch = seconds_at(self, item, "epoch_s");
+    met_limiter_window windows[MET__WINDOWS_MAX];
+    const char *why = not_ours(item);
+    table t;
+
+    if (why != NULL) {
+        golden_skip(self, "%s", why);
+        return;
+    }
+    size_t count = self->failed ? 0 : read_calendar(self, config, windows);
+    if (count == 0 || !open_table(self, &t, windows, count, 0)) {
+        return;
+    }
+    int is_hidden = met__node_get(config, "hide_client_headers") != NULL
+                    && golden_flag(self, item, "config.hide_client_headers");
+    for (uint32_t i = 0; self->failed == 0 && i < requests->count; i++) {
+        const met__node *request = requests->as.items[i];
+        int64_t now = epoch + seconds_at(self, request, "t");
+        int64_t status = integer_at(self, request, "expect.status");
+        char room[512];
+        met__text key = key_of(self, config, request, room, sizeof room);
+        if (self->failed != 0) {
+            break;
+        }
+        met_limiter_result result = ask(self, &t, key, now, 1, 0);
+        if (result.is_allowed != (status == 200)) {
+            golden_fail(self, "request %u: expected %lld, got %s", i,
+                        (long long)status,
+                        result.is_allowed ? "allowed" : "refused");
+        } else if (!is_hidden) {
+            same_headers(self, golden_get(self, request, "expect"), &result,
+                         i);
+        } else if (golden_get(self, request, "expect.headers")->count != 0) {
+            golden_fail(self, "headers although they are hidden");
+        }
+    }
+    close_table(&t);
+}
+
+/* --- Sequences of the plugin with sliding windows ---------------------------- */
 static void run_sequence(golden *self, const met__node *item)
 {
     const met__node *config = golden_get(self, item, "config");
@@ -182,8 +333,7 @@ static void run_sequence(golden *self, const met__node *item)
         return;
     }
     if (strstr(engine.data, "oss") != NULL) {
-        golden_skip(self, "of the plugin's choice of keys and scopes: the "
-                          "gateway's");
+        run_calendar_sequence(self, item);
         return;
     }
     int is_sliding = strstr(engine.data, "(sliding") != NULL;
@@ -348,13 +498,40 @@ static void run_calendar(golden *self, const met__node *item)
     }
 }
 
+/* --- What the plugin may be told --------------------------------------------- */
+static void run_config(golden *self, const met__node *item)
+{
+    met_error_info info = {.struct_size = sizeof info};
+    met__entity_run run = {.arena = self->arena, .info = &info};
+    met__path path = {NULL, "config", 0};
+    const met__node *out = NULL;
+    met__text ignored = {NULL, 0};
+    int is_ok = golden_flag(self, item, "ok");
+    met_error error =
+        met__plugin_config_read(&run, MET__TEXT("rate-limiting"),
+                                golden_get(self, item, "config"), &path, &out,
+                                &ignored);
+
+    if (error == MET_E_UNSUPPORTED) {
+        golden_skip(self, "%s", info.reason);
+    } else if (self->failed == 0 && (error == MET_OK) != is_ok) {
+        golden_fail(self, "expected %s, got %s: %s",
+                    is_ok ? "valid" : "invalid", info.field, info.reason);
+    } else if (self->failed == 0 && !is_ok
+               && met__node_get(item, "error") != NULL
+               && strstr(info.reason, golden_text(self, item, "error").data)
+                      == NULL) {
+        golden_fail(self, "expected \"%s\", got \"%s\"",
+                    golden_text(self, item, "error").data, info.reason);
+    }
+}
+
 const golden_kind golden_limit_sections[] = {
     {"sequences", run_sequence, NULL},
     {"sliding_window_arithmetic", run_arithmetic, NULL},
     {"calendar_windows", run_calendar, NULL},
     {"epoch_windows", run_epoch, NULL},
-    {"config_validation", NULL,
-     "rules of Kong's plugin schema; a policy may have any windows"},
+    {"config_validation", run_config, NULL},
     {"queue_cases", NULL, "usage is counted in place: there is no queue"},
     {NULL, NULL, NULL},
 };
