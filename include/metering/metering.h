@@ -7,6 +7,7 @@
 #include "metering/decimal.h"
 #include "metering/entitlement.h"
 #include "metering/error.h"
+#include "metering/event.h"
 #include "metering/export.h"
 #include "metering/gateway.h"
 #include "metering/invoice.h"

@@ -13,6 +13,7 @@ MET_BEGIN_DECLS
 typedef struct met_store met_store;       /* one directory of files */
 typedef struct met_recorder met_recorder; /* in-memory usage counter */
 typedef struct met_prepared met_prepared; /* an event counted again and again */
+typedef struct met_ingest met_ingest;     /* takes in events with ids */
 typedef struct met_limiter met_limiter;   /* shared table of windows */
 typedef struct met_gateway met_gateway;   /* admit and complete */
 typedef struct met_price met_price;       /* immutable parsed price */

@@ -12,6 +12,7 @@
 #define MET__EVENT_ID_SIZE_MAX 128
 #define MET__EVENT_SOURCE_SIZE_MAX 255
 #define MET__EVENT_FIELDS_MAX 64
+#define MET__BATCH_EVENTS_MAX 10000   /* others wait for the writer meanwhile */
 #define MET__DIMENSIONS_MAX 16        /* of a meter */
 #define MET__ATTRIBUTE_SIZE_MAX 128   /* a canonical path */
 #define MET__ATTRIBUTES_MAX 64        /* kept of one event type */

@@ -1,5 +1,5 @@
 /* The subset of JSONPath that names an attribute: members and array items.
- * In: "$.a.b", "$['x'][0]". Out: "a.b", "x[0]". Two spellings of one path
+ * In: "$.a.b", "$['x'][0]". Out: "a.b", "x[0]", and where that leads to. Two spellings of one path
  * become one name, so that what a recorder is given can be compared. */
 #include "meter/attribute_path.h"
 
@@ -190,4 +190,55 @@ met__text met__attribute_path_of(met__text name, met__arena *arena)
                                   (int)name.size, name.data);
 
     return met__text_z(text);
+}
+
+/* --- Following a path ------------------------------------------------------ */
+static const met__node *member_of(const met__node *node, met__text name)
+{
+    for (uint32_t i = 0;
+         node->kind == MET__NODE_OBJECT && i < node->count; i++) {
+        if (met__text_equal(node->as.members[i].name, name)) {
+            return node->as.members[i].node;
+        }
+    }
+    return NULL;
+}
+
+static const met__node *item_of(const met__node *node, met__text digits)
+{
+    uint32_t index = 0;
+
+    for (size_t i = 0; i < digits.size && i < INDEX_DIGITS_MAX; i++) {
+        index = index * 10 + (uint32_t)(digits.data[i] - '0');
+    }
+    return node->kind == MET__NODE_ARRAY && index < node->count
+               ? node->as.items[index]
+               : NULL;
+}
+
+const met__node *met__attribute_path_find(met__text name,
+                                          const met__node *root)
+{
+    const char *at = name.data;
+    const char *end = name.data + name.size;
+    const met__node *node = root;
+
+    while (node != NULL && at < end) {
+        const char *from = at;
+        if (*at != '[') {
+            from += *at == '.';
+            for (at = from; at < end && *at != '.' && *at != '['; at++) {
+            }
+            node = member_of(node, met__text_of(from, (size_t)(at - from)));
+            continue;
+        }
+        int is_quoted = end - at > 1 && at[1] == '\'';
+        from += 1 + is_quoted;
+        for (at = from; at < end && *at != (is_quoted ? '\'' : ']'); at++) {
+        }
+        met__text step = {from, (size_t)(at - from)};
+        at += 1 + is_quoted;
+        node = is_quoted ? member_of(node, step) : item_of(node, step);
+    }
+    return node;
 }

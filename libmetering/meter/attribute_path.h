@@ -2,7 +2,7 @@
 #ifndef MET_METER_ATTRIBUTE_PATH_H
 #define MET_METER_ATTRIBUTE_PATH_H
 
-#include "base/bytes.h"
+#include "document/document.h"
 
 /* Reads $.a.b, $['x'], $[n] and joins of them into the canonical name: without
  * "$" and the first dot, members as .a where the name is a plain word and as
@@ -14,5 +14,8 @@ met_error met__attribute_path_read(met__text path, met__arena *arena,
                                    const char **reason_out);
 /* The path of a canonical name; {NULL, 0} when memory is out. */
 met__text met__attribute_path_of(met__text name, met__arena *arena);
+/* What a canonical name leads to in a document; NULL: nothing is there. */
+const met__node *met__attribute_path_find(met__text name,
+                                          const met__node *root);
 
 #endif

@@ -183,6 +183,9 @@ static met_error publish(met__txn *txn, met__arena *arena)
             if (error == MET_OK && published) {
                 meter->counting_since_ns = next_minute(met__txn_now_ns(txn));
                 error = write_record(txn, arena, meter);
+                if (error == MET_OK) {
+                    error = met__txn_touch_catalog(txn);
+                }
             }
             waits |= !published;
         }

@@ -7,37 +7,10 @@
 
 #include "base/check.h"
 #include "base/fork_guard.h"
-#include "meter/amount.h"
+#include "meter/quantity.h"
 #include "meter/recorder_state.h"
 
 /* --- Publishing ------------------------------------------------------------ */
-/* One quantity of the copy, with one value more. 0: the sum would be too
- * great. */
-static int add_quantity(uint64_t *words, met__wide value, int64_t event_ns,
-                        int64_t now_ns)
-{
-    met__wide sum = met__amount_get(words + MET__QUANTITY_SUM);
-    int is_first = words[MET__QUANTITY_COUNT] == 0;
-
-    if (!met__amount_add(&sum, value)) {
-        return 0;
-    }
-    met__amount_set(words + MET__QUANTITY_SUM, sum);
-    if (is_first || value < met__amount_get(words + MET__QUANTITY_MIN)) {
-        met__amount_set(words + MET__QUANTITY_MIN, value);
-    }
-    if (is_first || value > met__amount_get(words + MET__QUANTITY_MAX)) {
-        met__amount_set(words + MET__QUANTITY_MAX, value);
-    }
-    if (is_first || event_ns >= (int64_t)words[MET__QUANTITY_EVENT_NS]) {
-        met__amount_set(words + MET__QUANTITY_LATEST, value);
-        words[MET__QUANTITY_EVENT_NS] = (uint64_t)event_ns;
-        words[MET__QUANTITY_RECORDED_NS] = (uint64_t)now_ns;
-    }
-    words[MET__QUANTITY_COUNT]++;
-    return 1;
-}
-
 /* No two events of a recorder have the same: it is the order they came in,
  * which decides between values of the same instant. */
 static int64_t recording_time(met_recorder *recorder)
@@ -80,8 +53,9 @@ static met_error fill_quantities(met_recorder *recorder,
     }
     for (uint32_t i = 0; i < type->quantity_count; i++) {
         if ((reading->quantity_mask >> i & 1) != 0
-            && !add_quantity(words + i * MET__QUANTITY_WORDS,
-                             reading->values[i], reading->utc_ns, now_ns)) {
+            && !met__quantity_add(words + i * MET__QUANTITY_WORDS,
+                                  reading->values[i], reading->utc_ns,
+                                  now_ns)) {
             return met__fail(info, MET_E_OVERFLOW, "quantities",
                              "the sum of \"%.*s\" has too many digits",
                              (int)type->quantity_texts[i].size,

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/fork_guard.h"
 #include "meter/recorder_state.h"
+#include "meter/usage_part.h"
 
 #define EPOCH_LAST UINT32_C(0xf0000000) /* 128 years of one a second */
 
@@ -255,7 +256,8 @@ static met_error claim(met_recorder *recorder, met_error_info *info)
         }
         error = try_claim(recorder, i, boot, &is_claimed, info);
     }
-    while (error == MET_OK && recorder->generation == 0) {
+    while (error == MET_OK
+           && recorder->generation < MET__GENERATION_FIRST) {
         int result = platform->os->random(platform->os->context,
                                           &recorder->generation,
                                           sizeof recorder->generation);

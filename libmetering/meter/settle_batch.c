@@ -6,34 +6,16 @@
 #include "base/check.h"
 #include "meter/settle_run.h"
 
-/* A shape that the dictionary may not have. */
-typedef struct new_shape {
-    met__hash128 hash;
-    met__text value;
-    met__settle_cell *cell;
-} new_shape;
-
 static int compare_cell(const void *a, const void *b)
 {
     return met__part_key_compare(&((const met__settle_cell *)a)->key,
                                  &((const met__settle_cell *)b)->key);
 }
 
-static int compare_shape(const void *a, const void *b)
-{
-    const new_shape *x = a;
-    const new_shape *y = b;
-
-    if (x->hash.high != y->hash.high) {
-        return x->hash.high < y->hash.high ? -1 : 1;
-    }
-    return x->hash.low < y->hash.low ? -1 : x->hash.low > y->hash.low;
-}
-
 /* --- Shapes ---------------------------------------------------------------- */
 /* The cell's shape out of its slot; MET_E_CORRUPT when it is torn. */
 static met_error read_shape(met__settle_run *run, met__settle_cell *cell,
-                            new_shape *shape)
+                            met__new_shape *shape)
 {
     unsigned char key[MET__SHAPE_SIZE_MAX];
     unsigned char value[MET__SHAPE_VALUE_MAX];
@@ -63,46 +45,9 @@ static met_error read_shape(met__settle_run *run, met__settle_cell *cell,
     if (copy == NULL) {
         return MET_E_NO_MEMORY;
     }
-    *shape = (new_shape){met__hash128_of(secret, copy, size),
-                         met__text_of(copy, size), cell};
+    *shape = (met__new_shape){met__hash128_of(secret, copy, size),
+                              met__text_of(copy, size), &cell->shape};
     return MET_OK;
-}
-
-/* Finds or makes the numbers of all these; in the order of their hashes, so
- * that both tables of the dictionary are written in the order of their keys. */
-static met_error number_shapes(met__settle_run *run, new_shape *shapes,
-                               size_t count)
-{
-    met_error error = MET_OK;
-
-    if (count > 1) {
-        qsort(shapes, count, sizeof *shapes, compare_shape);
-    }
-    for (size_t i = 0; error == MET_OK && i < count; i++) {
-        uint64_t number = 0;
-        if (i > 0 && compare_shape(&shapes[i - 1], &shapes[i]) == 0) {
-            if (!met__text_equal(shapes[i - 1].value, shapes[i].value)) {
-                return MET_E_CORRUPT;
-            }
-            shapes[i].cell->shape = shapes[i - 1].cell->shape;
-            continue;
-        }
-        error = met__usage_shape_find(run->txn, shapes[i].hash,
-                                      shapes[i].value, &number);
-        if (error == MET_OK && number == 0) {
-            error = met__usage_shape_add(run->txn, shapes[i].hash,
-                                         shapes[i].value, &number);
-            if (error == MET_OK) {
-                const unsigned char *type =
-                    (const unsigned char *)shapes[i].value.data + 4;
-                error = met__recorded_type_mark(
-                    run->txn,
-                    met__text_of((const char *)type + 1, *type));
-            }
-        }
-        shapes[i].cell->shape = number;
-    }
-    return error;
 }
 
 /* Which cells bring something new, and the number of every shape. Cells that
@@ -110,8 +55,8 @@ static met_error number_shapes(met__settle_run *run, new_shape *shapes,
 static met_error resolve(met__settle_run *run)
 {
     uint64_t stored[MET__PART_WORDS_MAX];
-    new_shape *shapes = met__arena_allocate(&run->local,
-                                            run->cell_count * sizeof *shapes);
+    met__new_shape *shapes = met__arena_allocate(
+        &run->local, run->cell_count * sizeof *shapes);
     size_t count = 0;
 
     if (shapes == NULL) {
@@ -139,7 +84,7 @@ static met_error resolve(met__settle_run *run)
             return error;
         }
     }
-    return number_shapes(run, shapes, count);
+    return met__usage_shapes_number(run->txn, shapes, count);
 }
 
 /* --- Parts ----------------------------------------------------------------- */

@@ -7,6 +7,11 @@
 #include "meter/slot_file.h"
 #include "store/store.h"
 
+/* Recorders draw generations from here on. Below are parts that no recorder
+ * counted, of events and corrections: generation and epoch are the halves of
+ * the number of the transaction that wrote them, and they never change. */
+#define MET__GENERATION_FIRST (UINT64_C(1) << 32)
+
 #define MET__PART_KEY_SIZE 20
 enum {
     MET__PART_SEQUENCE,

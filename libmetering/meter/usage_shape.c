@@ -2,6 +2,8 @@
  * made by. Out: numbers that parts carry, and shapes back from numbers. */
 #include "meter/usage_shape.h"
 
+#include <stdlib.h>
+
 #include "base/check.h"
 
 #define HEAD 4u
@@ -75,6 +77,27 @@ met_error met__usage_shape_encode(const met__recording_plan *plan,
     out[3] = 0;
     *size_out = w.size;
     return at == key_size ? MET_OK : MET_E_CORRUPT;
+}
+
+size_t met__usage_shape_write(const met__usage_shape *shape,
+                              unsigned char *out)
+{
+    writer w = {out, HEAD};
+
+    out[0] = (unsigned char)shape->flags;
+    out[1] = (unsigned char)shape->attribute_count;
+    out[2] = (unsigned char)shape->quantity_count;
+    out[3] = 0;
+    put_text(&w, shape->type.data, shape->type.size);
+    put_text(&w, shape->subject.data, shape->subject.size);
+    for (uint32_t i = 0; i < shape->attribute_count; i++) {
+        put_text(&w, shape->names[i].data, shape->names[i].size);
+        put_text(&w, shape->values[i].data, shape->values[i].size);
+    }
+    for (uint32_t i = 0; i < shape->quantity_count; i++) {
+        put_text(&w, shape->quantities[i].data, shape->quantities[i].size);
+    }
+    return w.size;
 }
 
 /* --- Reading --------------------------------------------------------------- */
@@ -189,6 +212,58 @@ met_error met__usage_shape_add(met__txn *txn, met__hash128 hash,
     }
     if (error == MET_OK) {
         *number_out = number;
+    }
+    return error;
+}
+
+static int compare_shape(const void *a, const void *b)
+{
+    const met__new_shape *x = a;
+    const met__new_shape *y = b;
+
+    if (x->hash.high != y->hash.high) {
+        return x->hash.high < y->hash.high ? -1 : 1;
+    }
+    return x->hash.low < y->hash.low ? -1 : x->hash.low > y->hash.low;
+}
+
+static met_error add_marked(met__txn *txn, const met__new_shape *shape,
+                            uint64_t *number_out)
+{
+    const unsigned char *type = (const unsigned char *)shape->value.data
+                                + HEAD;
+    met_error error = met__usage_shape_add(txn, shape->hash, shape->value,
+                                           number_out);
+
+    return error == MET_OK
+               ? met__recorded_type_mark(
+                     txn, met__text_of((const char *)type + 1, *type))
+               : error;
+}
+
+met_error met__usage_shapes_number(met__txn *txn, met__new_shape *shapes,
+                                   size_t count)
+{
+    met_error error = MET_OK;
+
+    if (count > 1) {
+        qsort(shapes, count, sizeof *shapes, compare_shape);
+    }
+    for (size_t i = 0; error == MET_OK && i < count; i++) {
+        uint64_t number = 0;
+        if (i > 0 && compare_shape(&shapes[i - 1], &shapes[i]) == 0) {
+            if (!met__text_equal(shapes[i - 1].value, shapes[i].value)) {
+                return MET_E_CORRUPT;
+            }
+            *shapes[i].number_out = *shapes[i - 1].number_out;
+            continue;
+        }
+        error = met__usage_shape_find(txn, shapes[i].hash, shapes[i].value,
+                                      &number);
+        if (error == MET_OK && number == 0) {
+            error = add_marked(txn, &shapes[i], &number);
+        }
+        *shapes[i].number_out = number;
     }
     return error;
 }

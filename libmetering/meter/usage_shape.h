@@ -29,6 +29,9 @@ typedef struct met__usage_shape {
 met_error met__usage_shape_encode(const met__recording_plan *plan,
                                   const unsigned char *key, size_t key_size,
                                   unsigned char *out, size_t *size_out);
+/* A dictionary value; out has MET__SHAPE_VALUE_MAX bytes. How many it took. */
+size_t met__usage_shape_write(const met__usage_shape *shape,
+                              unsigned char *out);
 /* Texts point into value. MET_E_CORRUPT */
 met_error met__usage_shape_decode(met__text value,
                                   met__usage_shape *shape_out);
@@ -40,5 +43,17 @@ met_error met__usage_shape_find(met__txn *txn, met__hash128 hash,
                                 met__text value, uint64_t *number_out);
 met_error met__usage_shape_add(met__txn *txn, met__hash128 hash,
                                met__text value, uint64_t *number_out);
+/* A shape whose number is wanted. */
+typedef struct met__new_shape {
+    met__hash128 hash;
+    met__text value;
+    uint64_t *number_out;
+} met__new_shape;
+
+/* Finds or makes the numbers of all these, and marks the types of new ones as
+ * recorded. The list is sorted by hash, so that both tables of the dictionary
+ * are written in the order of their keys. MET_E_CORRUPT: two have one hash. */
+met_error met__usage_shapes_number(met__txn *txn, met__new_shape *shapes,
+                                   size_t count);
 
 #endif

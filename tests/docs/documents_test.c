@@ -6,6 +6,7 @@
 
 #include "metering/customer.h"
 #include "metering/entitlement.h"
+#include "metering/event.h"
 #include "metering/invoice.h"
 #include "metering/meter.h"
 #include "metering/recorder.h"
@@ -40,6 +41,25 @@ static met_error put_feature(void)
 static met_error put_customer(void)
 {
     return put(met_customer_put);
+}
+
+static met_error put_event(void)
+{
+    met_ingest *ingest = NULL;
+    met_buffer *out = fresh();
+
+    assert_ok(met_ingest_open(store, NULL, &ingest, &told));
+    met_error error = keep(met_event_ingest_json(ingest, block, block_size, 0,
+                                                 NULL, out, &told),
+                           out);
+    met_ingest_close(ingest);
+    assert_shown("verdicts", "[\"accepted\"]");
+    return error;
+}
+
+static met_error put_event_settings(void)
+{
+    return put(met_event_settings_put);
 }
 
 /* The last one shown: what a rate_request is about. */
@@ -292,6 +312,8 @@ static struct kind {
     {"acl", put_acl, 0, 0},
     {"plugin", put_plugin, 0, 0},
     {"declarative", put_declarative, 0, 0},
+    {"event", put_event, 0, 0},
+    {"event_settings", put_event_settings, 0, 0},
     {"usage_query", run_query, 1, 0},
     {"usage_answer", must_be_answer, 1, 0},
     {"entitlement_answer", entitlement_answer, 1, 0},

@@ -20,6 +20,7 @@ FUNCTION = re.compile(r"MET_API\s+([\w\s*]+?)\b(met_\w+)\s*\(([^;]*?)\)\s*;",
                       re.S)
 HANDLES = {"met_store *": "store", "met_recorder *": "recorder",
            "met_prepared *": "prepared",
+           "met_ingest *": "ingest",
            "met_gateway *": "gateway", "met_limiter *": "limiter",
            "const met_price *": "price", "met_price *": "price"}
 # What ends a handle, and what answers any number with a text.
@@ -40,6 +41,7 @@ FRAME = r"""
 static met_store *store;
 static met_recorder *recorder;
 static met_prepared *prepared;
+static met_ingest *ingest;
 static met_gateway *gateway;
 static met_limiter *limiter;
 static met_price *price;
@@ -65,6 +67,7 @@ static void make_handles(void)
         || met_meter_put(store, meter, sizeof meter - 1, NULL, &info) != MET_OK
         || met_recorder_open(store, NULL, &recorder, &info) != MET_OK
         || met_prepared_open(recorder, &event, &prepared, &info) != MET_OK
+        || met_ingest_open(store, NULL, &ingest, &info) != MET_OK
         || met_gateway_open(store, NULL, &gateway, &info) != MET_OK
         || met_limiter_open(&table, &limiter, &info) != MET_OK
         || met_price_create(free_price, sizeof free_price - 1, NULL, &price,

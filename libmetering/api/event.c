@@ -1,0 +1,294 @@
+/* event.h: events with ids; arguments checked here, and the steps of later
+ * rooms handed to ingest. */
+#include "metering/event.h"
+
+#include "api/document_call.h"
+#include "base/caller_struct.h"
+#include "entitlement/access.h"
+#include "meter/event_ingest.h"
+
+#define PROBLEMS_MAX 100
+
+struct met_ingest {
+    met_store *store;
+    met__ingest *ingest;
+    met__balance_step *step;
+    met__settle_step steps[1];
+};
+
+static met_error is_null(met_error_info *info, const char *name)
+{
+    return met__fail(info, MET_E_INVALID, name, "is NULL");
+}
+
+/* --- Handle ---------------------------------------------------------------- */
+met_error met_ingest_open(met_store *store, const met_ingest_config *config,
+                          met_ingest **ingest_out, met_error_info *info)
+{
+    met_ingest_config known = {.struct_size = sizeof known};
+    met_error error = MET_OK;
+
+    if (store == NULL || ingest_out == NULL) {
+        return is_null(info, store == NULL ? "store" : "ingest_out");
+    }
+    if (config != NULL) {
+        error = met__struct_read(&known, sizeof known,
+                                 sizeof known.struct_size, config, "config",
+                                 info);
+    }
+    if (error == MET_OK && known.flags != 0) {
+        error = met__fail(info, MET_E_UNSUPPORTED, "config.flags",
+                          "has an unknown bit");
+    }
+    if (error != MET_OK) {
+        return error;
+    }
+    met_ingest *ingest = met__allocate(met__store_platform(store),
+                                       sizeof *ingest);
+    if (ingest == NULL) {
+        return met__fail_code(info, MET_E_NO_MEMORY);
+    }
+    ingest->store = store;
+    error = met__balance_step_create(store, &ingest->step);
+    if (error == MET_OK) {
+        ingest->steps[0] = met__balance_step_of(ingest->step);
+        error = met__ingest_open(store, ingest->steps, 1, &ingest->ingest,
+                                 info);
+    } else {
+        met__fail_code(info, error);
+    }
+    if (error != MET_OK) {
+        met_ingest_close(ingest);
+        return error;
+    }
+    *ingest_out = ingest;
+    return MET_OK;
+}
+
+void met_ingest_close(met_ingest *ingest)
+{
+    if (ingest != NULL) {
+        met__ingest_close(ingest->ingest);
+        met__balance_step_destroy(ingest->step);
+        met__release(met__store_platform(ingest->store), ingest,
+                     sizeof *ingest);
+    }
+}
+
+/* --- Events ---------------------------------------------------------------- */
+/* The caller's cursor as we know the struct; NULL stays NULL. */
+static met_error read_cursor(const met_event_cursor *cursor,
+                             met_event_cursor *known,
+                             const met_event_cursor **cursor_out,
+                             met_error_info *info)
+{
+    *cursor_out = NULL;
+    if (cursor == NULL) {
+        return MET_OK;
+    }
+    *cursor_out = known;
+    return met__struct_read(known, sizeof *known, sizeof *known, cursor,
+                            "cursor", info);
+}
+
+static met_error keep_verdicts(void *context,
+                               const met_event_verdict *verdicts, size_t count)
+{
+    const met_event_verdict **verdicts_out = context;
+
+    (void)count;
+    *verdicts_out = verdicts;
+    return MET_OK;
+}
+
+met_error met_event_ingest(met_ingest *ingest, const met_ingest_event *events,
+                           size_t count, const met_event_cursor *cursor,
+                           met_event_verdict *verdicts_out,
+                           met_error_info *info)
+{
+    met_event_cursor known;
+    const met_event_cursor *place;
+    const met_event_verdict *verdicts = NULL;
+
+    if (ingest == NULL || (events == NULL && count > 0)) {
+        return is_null(info, ingest == NULL ? "ingest" : "events");
+    }
+    met_error error = read_cursor(cursor, &known, &place, info);
+    if (error == MET_OK) {
+        error = met__event_ingest(ingest->ingest, events, count, place,
+                                  keep_verdicts, &verdicts, info);
+    }
+    if (error == MET_OK && verdicts_out != NULL && count > 0) {
+        memcpy(verdicts_out, verdicts, count * sizeof *verdicts);
+    }
+    return error;
+}
+
+/* A report is made before the commit: memory that runs out stores nothing. */
+typedef struct reporting {
+    met_store *store;
+    int is_wanted;
+    int reserved;
+    met_buffer given;
+} reporting;
+
+static void write_problem(met__buffer *buffer, size_t index,
+                          const met_event_verdict *verdict)
+{
+    met__buffer_print(buffer, "{\"index\":%zu,\"verdict\":\"%s\",\"field\":",
+                      index, met__verdict_names[verdict->verdict]);
+    met__json_write_text(met__text_z(verdict->field), buffer);
+    met__buffer_text(buffer, ",\"reason\":");
+    met__json_write_text(met__text_z(verdict->reason), buffer);
+    met__buffer_byte(buffer, '}');
+}
+
+static met_error write_report(void *context,
+                              const met_event_verdict *verdicts, size_t count)
+{
+    reporting *report = context;
+    uint64_t counts[MET__VERDICTS] = {0};
+    met__buffer buffer;
+    size_t problems = 0;
+
+    if (!report->is_wanted) {
+        return MET_OK;
+    }
+    met__buffer_init(&buffer, met__store_platform(report->store));
+    for (size_t i = 0; i < count; i++) {
+        counts[verdicts[i].verdict]++;
+    }
+    met__buffer_print(&buffer, "{\"events\":%zu", count);
+    for (size_t i = 1; i < MET__VERDICTS; i++) {
+        met__buffer_print(&buffer, ",\"%s\":%llu", met__verdict_names[i],
+                          (unsigned long long)counts[i]);
+    }
+    met__buffer_text(&buffer, ",\"verdicts\":[");
+    for (size_t i = 0; i < count; i++) {
+        met__buffer_print(&buffer, i > 0 ? ",\"%s\"" : "\"%s\"",
+                          met__verdict_names[verdicts[i].verdict]);
+    }
+    met__buffer_text(&buffer, "],\"problems\":[");
+    for (size_t i = 0; i < count && problems < PROBLEMS_MAX; i++) {
+        if (verdicts[i].reason[0] != '\0') {
+            met__buffer_text(&buffer, problems++ > 0 ? "," : "");
+            write_problem(&buffer, i, &verdicts[i]);
+        }
+    }
+    met__buffer_text(&buffer, "]}");
+    met_error error = met__buffer_give(&buffer, &report->given);
+    met__buffer_release(&buffer);
+    return error;
+}
+
+met_error met_event_ingest_json(met_ingest *ingest, const char *json,
+                                size_t json_size, uint64_t flags,
+                                const met_event_cursor *cursor,
+                                met_buffer *report_out, met_error_info *info)
+{
+    met_event_cursor known;
+    const met_event_cursor *place;
+
+    if (ingest == NULL || json == NULL) {
+        return is_null(info, ingest == NULL ? "ingest" : "json");
+    }
+    if (flags > MET_EVENTS_LINES) {
+        return met__fail(info, MET_E_UNSUPPORTED, "flags",
+                         "has an unknown bit");
+    }
+    reporting report = {.store = ingest->store,
+                        .is_wanted = report_out != NULL};
+    met_error error = read_cursor(cursor, &known, &place, info);
+    if (error == MET_OK) {
+        error = met__event_ingest_json(
+            ingest->ingest, met__text_of(json, json_size),
+            flags == MET_EVENTS_LINES, place, write_report, &report, info);
+    }
+    if (error != MET_OK) {
+        met_buffer_release(&report.given);
+        return error;
+    }
+    if (report_out != NULL) {
+        *report_out = report.given;
+    }
+    return MET_OK;
+}
+
+/* --- Cursors and settings -------------------------------------------------- */
+met_error met_event_cursor_get(met_store *store, const char *name,
+                               size_t name_size, met_event_cursor *cursor_out,
+                               met_error_info *info)
+{
+    met_event_cursor known;
+    met__call call;
+    met__text text = {NULL, 0};
+    met_error error = met__call_begin(&call, store, info);
+
+    if (error == MET_OK && cursor_out == NULL) {
+        error = is_null(&call.why, "cursor_out");
+    }
+    if (error == MET_OK) {
+        error = met__struct_read(&known, sizeof known, sizeof known,
+                                 cursor_out, "cursor_out", &call.why);
+    }
+    if (error == MET_OK) {
+        error = met__call_key(&call, "name", name, name_size,
+                              MET__EVENT_SOURCE_SIZE_MAX, &text);
+    }
+    if (error == MET_OK) {
+        error = met__call_transact(&call, 0);
+    }
+    if (error == MET_OK) {
+        error = met__event_cursor_read(call.txn, text, &known.generation,
+                                       &known.offset);
+    }
+    error = met__call_end(&call, error, NULL, NULL);
+    return error == MET_OK
+               ? met__struct_write(cursor_out, sizeof known.struct_size,
+                                   &known, sizeof known)
+               : error;
+}
+
+met_error met_event_settings_put(met_store *store, const char *json,
+                                 size_t json_size, met_buffer *json_out,
+                                 met_error_info *info)
+{
+    static const met__path path = {NULL, "settings", 0};
+    met__call call;
+    met__node *node = NULL;
+    met__node *document = NULL;
+    met_error error = met__call_begin(&call, store, info);
+
+    if (error == MET_OK) {
+        error = met__call_parse(&call, json, json_size, &node);
+    }
+    if (error == MET_OK) {
+        error = met__call_transact(&call, 1);
+    }
+    if (error == MET_OK) {
+        error = met__ingest_settings_put(call.txn, node, &path, &call.why);
+    }
+    if (error == MET_OK) {
+        error = met__ingest_describe(call.txn, &call.arena, &document);
+    }
+    return met__call_end(&call, error, document, json_out);
+}
+
+met_error met_event_settings_get(met_store *store, met_buffer *json_out,
+                                 met_error_info *info)
+{
+    met__call call;
+    met__node *document = NULL;
+    met_error error = met__call_begin(&call, store, info);
+
+    if (error == MET_OK && json_out == NULL) {
+        error = is_null(&call.why, "json_out");
+    }
+    if (error == MET_OK) {
+        error = met__call_transact(&call, 0);
+    }
+    if (error == MET_OK) {
+        error = met__ingest_describe(call.txn, &call.arena, &document);
+    }
+    return met__call_end(&call, error, document, json_out);
+}
