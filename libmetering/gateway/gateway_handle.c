@@ -17,7 +17,7 @@
 #define QUERY_ROOM 8000
 
 /* --- The snapshot in force -------------------------------------------------- */
-/* The policy of one limit: sliding windows. */
+/* The policy of one limit. */
 static met_error set_policy(met_gateway *gateway,
                             const met__snapshot *snapshot,
                             const met__snapshot_limit *limit,
@@ -38,6 +38,7 @@ static met_error set_policy(met_gateway *gateway,
     for (uint32_t i = 0; i < limit->window_count; i++) {
         windows[i].limit = limit->windows[i].limit;
         windows[i].window_ns = limit->windows[i].window_ns;
+        windows[i].algorithm = limit->algorithm;
         if (windows[i].limit == 0 || windows[i].limit > MET_LIMITER_LIMIT_MAX
             || windows[i].window_ns < MET_LIMITER_WINDOW_NS_MIN
             || windows[i].window_ns > MET_LIMITER_WINDOW_NS_MAX) {

@@ -11,6 +11,10 @@ const char *const met__limit_by_names[] = {"consumer", "credential", "ip",
                                            "service",  "header",     "path",
                                            NULL};
 
+const char *const met__limit_algorithm_names[] = {
+    "sliding",      "sliding_counter", "fixed_epoch",
+    "calendar_utc", "gcra",            NULL};
+
 const met__plugin_window met__plugin_windows[MET__WINDOWS_MAX] = {
     {"second", MET__SECOND_NS},     {"minute", MET__MINUTE_NS},
     {"hour", MET__HOUR_NS},         {"day", MET__DAY_NS},
@@ -233,11 +237,19 @@ static met_error read_rate_limiting(met__entity_run *run, met__fields *fields,
     static const char *const policy[] = {"policy", NULL};
     met__text message = MET__TEXT("API rate limit exceeded");
     const met__node *any = NULL;
+    uint32_t algorithm = 0;
     int64_t code = 429;
 
     read_windows(run, fields, out);
     if (fields->error == MET_OK) {
         read_identity(run, fields, out);
+    }
+    (void)met__fields_choice(fields, "algorithm", MET__OPTIONAL,
+                             met__limit_algorithm_names, &algorithm);
+    /* Sliding is left out, as it was before there was a choice. */
+    if (algorithm != 0) {
+        met__build_text(out, "algorithm",
+                        met__text_z(met__limit_algorithm_names[algorithm]));
     }
     flag(fields, "hide_client_headers", 0, out);
     (void)met__fields_integer(fields, "error_code", MET__OPTIONAL, 400, 599,

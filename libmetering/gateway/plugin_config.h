@@ -20,6 +20,9 @@ enum {
 /* NULL-terminated; the index is the number above minus one. */
 extern const char *const met__limit_by_names[];
 
+/* NULL-terminated; the index is the limiter's number minus one. */
+extern const char *const met__limit_algorithm_names[];
+
 typedef struct met__plugin_window {
     const char *name;
     int64_t window_ns;

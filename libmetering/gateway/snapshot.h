@@ -140,7 +140,8 @@ typedef struct met__snapshot_limit {
     met__ref header_name;
     met__ref path;
     met__ref body; /* of a refusal */
-    uint32_t by;   /* MET__LIMIT_BY_* */
+    uint16_t by;   /* MET__LIMIT_BY_* */
+    uint16_t algorithm; /* MET_LIMITER_*; 0: sliding */
     uint32_t hide_headers;
     uint32_t status;
     uint32_t window_count;

@@ -176,6 +176,7 @@ static uint32_t add_limit(met__compile *compile, const met__node *plugin,
 {
     met__snapshot_writer *writer = compile->writer;
     met__text by = met__node_text_at(config, "limit_by");
+    met__text algorithm = met__node_text_at(config, "algorithm");
     met__snapshot_limit limit = {
         .id = met__snapshot_add_text(writer, met__node_text_at(plugin, "id")),
         .header_name = met__snapshot_add_text(
@@ -188,9 +189,16 @@ static uint32_t add_limit(met__compile *compile, const met__node *plugin,
             config, "hide_client_headers", 0),
         .status = (uint32_t)met__node_integer_at(config, "error_code", 429)};
 
-    for (uint32_t i = 0; met__limit_by_names[i] != NULL; i++) {
+    for (uint16_t i = 0; met__limit_by_names[i] != NULL; i++) {
         if (met__text_equal(by, met__text_z(met__limit_by_names[i]))) {
-            limit.by = i + 1;
+            limit.by = (uint16_t)(i + 1);
+        }
+    }
+    /* Sliding stays 0. */
+    for (uint16_t i = 1; met__limit_algorithm_names[i] != NULL; i++) {
+        if (met__text_equal(algorithm,
+                            met__text_z(met__limit_algorithm_names[i]))) {
+            limit.algorithm = (uint16_t)(i + 1);
         }
     }
     for (uint32_t i = 0; i < MET__WINDOWS_MAX; i++) {

@@ -254,6 +254,42 @@ static void test_rules__limit_by_ip(void **state)
     assert_int_equal(ask_from("/b", NULL, ""), 429);
 }
 
+/* Two requests at the end of a minute, two at the start of the next one, and
+ * one a minute after the first. */
+static void test_rules__algorithms(void **state)
+{
+    static const struct {
+        const char *config;
+        int is_allowed_anew; /* by the new minute */
+    } cases[] = {{"\"minute\":2", 0},
+                 {"\"minute\":2,\"algorithm\":\"sliding\"", 0},
+                 {"\"minute\":1000,\"algorithm\":\"sliding\"", 1},
+                 {"\"minute\":2,\"algorithm\":\"sliding_counter\"", 0},
+                 {"\"minute\":2,\"algorithm\":\"calendar_utc\"", 1},
+                 {"\"minute\":2,\"algorithm\":\"fixed_epoch\"", 1},
+                 {"\"minute\":2,\"algorithm\":\"gcra\"", 0}};
+    char plugins[256];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        snprintf(plugins, sizeof plugins,
+                 "{\"name\":\"rate-limiting\",\"config\":{%s}}",
+                 cases[i].config);
+        must_apply("", plugins);
+        int64_t minute = 60 * MET__SECOND_NS;
+        clock_now_ns += 3 * minute - clock_now_ns % minute;
+        clock_now_ns -= MET__SECOND_NS;
+        assert_int_equal(serve("/a", NULL), 200);
+        assert_int_equal(serve("/a", NULL), 200);
+        assert_int_equal(serve("/a", NULL), i == 2 ? 200 : 429);
+        clock_now_ns += MET__SECOND_NS;
+        assert_int_equal(serve("/a", NULL),
+                         cases[i].is_allowed_anew ? 200 : 429);
+        clock_now_ns += minute;
+        assert_int_equal(serve("/a", NULL), 200);
+    }
+}
+
 static void test_rules__limit_by_consumer(void **state)
 {
     (void)state;
@@ -425,6 +461,7 @@ int main(void)
         TEST(test_rules__expired_key),
         TEST(test_rules__disabled_service),
         TEST(test_rules__limit_by_ip),
+        TEST(test_rules__algorithms),
         TEST(test_rules__limit_by_consumer),
         TEST(test_rules__limit_by_credential),
         TEST(test_rules__limit_by_service),

@@ -405,6 +405,9 @@ static const bad_row bad[] = {
     {"{\"plugins\":[{\"name\":\"rate-limiting\",\"config\":{\"second\":2,"
      "\"limit_by\":\"path\"}}]}", MET_E_INVALID, "plugins[0].config.path"},
     {"{\"plugins\":[{\"name\":\"rate-limiting\",\"config\":{\"second\":2,"
+     "\"algorithm\":\"slide\"}}]}", MET_E_INVALID,
+     "plugins[0].config.algorithm"},
+    {"{\"plugins\":[{\"name\":\"rate-limiting\",\"config\":{\"second\":2,"
      "\"limit_by\":\"consumer-group\"}}]}", MET_E_UNSUPPORTED,
      "plugins[0].config.limit_by"},
     {"{\"plugins\":[{\"name\":\"rate-limiting\",\"config\":{\"second\":2,"

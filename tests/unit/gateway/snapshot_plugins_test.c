@@ -1,5 +1,6 @@
 /* Plugins compiled: which instance holds for which route and consumer, and
  * what their configuration becomes. */
+#include "metering/limiter.h"
 #include "unit/gateway/snapshot_support.h"
 
 static const char base[] =
@@ -82,7 +83,8 @@ static void configurations(void **state)
              "{\"name\":\"acl\",\"config\":{\"deny\":[\"g\",\"h\"],"
              "\"hide_groups_header\":true}},"
              "{\"name\":\"rate-limiting\",\"config\":{\"hour\":1000,"
-             "\"minute\":5,\"limit_by\":\"ip\",\"error_message\":"
+             "\"minute\":5,\"limit_by\":\"ip\",\"algorithm\":"
+             "\"fixed_epoch\",\"error_message\":"
              "\"a \\\"b\\\"\",\"error_code\":430}}]}",
              base);
     met__snapshot snapshot = map_json(json, &store);
@@ -108,6 +110,7 @@ static void configurations(void **state)
     assert_int_equal(acl->groups.count, 2);
     const met__snapshot_limit *limit = met__snapshot_limit_at(&snapshot, 0);
     assert_int_equal(limit->by, MET__LIMIT_BY_IP);
+    assert_int_equal(limit->algorithm, MET_LIMITER_FIXED_EPOCH);
     assert_int_equal(limit->status, 430);
     assert_int_equal(limit->window_count, 2);
     assert_int_equal(limit->windows[0].limit, 5);
