@@ -63,6 +63,7 @@ static void decide(worker *w, uint64_t first, uint64_t count, int is_filling)
         request.key = key_text + which * KEY_SIZE;
         w->now += l->step;
         request.monotonic_ns = l->step != 0 ? w->now : 0;
+        request.utc_ns = request.monotonic_ns;
         if (met_limiter_check(l->limiter, &request, &result) != MET_OK) {
             exit(1);
         }
@@ -139,93 +140,105 @@ static double run_case(const peer_case *c, uint64_t count,
     return took;
 }
 
-/* Left out when this build has no such algorithm for this limit. */
-static int add(const char *name, const char *who, const char *more,
-               load what)
+static load one(met_limiter_window window, uint64_t keys, int threads,
+                int64_t step)
 {
-    static char memory[1 << 20] __attribute__((aligned(64)));
-    met_limiter_config config = {.struct_size = sizeof config,
-                                 .memory = memory,
-                                 .memory_size = sizeof memory};
-    met_limiter_policy policy = {.struct_size = sizeof policy,
-                                 .name = "probe",
-                                 .name_size = 5,
-                                 .windows = what.windows,
-                                 .window_count = what.window_count};
-    met_limiter *limiter = NULL;
-    uint32_t number;
+    return (load){.windows = {window},
+                  .window_count = 1,
+                  .keys = keys,
+                  .threads = threads,
+                  .step = step};
+}
 
+static load two(met_limiter_window first, met_limiter_window second,
+                uint64_t keys, int64_t step)
+{
+    return (load){.windows = {first, second},
+                  .window_count = 2,
+                  .keys = keys,
+                  .threads = 1,
+                  .step = step};
+}
+
+static void add(const char *name, const char *who, const char *more,
+                load what)
+{
     must(case_count < CASES_MAX, "too many cases");
-    memset(memory, 0, sizeof memory);
-    must(met_limiter_open(&config, &limiter, NULL) == MET_OK, "probe");
-    met_error error = met_limiter_policy_set(limiter, &policy, &number, NULL);
-    met_limiter_close(limiter);
-    if (error != MET_OK) {
-        must(error == MET_E_UNSUPPORTED, "windows");
-        return 0;
-    }
     loads[case_count] = what;
     cases[case_count] = (peer_case){name, who, more, run_case, NULL,
                                     &loads[case_count]};
     case_count++;
-    return 1;
 }
 
 #define BASE ", \"is_base\": true"
 #define WIDE ", \"cpus\": 2"
 #define REFUSES ", \"refuses\": true"
+#define STRICT MET_LIMITER_SLIDING
 #define ONE "libmetering"
 #define TWO "libmetering, 2 windows"
 
+#define WINDOW(limit, length, algorithm) \
+    (met_limiter_window){limit, length, algorithm, 0, {0}}
+
 /* Limits that nobody reaches, with the clock of the library: the greatest one
  * in so short a window that no processor asks faster. */
-#define FREE(algorithm) {1048576, 10 * MS, algorithm, 0, {0}}
-#define FREE_LONGER(algorithm) {1048576, 20 * MS, algorithm, 0, {0}}
-#define PER_MINUTE(limit, algorithm) {limit, MINUTE, algorithm, 0, {0}}
-#define PER_HOUR(limit, algorithm) {limit, HOUR, algorithm, 0, {0}}
+#define FREE(algorithm) WINDOW(1048576, 10 * MS, algorithm)
+#define FREE_LONGER(algorithm) WINDOW(1048576, 20 * MS, algorithm)
+/* Half of what would use the limit of a minute up. */
+#define STEP(limit) (2 * MINUTE / (limit) + 1)
+#define PER_MINUTE(limit, algorithm) WINDOW(limit, MINUTE, algorithm)
+#define PER_HOUR(limit, algorithm) WINDOW(limit, HOUR, algorithm)
 
-static void add_all(uint64_t keys)
+/* The strict window, alone and two of them; the bases of all ratios. */
+static void add_bases(uint64_t keys)
+{
+    add("one key", ONE, BASE, one(FREE(STRICT), 1, 1, 0));
+    add("one key", TWO, BASE,
+        two(FREE(STRICT), FREE_LONGER(STRICT), 1, 0));
+    add("one key, time given", ONE, BASE,
+        one(PER_MINUTE(1000, STRICT), 1, 1, STEP(1000)));
+    add("one key, time given", TWO, BASE,
+        two(PER_MINUTE(1000, STRICT), PER_HOUR(60000, STRICT), 1, STEP(1000)));
+    add("many keys", ONE, BASE,
+        one(PER_MINUTE(1000, STRICT), keys, 1, 0));
+    add("many keys", TWO, BASE,
+        two(PER_MINUTE(1000, STRICT), PER_HOUR(60000, STRICT), keys, 0));
+    add("one key, refused", ONE, BASE REFUSES,
+        one(PER_HOUR(5, STRICT), 1, 1, 0));
+    add("one key, refused", TWO, BASE REFUSES,
+        two(PER_HOUR(5, STRICT), PER_MINUTE(1000, STRICT), 1, 0));
+    add("one key, 2 threads", ONE, BASE WIDE,
+        one(FREE(STRICT), 1, 2, 0));
+    add("many keys, 2 threads", ONE, BASE WIDE,
+        one(PER_MINUTE(1000, STRICT), keys, 2, 0));
+    add("one key, refused, 2 threads", ONE, BASE WIDE REFUSES,
+        one(PER_HOUR(5, STRICT), 1, 2, 0));
+}
+
+/* The others beside it, and the exact log that serves small limits. */
+static void add_algorithms(uint64_t keys)
 {
     static const struct {
-        const char *name;
+        const char *who;
         uint32_t number;
     } algorithms[] = {{ONE ", sliding_counter", MET_LIMITER_SLIDING_COUNTER},
-                      {ONE ", fixed_epoch", MET_LIMITER_FIXED_EPOCH}};
-    /* Half of what would use the limit of a minute up. */
-    int64_t step20 = 2 * MINUTE / 20 + 1;
-    int64_t step1000 = 2 * MINUTE / 1000 + 1;
+                      {ONE ", fixed_epoch", MET_LIMITER_FIXED_EPOCH},
+                      {ONE ", gcra", MET_LIMITER_GCRA}};
 
-    add("one key", ONE, BASE, (load){{FREE(1)}, 1, 1, 1, 0, 0, 0, 0});
-    add("one key", TWO, BASE,
-        (load){{FREE(1), FREE_LONGER(1)}, 2, 1, 1, 0, 0, 0, 0});
-    add("one key, time given", ONE, BASE,
-        (load){{PER_MINUTE(1000, 1)}, 1, 1, 1, step1000, 0, 0, 0});
-    add("one key, time given", TWO, BASE,
-        (load){{PER_MINUTE(1000, 1), PER_HOUR(60000, 1)}, 2, 1, 1, step1000,
-               0, 0, 0});
     add("one key, time given", ONE ", 20 a minute", "",
-        (load){{PER_MINUTE(20, 1)}, 1, 1, 1, step20, 0, 0, 0});
-    add("many keys", ONE, BASE,
-        (load){{PER_MINUTE(1000, 1)}, 1, keys, 1, 0, 0, 0, 0});
-    add("many keys", TWO, BASE,
-        (load){{PER_MINUTE(1000, 1), PER_HOUR(60000, 1)}, 2, keys, 1, 0, 0,
-               0, 0});
-    add("one key, refused", ONE, BASE REFUSES,
-        (load){{PER_HOUR(5, 1)}, 1, 1, 1, 0, 0, 0, 0});
-    add("one key, refused", TWO, BASE REFUSES,
-        (load){{PER_HOUR(5, 1), PER_MINUTE(1000, 1)}, 2, 1, 1, 0, 0, 0, 0});
-    add("one key, 2 threads", ONE, BASE WIDE,
-        (load){{FREE(1)}, 1, 1, 2, 0, 0, 0, 0});
-    add("many keys, 2 threads", ONE, BASE WIDE,
-        (load){{PER_MINUTE(1000, 1)}, 1, keys, 2, 0, 0, 0, 0});
-    add("one key, refused, 2 threads", ONE, BASE WIDE REFUSES,
-        (load){{PER_HOUR(5, 1)}, 1, 1, 2, 0, 0, 0, 0});
+        one(PER_MINUTE(20, STRICT), 1, 1, STEP(20)));
+    add("many keys", ONE ", 20 a minute", "",
+        one(PER_MINUTE(20, STRICT), keys, 1, 0));
     for (size_t i = 0; i < sizeof algorithms / sizeof *algorithms; i++) {
+        const char *who = algorithms[i].who;
         uint32_t number = algorithms[i].number;
-        add("one key", algorithms[i].name, "",
-            (load){{FREE(number)}, 1, 1, 1, 0, 0, 0, 0});
-        add("many keys", algorithms[i].name, "",
-            (load){{PER_MINUTE(1000, number)}, 1, keys, 1, 0, 0, 0, 0});
+        add("one key", who, "", one(FREE(number), 1, 1, 0));
+        add("one key, time given", who, "",
+            one(PER_MINUTE(1000, number), 1, 1, STEP(1000)));
+        add("many keys", who, "",
+            one(PER_MINUTE(1000, number), keys, 1, 0));
+        add("one key, refused", who, REFUSES,
+            one(PER_HOUR(5, number), 1, 1, 0));
     }
 }
 
@@ -240,6 +253,7 @@ int main(void)
         snprintf(text, sizeof text, "consumer:%015u", (unsigned)i);
         memcpy(key_text + i * KEY_SIZE, text, KEY_SIZE);
     }
-    add_all(keys);
+    add_bases(keys);
+    add_algorithms(keys);
     return peer_serve(cases, case_count);
 }
