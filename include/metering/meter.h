@@ -130,18 +130,28 @@ MET_API MET_NODISCARD met_error met_store_settle(
  * Settled usage of a meter or a feature.
  *
  * @param store      open store
- * @param json       {"meter" or "feature": key, "customer"?: key,
- *                   "subjects"?: [text], "filters"?: {dimension: {"eq":
- *                   text}}, "from"?, "to"?: RFC 3339 on whole minutes,
- *                   "window"?: "minute"|"hour"|"day"|"month" (UTC),
- *                   "group_by"?: [dimension or "subject"], "settle_first"?}.
- *                   from is inclusive, to exclusive. A feature brings its
- *                   meter and its filters, a customer its subjects. Naming
- *                   subjects groups by them.
+ * @param json       {"meter" or "feature": key, "customer"?: key or
+ *                   "customers"?: [key], "subjects"?: [text], "filters"?:
+ *                   {dimension: condition}, "from"?, "to"?: RFC 3339 on whole
+ *                   minutes, "window"?: "minute"|"hour"|"day"|"month",
+ *                   "time_zone"?: whose days and months, "UTC" when missing,
+ *                   "group_by"?: [dimension, "subject" or "customer_id"],
+ *                   "settle_first"?}. from is inclusive, to exclusive. A
+ *                   feature brings its meter and its filters, customers their
+ *                   subjects. Naming subjects groups by them, a list of
+ *                   customers by "customer_id"; both lists may be {"in":
+ *                   list} or {"eq": text}, too. A condition has one operator:
+ *                   {"eq", "ne", "contains" or "ncontains": text}, {"in" or
+ *                   "nin": [text]}, {"exists": bool}, {"gt", "gte", "lt" or
+ *                   "lte": text, by bytes, or number, by amount}, {"and" or
+ *                   "or": [condition]}, nested twice at most; {} always holds.
+ *                   A dimension that an event lacks is "".
  * @param json_size  bytes; no NUL needed
  * @param json_out   {"meter", "from"?, "to"?, "data": [{"from", "to",
- *                   "value", "subject"?, "dimensions": {}}]}, by window and
- *                   group values; only rows that have usage, and one of "0"
+ *                   "value", "subject"?, "customer_id"? with "customer", its
+ *                   key, "dimensions": {}}]}, by window and group values. A
+ *                   window is shown whole, also where the range cuts it. Only
+ *                   rows that have usage, and one of "0"
  *                   when a meter counts events or unique values of a closed
  *                   range without windows and groups. Values are exact;
  *                   averages are rounded half to even at 18 decimals. Of
@@ -149,12 +159,11 @@ MET_API MET_NODISCARD met_error met_store_settle(
  *                   was recorded last. Written only on MET_OK.
  * @param info       NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID (not JSON, a field is wrong, a bound inside a
- *         minute, no such dimension) · MET_E_NOT_FOUND (meter, feature or
- *         customer) · MET_E_UNSUPPORTED (other filters than eq) ·
+ *         minute, no such dimension or time zone) · MET_E_NOT_FOUND (meter,
+ *         feature or customer) · MET_E_UNSUPPORTED (like and its kin) ·
  *         MET_E_LIMIT · MET_E_OVERFLOW (a sum with more than 34 digits) ·
  *         MET_E_NO_MEMORY · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED ·
- *         MET_E_BUG; with settle_first also those of
- *         met_store_settle
+ *         MET_E_BUG; with settle_first also those of met_store_settle
  * @owner  caller keeps json; json_out with met_buffer_release
  * @blocks reads the store: pages may come from the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -164,6 +173,59 @@ MET_API MET_NODISCARD met_error met_usage_query(met_store *store,
                                                 size_t json_size,
                                                 met_buffer *json_out,
                                                 met_error_info *info);
+
+/**
+ * Begin a query that is answered row by row, however many there are: memory
+ * is bounded by groups that are held at once (131,072), not by the answer. A
+ * window with more groups is read once more for each so many.
+ *
+ * It sees the store as it is now until it is closed, and holds back the reuse
+ * of pages that others free meanwhile: close it soon.
+ *
+ * @param store       open; the cursor must be closed before it
+ * @param json        as of met_usage_query
+ * @param json_size   bytes; no NUL needed
+ * @param cursor_out  written only on MET_OK
+ * @param info        NULL, or where to put field path and reason
+ * @return as met_usage_query
+ * @owner  caller keeps json; cursor_out with met_usage_query_close
+ * @blocks reads the store: pages may come from the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_usage_query_open(
+    met_store *store, const char *json, size_t json_size,
+    met_usage_cursor **cursor_out, met_error_info *info);
+
+/**
+ * The next row: an element of "data" of met_usage_query, in its order.
+ *
+ * @param json_out       the row as JSON, with a NUL behind it; written only on
+ *                       MET_OK
+ * @param json_size_out  its bytes, without the NUL
+ * @param info           NULL, or where to put field path and reason
+ * @return MET_OK · MET_E_NOT_FOUND (there is no further row) · MET_E_INVALID ·
+ *         MET_E_OVERFLOW (a sum with more than 34 digits) · MET_E_NO_MEMORY ·
+ *         MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG; after any of
+ *         them but MET_E_INVALID it is what every further call answers
+ * @owner  the cursor owns the row, until the next call on it
+ * @blocks reads the store: pages may come from the disk
+ * @thread one at a time (any thread)      @fork no: MET_E_FORKED in a child
+ * @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_usage_query_next(met_usage_cursor *cursor,
+                                                     const char **json_out,
+                                                     size_t *json_size_out,
+                                                     met_error_info *info);
+
+/**
+ * End a query, whether or not its rows were read.
+ *
+ * @param cursor  may be NULL
+ * @blocks never
+ * @thread one at a time      @fork yes: in a child it only frees memory
+ * @since 0.1
+ */
+MET_API void met_usage_query_close(met_usage_cursor *cursor);
 
 MET_END_DECLS
 

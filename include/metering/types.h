@@ -17,6 +17,7 @@ typedef struct met_ingest met_ingest;     /* takes in events with ids */
 typedef struct met_limiter met_limiter;   /* shared table of windows */
 typedef struct met_gateway met_gateway;   /* admit and complete */
 typedef struct met_price met_price;       /* immutable parsed price */
+typedef struct met_usage_cursor met_usage_cursor; /* rows of a query */
 
 /* A name and its value; both borrowed, neither needs a NUL. Frozen for ever. */
 typedef struct met_pair {

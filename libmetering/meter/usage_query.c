@@ -59,15 +59,37 @@ static int is_wanted_subject(const met__usage_query *query, met__text subject)
     return query->subject_count == 0;
 }
 
+static const met__usage_customer *customer_of(const met__usage_query *query,
+                                              met__text subject)
+{
+    for (size_t i = 0; i < query->customer_count; i++) {
+        const met__usage_customer *customer = &query->customers[i];
+        for (size_t j = 0; j < customer->subject_count; j++) {
+            if (met__text_equal(customer->subjects[j], subject)) {
+                return customer;
+            }
+        }
+    }
+    return NULL;
+}
+
+/* Of a dimension, the subject, or the customer's key: rows are in its order. */
 static met__text value_of(const met__usage_query *query,
                           const met__usage_shape *shape,
                           const met__usage_match *match, met__text name)
 {
     const met__meter *meter = query->meter;
     const met__dimension *dimension = met__meter_dimension(meter, name);
+    const met__usage_customer *customer;
 
-    return dimension != NULL ? match->values[dimension - meter->dimensions]
-                             : shape->subject;
+    if (dimension != NULL) {
+        return match->values[dimension - meter->dimensions];
+    }
+    if (met__text_equal(name, MET__TEXT("subject"))) {
+        return shape->subject;
+    }
+    customer = customer_of(query, shape->subject);
+    return customer != NULL ? customer->key : MET__TEXT("");
 }
 
 static int passes(const met__usage_query *query,
@@ -77,6 +99,8 @@ static int passes(const met__usage_query *query,
 
     if ((query->way != MET__USAGE_ANY && query->way != way)
         || !is_wanted_subject(query, shape->subject)
+        || (query->customer_count > 0
+            && customer_of(query, shape->subject) == NULL)
         || !met__usage_matches(query->meter, shape, match_out)) {
         return 0;
     }
@@ -84,6 +108,13 @@ static int passes(const met__usage_query *query,
         if (!met__text_equal(value_of(query, shape, match_out,
                                       query->filters[i].dimension),
                              query->filters[i].value)) {
+            return 0;
+        }
+    }
+    for (size_t i = 0; i < query->condition_count; i++) {
+        if (!met__condition_holds(query->conditions[i].condition,
+                                  value_of(query, shape, match_out,
+                                           query->conditions[i].dimension))) {
             return 0;
         }
     }

@@ -3,6 +3,7 @@
 #define MET_METER_USAGE_QUERY_H
 
 #include "meter/meter_def.h"
+#include "meter/usage_condition.h"
 #include "meter/usage_window.h"
 
 /* dimension = value; an event that lacks the dimension has the value "". */
@@ -10,6 +11,19 @@ typedef struct met__filter {
     met__text dimension;
     met__text value;
 } met__filter;
+
+typedef struct met__dimension_condition {
+    met__text dimension;
+    const met__condition *condition;
+} met__dimension_condition;
+
+/* Whose usage is one customer's; a subject is at most one customer's. */
+typedef struct met__usage_customer {
+    met__text id;
+    met__text key;
+    size_t subject_count;
+    const met__text *subjects;
+} met__usage_customer;
 
 /* How an event came in. A quota's base is what did not come through admit. */
 enum {
@@ -27,12 +41,17 @@ typedef struct met__usage_query {
     const met__text *subjects;
     size_t filter_count; /* all must hold */
     const met__filter *filters;
+    size_t condition_count; /* all must hold, too */
+    const met__dimension_condition *conditions;
+    size_t customer_count; /* 0 = everybody */
+    const met__usage_customer *customers;
     int64_t from_ns; /* inclusive, on a minute; MET__USAGE_FIRST: open */
     int64_t to_ns;   /* exclusive, on a minute; MET__USAGE_LAST: open */
     uint32_t way;    /* MET__USAGE_* */
     uint32_t window; /* MET__WINDOW_* */
     const met__zone *zone; /* of days and months; NULL: UTC */
-    size_t group_count; /* dimension names, or "subject" */
+    size_t group_count; /* dimension names, "subject", or "customer_id": the
+                           customers, by their keys */
     const met__text *groups;
 } met__usage_query;
 
@@ -50,8 +69,8 @@ met_error met__usage_total(met__txn *txn, const met__usage_query *query,
 #define MET__USAGE_GROUPS_MAX (1u << 17)
 
 typedef struct met__usage_row {
-    int64_t from_ns; /* of the whole window; without windows open ends are the */
-    int64_t to_ns;   /* first and last minute that has usage */
+    int64_t from_ns; /* of the whole window; without windows open ends are */
+    int64_t to_ns;   /* the first and last minute that has usage */
     met_decimal value;
     const met__text *values; /* beside query->groups, until the next call */
 } met__usage_row;
@@ -70,7 +89,8 @@ met_error met__usage_next(met__usage_cursor *cursor, met__usage_row *row_out,
                           met_error_info *info);
 void met__usage_close(met__usage_cursor *cursor); /* may be NULL */
 
-/* {"from", "to", "value", "subject"?, "dimensions": {...}} */
+/* {"from", "to", "value", "subject"?, "customer_id"? with "customer", its key,
+ * "dimensions": {...}} */
 met_error met__usage_row_document(const met__usage_query *query,
                                   const met__usage_row *row,
                                   met__arena *arena, met__node **node_out);

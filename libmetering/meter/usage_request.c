@@ -4,6 +4,19 @@
 #include "meter/usage_request.h"
 
 /* --- Filters --------------------------------------------------------------- */
+static met_error read_dimension(const met__member *member,
+                                const met__path *path, met__arena *arena,
+                                const char **name_out, met_error_info *info)
+{
+    if (member->name.size == 0 || member->name.size > MET__KEY_SIZE_MAX
+        || !met__text_is_clean(member->name)) {
+        return met__fail_at(info, MET_E_INVALID, path, NULL,
+                            "names a dimension that no meter can have");
+    }
+    *name_out = met__arena_copy(arena, member->name.data, member->name.size);
+    return *name_out != NULL ? MET_OK : MET_E_NO_MEMORY;
+}
+
 static met_error read_filter(const met__member *member, const met__path *path,
                              met__arena *arena, met__filter *filter,
                              met_error_info *info)
@@ -13,19 +26,14 @@ static met_error read_filter(const met__member *member, const met__path *path,
         "exists", "contains", "ncontains", "gt",  "gte",  "lt",    "lte",
         "and",    "or",    NULL};
     met__fields fields;
-    const char *name =
-        met__arena_copy(arena, member->name.data, member->name.size);
-    met__path here = {path, name, 0};
+    const char *name = NULL;
+    met_error error = read_dimension(member, path, arena, &name, info);
 
-    if (name == NULL) {
-        return MET_E_NO_MEMORY;
+    if (error != MET_OK) {
+        return error;
     }
-    if (member->name.size == 0 || member->name.size > MET__KEY_SIZE_MAX
-        || !met__text_is_clean(member->name)) {
-        return met__fail_at(info, MET_E_INVALID, path, NULL,
-                            "names a dimension that no meter can have");
-    }
-    met_error error = met__refuse_unserved(member->node, &here, others, info);
+    met__path here = {path, name, 0};
+    error = met__refuse_unserved(member->node, &here, others, info);
     if (error != MET_OK) {
         return error;
     }
@@ -74,7 +82,7 @@ met_error met__filters_read(const met__node *object, const met__path *path,
     return error;
 }
 
-/* --- Checking against the meter ----------------------------------------------- */
+/* --- Checking against the meter --------------------------------------------- */
 static met_error check_minute(int64_t at_ns, const char *name,
                               met_error_info *info)
 {
@@ -112,29 +120,46 @@ static met_error check_range(const met__usage_query *query,
     return error;
 }
 
+static met_error fail_name(const met__usage_query *query, const char *field,
+                           met__text name, const char *reason,
+                           met_error_info *info)
+{
+    return met__fail(info, MET_E_INVALID, field, "%.*s %s the meter %.*s",
+                     (int)name.size, name.data, reason,
+                     (int)query->meter->key.size, query->meter->key.data);
+}
+
 static met_error check_names(const met__usage_query *query,
                              met_error_info *info)
 {
     for (size_t i = 0; i < query->filter_count; i++) {
         met__text name = query->filters[i].dimension;
         if (met__meter_dimension(query->meter, name) == NULL) {
-            return met__fail(info, MET_E_INVALID, "filters",
-                             "%.*s is no dimension of the meter %.*s",
-                             (int)name.size, name.data,
-                             (int)query->meter->key.size,
-                             query->meter->key.data);
+            return fail_name(query, "filters", name, "is no dimension of",
+                             info);
+        }
+    }
+    for (size_t i = 0; i < query->condition_count; i++) {
+        met__text name = query->conditions[i].dimension;
+        if (met__meter_dimension(query->meter, name) == NULL) {
+            return fail_name(query, "filters", name, "is no dimension of",
+                             info);
         }
     }
     for (size_t i = 0; i < query->group_count; i++) {
         met__text name = query->groups[i];
-        if (!met__text_equal(name, MET__TEXT("subject"))
-            && met__meter_dimension(query->meter, name) == NULL) {
-            return met__fail(info, MET_E_INVALID, "group_by",
-                             "%.*s is neither \"subject\" nor a dimension of "
-                             "the meter %.*s",
-                             (int)name.size, name.data,
-                             (int)query->meter->key.size,
-                             query->meter->key.data);
+        if (met__text_equal(name, MET__TEXT("customer_id"))) {
+            if (query->customer_count == 0) {
+                return met__fail(info, MET_E_INVALID, "group_by",
+                                 "customer_id needs customers that are asked "
+                                 "for");
+            }
+        } else if (!met__text_equal(name, MET__TEXT("subject"))
+                   && met__meter_dimension(query->meter, name) == NULL) {
+            return fail_name(query, "group_by", name,
+                             "is neither \"subject\", \"customer_id\" nor a "
+                             "dimension of",
+                             info);
         }
     }
     return MET_OK;
@@ -148,6 +173,36 @@ met_error met__usage_query_check(const met__usage_query *query,
 }
 
 /* --- Requests -------------------------------------------------------------- */
+static met_error read_conditions(const met__node *object,
+                                 const met__path *path, met__arena *arena,
+                                 met__usage_request *request,
+                                 met_error_info *info)
+{
+    met_error error = MET_OK;
+
+    if (object->count > MET__FILTERS_MAX) {
+        return met__fail_at(info, MET_E_LIMIT, path, NULL,
+                            "must have at most %d, has %u", MET__FILTERS_MAX,
+                            object->count);
+    }
+    for (uint32_t i = 0; error == MET_OK && i < object->count; i++) {
+        const met__member *member = &object->as.members[i];
+        met__dimension_condition *to = &request->conditions[i];
+        const char *name = NULL;
+        error = read_dimension(member, path, arena, &name, info);
+        if (error == MET_OK) {
+            met__path here = {path, name, 0};
+            to->dimension = met__text_of(name, member->name.size);
+            error = met__condition_read(member->node, &here,
+                                        MET__CONDITION_DEPTH_MAX, arena,
+                                        &to->condition, info);
+        }
+    }
+    request->query.conditions = request->conditions;
+    request->query.condition_count = object->count;
+    return error;
+}
+
 /* Texts of one list, each once. */
 static met_error read_texts(const met__node *array, const met__path *path,
                             size_t size_max, met__text *texts_out,
@@ -174,33 +229,71 @@ static met_error read_texts(const met__node *array, const met__path *path,
     return MET_OK;
 }
 
+met_error met__choice_read(const met__node *node, const met__path *path,
+                           size_t size_max, met__text *texts_out,
+                           size_t *count_out, met_error_info *info)
+{
+    met__node one = {.kind = MET__NODE_ARRAY, .count = 1};
+    met__node *item;
+    int is_object = node != NULL && node->kind == MET__NODE_OBJECT;
+    const met__node *in = is_object ? met__node_get(node, "in") : NULL;
+    const met__node *eq = is_object ? met__node_get(node, "eq") : NULL;
+
+    if (node == NULL) {
+        return MET_OK;
+    }
+    if (is_object && (node->count != 1 || (in == NULL && eq == NULL))) {
+        return met__fail_at(info, MET_E_INVALID, path, NULL,
+                            "takes one operator, eq or in");
+    }
+    if (eq != NULL) {
+        item = (met__node *)(uintptr_t)eq;
+        one.as.items = &item;
+        in = &one;
+    } else if (in == NULL) {
+        in = node;
+    }
+    if (in->kind != MET__NODE_ARRAY || in->count == 0) {
+        return met__fail_at(info, MET_E_INVALID, path, NULL,
+                            in->kind == MET__NODE_ARRAY
+                                ? "must not be empty: leave it out for all"
+                                : "must be a list of texts");
+    }
+    if (in->count > MET__FILTER_VALUES_MAX) {
+        return met__fail_at(info, MET_E_LIMIT, path, NULL,
+                            "has more than %d", MET__FILTER_VALUES_MAX);
+    }
+    return read_texts(in, path, size_max, texts_out, count_out, info);
+}
+
 static met_error read_lists(met__usage_request *request,
                             const met__node *filters,
                             const met__node *subjects,
+                            const met__node *customers,
                             const met__node *groups, const met__path *path,
                             met__arena *arena, met_error_info *info)
 {
     met__usage_query *query = &request->query;
     met__path filters_path = {path, "filters", 0};
     met__path subjects_path = {path, "subjects", 0};
+    met__path customers_path = {path, "customers", 0};
     met__path groups_path = {path, "group_by", 0};
     met_error error = MET_OK;
 
-    query->filters = request->filters;
     query->subjects = request->subjects;
     query->groups = request->groups;
-    if (subjects != NULL && subjects->count == 0) {
-        return met__fail_at(info, MET_E_INVALID, &subjects_path, NULL,
-                            "must not be empty: leave it out for all");
-    }
     if (filters != NULL) {
-        error = met__filters_read(filters, &filters_path, arena,
-                                  request->filters, &query->filter_count,
-                                  info);
+        error = read_conditions(filters, &filters_path, arena, request, info);
     }
     if (error == MET_OK) {
-        error = read_texts(subjects, &subjects_path, MET__SUBJECT_SIZE_MAX,
-                           request->subjects, &query->subject_count, info);
+        error = met__choice_read(subjects, &subjects_path,
+                                 MET__SUBJECT_SIZE_MAX, request->subjects,
+                                 &query->subject_count, info);
+    }
+    if (error == MET_OK) {
+        error = met__choice_read(customers, &customers_path,
+                                 MET__SUBJECT_SIZE_MAX, request->customers,
+                                 &request->customer_count, info);
     }
     if (error == MET_OK) {
         error = read_texts(groups, &groups_path, MET__KEY_SIZE_MAX,
@@ -219,6 +312,7 @@ met_error met__usage_request_read(const met__node *node,
     met__fields fields;
     const met__node *filters = NULL;
     const met__node *subjects = NULL;
+    const met__node *customers = NULL;
     const met__node *groups = NULL;
     uint32_t window = UINT32_MAX;
     met__usage_request *request = met__arena_allocate(arena, sizeof *request);
@@ -234,8 +328,8 @@ met_error met__usage_request_read(const met__node *node,
                           &request->feature);
     (void)met__fields_text(&fields, "customer", MET__OPTIONAL, 1,
                            MET__SUBJECT_SIZE_MAX, &request->customer);
-    (void)met__fields_array(&fields, "subjects", MET__OPTIONAL,
-                            MET__FILTER_VALUES_MAX, &subjects);
+    (void)met__fields_any(&fields, "customers", MET__OPTIONAL, &customers);
+    (void)met__fields_any(&fields, "subjects", MET__OPTIONAL, &subjects);
     (void)met__fields_object(&fields, "filters", MET__OPTIONAL, &filters);
     (void)met__fields_time(&fields, "from", MET__OPTIONAL,
                            &request->query.from_ns);
@@ -243,6 +337,8 @@ met_error met__usage_request_read(const met__node *node,
                            &request->query.to_ns);
     (void)met__fields_choice(&fields, "window", MET__OPTIONAL, windows,
                              &window);
+    (void)met__fields_text(&fields, "time_zone", MET__OPTIONAL, 1,
+                           MET__ZONE_NAME_SIZE_MAX, &request->time_zone);
     (void)met__fields_array(&fields, "group_by", MET__OPTIONAL,
                             MET__GROUPS_MAX, &groups);
     (void)met__fields_boolean(&fields, "settle_first", MET__OPTIONAL,
@@ -252,13 +348,18 @@ met_error met__usage_request_read(const met__node *node,
         (void)met__fields_fail(&fields, "meter",
                                "either a meter or a feature must be named");
     }
+    if (fields.error == MET_OK && request->customer.size > 0
+        && customers != NULL) {
+        (void)met__fields_fail(&fields, "customers",
+                               "is not taken beside customer");
+    }
     met_error error = met__fields_end(&fields);
     request->query.window = window == UINT32_MAX
                                 ? MET__WINDOW_NONE
                                 : MET__WINDOW_MINUTE + window;
     if (error == MET_OK) {
-        error = read_lists(request, filters, subjects, groups, path, arena,
-                           info);
+        error = read_lists(request, filters, subjects, customers, groups, path,
+                           arena, info);
     }
     if (error == MET_OK) {
         *request_out = request;

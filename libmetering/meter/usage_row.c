@@ -3,6 +3,40 @@
 #include "base/check.h"
 #include "meter/usage_query.h"
 
+/* The id of a customer of the query. */
+static met__text id_of(const met__usage_query *query, met__text key)
+{
+    size_t i = 0;
+
+    while (i + 1 < query->customer_count
+           && !met__text_equal(query->customers[i].key, key)) {
+        i++;
+    }
+    return query->customers[i].id;
+}
+
+/* One group of the row, where its kind belongs. */
+static met_error build_group(met__builder *builder, met__builder *dimensions,
+                             const met__usage_query *query, met__text name,
+                             met__text value, met__arena *arena)
+{
+    if (met__text_equal(name, MET__TEXT("subject"))) {
+        met__build_node(builder, "subject", met__node_text(arena, value));
+        return MET_OK;
+    }
+    if (met__text_equal(name, MET__TEXT("customer_id"))) {
+        met__build_text(builder, "customer_id", id_of(query, value));
+        met__build_text(builder, "customer", value);
+        return MET_OK;
+    }
+    const char *copy = met__arena_copy(arena, name.data, name.size);
+    if (copy == NULL) {
+        return MET_E_NO_MEMORY;
+    }
+    met__build_node(dimensions, copy, met__node_text(arena, value));
+    return MET_OK;
+}
+
 met_error met__usage_row_document(const met__usage_query *query,
                                   const met__usage_row *row,
                                   met__arena *arena, met__node **node_out)
@@ -16,17 +50,12 @@ met_error met__usage_row_document(const met__usage_query *query,
     met__build_time(&builder, "to", row->to_ns);
     met__build_decimal(&builder, "value", row->value);
     for (size_t i = 0; i < query->group_count; i++) {
-        met__node *text = met__node_text(arena, row->values[i]);
-        int is_subject = met__text_equal(query->groups[i],
-                                         MET__TEXT("subject"));
-        const char *name = is_subject
-                               ? "subject"
-                               : met__arena_copy(arena, query->groups[i].data,
-                                                 query->groups[i].size);
-        if (text == NULL || name == NULL) {
-            return MET_E_NO_MEMORY;
+        met_error error = build_group(&builder, &dimensions, query,
+                                      query->groups[i], row->values[i],
+                                      arena);
+        if (error != MET_OK) {
+            return error;
         }
-        met__build_node(is_subject ? &builder : &dimensions, name, text);
     }
     met__build_object(&builder, "dimensions", &dimensions);
     return met__builder_end(&builder, node_out);

@@ -22,7 +22,8 @@ HANDLES = {"met_store *": "store", "met_recorder *": "recorder",
            "met_prepared *": "prepared",
            "met_ingest *": "ingest",
            "met_gateway *": "gateway", "met_limiter *": "limiter",
-           "const met_price *": "price", "met_price *": "price"}
+           "const met_price *": "price", "met_price *": "price",
+           "met_usage_cursor *": "usage"}
 # What ends a handle, and what answers any number with a text.
 NEVER_FAILS = re.compile(r"met_\w+_(close|destroy|release)$|met_error_\w+$|"
                          r"met_version_\w+$")
@@ -45,6 +46,7 @@ static met_ingest *ingest;
 static met_gateway *gateway;
 static met_limiter *limiter;
 static met_price *price;
+static met_usage_cursor *usage;
 static char zeros[4096]; /* a struct of any type, struct_size 0 */
 static int bad;
 
@@ -71,7 +73,9 @@ static void make_handles(void)
         || met_gateway_open(store, NULL, &gateway, &info) != MET_OK
         || met_limiter_open(&table, &limiter, &info) != MET_OK
         || met_price_create(free_price, sizeof free_price - 1, NULL, &price,
-                            &info) != MET_OK) {
+                            &info) != MET_OK
+        || met_usage_query_open(store, "{\"meter\":\"m\"}", 13, &usage, &info)
+               != MET_OK) {
         fprintf(stderr, "%s: %s\n", info.field, info.reason);
         _exit(3);
     }

@@ -57,15 +57,43 @@ static void test_request__read(void **state)
     assert_true(met__text_equal(request->customer, MET__TEXT("C")));
     assert_int_equal(query->subject_count, 2);
     assert_true(met__text_equal(query->subjects[1], MET__TEXT("b")));
-    assert_int_equal(query->filter_count, 2);
-    assert_true(met__text_equal(query->filters[0].dimension,
+    assert_int_equal(query->condition_count, 2);
+    assert_true(met__text_equal(query->conditions[1].dimension,
                                 MET__TEXT("x")));
-    assert_true(met__text_equal(query->filters[0].value, MET__TEXT("1")));
+    assert_true(met__condition_holds(query->conditions[1].condition,
+                                     MET__TEXT("1")));
+    assert_false(met__condition_holds(query->conditions[1].condition,
+                                      MET__TEXT("2")));
     assert_int_equal(query->from_ns, START_NS);
     assert_int_equal(query->to_ns, START_NS + MET__DAY_NS);
     assert_int_equal(query->window, MET__WINDOW_MONTH);
     assert_int_equal(query->group_count, 2);
     assert_int_equal(request->settle_first, 1);
+}
+
+static void test_request__lists(void **state)
+{
+    static char json[2048];
+
+    assert_int_equal(read_request("{\"meter\":\"m\",\"subjects\":{\"eq\":"
+                                  "\"a\"},\"customers\":{\"in\":[\"c\",\"d\"]"
+                                  "},\"time_zone\":\"Europe/Budapest\"}"),
+                     MET_OK);
+    assert_int_equal(request->query.subject_count, 1);
+    assert_true(met__text_equal(request->subjects[0], MET__TEXT("a")));
+    assert_int_equal(request->customer_count, 2);
+    assert_true(met__text_equal(request->customers[1], MET__TEXT("d")));
+    assert_true(met__text_equal(request->time_zone,
+                                MET__TEXT("Europe/Budapest")));
+    for (int count = 100; count <= 101; count++) {
+        strcpy(json, "{\"meter\":\"m\",\"customers\":[");
+        for (int i = 0; i < count; i++) {
+            sprintf(json + strlen(json), "%s\"%d\"", i ? "," : "", i);
+        }
+        strcat(json, "]}");
+        assert_int_equal(read_request(json),
+                         count == 100 ? MET_OK : MET_E_LIMIT);
+    }
 }
 
 static void test_request__refused(void **state)
@@ -101,10 +129,24 @@ static void test_request__refused(void **state)
          "query.group_by[2]", "twice"},
         {"{\"meter\":\"m\",\"filters\":{\"x\":\"1\"}}", MET_E_INVALID,
          "query.filters.x", ""},
-        {"{\"meter\":\"m\",\"filters\":{\"x\":{}}}", MET_E_INVALID,
-         "query.filters.x.eq", ""},
-        {"{\"meter\":\"m\",\"filters\":{\"x\":{\"in\":[\"1\"]}}}",
-         MET_E_UNSUPPORTED, "query.filters.x.in", ""},
+        {"{\"meter\":\"m\",\"filters\":{\"x\":{\"eq\":\"1\",\"ne\":\"2\"}}}",
+         MET_E_INVALID, "query.filters.x", "multiple operators"},
+        {"{\"meter\":\"m\",\"filters\":{\"x\":{\"like\":\"1\"}}}",
+         MET_E_UNSUPPORTED, "query.filters.x.like", ""},
+        {"{\"meter\":\"m\",\"subjects\":{\"ne\":\"a\"}}", MET_E_INVALID,
+         "query.subjects", "eq or in"},
+        {"{\"meter\":\"m\",\"subjects\":{\"eq\":\"a\",\"in\":[\"b\"]}}",
+         MET_E_INVALID, "query.subjects", "eq or in"},
+        {"{\"meter\":\"m\",\"subjects\":{\"eq\":[\"a\"]}}", MET_E_INVALID,
+         "query.subjects[0]", "text"},
+        {"{\"meter\":\"m\",\"customers\":[]}", MET_E_INVALID,
+         "query.customers", "must not be empty"},
+        {"{\"meter\":\"m\",\"customers\":{\"in\":[\"a\",\"a\"]}}",
+         MET_E_INVALID, "query.customers[1]", "twice"},
+        {"{\"meter\":\"m\",\"customer\":\"a\",\"customers\":[\"b\"]}",
+         MET_E_INVALID, "query.customers", "beside customer"},
+        {"{\"meter\":\"m\",\"time_zone\":\"\"}", MET_E_INVALID,
+         "query.time_zone", ""},
         {"{\"meter\":\"m\",\"filters\":{\"\":{\"eq\":\"1\"}}}", MET_E_INVALID,
          "query.filters", "no meter can have"},
         {"{\"meter\":\"m\",\"filters\":{\"a\":{\"eq\":\"1\"},\"b\":{\"eq\":"
@@ -135,6 +177,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_request__read),
+        TEST(test_request__lists),
         TEST(test_request__refused),
     };
 
