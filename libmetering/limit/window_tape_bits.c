@@ -111,26 +111,43 @@ static int walk_fetch(tape_walk *walk, const uint64_t *history)
     return 1;
 }
 
+/* The next `length` bits at hand, if there is room for all of them. */
+static int walk_over(tape_walk *walk, uint32_t length, uint64_t zeros_max,
+                     uint64_t ones_max)
+{
+    if (length == 0) {
+        return 1;
+    }
+    uint32_t ones = ones_in(walk->word >> (64 - length));
+    if (walk->ones + ones > ones_max
+        || walk->zeros + length - ones > zeros_max) {
+        return 0;
+    }
+    walk->ones += ones;
+    walk->zeros += length - ones;
+    walk->word = length < 64 ? walk->word << length : 0;
+    walk->length -= length;
+    return 1;
+}
+
 /* On over as many bits as hold at most so many 0s and 1s in all. */
 static void walk_on(tape_walk *walk, const uint64_t *history,
                     uint64_t zeros_max, uint64_t ones_max)
 {
-    do {
-        /* All that is at hand, else the half of it, and so on. */
-        for (uint32_t step = walk->length; step > 0;) {
-            uint32_t ones = ones_in(walk->word >> (64 - step));
-            if (walk->ones + ones <= ones_max
-                && walk->zeros + step - ones <= zeros_max) {
-                walk->ones += ones;
-                walk->zeros += step - ones;
-                walk->word = step < 64 ? walk->word << step : 0;
-                walk->length -= step;
-                step = step < walk->length ? step : walk->length;
-            } else {
-                step /= 2;
-            }
+    while (walk_over(walk, walk->length, zeros_max, ones_max)) {
+        if (!walk_fetch(walk, history)) {
+            return;
         }
-    } while (walk->length == 0 && walk_fetch(walk, history));
+    }
+    /* It ends among these: fewer than `bound` of them. */
+    for (uint32_t bound = walk->length; bound > 1;) {
+        uint32_t half = bound / 2;
+        if (walk_over(walk, half, zeros_max, ones_max)) {
+            bound -= half;
+        } else {
+            bound = half;
+        }
+    }
 }
 
 uint64_t met__tape_ones(const met__tape_state *state,
