@@ -133,7 +133,8 @@ MET_API MET_NODISCARD met_error met_store_settle(
  * @param json       {"meter" or "feature": key, "customer"?: key or
  *                   "customers"?: [key], "subjects"?: [text], "filters"?:
  *                   {dimension: condition}, "from"?, "to"?: RFC 3339 on whole
- *                   minutes, "window"?: "minute"|"hour"|"day"|"month",
+ *                   minutes, "window"?: "minute"|"hour"|"day"|"month"
+ *                   (or "PT1M", "PT1H", "P1D", "P1M"),
  *                   "time_zone"?: whose days and months, "UTC" when missing,
  *                   "group_by"?: [dimension, "subject" or "customer_id"],
  *                   "settle_first"?}. from is inclusive, to exclusive. A

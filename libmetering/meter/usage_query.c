@@ -281,6 +281,18 @@ static met_error open_window(met__usage_cursor *self, met_error_info *info)
 }
 
 /* --- Rows ------------------------------------------------------------------ */
+/* A meter that begins inside the range moves its beginning. */
+static int64_t shown_from(const met__usage_query *query)
+{
+    int64_t from_ns = query->from_ns;
+    int64_t first_ns = query->meter->events_from_ns;
+
+    if (first_ns > from_ns && first_ns < query->to_ns) {
+        from_ns = first_ns;
+    }
+    return from_ns / MET__MINUTE_NS;
+}
+
 static met_error give(met__usage_cursor *self, met__usage_row *row_out,
                       met_error_info *info)
 {
@@ -294,7 +306,7 @@ static met_error give(met__usage_cursor *self, met__usage_row *row_out,
     } else {
         from = query->from_ns == MET__USAGE_FIRST
                    ? self->first
-                   : query->from_ns / MET__MINUTE_NS;
+                   : shown_from(query);
         to = query->to_ns == MET__USAGE_LAST
                  ? self->last + 1
                  : query->to_ns / MET__MINUTE_NS;

@@ -308,6 +308,7 @@ met_error met__usage_request_read(const met__node *node,
                                   met_error_info *info)
 {
     static const char *const windows[] = {"minute", "hour", "day", "month",
+                                          "PT1M",   "PT1H", "P1D", "P1M",
                                           NULL};
     met__fields fields;
     const met__node *filters = NULL;
@@ -356,7 +357,7 @@ met_error met__usage_request_read(const met__node *node,
     met_error error = met__fields_end(&fields);
     request->query.window = window == UINT32_MAX
                                 ? MET__WINDOW_NONE
-                                : MET__WINDOW_MINUTE + window;
+                                : MET__WINDOW_MINUTE + window % 4;
     if (error == MET_OK) {
         error = read_lists(request, filters, subjects, customers, groups, path,
                            arena, info);

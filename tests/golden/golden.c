@@ -4,7 +4,8 @@
  * status 0 only when nothing failed.
  *
  * A row `| id | reason |` of differences.md (beside this file's directory
- * given with --differences) excuses a case that differs on purpose. */
+ * given with --differences) excuses a case that differs on purpose, and a row
+ * `| rule.NAME | reason |` all cases that meet this rule, if they fail. */
 #include "golden.h"
 
 #include <stdarg.h>
@@ -16,6 +17,8 @@ static const golden_kind *const section_tables[] = {
     golden_catalog_sections,
     golden_gateway_sections, /* serves what the next one leaves to it */
     golden_limit_sections,
+    golden_usage_sections,
+    golden_filter_sections,
     NULL,
 };
 static const golden_kind *const kind_tables[] = {
@@ -387,6 +390,9 @@ static void run_case(runner *self, const golden_kind *kind, const char *name,
     now.arena = &arena;
     kind->run(&now, item);
     met__text reason = difference_of(self, id, &is_listed);
+    if (!is_listed && now.failed > 0 && now.rule != NULL) {
+        reason = difference_of(self, met__text_z(now.rule), &is_listed);
+    }
     if (now.skipped && now.failed == 0) {
         note_skipped(self, name, now.text);
     } else if (now.failed == 0 && !is_listed) {

@@ -16,6 +16,7 @@ typedef struct golden {
     int failed;
     int skipped;
     met__zone *zone; /* of the last zoned time, or NULL; the runner closes it */
+    const char *rule; /* of differences.md, that this case meets, or NULL */
     char text[4096]; /* what was wrong, or why it was skipped */
 } golden;
 
@@ -40,6 +41,8 @@ extern const golden_kind golden_rule_kinds[];
 extern const golden_kind golden_catalog_sections[];
 extern const golden_kind golden_limit_sections[];
 extern const golden_kind golden_gateway_sections[];
+extern const golden_kind golden_usage_sections[];
+extern const golden_kind golden_filter_sections[];
 
 /* golden_key_auth.c */
 void golden_run_key_auth_case(golden *self, const met__node *item);

@@ -152,7 +152,7 @@ static void test_query__events_from(void **state)
     must_settle(store);
     assert_int_equal(ask("late", query), MET_OK);
     assert_string_equal(answer,
-                        "[{\"from\":\"2026-03-01T00:00:00Z\","
+                        "[{\"from\":\"2026-03-01T00:10:00Z\","
                         "\"to\":\"2026-03-01T01:00:00Z\",\"value\":\"10\","
                         "\"dimensions\":{}}]");
     query.to_ns = START_NS + 5 * MET__MINUTE_NS;
