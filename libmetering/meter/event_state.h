@@ -94,6 +94,10 @@ typedef struct met__event_run {
     uint32_t accepted;
     uint32_t day; /* last one of any of them */
     met__index_map ids; /* of this batch */
+    uint64_t known_number; /* batch that the last known id was of */
+    uint32_t known_index;  /* and where in it */
+    uint32_t reserved;
+    met__event_batch known;
     met__event_part *parts;
     size_t part_count;
     size_t part_room;

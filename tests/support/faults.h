@@ -77,11 +77,15 @@ typedef struct faulty_disk {
     long open_files; /* opened and not closed */
     long syncs;
     long syncs_at_rename; /* before the last rename */
+    void (*before)(void); /* NULL, or: runs before every call */
 } faulty_disk;
 
 static inline int faulty_disk_fails(faulty_disk *disk, const char *name)
 {
     long call = ++disk->calls;
+    if (disk->before != NULL) {
+        disk->before();
+    }
     int fails = disk->fail_at != 0
                 && (call == disk->fail_at
                     || (disk->for_ever && call > disk->fail_at));

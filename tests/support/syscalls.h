@@ -17,12 +17,16 @@ typedef struct syscall_faults {
     long fail_at; /* from 1; 0: none */
     int for_ever;
     int error;    /* errno; 0: a short write, half of it done */
+    void (*before)(void); /* NULL, or: runs before every call */
 } syscall_faults;
 
 static syscall_faults write_faults;
 
 static int syscall_fails(syscall_faults *faults)
 {
+    if (faults->before != NULL) {
+        faults->before();
+    }
     if (!faults->is_armed) {
         return 0;
     }
@@ -32,10 +36,10 @@ static int syscall_fails(syscall_faults *faults)
                || (faults->for_ever && call > faults->fail_at));
 }
 
-static void syscall_arm(syscall_faults *faults, long fail_at, int for_ever,
+static inline void syscall_arm(syscall_faults *faults, long fail_at, int for_ever,
                         int error)
 {
-    *faults = (syscall_faults){1, 0, fail_at, for_ever, error};
+    *faults = (syscall_faults){1, 0, fail_at, for_ever, error, NULL};
 }
 
 ssize_t pwrite(int file, const void *bytes, size_t size, off_t offset)

@@ -1,0 +1,249 @@
+/* Memory and disk that fail while events are taken in: the k-th call, for
+ * every k, once and for ever. The call answers an error, the next one works,
+ * and every event counts once. */
+#include "event_support.h"
+
+#include <unistd.h>
+
+#include "support/syscalls.h"
+
+#define BATCH 12
+
+static char home[64];
+static met_store *store;
+static faulty_memory memory;
+static faulty_disk disk;
+static uint64_t next_number;
+static int faults_met;
+static met_error expected; /* what may be answered while faults are armed */
+
+static void disarm(void)
+{
+    memory.fail_at = 0;
+    disk.fail_at = 0;
+    write_faults.is_armed = 0;
+}
+
+/* 1: the call failed as it may, and is to be made again, undisturbed. */
+static int failed(met_error error)
+{
+    if (error == MET_OK) {
+        return 0;
+    }
+    if (error != expected) {
+        fail_msg("%s, not %s; the disk failed in \"%s\"",
+                 met_error_name(error), met_error_name(expected), disk.last);
+    }
+    faults_met++;
+    disarm();
+    return 1;
+}
+
+/* Every call that may allocate or touch a file: a handle's first batch, which
+ * builds the index, one with duplicates, JSON, another plan. */
+static void scenario(long k)
+{
+    met__ingest *ingest = NULL;
+    char json[512];
+
+    unlink(temp_path(home, "s/dedupe.map"));
+    while (failed(met__ingest_open(store, NULL, 0, &ingest, NULL))) {
+        assert_null(ingest);
+    }
+    while (failed(ingest_numbers(ingest, next_number, BATCH, NULL, NULL))) {
+    }
+    while (failed(ingest_numbers(ingest, next_number + BATCH / 2, BATCH,
+                                 NULL, NULL))) {
+    }
+    next_number += BATCH + BATCH / 2;
+    snprintf(json, sizeof json,
+             "[{\"specversion\":\"1.0\",\"id\":\"%llu\",\"source\":\"s\","
+             "\"type\":\"t\",\"subject\":\"%ld\",\"time\":"
+             "\"2026-03-01T00:00:00Z\",\"data\":{\"v\":\"%llu\"}},{}]",
+             (unsigned long long)next_number, k,
+             (unsigned long long)next_number);
+    while (failed(met__event_ingest_json(ingest, met__text_z(json), 0, NULL,
+                                         NULL, NULL, NULL))) {
+    }
+    next_number++;
+    met__ingest_close(ingest);
+}
+
+static void open_store(void)
+{
+    met__platform platform = test_platform(&memory, &disk);
+
+    assert_int_equal(met__store_open(&platform, temp_path(home, "s"), MAP_SIZE,
+                                     1, &store, NULL),
+                     MET_OK);
+}
+
+static int setup(void **state)
+{
+    temp_directory(home, sizeof home);
+    test_now_ns = START_NS;
+    memory = (faulty_memory){0};
+    faulty_disk_init(&disk);
+    write_faults = (syscall_faults){0};
+    next_number = 0;
+    faults_met = 0;
+    open_store();
+    must_meter(store, NUMBERS_METER);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    disarm();
+    met_store_close(store);
+    assert_int_equal(memory.live, 0);
+    assert_int_equal(disk.open_files, 0);
+    temp_remove(home);
+    return 0;
+}
+
+static void test_event_fault__memory(void **state)
+{
+    expected = MET_E_NO_MEMORY;
+    for (int for_ever = 0; for_ever < 2; for_ever++) {
+        long live = memory.live;
+        for (long k = 1;; k++) {
+            memory.calls = 0;
+            memory.for_ever = for_ever;
+            memory.fail_at = k;
+            scenario(k);
+            int was_met = memory.calls >= k;
+            disarm();
+            assert_numbers(store, next_number);
+            assert_int_equal(memory.live, live);
+            if (!was_met) {
+                assert_true(k > 12);
+                break;
+            }
+        }
+    }
+    assert_true(faults_met > 20);
+}
+
+static void sweep_disk(int error)
+{
+    disk.error = error;
+    for (int for_ever = 0; for_ever < 2; for_ever++) {
+        long open_files = disk.open_files;
+        for (long k = 1;; k++) {
+            disk.calls = 0;
+            disk.for_ever = for_ever;
+            disk.fail_at = k;
+            scenario(k);
+            int was_met = disk.calls >= k;
+            disarm();
+            assert_numbers(store, next_number);
+            assert_int_equal(disk.open_files, open_files);
+            if (!was_met) {
+                assert_true(k > 10);
+                break;
+            }
+        }
+    }
+    assert_true(faults_met > 15);
+}
+
+static void test_event_fault__disk(void **state)
+{
+    expected = MET_E_IO;
+    sweep_disk(EIO);
+}
+
+static void test_event_fault__disk_full(void **state)
+{
+    expected = MET_E_DISK_FULL;
+    sweep_disk(ENOSPC);
+}
+
+/* The writes of a commit. After one that may or may not be stored the same
+ * batch is sent again, and counts once. */
+static void test_event_fault__commit(void **state)
+{
+    static const int errors[] = {EIO, ENOSPC};
+
+    for (int kind = 0; kind < 2; kind++) {
+        for (long k = 1;; k++) {
+            met__ingest *ingest = must_ingest(store);
+            syscall_arm(&write_faults, k, 0, errors[kind]);
+            met_error error = ingest_numbers(ingest, next_number, BATCH, NULL,
+                                             NULL);
+            int was_met = write_faults.calls >= k;
+            disarm();
+            if (error != MET_E_IO && error != MET_E_DISK_FULL) {
+                assert_int_equal(error, MET_OK);
+                assert_false(was_met);
+            }
+            faults_met += was_met;
+            if (met__store_check_handle(store) != MET_OK) {
+                met__ingest_close(ingest);
+                met_store_close(store);
+                open_store();
+                ingest = must_ingest(store);
+            }
+            assert_int_equal(ingest_numbers(ingest, next_number, BATCH, NULL,
+                                            NULL),
+                             MET_OK);
+            next_number += BATCH;
+            met__ingest_close(ingest);
+            assert_numbers(store, next_number);
+            if (!was_met) {
+                assert_true(k > 2);
+                break;
+            }
+        }
+    }
+    assert_true(faults_met > 5);
+}
+
+/* A map that is too small: refused as a whole, and what was accepted before
+ * stays; with a larger one the same batch goes in. */
+static void test_event_fault__map_full(void **state)
+{
+    met__platform platform = test_platform(&memory, &disk);
+    met_error error = MET_OK;
+    met_event_verdict *verdicts = NULL;
+
+    (void)verdicts;
+    met_store_close(store);
+    assert_int_equal(met__store_open(&platform, temp_path(home, "small"),
+                                     UINT64_C(1) << 20, 1, &store, NULL),
+                     MET_OK);
+    must_meter(store, NUMBERS_METER);
+    met__ingest *ingest = must_ingest(store);
+    while (error == MET_OK) {
+        error = ingest_numbers(ingest, next_number, 64, NULL, NULL);
+        next_number += error == MET_OK ? 64 : 0;
+    }
+    assert_int_equal(error, MET_E_MAP_FULL);
+    assert_true(next_number > 200);
+    assert_numbers(store, next_number);
+    met__ingest_close(ingest);
+    met_store_close(store);
+    assert_int_equal(met__store_open(&platform, temp_path(home, "small"),
+                                     UINT64_C(64) << 20, 1, &store, NULL),
+                     MET_OK);
+    ingest = must_ingest(store);
+    assert_int_equal(ingest_numbers(ingest, next_number, 64, NULL, NULL),
+                     MET_OK);
+    assert_numbers(store, next_number + 64);
+    met__ingest_close(ingest);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_event_fault__memory),
+        TEST(test_event_fault__disk),
+        TEST(test_event_fault__disk_full),
+        TEST(test_event_fault__commit),
+        TEST(test_event_fault__map_full),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
