@@ -1,6 +1,6 @@
 /* Every atomic operation of the library, so that a model checker can stand in
  * for them (define MET__ATOMIC_MODEL and give these names). Orders are in the
- * names. The words live in shared memory: lock-free 64-bit only. */
+ * names. The words live in shared memory: lock-free, 64 bits or a pair of them. */
 #ifndef MET_BASE_ATOMIC_H
 #define MET_BASE_ATOMIC_H
 
@@ -38,6 +38,49 @@ static inline int met__cas(met__atomic_u64 *word, uint64_t *expected,
 {
     return __atomic_compare_exchange_n(word, expected, desired, 0,
                                        __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
+/* Both of two neighbouring words (16-byte aligned) or none; strong as
+ * met__cas, but what was found is not told. An operation of the processor, not
+ * of a compiler's library, whose locks other processes do not know. */
+static inline int met__cas_pair(met__atomic_u64 *pair,
+                                const uint64_t expected[2],
+                                const uint64_t desired[2])
+{
+#if defined(__x86_64__)
+    unsigned char is_done;
+    uint64_t low = expected[0];
+    uint64_t high = expected[1];
+
+    __asm__ __volatile__("lock cmpxchg16b %1\n\tsete %0"
+                         : "=q"(is_done), "+m"(*(uint64_t(*)[2])pair),
+                           "+a"(low), "+d"(high)
+                         : "b"(desired[0]), "c"(desired[1])
+                         : "cc", "memory");
+    return is_done;
+#elif defined(__aarch64__)
+    uint64_t low;
+    uint64_t high;
+    uint32_t is_lost;
+
+    do {
+        __asm__ __volatile__("ldaxp %0, %1, [%2]"
+                             : "=&r"(low), "=&r"(high)
+                             : "r"(pair)
+                             : "memory");
+        if (low != expected[0] || high != expected[1]) {
+            __asm__ __volatile__("clrex" : : : "memory");
+            return 0;
+        }
+        __asm__ __volatile__("stlxp %w0, %1, %2, [%3]"
+                             : "=&r"(is_lost)
+                             : "r"(desired[0]), "r"(desired[1]), "r"(pair)
+                             : "memory");
+    } while (is_lost);
+    return 1;
+#else
+#error "the limiter needs a compare-and-swap of 16 bytes"
+#endif
 }
 
 static inline uint64_t met__fetch_add(met__atomic_u64 *word, uint64_t value)

@@ -6,22 +6,24 @@
  * the record's name and head; the control words' tags only make it quick to
  * find, and are repaired when they are wrong.
  *
- *   head         closed, "taken": its taker alone may rename it, for LEASE_MS
- *                closed, "open for": the name is there, uniqueness is not yet
+ *   head         closed, "open for": the name is there, uniqueness is not yet
+ *                closed, given up: free for anybody
  *                anything else: the record counts
  *
- * Insert: (1) take a place by a compare-and-swap of head, from empty, idle, or
- * a lease that is over; (2) set name and tag; (3) head becomes "open for";
- * (4) full fence, look at every place: an established twin wins, of two that
- * are not established yet the one at the lower place; the loser's head is taken
- * back, so that only one compare-and-swap can succeed; (5) head becomes 0.
- * Whoever finds "open for" completes it. A killed taker leaves a place that
- * counts as taken until its lease is over. Only a taker that sleeps longer than
- * the lease between two instructions could rename a place that has gone on. */
+ * Insert: (1) take a place by one compare-and-swap of head and name together,
+ * from empty, idle, given up, or "open for" another name for longer than
+ * LEASE_MS: it is "open for" this one; (2) set the tag; (3) full fence, look at
+ * every place: an established twin wins, of two that are not established yet
+ * the one at the lower place; the loser's head is given up, so that only one
+ * compare-and-swap can succeed; (4) head becomes 0. Whoever finds "open for"
+ * completes it. A closed head never comes twice, so who sleeps at any of these
+ * steps finds that the place has gone on. */
 #include "limit/limit_find.h"
 
 #define LEASE_MS 1000
-#define TRIES 64
+#ifndef MET__PLACE_TRIES
+#define MET__PLACE_TRIES 64
+#endif
 #define TAG_TRIES 1000
 
 #define OPEN_FOR (UINT64_C(1) << 61)
@@ -71,8 +73,8 @@ static uint64_t now_ms(const met__window_time *time)
     return time->monotonic_ns / 1000000 & UINT32_MAX;
 }
 
-/* "Taken" at a moment, never twice the same word. */
-static uint64_t taken(met__limit_table *table, uint64_t ms)
+/* Closed at a moment, never twice the same word. */
+static uint64_t closed_at(met__limit_table *table, uint64_t ms)
 {
     uint64_t number = met__fetch_add_relaxed(
         &table->head->counters[MET__COUNT_CLAIMS], 1);
@@ -102,12 +104,12 @@ static int is_free(met__limit_table *table, uint64_t head, uint64_t name,
            || shape->ops->is_idle(head & ~MET__HEAD_FROZEN, shape, &moment);
 }
 
-/* Gives a closed place up at once: its lease is over. */
+/* Gives a closed place up: its lease is over. */
 static int give_up(met__limit_table *table, met__record *record,
                    uint64_t head, const met__window_time *time)
 {
     return met__cas(&record->head, &head,
-                    taken(table, now_ms(time) - LEASE_MS));
+                    closed_at(table, now_ms(time) - LEASE_MS));
 }
 
 /* --- Looking at every place ------------------------------------------------ */
@@ -159,7 +161,7 @@ met__record *met__place_search(met__limit_table *table,
     if (is_barred) {
         met__fence_full();
     }
-    for (int i = 0; i < TRIES; i++) {
+    for (int i = 0; i < MET__PLACE_TRIES; i++) {
         met__record *record = look(table, key, name->name, NULL, &open,
                                    &open_head);
         if (record != NULL) {
@@ -169,7 +171,7 @@ met__record *met__place_search(met__limit_table *table,
         if (open == NULL || !is_barred) {
             return NULL;
         }
-        met__cas(&open->head, &open_head, taken(table, now_ms(&never)));
+        met__cas(&open->head, &open_head, closed_at(table, now_ms(&never)));
     }
     return NULL;
 }
@@ -195,8 +197,9 @@ static met__record *unused(met__limit_table *table, uint64_t base,
 }
 
 /* A free place: one that nobody ever used, in the first block that is at most
- * three quarters full, else in the emptier one; else an idle one. So most keys
- * are found by their first control word, and blocks fill evenly. */
+ * three quarters full, else in the emptier one; else an idle one, if
+ * possible not one that has yet to count. So most keys are found by their
+ * first control word, and blocks fill evenly. */
 static met__record *choose(met__limit_table *table,
                            const met__place_key *key,
                            const met__place_name *name,
@@ -217,18 +220,21 @@ static met__record *choose(met__limit_table *table,
             break;
         }
     }
-    for (uint64_t i = 0; best == NULL && i < PLACES; i++) {
+    for (uint64_t i = 0; best_count == 0 && i < PLACES; i++) {
         met__record *record = place_at(table, key, i);
         uint64_t head = met__load_acquire(&record->head);
         uint64_t found = met__load_acquire(&record->name);
         if (is_free(table, head, found, time)) {
+            if (head != 0) {
+                return record;
+            }
             best = record;
         }
     }
     return best;
 }
 
-/* Steps 1 to 3. NULL: somebody else was faster. *head_out: "open for". */
+/* Steps 1 and 2. NULL: somebody else was faster. *head_out: "open for". */
 static met__record *claim(met__limit_table *table, met__record *record,
                           const met__place_name *name,
                           const met__window_time *time, uint64_t *head_out)
@@ -236,31 +242,31 @@ static met__record *claim(met__limit_table *table, met__record *record,
     uint64_t head = met__load_acquire(&record->head);
     uint64_t before = met__load_acquire(&record->name);
 
-    if (!is_free(table, head, before, time)) {
+    if ((before == name->name && !(head & MET__HEAD_CLOSED))
+        || !is_free(table, head, before, time)) {
         return NULL;
     }
-    uint64_t mine = taken(table, now_ms(time));
-    if (!met__cas(&record->head, &head, mine)
-        || !met__cas(&record->name, &before, name->name)) {
+    uint64_t found[2] = {head, before};
+    uint64_t mine[2] = {closed_at(table, now_ms(time)) | OPEN_FOR, name->name};
+    if (!met__cas_pair(&record->head, found, mine)) {
         return NULL;
     }
+    *head_out = mine[0];
     if (before != 0) {
         met__limit_count(table, MET__COUNT_RECLAIMED);
     }
     set_tag(table, record, name->tag);
-    head = mine;
-    *head_out = mine | OPEN_FOR;
-    return met__cas(&record->head, &head, *head_out) ? record : NULL;
+    return record;
 }
 
-/* Steps 4 and 5 for a record that is "open for" this name. */
+/* Steps 3 and 4 for a record that is "open for" this name. */
 static int establish(met__limit_table *table, const met__place_key *key,
                      const met__place_name *name,
                      const met__window_time *time, met__record *record,
                      uint64_t head, const met__atomic_u64 *version,
                      uint64_t expected, met__record **record_out)
 {
-    for (int i = 0; i < TRIES; i++) {
+    for (int i = 0; i < MET__PLACE_TRIES; i++) {
         met__record *other;
         uint64_t other_head;
         met__fence_full();
@@ -304,7 +310,7 @@ int met__place_insert(met__limit_table *table, const met__place_key *key,
                       const met__atomic_u64 *version, uint64_t expected,
                       met__record **record_out)
 {
-    for (int i = 0; i < TRIES; i++) {
+    for (int i = 0; i < MET__PLACE_TRIES; i++) {
         uint64_t head = 0;
         met__record *open;
         met__record *record = look(table, key, name->name, NULL, &open,

@@ -11,7 +11,9 @@
 #include "metering/limiter.h"
 
 /* --- Layout ---------------------------------------------------------------- */
+#ifndef MET__GROUP_PLACES
 #define MET__GROUP_PLACES 8 /* one tag byte each in the group's control word */
+#endif
 #ifndef MET__BLOCK_GROUPS
 #define MET__BLOCK_GROUPS 4
 #endif

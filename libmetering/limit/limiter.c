@@ -139,7 +139,8 @@ static int make_record(met__plan *p, met__plan_window *window)
 int met__plan_take(met__plan *p, met__plan_window *window, int is_forced)
 {
     uint64_t cost = met__plan_cost_in(p->cost, window->shape);
-    met__window_ask ask = {.time = p->time,
+    met__window_ask ask = {.name = window->name.name,
+                           .time = p->time,
                            .cost = cost,
                            .extra = window->extra
                                     + (window->shape->limit - window->limit),

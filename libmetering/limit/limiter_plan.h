@@ -6,7 +6,9 @@
 #include "limit/limit_policy.h"
 #include "limit/limiter.h"
 
+#ifndef MET__PLAN_TRIES
 #define MET__PLAN_TRIES 32
+#endif
 #define MET__PLAN_WINDOWS MET_LIMITER_WINDOWS_MAX
 
 struct met_limiter {

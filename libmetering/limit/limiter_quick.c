@@ -109,6 +109,7 @@ static inline int take_all(quick *q)
 {
     for (uint32_t i = 0; i < q->count; i++) {
         quick_window *window = &q->windows[i];
+        q->ask.name = window->name;
         int result = window->shape->ops->take(window->record, window->shape,
                                               &q->ask, &window->mark);
         int is_same = met__load_acquire(&window->record->name)

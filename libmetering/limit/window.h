@@ -10,7 +10,7 @@
 #define MET__HISTORY_WORDS 6
 
 typedef struct met__record {
-    met__atomic_u64 head;
+    _Alignas(16) met__atomic_u64 head; /* with name: one compare-and-swap */
     met__atomic_u64 name; /* 56 bits of the key's hash, 8 bits shape number */
     met__atomic_u64 history[MET__HISTORY_WORDS];
 } met__record;
@@ -49,6 +49,7 @@ typedef struct met__window_time {
 } met__window_time;
 
 typedef struct met__window_ask {
+    uint64_t name; /* of the record; another one is not touched */
     met__window_time time;
     uint64_t cost;
     uint64_t extra; /* what frozen predecessors still weigh */
@@ -65,7 +66,7 @@ typedef struct met__window_mark {
 enum {
     MET__TAKE_DONE = 0,
     MET__TAKE_REFUSED = 1,
-    MET__TAKE_MOVED = 2, /* frozen or closed: look the record up again */
+    MET__TAKE_MOVED = 2, /* frozen, closed or another key's: look it up again */
     MET__TAKE_CONTENDED = 3
 };
 
@@ -83,7 +84,8 @@ struct met__window_ops {
     uint32_t reserved;
     /* Whether (limit, length) can be served; fills the shape's numbers. */
     met_error (*shape)(met__shape *shape);
-    /* Counts cost if used + extra + cost <= limit, by one compare-and-swap.
+    /* Counts cost if used + extra + cost <= limit, by met__window_swap, in the
+     * record that ask names and none other.
      * *mark_out is written when it is done, mark_out->used when refused. */
     int (*take)(met__record *record, const met__shape *shape,
                 const met__window_ask *ask, met__window_mark *mark_out);
@@ -123,6 +125,35 @@ met_error met__window_shape(met__shape *shape, uint64_t limit,
 
 /* A consistent copy; 0 when others were faster too often. */
 int met__window_snapshot(const met__record *record, met__snapshot *copy_out);
+
+/* Whether a record is there to count in. Asked after every load of head: a
+ * place is given to another key only by changing head, so a swap of this head
+ * happens in the record that was asked for, or not at all. */
+static inline int met__window_is_open(const met__record *record, uint64_t head,
+                                      const met__window_ask *ask)
+{
+    return !(head & MET__HEAD_FROZEN)
+           && met__load_acquire(&record->name) == ask->name;
+}
+
+/* Head from *head, of which it was asked whether it is open, to next; what is
+ * there instead in *head. Only an empty head comes again when the place is
+ * given away: then the name must be the same as well. */
+static inline int met__window_swap(met__record *record, uint64_t *head,
+                                   uint64_t next, const met__window_ask *ask)
+{
+    uint64_t empty[2] = {0, ask->name};
+    uint64_t mine[2] = {next, ask->name};
+
+    if (*head != 0) {
+        return met__cas(&record->head, head, next);
+    }
+    int is_done = met__cas_pair(&record->head, empty, mine);
+    if (!is_done) {
+        *head = met__load_acquire(&record->head);
+    }
+    return is_done;
+}
 
 /* shape->magic and shift for tick_ns; exact below 2^63. */
 void met__window_divider(met__shape *shape);

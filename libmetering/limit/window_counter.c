@@ -104,7 +104,7 @@ static int take_counter(met__record *record, const met__shape *shape,
     uint64_t head = met__load_acquire(&record->head);
 
     for (int i = 0; i < TAKE_TRIES; i++) {
-        if (head & MET__HEAD_FROZEN) {
+        if (!met__window_is_open(record, head, ask)) {
             return MET__TAKE_MOVED;
         }
         buckets state = at(head, shape, ask->time.monotonic_ns);
@@ -117,7 +117,7 @@ static int take_counter(met__record *record, const met__shape *shape,
         if (state.current > count_max(shape)) {
             state.current = count_max(shape);
         }
-        if (met__cas(&record->head, &head, pack(&state, shape))) {
+        if (met__window_swap(record, &head, pack(&state, shape), ask)) {
             *mark_out = (met__window_mark){state.number, used};
             return MET__TAKE_DONE;
         }

@@ -114,7 +114,7 @@ static int take_fixed(met__record *record, const met__shape *shape,
     uint64_t head = met__load_acquire(&record->head);
 
     for (int i = 0; i < TAKE_TRIES; i++) {
-        if (head & MET__HEAD_FROZEN) {
+        if (!met__window_is_open(record, head, ask)) {
             return MET__TAKE_MOVED;
         }
         fixed_state state = at(head, shape, &ask->time);
@@ -124,8 +124,8 @@ static int take_fixed(met__record *record, const met__shape *shape,
             return MET__TAKE_REFUSED;
         }
         used = used < COUNT_MAX ? used : COUNT_MAX;
-        if (met__cas(&record->head, &head,
-                     state.number << COUNT_BITS | used)) {
+        if (met__window_swap(record, &head,
+                             state.number << COUNT_BITS | used, ask)) {
             *mark_out = (met__window_mark){state.number, used};
             return MET__TAKE_DONE;
         }

@@ -90,7 +90,7 @@ static int take_gcra(met__record *record, const met__shape *shape,
                                                  : 2 * shape->limit;
 
     for (int i = 0; i < TAKE_TRIES; i++) {
-        if (head & MET__HEAD_FROZEN) {
+        if (!met__window_is_open(record, head, ask)) {
             return MET__TAKE_MOVED;
         }
         uint64_t debt = debt_at(head, now);
@@ -106,7 +106,7 @@ static int take_gcra(met__record *record, const met__shape *shape,
         }
         uint64_t next = (now + owed) & HEAD_MASK;
         next += next == 0;
-        if (met__cas(&record->head, &head, next)) {
+        if (met__window_swap(record, &head, next, ask)) {
             *mark_out = (met__window_mark){is_cut ? 0 : next, used};
             return MET__TAKE_DONE;
         }

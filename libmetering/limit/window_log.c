@@ -204,7 +204,7 @@ BY_STAMP int take(met__record *record, const met__shape *shape,
     uint64_t head = met__load_acquire(&record->head);
 
     for (int i = 0; i < TAKE_TRIES; i++) {
-        if (head & MET__HEAD_FROZEN) {
+        if (!met__window_is_open(record, head, ask)) {
             return MET__TAKE_MOVED;
         }
         log_state state = unpack(head, bits);
@@ -241,7 +241,7 @@ BY_STAMP int take(met__record *record, const met__shape *shape,
         state.count = (uint32_t)kept;
         state.pending = (uint32_t)(newest < kept ? newest : kept);
         state.last = tick & tick_mask(bits);
-        if (met__cas(&record->head, &head, pack(&state, bits))) {
+        if (met__window_swap(record, &head, pack(&state, bits), ask)) {
             *mark_out = (met__window_mark){state.last, kept};
             return MET__TAKE_DONE;
         }

@@ -222,7 +222,7 @@ static int count_from(met__record *record, const met__shape *shape,
             view->history[word] = met__load_acquire(&record->history[word]);
         }
         uint64_t next = met__tape_pack(&view->state, shape);
-        if (!met__cas(&record->head, head, next)) {
+        if (!met__window_swap(record, head, next, ask)) {
             return MET__TAKE_CONTENDED;
         }
         *head = next;
@@ -242,7 +242,7 @@ static int take_slowly(met__record *record, const met__shape *shape,
     tape_view view;
 
     for (int i = 0; i < TAKE_TRIES; i++) {
-        if (head & MET__HEAD_FROZEN) {
+        if (!met__window_is_open(record, head, ask)) {
             return MET__TAKE_MOVED;
         }
         look(record, shape, head, ask->time.monotonic_ns, &view);
@@ -273,16 +273,19 @@ static int take_tape(met__record *record, const met__shape *shape,
     uint64_t head = met__load_acquire(&record->head);
     uint64_t counts = (UINT64_C(1) << shape->count_bits) - 1;
 
-    /* A frozen head is no slot's: the table's bits are above the number. */
     for (int i = 0; i < TAKE_TRIES && !ask->is_forced
                     && head >> met__tape_slot_shift(shape) == slot; i++) {
+        if (!met__window_is_open(record, head, ask)) {
+            return MET__TAKE_MOVED;
+        }
         uint64_t used = (head >> MET__TAPE_COUNT_SHIFT & counts) + ask->cost;
         if (used + ask->extra > shape->limit) {
             mark_out->used = used - ask->cost;
             return MET__TAKE_REFUSED;
         }
-        if (met__cas(&record->head, &head,
-                     head + (ask->cost << MET__TAPE_COUNT_SHIFT))) {
+        if (met__window_swap(record, &head,
+                             head + (ask->cost << MET__TAPE_COUNT_SHIFT),
+                             ask)) {
             *mark_out = (met__window_mark){slot, used};
             return MET__TAKE_DONE;
         }

@@ -1,11 +1,11 @@
 /* The model checker itself: known answers of small programs, and bugs that it
  * must find. */
-#define MET__ATOMIC_MODEL
 #include "base/atomic.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 
 #include <cmocka.h>
 

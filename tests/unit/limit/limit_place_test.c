@@ -102,32 +102,32 @@ static void a_wrong_tag_is_repaired(void **state)
     assert_ptr_equal(met__place_find(table, &where.key, &where.name), record);
 }
 
-/* Somebody died after step 1, 2 or 3. */
+/* Somebody died after step 1; or a place was given up. */
 static void killed_makers_are_completed(void **state)
 {
     place where = place_of(1);
     met__record *record = NULL;
     uint64_t moment = (uint64_t)HOUR / 1000000;
-    uint64_t taken = CLOSED | (moment & UINT32_MAX) << 29 | 5;
+    uint64_t closed = CLOSED | (moment & UINT32_MAX) << 29 | 5;
 
     assert_int_equal(insert(&where, HOUR, &record), MET__PLACE_FOUND);
     met__record *first = record;
-    /* Taken, and named: the place waits for its lease, the key does not. */
-    first->head = taken;
+    /* Given up, its lease not over: the place waits, the key does not. */
+    first->head = closed;
     assert_null(met__place_find(table, &where.key, &where.name));
     assert_int_equal(insert(&where, HOUR + SECOND / 2, &record),
                      MET__PLACE_FOUND);
     assert_ptr_not_equal(record, first);
     met__record *second = record;
     /* "Open for": completed at once. */
-    second->head = taken | OPEN_FOR;
+    second->head = closed | OPEN_FOR;
     assert_int_equal(insert(&where, HOUR + SECOND / 2, &record),
                      MET__PLACE_FOUND);
     assert_ptr_equal(record, second);
     assert_int_equal(second->head, 0);
     /* Two of them: one stays. */
-    first->head = taken | OPEN_FOR;
-    second->head = (taken + 1) | OPEN_FOR;
+    first->head = closed | OPEN_FOR;
+    second->head = (closed + 1) | OPEN_FOR;
     assert_int_equal(insert(&where, HOUR + SECOND / 2, &record),
                      MET__PLACE_FOUND);
     met__record *loser = record == first ? second : first;
@@ -174,7 +174,8 @@ static void live_places_stay(void **state)
         full += result == MET__PLACE_FULL;
         if (result == MET__PLACE_FOUND) {
             met__window_mark mark;
-            met__window_ask ask = {.time = {HOUR, 0}, .cost = 1};
+            met__window_ask ask = {.name = record->name,
+                                   .time = {HOUR, 0}, .cost = 1};
             made++;
             assert_int_equal(numbers->ops->take(record, numbers, &ask, &mark),
                              MET__TAKE_DONE);

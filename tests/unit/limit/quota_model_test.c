@@ -1,7 +1,6 @@
 /* The quota cell's own code under every interleaving of its atomic operations:
  * two or three threads, each a request or a new period, and a kill between any
  * two operations. MODEL_TRACE=1 prints the operations of a failure. */
-#define MET__ATOMIC_MODEL
 #include "limit/quota_cell.c"
 
 #include "quota_support.h"
