@@ -18,7 +18,7 @@ MET_BEGIN_DECLS
 #define MET_LIMITER_LIMIT_MAX 1048576         /* of one window, also of a cost */
 #define MET_LIMITER_WINDOW_NS_MIN 1000000     /* 1 ms */
 #define MET_LIMITER_WINDOW_NS_MAX 31622400000000000 /* 366 days */
-#define MET_LIMITER_POLICIES_MAX 1024
+#define MET_LIMITER_POLICIES_MAX 1024 /* at the same time */
 #define MET_LIMITER_SHAPES_MAX 255 /* distinct (limit, length, algorithm) */
 #define MET_LIMITER_POLICY_NAME_SIZE_MAX 128
 #define MET_LIMITER_HEADERS_SIZE 2560 /* room for the lines of any result */
@@ -303,6 +303,24 @@ MET_API void met_limiter_close(met_limiter *limiter);
 MET_API MET_NODISCARD met_error met_limiter_policy_set(
     met_limiter *limiter, const met_limiter_policy *policy,
     uint32_t *number_out, met_error_info *info);
+
+/**
+ * Remove a policy for everybody who uses the table; there is room for another
+ * name then. What it counted is forgotten.
+ *
+ * Its number is never used again (but after four million removals in one
+ * place): who still asks with it gets MET_E_NOT_FOUND. The same name set again
+ * is a new policy with another number.
+ *
+ * @param number  from met_limiter_policy_set
+ * @param info    may be NULL
+ * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND (no such policy) ·
+ *         MET_E_BUSY (too many changes at the same time)
+ * @alloc none      @blocks never      @thread any      @fork any
+ * @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_limiter_policy_remove(
+    met_limiter *limiter, uint32_t number, met_error_info *info);
 
 /**
  * Decide one request against all windows of its policy: all of them count it,

@@ -188,6 +188,14 @@ static inline met_error check_request(const met_limiter_request *request)
                : MET_OK;
 }
 
+met_error met_limiter_policy_remove(met_limiter *limiter, uint32_t number,
+                                    met_error_info *info)
+{
+    return limiter == NULL
+               ? met__fail(info, MET_E_INVALID, "limiter", "is NULL")
+               : met__limiter_policy_remove(limiter, number, info);
+}
+
 /* The request as this version knows it: where it lies, or a copy in *known. */
 static met_error read_request(const met_limiter_request **request,
                               met_limiter_request *known)

@@ -154,8 +154,41 @@ static int failed(met__admission *admission)
     return met__admission_failed(admission, MET_GATEWAY_FAILURE_LIMITER);
 }
 
+typedef met_error limit_call(met_limiter *limiter,
+                             const met_limiter_request *request,
+                             met_limiter_result *result_out);
+
+/* 1: the limiter has answered; 0: nothing holds the request, or *status_out is
+ * what its failure means. A policy that another process has removed is one of a
+ * catalog that is older or newer than ours: of a newer one, the limit is gone
+ * and we shall know in a moment; else it is set again. */
+static int ask(met__admission *admission, limit_call *call, int *status_out)
+{
+    met_gateway *gateway = admission->gateway;
+    met_limiter_request *request = &admission->limit_request;
+    met_error error = call(gateway->limiter, request,
+                           &admission->limit_result);
+
+    *status_out = 1;
+    if (error == MET_E_NOT_FOUND) {
+        request->policy = met__gateway_policy_again(gateway,
+                                                    admission->limit);
+        if (request->policy == MET__NONE) {
+            admission->limit = MET__NONE;
+            return 0;
+        }
+        error = call(gateway->limiter, request, &admission->limit_result);
+    }
+    if (error != MET_OK) {
+        *status_out = failed(admission);
+        return 0;
+    }
+    return 1;
+}
+
 int met__admit_peek(met__admission *admission)
 {
+    int status;
     met_gateway *gateway = admission->gateway;
 
     admission->limit = limit_of(admission);
@@ -178,24 +211,21 @@ int met__admit_peek(met__admission *admission)
         && (gateway->flags & MET_GATEWAY_REQUIRE_ENTITLEMENT) == 0) {
         return 1; /* nothing to reserve between looking and counting */
     }
-    if (met__limiter_peek(gateway->limiter, &admission->limit_request,
-                          &admission->limit_result)
-        != MET_OK) {
-        return failed(admission);
+    if (!ask(admission, met__limiter_peek, &status)) {
+        return status;
     }
     return admission->limit_result.is_allowed ? 1 : refuse(admission);
 }
 
 int met__admit_count(met__admission *admission)
 {
+    int status;
+
     if (admission->limit == MET__NONE) {
         return 1;
     }
-    if (met__limiter_check(admission->gateway->limiter,
-                           &admission->limit_request,
-                           &admission->limit_result)
-        != MET_OK) {
-        return failed(admission);
+    if (!ask(admission, met__limiter_check, &status)) {
+        return status;
     }
     return admission->limit_result.is_allowed ? 1 : refuse(admission);
 }

@@ -97,18 +97,54 @@ static met_error make_room(met_gateway *gateway,
     return MET_OK;
 }
 
+uint32_t met__gateway_policy_again(met_gateway *gateway, uint32_t index)
+{
+    const met__snapshot *snapshot = &gateway->snapshot;
+    uint32_t number = MET__NONE;
+
+    /* A newer catalog has no such limit, or will bring its own. */
+    if (snapshot->number == met__snapshot_files_current(&gateway->files)
+        && set_policy(gateway, snapshot, met__snapshot_limit_at(snapshot,
+                                                                index),
+                      &number) == MET_OK) {
+        gateway->policies[index] = number;
+    }
+    return number;
+}
+
+/* Policies of limits that the catalog no longer has make room for others. */
+static void remove_policies(met_gateway *gateway, const uint32_t *old,
+                            uint32_t old_count)
+{
+    for (uint32_t i = 0; i < old_count; i++) {
+        int is_kept = old[i] == MET__NONE;
+        for (uint32_t j = 0; j < gateway->policy_count && !is_kept; j++) {
+            is_kept = gateway->policies[j] == old[i];
+        }
+        if (!is_kept) {
+            /* Somebody else may have been faster. */
+            (void)!met__limiter_policy_remove(gateway->limiter, old[i], NULL);
+        }
+    }
+}
+
+static void release_policies(const met_gateway *gateway, uint32_t *policies,
+                             uint32_t count)
+{
+    if (policies != NULL) {
+        met__release(gateway->platform, policies,
+                     ((size_t)count + 1) * sizeof *policies);
+    }
+}
+
 static void let_go(met_gateway *gateway)
 {
     if (gateway->has_snapshot) {
         met__snapshot_close(gateway->platform, &gateway->snapshot);
         gateway->has_snapshot = 0;
     }
-    if (gateway->policies != NULL) {
-        met__release(gateway->platform, gateway->policies,
-                     ((size_t)gateway->policy_count + 1)
-                         * sizeof *gateway->policies);
-        gateway->policies = NULL;
-    }
+    release_policies(gateway, gateway->policies, gateway->policy_count);
+    gateway->policies = NULL;
 }
 
 met_error met__gateway_follow(met_gateway *gateway)
@@ -131,11 +167,8 @@ met_error met__gateway_follow(met_gateway *gateway)
             error = make_room(gateway, &snapshot);
         }
         if (error != MET_OK) {
-            met__release(gateway->platform, policies,
-                         policies != NULL
-                             ? ((size_t)snapshot.count[MET__SECTION_LIMIT] + 1)
-                                   * sizeof *policies
-                             : 0);
+            release_policies(gateway, policies,
+                             snapshot.count[MET__SECTION_LIMIT]);
             met__snapshot_close(gateway->platform, &snapshot);
         }
     }
@@ -145,6 +178,9 @@ met_error met__gateway_follow(met_gateway *gateway)
         gateway->counters.unmapped++;
         return error;
     }
+    uint32_t *old = gateway->policies;
+    uint32_t old_count = gateway->policy_count;
+    gateway->policies = NULL;
     let_go(gateway);
     gateway->snapshot = snapshot;
     gateway->has_snapshot = 1;
@@ -153,6 +189,10 @@ met_error met__gateway_follow(met_gateway *gateway)
     gateway->without_policy = 0;
     for (uint32_t i = 0; i < gateway->policy_count; i++) {
         gateway->without_policy += policies[i] == MET__NONE;
+    }
+    if (old != NULL) {
+        remove_policies(gateway, old, old_count);
+        release_policies(gateway, old, old_count);
     }
     gateway->generation++;
     gateway->counters.mapped++;

@@ -82,6 +82,10 @@ met_error met__gateway_complete(met_gateway *gateway,
  * counted, and the one at hand serves on. */
 met_error met__gateway_follow(met_gateway *gateway);
 
+/* Sets the policy of a limit once more when somebody has removed it, and gives
+ * its number; none: the catalog at hand is not the newest. */
+uint32_t met__gateway_policy_again(met_gateway *gateway, uint32_t index);
+
 /* The reason's name in answers and reports; "" for none. */
 const char *met__gateway_reason_name(uint32_t reason);
 

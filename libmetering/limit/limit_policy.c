@@ -1,7 +1,7 @@
 /* Policies in the shared table. In: a name and its windows. Out: a number that
  * is the same in all processes, and rows that change as a whole.
  *
- * A slot belongs to a name for ever. Its version names the row in force, one of
+ * A slot belongs to a name until it is removed. Its version names the row in force, one of
  * four. A change claims a row that is not in force, writes it and moves the
  * version by compare-and-swap. Every word of a row carries the low 16 bits of
  * its version: a reader sees whether the words belong together, and a late
@@ -13,6 +13,8 @@
  * what they counted weighs until it is forgotten. So a limit's change is exact
  * and at no moment more than the greater of both is let through. */
 #include "limit/limit_policy.h"
+
+#include "limit/limit_policy_slot.h"
 
 #include <stdio.h>
 
@@ -81,9 +83,11 @@ typedef struct draft {
     met__policy_window windows[MET_LIMITER_WINDOWS_MAX];
     met__policy_window predecessors[MET__PREDECESSORS];
     uint64_t until_ms[MET__PREDECESSORS];
+    uint64_t name[2];
     uint32_t count;
     uint32_t predecessor_count;
     uint32_t flags;
+    uint32_t generation;
 } draft;
 
 static int is_same(const met__policy_view *view, const draft *want)
@@ -234,8 +238,12 @@ static int write_row(met__policy_slot *slot, uint64_t version, uint64_t mine,
         }
         is_mine &= write_word(claim, mine, &row->windows[i], tag | pair);
     }
+    is_mine &= write_word(claim, mine, &row->name[0], tag | want->name[0]);
+    is_mine &= write_word(claim, mine, &row->name[1], tag | want->name[1]);
     is_mine &= write_word(claim, mine, &row->flags,
-                          tag | want->predecessor_count << 8 | want->flags);
+                          tag | (uint64_t)want->generation
+                                    << MET__POLICY_GENERATION_SHIFT
+                              | want->predecessor_count << 8 | want->flags);
     for (uint32_t i = 0; i < want->predecessor_count; i++) {
         const met__policy_window *window = &want->predecessors[i];
         is_mine &= write_word(claim, mine, &row->predecessors[i],
@@ -266,30 +274,6 @@ static uint64_t claim_row(met__limit_table *table, met__policy_slot *slot,
         }
     }
     return 0;
-}
-
-static met_error find_slot(met__limit_table *table, const char *name,
-                           size_t name_size, uint32_t *number_out)
-{
-    met__hash128 hash = met__hash128_of(&table->secret, name, name_size);
-    uint64_t names[2] = {hash.low | 1, hash.high | 1};
-
-    for (uint32_t i = 0; i < MET_LIMITER_POLICIES_MAX; i++) {
-        met__policy_slot *slot = &table->policies[i];
-        uint64_t found = met__load_acquire(&slot->name_low);
-        if (found == 0 && met__cas(&slot->name_low, &found, names[0])) {
-            found = names[0];
-        }
-        if (found == names[0]) {
-            found = 0;
-            if (met__cas(&slot->name_high, &found, names[1])
-                || found == names[1]) {
-                *number_out = i;
-                return MET_OK;
-            }
-        }
-    }
-    return MET_E_LIMIT;
 }
 
 static met_error enter_shapes(met__limit_table *table,
@@ -332,55 +316,142 @@ static met_error enter_shapes(met__limit_table *table,
     return MET_OK;
 }
 
+enum { DONE, AGAIN, BUSY, FULL };
+
+/* Changes the windows of a slot that has the name. */
+static int change(met__limit_table *table, uint32_t index, draft *want,
+                  uint32_t *number_out)
+{
+    met__policy_view old;
+    uint64_t claim;
+    met_error error = met__policy_read_slot(table, index, &old);
+
+    if (error != MET_OK || old.count == 0) {
+        return error == MET_E_BUSY ? BUSY : AGAIN;
+    }
+    uint32_t number = old.generation << MET__POLICY_SLOT_BITS | index;
+    if (is_same(&old, want)) {
+        *number_out = number;
+        return DONE;
+    }
+    uint64_t version = claim_row(table, old.slot, old.version, &claim);
+    if (version == 0) {
+        return BUSY;
+    }
+    if (!succeed(table, &old, want, version)) {
+        met__cas(&old.slot->claims[version % MET__POLICY_ROWS], &claim, 0);
+        return BUSY;
+    }
+    want->generation = old.generation;
+    if (write_row(old.slot, version, claim, want)
+        && met__cas(&old.slot->version, &old.version, version)) {
+        *number_out = number;
+        return DONE;
+    }
+    return AGAIN;
+}
+
+/* Gives the slot to the name, if it is free and its row can be claimed; FULL:
+ * it cannot be had. */
+static int add_at(met__limit_table *table, uint32_t index, uint64_t names,
+                  draft *want, uint32_t *number_out)
+{
+    met__policy_view old;
+    uint64_t claim;
+    met_error error = met__policy_read_slot(table, index, &old);
+
+    want->generation = 0;
+    if (error == MET_OK && old.count == 0) {
+        want->generation = (old.generation + 1) % MET__POLICY_GENERATIONS;
+    } else if (error != MET_E_NOT_FOUND) {
+        return FULL;
+    }
+    uint64_t version = claim_row(table, old.slot, old.version, &claim);
+    if (version == 0) {
+        return FULL;
+    }
+    for (uint32_t i = 0; i < want->count; i++) {
+        want->windows[i].born = (uint32_t)(version & 0xffff);
+    }
+    want->predecessor_count = 0;
+    if (write_row(old.slot, version, claim, want)
+        && met__policy_names_set(table, names, index, version)) {
+        *number_out = want->generation << MET__POLICY_SLOT_BITS | index;
+        return DONE;
+    }
+    met__cas(&old.slot->claims[version % MET__POLICY_ROWS], &claim, 0);
+    return AGAIN;
+}
+
+static int set_windows(met__limit_table *table, draft *want,
+                       uint32_t *number_out)
+{
+    uint64_t names = met__policy_names(table);
+    uint32_t index;
+    int result = FULL;
+
+    if (met__policy_find(table, want->name, &index)) {
+        return change(table, index, want, number_out);
+    }
+    for (uint32_t i = 0; i < MET_LIMITER_POLICIES_MAX && result == FULL;
+         i++) {
+        result = add_at(table, i, names, want, number_out);
+    }
+    return result;
+}
+
 met_error met__policy_set(met__limit_table *table,
                           const met_limiter_policy *policy,
                           const met_limiter_window *windows,
                           uint32_t *number_out, met_error_info *info)
 {
-    draft want = {.flags = policy->flags};
-    met__policy_view old;
-    uint32_t number = 0;
+    met__hash128 hash = met__hash128_of(&table->secret, policy->name,
+                                        policy->name_size);
+    draft want = {.flags = policy->flags,
+                  .name = {(hash.low | 1) & PAYLOAD, hash.high & PAYLOAD}};
     met_error error = enter_shapes(table, windows, policy->window_count,
                                    &want, info);
-    if (error == MET_OK) {
-        error = find_slot(table, policy->name, policy->name_size, &number);
-        if (error != MET_OK) {
-            return met__fail(info, error, "policy.name",
-                             "the table holds %d policies",
-                             MET_LIMITER_POLICIES_MAX);
-        }
+    int result = AGAIN;
+
+    if (error != MET_OK) {
+        return error;
     }
-    for (int i = 0; error == MET_OK && i < TRIES; i++) {
+    for (int i = 0; i < TRIES && result == AGAIN; i++) {
+        result = set_windows(table, &want, number_out);
+    }
+    if (result == FULL) {
+        return met__fail(info, MET_E_LIMIT, "policy.name",
+                         "the table holds %d policies",
+                         MET_LIMITER_POLICIES_MAX);
+    }
+    return result == DONE ? MET_OK
+                          : met__fail(info, MET_E_BUSY, "policy.windows",
+                                      "earlier changes are still at work");
+}
+
+met_error met__policy_remove(met__limit_table *table, uint32_t number,
+                             met_error_info *info)
+{
+    for (int i = 0; i < TRIES; i++) {
+        met__policy_view old;
         uint64_t claim;
-        met_error found = met__policy_read(table, number, &old);
-        if (found == MET_E_BUSY) {
-            break;
+        met_error error = met__policy_read(table, number, &old);
+        if (error == MET_E_NOT_FOUND) {
+            return met__fail(info, error, "number", "is no policy");
         }
-        if (found == MET_E_NOT_FOUND) {
-            old.version = 0;
-            old.count = 0;
-            old.predecessor_count = 0;
-        } else if (is_same(&old, &want)) {
-            *number_out = number;
-            return MET_OK;
-        }
-        uint64_t version = claim_row(table, old.slot, old.version, &claim);
+        uint64_t version = error == MET_OK
+                               ? claim_row(table, old.slot, old.version,
+                                           &claim)
+                               : 0;
         if (version == 0) {
             break;
         }
-        if (!succeed(table, &old, &want, version)) {
-            met__cas(&old.slot->claims[version % MET__POLICY_ROWS], &claim,
-                     0);
-            break;
-        }
-        if (write_row(old.slot, version, claim, &want)
+        draft none = {.generation = old.generation};
+        if (write_row(old.slot, version, claim, &none)
             && met__cas(&old.slot->version, &old.version, version)) {
-            *number_out = number;
             return MET_OK;
         }
     }
-    return error != MET_OK
-               ? error
-               : met__fail(info, MET_E_BUSY, "policy.windows",
-                           "earlier changes are still at work");
+    return met__fail(info, MET_E_BUSY, "number",
+                     "earlier changes are still at work");
 }

@@ -18,12 +18,19 @@ typedef struct met__policy_view {
     uint32_t flags;
     uint32_t count;
     uint32_t predecessor_count;
-    uint32_t reserved;
+    uint32_t generation; /* how often the slot was given to another name */
     met__policy_window windows[MET_LIMITER_WINDOWS_MAX];
     met__policy_window predecessors[MET__PREDECESSORS];
 } met__policy_view;
 
 /* --- Reading: on the way of every request, therefore inlined --------------- */
+/* A number is the generation of a slot above the slot. */
+#define MET__POLICY_SLOT_BITS 10
+#define MET__POLICY_GENERATIONS (UINT32_C(1) << (32 - MET__POLICY_SLOT_BITS))
+#define MET__POLICY_SLOT(number) ((number) % MET_LIMITER_POLICIES_MAX)
+#define MET__POLICY_GENERATION(number) ((number) >> MET__POLICY_SLOT_BITS)
+#define MET__POLICY_GENERATION_SHIFT 16 /* in the word of flags */
+
 #define MET__POLICY_TRIES 64
 #define MET__POLICY_TAG_SHIFT 48
 #define MET__POLICY_PAYLOAD ((UINT64_C(1) << MET__POLICY_TAG_SHIFT) - 1)
@@ -71,20 +78,21 @@ static inline int met__policy_read_row(const met__policy_row *row,
         met__policy_add_window(view, pair >> MET__POLICY_HALF);
     }
     view->flags = (uint32_t)(flags & 0xff);
+    view->generation = (uint32_t)(flags >> MET__POLICY_GENERATION_SHIFT)
+                       % MET__POLICY_GENERATIONS;
     uint32_t left = (uint32_t)(flags >> 8 & 0xff);
-    return seen <= MET__POLICY_PAYLOAD && view->count > 0
+    return seen <= MET__POLICY_PAYLOAD
            && (left == 0 || met__policy_read_predecessors(row, view, left));
 }
 
-/* MET_E_NOT_FOUND · MET_E_BUSY (a row that never holds still). */
-static inline met_error met__policy_read(met__limit_table *table,
-                                         uint32_t number,
-                                         met__policy_view *view_out)
+/* What a slot says, whosever it is; no windows: nobody's. MET_E_NOT_FOUND (never
+ * used) · MET_E_BUSY (a row that never holds still). */
+static inline met_error met__policy_read_slot(met__limit_table *table,
+                                              uint32_t index,
+                                              met__policy_view *view_out)
 {
-    if (number >= MET_LIMITER_POLICIES_MAX) {
-        return MET_E_NOT_FOUND;
-    }
-    met__policy_slot *slot = &table->policies[number];
+    met__policy_slot *slot = &table->policies[index];
+
     view_out->slot = slot;
     for (int i = 0; i < MET__POLICY_TRIES; i++) {
         view_out->version = met__load_acquire(&slot->version);
@@ -99,6 +107,23 @@ static inline met_error met__policy_read(met__limit_table *table,
     }
     return MET_E_BUSY;
 }
+
+/* MET_E_NOT_FOUND · MET_E_BUSY */
+static inline met_error met__policy_read(met__limit_table *table,
+                                         uint32_t number,
+                                         met__policy_view *view_out)
+{
+    met_error error = met__policy_read_slot(table, MET__POLICY_SLOT(number),
+                                            view_out);
+
+    return error == MET_OK
+                   && (view_out->count == 0
+                       || view_out->generation
+                              != MET__POLICY_GENERATION(number))
+               ? MET_E_NOT_FOUND
+               : error;
+}
+
 /* Whether a predecessor still weighs; the first one who asks starts its time,
  * twice its window's length. */
 int met__policy_weighs(const met__policy_view *view,
@@ -109,5 +134,8 @@ met_error met__policy_set(met__limit_table *table,
                           const met_limiter_policy *policy,
                           const met_limiter_window *windows,
                           uint32_t *number_out, met_error_info *info);
+/* The number is nobody's afterwards. */
+met_error met__policy_remove(met__limit_table *table, uint32_t number,
+                             met_error_info *info);
 
 #endif

@@ -15,7 +15,7 @@
 
 #define FILE_MAGIC "METLIMIT"
 #define TABLE_MAGIC UINT64_C(0x31544d494c54454d) /* "METLIMT1" */
-#define LAYOUT 1
+#define LAYOUT 2
 /* Layout and the numbers it hangs on. */
 #define LAYOUT_WORD \
     ((uint64_t)LAYOUT << 32 | MET__BLOCK_PLACES << 8 | MET__CHOICES)
@@ -340,8 +340,11 @@ void met__limit_table_stats(met__limit_table *table,
         .duplicates = met__load_relaxed(&counters[MET__COUNT_DUPLICATES]),
     };
     for (uint32_t i = 0; i < MET_LIMITER_POLICIES_MAX; i++) {
+        const met__policy_slot *slot = &table->policies[i];
+        uint64_t version = met__load_acquire(&slot->version);
+        const met__policy_row *row = &slot->rows[version % MET__POLICY_ROWS];
         stats_out->policies +=
-            met__load_relaxed(&table->policies[i].version) != 0;
+            version != 0 && (met__load_relaxed(&row->windows[0]) & 0xff) != 0;
     }
     for (uint32_t i = 1; i < MET__SHAPE_ROWS; i++) {
         stats_out->shapes += met__load_relaxed(&table->shapes[i].window_ns)

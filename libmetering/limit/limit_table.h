@@ -46,7 +46,8 @@ typedef struct met__table_head {
     met__atomic_u64 boot;
     met__atomic_u64 blocks;
     met__atomic_u64 secret[MET__SECRET_WORDS];
-    met__atomic_u64 reserved[4];
+    met__atomic_u64 names; /* see limit_policy_slot.c */
+    met__atomic_u64 reserved[3];
     met__atomic_u64 counters[MET__COUNTERS];
     met__atomic_u64 reserved_more[23];
 } met__table_head;
@@ -61,16 +62,15 @@ typedef struct met__shape_row {
 #define MET__PREDECESSORS 6
 typedef struct met__policy_row {
     met__atomic_u64 windows[3]; /* two each */
-    met__atomic_u64 flags;
+    met__atomic_u64 flags; /* flags, predecessors, generation of the slot */
     met__atomic_u64 predecessors[MET__PREDECESSORS];
     met__atomic_u64 until_ms[MET__PREDECESSORS];
+    met__atomic_u64 name[2]; /* keyed hash; a row without windows has none */
 } met__policy_row;
 
 typedef struct met__policy_slot {
-    met__atomic_u64 name_low; /* keyed hash of the name; 0: free */
-    met__atomic_u64 name_high;
     met__atomic_u64 version; /* row in force: version % MET__POLICY_ROWS */
-    met__atomic_u64 reserved;
+    met__atomic_u64 reserved[3];
     met__atomic_u64 claims[MET__POLICY_ROWS]; /* version being written */
     met__policy_row rows[MET__POLICY_ROWS];
 } met__policy_slot;

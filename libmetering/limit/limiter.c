@@ -70,6 +70,12 @@ met_error met__limiter_policy_set(met_limiter *limiter,
                            info);
 }
 
+met_error met__limiter_policy_remove(met_limiter *limiter, uint32_t number,
+                                     met_error_info *info)
+{
+    return met__policy_remove(&limiter->table, number, info);
+}
+
 /* --- Deciding -------------------------------------------------------------- */
 void met__plan_give_back(met__plan *p)
 {

@@ -13,6 +13,8 @@ void met__limiter_close(met_limiter *limiter);
 met_error met__limiter_policy_set(met_limiter *limiter,
                                   const met_limiter_policy *policy,
                                   uint32_t *number_out, met_error_info *info);
+met_error met__limiter_policy_remove(met_limiter *limiter, uint32_t number,
+                                     met_error_info *info);
 /* result_out->struct_size is ignored: all fields are written. */
 met_error met__limiter_check(met_limiter *limiter,
                              const met_limiter_request *request,

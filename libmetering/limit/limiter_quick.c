@@ -56,13 +56,12 @@ static inline int find_windows(quick *q)
 {
     uint32_t policy = q->plan->request->policy;
 
-    if (policy >= MET_LIMITER_POLICIES_MAX) {
-        return 0;
-    }
-    met__policy_slot *slot = &q->plan->limiter->table.policies[policy];
+    met__policy_slot *slot = &q->plan->limiter->table.policies[MET__POLICY_SLOT(policy)];
     uint64_t version = met__load_acquire(&slot->version);
     const met__policy_row *row = &slot->rows[version % MET__POLICY_ROWS];
-    if (version == 0 || met__policy_untag(&row->flags, version) != 0) {
+    if (version == 0 || met__policy_untag(&row->flags, version)
+                               != (uint64_t)MET__POLICY_GENERATION(policy)
+                                      << MET__POLICY_GENERATION_SHIFT) {
         return 0;
     }
     uint64_t pair = 0;

@@ -2,6 +2,8 @@
  * nobody, whom a limit counts and which limit holds. */
 #include "support/gateway_calls.h"
 
+#include "metering/limiter.h"
+
 #define NOBODY "{\"username\":\"nobody\"},"
 #define KEYED(NAME, KEY, MORE)                                         \
     "{\"username\":\"" NAME "\",\"keyauth_credentials\":[{\"key\":\"" KEY \
@@ -415,6 +417,68 @@ static void test_rules__narrowest_scope_holds(void **state)
     }
 }
 
+/* --- Limits that are gone ------------------------------------------------------ */
+static met_limiter *open_limits(void)
+{
+    met_limiter_config config = {.struct_size = sizeof config};
+    met_limiter *limiter = NULL;
+    char path[256];
+
+    snprintf(path, sizeof path, "%s/limits.map", met__store_path(store));
+    config.path = path;
+    assert_ok(met_limiter_open(&config, &limiter, NULL));
+    return limiter;
+}
+
+static uint64_t policies_in(met_limiter *limits)
+{
+    met_limiter_stats stats = {.struct_size = sizeof stats};
+
+    assert_ok(met_limiter_stats_get(limits, &stats));
+    return stats.policies;
+}
+
+/* Instances come and go more often than the table has room for policies. */
+static void test_rules__removed_limits_make_room(void **state)
+{
+    (void)state;
+    must_apply("", "{\"name\":\"rate-limiting\",\"config\":{\"minute\":9}}");
+    met_limiter *limits = open_limits();
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(policies_in(limits), 1);
+        must_apply("", "{\"name\":\"rate-limiting\",\"config\":"
+                       "{\"minute\":9}},{\"name\":\"rate-limiting\","
+                       "\"service\":\"two\",\"config\":{\"minute\":1}}");
+        assert_int_equal(policies_in(limits), 2);
+        assert_int_equal(serve("/c", NULL), 200);
+        assert_int_equal(serve("/c", NULL), 429);
+        assert_ok(met_gateway_entity_remove(
+            store, "plugin", 6, "rate-limiting service=two", 25, NULL));
+        clock_now_ns += 2 * MET__SECOND_NS;
+        assert_int_equal(met_gateway_tick(gateway), MET_OK);
+        assert_int_equal(policies_in(limits), 1);
+        assert_int_equal(serve("/c", NULL), 200);
+    }
+    met_limiter_close(limits);
+}
+
+/* Another process whose catalog was older has removed a policy that is in use:
+ * it is set again, and the limit holds. */
+static void test_rules__removed_policies_are_set_again(void **state)
+{
+    (void)state;
+    must_apply("", "{\"name\":\"rate-limiting\",\"config\":{\"minute\":2}}");
+    met_limiter *limits = open_limits();
+    assert_int_equal(serve("/a", NULL), 200);
+    assert_ok(met_limiter_policy_remove(limits, 0, NULL));
+    assert_int_equal(policies_in(limits), 0);
+    assert_int_equal(serve("/a", NULL), 200);
+    assert_int_equal(policies_in(limits), 1);
+    assert_int_equal(serve("/a", NULL), 200);
+    assert_int_equal(serve("/a", NULL), 429);
+    met_limiter_close(limits);
+}
+
 /* --- What clients are told ------------------------------------------------------ */
 static void test_rules__headers_hidden(void **state)
 {
@@ -446,6 +510,31 @@ static void test_rules__headers_hidden(void **state)
     assert_true(has_header("WWW-Authenticate: Key\r\n"));
 }
 
+static void test_rules__headers_of_the_ietf(void **state)
+{
+    met_gateway_config config = {.struct_size = sizeof config,
+                                 .header_style = MET_GATEWAY_HEADERS_IETF};
+
+    (void)state;
+    must_apply("", "{\"name\":\"rate-limiting\",\"config\":{\"minute\":1,"
+                   "\"hour\":50}}");
+    met_gateway_close(gateway);
+    assert_ok(met_gateway_open(store, &config, &gateway, NULL));
+    assert_int_equal(serve("/a", NULL), 200);
+    assert_true(has_header("RateLimit-Policy: \"minute\";q=1;w=60, "
+                           "\"hour\";q=50;w=3600\r\n"));
+    assert_true(has_header("RateLimit: \"minute\";r=0;t="));
+    assert_false(has_header("X-RateLimit"));
+    assert_int_equal(serve("/a", NULL), 429);
+    assert_true(has_header("Retry-After: "));
+    assert_false(has_header("RateLimit-Limit"));
+    config.header_style = MET_GATEWAY_HEADERS_IETF + 1;
+    met_gateway_close(gateway);
+    gateway = NULL;
+    assert_int_equal(met_gateway_open(store, &config, &gateway, NULL),
+                     MET_E_UNSUPPORTED);
+}
+
 int main(void)
 {
 #define TEST(name) \
@@ -468,7 +557,10 @@ int main(void)
         TEST(test_rules__limit_by_header),
         TEST(test_rules__limit_by_path),
         TEST(test_rules__narrowest_scope_holds),
+        TEST(test_rules__removed_limits_make_room),
+        TEST(test_rules__removed_policies_are_set_again),
         TEST(test_rules__headers_hidden),
+        TEST(test_rules__headers_of_the_ietf),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -81,6 +81,36 @@ static void logs_begin_anew(void **state)
     }
 }
 
+/* From any state of a tape's ring and of a pace. */
+static void tapes_and_paces_begin_anew(void **state)
+{
+    uint32_t tape = one_window(limiter, "tape", 200, MINUTE, SLIDING);
+    uint32_t coarse = one_window(limiter, "coarse", 5000, MINUTE, SLIDING);
+    uint32_t pace = one_window(limiter, "pace", 50, MINUTE, MET_LIMITER_GCRA);
+
+    for (int round = 1; round < 60; round++) {
+        uint32_t policies[] = {tape, coarse, pace};
+        uint64_t limits[] = {200, 5000, 50};
+        int kind = round % 3;
+        int64_t now = (int64_t)round * HOUR;
+        for (int i = 0; i < round * 9; i++) {
+            now += (i * 7 + round) % 5 * SECOND / 9;
+            (void)check_cost(limiter, policies[kind], "a", now,
+                             limits[kind] / 50);
+        }
+        reset_key(limiter, policies[kind], "a");
+        for (uint64_t i = 0; i < 50; i++) {
+            met_limiter_result result = check_cost(
+                limiter, policies[kind], "a", now, limits[kind] / 50);
+            assert_int_equal(result.is_allowed, 1);
+            assert_int_equal(result.windows[0].remaining,
+                             limits[kind] / 50 * (49 - i));
+        }
+        assert_int_equal(check(limiter, policies[kind], "a", now).is_allowed,
+                         0);
+    }
+}
+
 /* What replaced windows counted is forgotten as well, whether a decision has
  * met them or not. */
 static void replaced_windows_are_forgotten(void **state)
@@ -130,6 +160,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(all_windows_are_forgotten),
         TEST(logs_begin_anew),
+        TEST(tapes_and_paces_begin_anew),
         TEST(replaced_windows_are_forgotten),
         TEST(bad_arguments),
     };

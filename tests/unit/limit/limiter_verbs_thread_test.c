@@ -15,7 +15,7 @@
 typedef struct shared_state {
     met_limiter *limiter;
     uint32_t policy;
-    uint32_t reserved;
+    int limit;
     pthread_barrier_t barrier;
     uint64_t counted;  /* units that stay counted */
     uint64_t withheld; /* units that could not be given back */
@@ -78,7 +78,7 @@ static void *take_and_give_back(void *context)
     for (int round = 0; round < ROUNDS; round++) {
         snprintf(key, sizeof key, "round %d", round);
         pthread_barrier_wait(&s->barrier);
-        for (int i = 0; i < 2 * LIMIT; i++) {
+        for (int i = 0; i < 2 * s->limit; i++) {
             met_limiter_result result;
             if (!ask(s, key, &result)) {
                 continue;
@@ -99,14 +99,22 @@ static void *take_and_give_back(void *context)
  * exactly the limit is counted of every key. */
 static void refunds_are_exact_at_one_moment(void **state)
 {
-    shared_state s = {.limiter = open_memory(memory, TABLE_BYTES(CAPACITY),
-                                             CAPACITY, 0)};
+    static const int limits[] = {LIMIT, 5, 100}; /* logs and a tape */
 
-    s.policy = one_window(s.limiter, "p", LIMIT, MINUTE, MET_LIMITER_SLIDING);
-    run_threads(&s, take_and_give_back, take_and_give_back);
-    assert_int_equal(s.withheld, 0);
-    assert_int_equal(s.counted, (uint64_t)ROUNDS * LIMIT);
-    met_limiter_close(s.limiter);
+    for (int n = 0; n < 3; n++) {
+        shared_state s = {.limiter = open_memory(memory,
+                                                 TABLE_BYTES(CAPACITY),
+                                                 CAPACITY, 0),
+                          .limit = limits[n]};
+        char name[16];
+        snprintf(name, sizeof name, "p%d", n);
+        s.policy = one_window(s.limiter, name, (uint64_t)s.limit, MINUTE,
+                              MET_LIMITER_SLIDING);
+        run_threads(&s, take_and_give_back, take_and_give_back);
+        assert_int_equal(s.withheld, 0);
+        assert_int_equal(s.counted, (uint64_t)ROUNDS * (uint64_t)s.limit);
+        met_limiter_close(s.limiter);
+    }
 }
 
 static void *take_all(void *context)
