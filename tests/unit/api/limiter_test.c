@@ -118,7 +118,7 @@ static void policy_checks_its_fields(void **state)
     policy.window_count = 7;
     refuses_policy(&policy, MET_E_INVALID, "policy.windows");
     policy = good;
-    policy.flags = 2;
+    policy.flags = MET_LIMITER_WARN_ONLY << 1;
     refuses_policy(&policy, MET_E_UNSUPPORTED, "policy.flags");
     policy = good;
     policy.reserved = 1;
