@@ -207,8 +207,9 @@ MET_API MET_NODISCARD met_error met_event_cursor_get(
  *
  * @param json       {"late_after"?: ISO 8601 duration, at most P366D (default
  *                   P32D): older events are refused, ids are remembered that
- *                   long; "future_after"?: at most P366D (default P1D)}.
- *                   What is missing gets its default. An age that was refused
+ *                   long; "future_after"?: at most P366D (default P1D);
+ *                   "retain"?: at most P3660D (default: not at all): accepted
+ *                   events younger than that are kept as they came}. is missing gets its default. An age that was refused
  *                   once stays refused: a wider bound fills up with time.
  * @param json_size  bytes; no NUL needed
  * @param json_out   the stored document; NULL when not wanted
@@ -241,6 +242,120 @@ MET_API MET_NODISCARD met_error met_event_settings_put(met_store *store,
 MET_API MET_NODISCARD met_error met_event_settings_get(met_store *store,
                                                        met_buffer *json_out,
                                                        met_error_info *info);
+
+/* --- Retained events -------------------------------------------------------- */
+
+/**
+ * Events that are retained, by their time, then in the order they came.
+ *
+ * @param json       {"from"?, "to"?: RFC 3339 (from is inclusive, to is not),
+ *                   "subject"?, "type"?, "limit"?: 1 to 1,000 (default 100),
+ *                   "cursor"?: the one that the list before gave}
+ * @param json_size  bytes; no NUL needed
+ * @param json_out   {"items": [{"event": as it came, "time", "ingested_at",
+ *                   "retracted"?: {"at", "reason", "actor"}}], "cursor"? (there
+ *                   may be more, even when there are few items)}. Written only
+ *                   on MET_OK
+ * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_IO ·
+ *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ * @owner  caller keeps json; json_out with met_buffer_release
+ * @blocks reads the store, at most 100,000 events
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_event_list(met_store *store,
+                                               const char *json,
+                                               size_t json_size,
+                                               met_buffer *json_out,
+                                               met_error_info *info);
+
+/**
+ * What became of an event, and in which numbers it is.
+ *
+ * @param source    not necessarily NUL-terminated
+ * @param id        not necessarily NUL-terminated
+ * @param json_out  {"source", "id", "status": "accepted"|"retracted"|"unknown",
+ *                  "batch"?, "reason"?}, and when the event is retained
+ *                  "logged" (as met_event_list gives it), "counted_by":
+ *                  [{"meter", "minute", "value", "dimensions"}],
+ *                  "not_counted_by": [{"meter", "reason"}], "adjustments"
+ *                  (those of its subject and minute). Written only on MET_OK
+ * @return MET_OK (also when nothing is known of it) · MET_E_INVALID ·
+ *         MET_E_NO_MEMORY · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED ·
+ *         MET_E_BUG
+ * @owner  json_out with met_buffer_release
+ * @blocks reads the ids that are remembered, and when it is not among them all
+ *         events that are retained
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_event_explain(
+    met_store *store, const char *source, size_t source_size, const char *id,
+    size_t id_size, met_buffer *json_out, met_error_info *info);
+
+/* --- Corrections ------------------------------------------------------------ */
+
+/**
+ * Take back an event that is retained: its usage is counted off again, exactly,
+ * and balances follow. Its id stays known. Once more changes nothing.
+ *
+ * @param json       {"source", "id", "reason", "actor"}
+ * @param json_size  bytes; no NUL needed
+ * @param json_out   the event as met_event_list gives it; NULL when not wanted
+ * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND (no such event, or it is
+ *         not retained) · MET_E_UNSUPPORTED (a meter that counts it has an
+ *         aggregation other than count, sum and avg; info names it) ·
+ *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO ·
+ *         MET_E_CORRUPT · MET_E_OVERFLOW · MET_E_FORKED · MET_E_BUG; nothing
+ *         is stored then
+ * @owner  caller keeps json; json_out with met_buffer_release
+ * @blocks waits for the store's one writer and for the disk; reads as
+ *         met_event_explain
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_event_retract(met_store *store,
+                                                  const char *json,
+                                                  size_t json_size,
+                                                  met_buffer *json_out,
+                                                  met_error_info *info);
+
+/**
+ * Correct the usage of one meter by a signed amount.
+ *
+ * @param json       {"id" (1 to 128 bytes: the same document again changes
+ *                   nothing), "meter": key, "subject", "dimensions"?: {name:
+ *                   text} (those left out are ""), "time": RFC 3339, "value":
+ *                   decimal other than 0, whole when the meter counts,
+ *                   "reason", "actor"}
+ * @param json_size  bytes; no NUL needed
+ * @param json_out   the stored document, with "created_at"; NULL when not
+ *                   wanted
+ * @return MET_OK · MET_E_INVALID (also a time before the meter counts) ·
+ *         MET_E_NOT_FOUND (the meter) · MET_E_UNSUPPORTED (its aggregation is
+ *         neither count nor sum) · MET_E_CONFLICT (another adjustment has this
+ *         id) · MET_E_OVERFLOW · MET_E_NO_MEMORY · MET_E_DISK_FULL ·
+ *         MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED ·
+ *         MET_E_BUG; nothing is stored then
+ * @owner  caller keeps json; json_out with met_buffer_release
+ * @blocks waits for the store's one writer and for the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_usage_adjust(met_store *store,
+                                                 const char *json,
+                                                 size_t json_size,
+                                                 met_buffer *json_out,
+                                                 met_error_info *info);
+
+/**
+ * Every adjustment, by id: {"items": [...]}.
+ *
+ * @param json_out  written only on MET_OK
+ * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_IO ·
+ *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ * @owner  json_out with met_buffer_release
+ * @blocks reads the store: pages may come from the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_usage_adjustment_list(
+    met_store *store, met_buffer *json_out, met_error_info *info);
 
 MET_END_DECLS
 

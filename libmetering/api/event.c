@@ -5,6 +5,7 @@
 #include "api/document_call.h"
 #include "base/caller_struct.h"
 #include "entitlement/access.h"
+#include "meter/correction.h"
 #include "meter/event_ingest.h"
 
 #define PROBLEMS_MAX 100
@@ -289,6 +290,152 @@ met_error met_event_settings_get(met_store *store, met_buffer *json_out,
     }
     if (error == MET_OK) {
         error = met__ingest_describe(call.txn, &call.arena, &document);
+    }
+    return met__call_end(&call, error, document, json_out);
+}
+
+/* --- Retained events ------------------------------------------------------- */
+met_error met_event_list(met_store *store, const char *json, size_t json_size,
+                         met_buffer *json_out, met_error_info *info)
+{
+    static const met__path path = {NULL, "list", 0};
+    met__call call;
+    met__node *node = NULL;
+    met__node *document = NULL;
+    met_error error = met__call_begin(&call, store, info);
+
+    if (error == MET_OK && json_out == NULL) {
+        error = is_null(&call.why, "json_out");
+    }
+    if (error == MET_OK) {
+        error = met__call_parse(&call, json, json_size, &node);
+    }
+    if (error == MET_OK) {
+        error = met__call_transact(&call, 0);
+    }
+    if (error == MET_OK) {
+        error = met__event_list(call.txn, node, &path, &call.arena, &document,
+                                &call.why);
+    }
+    return met__call_end(&call, error, document, json_out);
+}
+
+met_error met_event_explain(met_store *store, const char *source,
+                            size_t source_size, const char *id, size_t id_size,
+                            met_buffer *json_out, met_error_info *info)
+{
+    met__call call;
+    met__text source_text = {NULL, 0};
+    met__text id_text = {NULL, 0};
+    met__node *document = NULL;
+    met_error error = met__call_begin(&call, store, info);
+
+    if (error == MET_OK && json_out == NULL) {
+        error = is_null(&call.why, "json_out");
+    }
+    if (error == MET_OK) {
+        error = met__call_key(&call, "source", source, source_size,
+                              MET__EVENT_SOURCE_SIZE_MAX, &source_text);
+    }
+    if (error == MET_OK) {
+        error = met__call_key(&call, "id", id, id_size,
+                              MET__EVENT_ID_SIZE_MAX, &id_text);
+    }
+    if (error == MET_OK) {
+        error = met__call_transact(&call, 0);
+    }
+    if (error == MET_OK) {
+        error = met__event_explain(call.txn, source_text, id_text, &call.arena,
+                                   &document);
+    }
+    return met__call_end(&call, error, document, json_out);
+}
+
+/* --- Corrections ----------------------------------------------------------- */
+typedef met_error (*correction)(met__txn *txn, const met__steps *steps,
+                                const met__node *node, const met__path *path,
+                                met__arena *arena, met__node **node_out,
+                                met_error_info *info);
+
+/* A call that writes a part: balances follow in its transaction. */
+static met_error correct(met_store *store, const char *json, size_t json_size,
+                         const met__path *path, correction run,
+                         met_buffer *json_out, met_error_info *info)
+{
+    met__call call;
+    met__node *node = NULL;
+    met__node *document = NULL;
+    met__balance_step *step = NULL;
+    met__settle_step list[1];
+    met__steps steps = {list, 1, 0};
+    met_error error = met__call_begin(&call, store, info);
+
+    if (error == MET_OK) {
+        error = met__call_parse(&call, json, json_size, &node);
+    }
+    if (error == MET_OK) {
+        error = met__balance_step_create(store, &step);
+    }
+    if (error == MET_OK) {
+        list[0] = met__balance_step_of(step);
+        error = met__call_transact(&call, 1);
+    }
+    if (error == MET_OK) {
+        error = met__steps_begin(&steps, call.txn);
+    }
+    if (error == MET_OK) {
+        error = run(call.txn, &steps, node, path, &call.arena, &document,
+                    &call.why);
+    }
+    if (error == MET_OK) {
+        error = met__steps_end(&steps, call.txn);
+    }
+    error = met__call_end(&call, error, document, json_out);
+    met__steps_over(&steps, error == MET_OK);
+    met__balance_step_destroy(step);
+    return error;
+}
+
+met_error met_event_retract(met_store *store, const char *json,
+                            size_t json_size, met_buffer *json_out,
+                            met_error_info *info)
+{
+    static const met__path path = {NULL, "retraction", 0};
+
+    return correct(store, json, json_size, &path, met__event_retract, json_out,
+                   info);
+}
+
+met_error met_usage_adjust(met_store *store, const char *json,
+                           size_t json_size, met_buffer *json_out,
+                           met_error_info *info)
+{
+    static const met__path path = {NULL, "adjustment", 0};
+
+    return correct(store, json, json_size, &path, met__usage_adjust, json_out,
+                   info);
+}
+
+met_error met_usage_adjustment_list(met_store *store, met_buffer *json_out,
+                                    met_error_info *info)
+{
+    met__call call;
+    met__node *array = NULL;
+    met__node *document = NULL;
+    met_error error = met__call_begin(&call, store, info);
+
+    if (error == MET_OK && json_out == NULL) {
+        error = is_null(&call.why, "json_out");
+    }
+    if (error == MET_OK) {
+        error = met__call_transact(&call, 0);
+    }
+    if (error == MET_OK) {
+        error = met__adjustment_list(call.txn, MET__TEXT(""), 0, &call.arena,
+                                     &array);
+    }
+    if (error == MET_OK) {
+        error = met__call_items(&call, array, &document);
     }
     return met__call_end(&call, error, document, json_out);
 }

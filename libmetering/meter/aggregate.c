@@ -69,7 +69,7 @@ met_error met__aggregate_add(met__aggregate *self, uint32_t aggregation,
     }
     if (quantity == MET__MATCH_COUNTS) {
         return met__amount_add(&self->value,
-                               (met__wide)words[MET__PART_COUNT])
+                               (int64_t)words[MET__PART_COUNT])
                    ? MET_OK
                    : MET_E_OVERFLOW;
     }
@@ -95,6 +95,10 @@ met_error met__aggregate_value(const met__aggregate *self,
     case MET__AGGREGATION_UNIQUE_COUNT:
         return met__decimal_from_wide(words, 0, value_out);
     case MET__AGGREGATION_AVG:
+        if (self->count == 0) { /* everything was taken back */
+            *value_out = met__decimal_zero();
+            return MET_OK;
+        }
         error = met__decimal_from_wide(words, MET__AMOUNT_PLACES, &sum);
         met__amount_set(words, (met__wide)self->count);
         if (error == MET_OK) {

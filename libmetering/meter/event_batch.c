@@ -7,7 +7,8 @@
 #define STATE_KEY "ingest"
 #define SETTINGS_KEY "ingest_settings"
 #define STATE_WORDS (3 + MET__VERDICTS)
-#define BOUND_MAX_NS (366 * MET__DAY_NS)
+#define BOUND_MAX_DAYS 366
+#define RETAIN_MAX_DAYS 3660
 
 const char *const met__verdict_names[MET__VERDICTS] = {
     "", "accepted", "duplicate", "late", "future", "no_meter", "no_value",
@@ -54,6 +55,16 @@ met_error met__ingest_state_put(met__txn *txn, const met__ingest_state *state)
                         value, sizeof value);
 }
 
+met_error met__ingest_next_batch(met__txn *txn, uint64_t *number_out)
+{
+    met__ingest_state state;
+    met_error error = met__ingest_state_get(txn, &state);
+
+    state.batch++;
+    *number_out = state.batch;
+    return error == MET_OK ? met__ingest_state_put(txn, &state) : error;
+}
+
 met_error met__ingest_horizon(const met__ingest_settings *settings,
                               int64_t now_ns, int64_t *horizon_ns)
 {
@@ -69,14 +80,14 @@ met_error met__ingest_horizon(const met__ingest_settings *settings,
 
 /* --- Settings -------------------------------------------------------------- */
 static met_error check_bound(met__fields *fields, const char *name,
-                             const met__duration *bound)
+                             const met__duration *bound, int days)
 {
     int64_t at = 0;
 
     if (fields->error == MET_OK
-        && (met__duration_add(BOUND_MAX_NS, bound, 1, &at) != MET_OK
-            || at > 2 * BOUND_MAX_NS)) {
-        return met__fields_fail(fields, name, "must be at most P366D");
+        && (met__duration_add(0, bound, 1, &at) != MET_OK
+            || at > days * MET__DAY_NS)) {
+        return met__fields_fail(fields, name, "must be at most P%dD", days);
     }
     return fields->error;
 }
@@ -93,10 +104,13 @@ static met_error read_settings(const met__node *node, const met__path *path,
     }
     (void)met__fields_duration(&fields, "late_after", MET__OPTIONAL,
                                &read.late);
-    (void)check_bound(&fields, "late_after", &read.late);
+    (void)check_bound(&fields, "late_after", &read.late, BOUND_MAX_DAYS);
     (void)met__fields_duration(&fields, "future_after", MET__OPTIONAL,
                                &read.future);
-    (void)check_bound(&fields, "future_after", &read.future);
+    (void)check_bound(&fields, "future_after", &read.future, BOUND_MAX_DAYS);
+    (void)met__fields_duration(&fields, "retain", MET__OPTIONAL,
+                               &read.retain);
+    (void)check_bound(&fields, "retain", &read.retain, RETAIN_MAX_DAYS);
     met_error error = met__fields_end(&fields);
     if (error == MET_OK) {
         *settings_out = read;
@@ -109,6 +123,9 @@ static void build_settings(met__builder *builder,
 {
     met__build_duration(builder, "late_after", &settings->late);
     met__build_duration(builder, "future_after", &settings->future);
+    if (!met__duration_is_zero(&settings->retain)) {
+        met__build_duration(builder, "retain", &settings->retain);
+    }
 }
 
 met_error met__ingest_settings_get(met__txn *txn,

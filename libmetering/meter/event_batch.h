@@ -27,11 +27,14 @@ typedef struct met__ingest_state {
 typedef struct met__ingest_settings {
     met__duration late;
     met__duration future;
+    met__duration retain; /* raw events; zero: they are not kept */
 } met__ingest_settings;
 
 /* Zero when there was no batch yet. */
 met_error met__ingest_state_get(met__txn *txn, met__ingest_state *state_out);
 met_error met__ingest_state_put(met__txn *txn, const met__ingest_state *state);
+/* A number of its own for parts that are no batch of events. */
+met_error met__ingest_next_batch(met__txn *txn, uint64_t *number_out);
 /* Raises the horizon to what the clock and the settings say. */
 met_error met__ingest_horizon(const met__ingest_settings *settings,
                               int64_t now_ns, int64_t *horizon_ns);

@@ -303,7 +303,8 @@ met_error met__event_count(met__event_run *run, const met__event *event,
     met__event_type *type = met__ingest_type(
         run->ingest, met__text_of(given->type, given->type_size));
 
-    values.mask = 0;
+    memset(&values, 0, run->kept != NULL ? sizeof values
+                                         : sizeof values.mask);
     if (type == NULL) {
         return met__event_say(run->ingest, verdict, MET_VERDICT_NO_METER,
                               "type", "no meter counts events of this type");
@@ -329,6 +330,12 @@ met_error met__event_count(met__event_run *run, const met__event *event,
     met__event_part *part = &run->parts[index];
     part->count++;
     run->state.recorded_ns++;
+    if (run->kept != NULL) {
+        met__kept_event *kept = &run->kept[run->accepted];
+        *kept = (met__kept_event){
+            .event = event, .shape = shape, .mask = values.mask};
+        memcpy(kept->values, values.values, sizeof kept->values);
+    }
     for (uint32_t i = 0; i < quantities; i++) {
         if ((values.mask >> i & 1) != 0) {
             /* 10^4 values of 10^15 cannot be too much. */

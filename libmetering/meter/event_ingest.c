@@ -114,20 +114,6 @@ static met_error check_time(met__event_run *run, int64_t utc_ns,
                                 "time", "is too far ahead of the clock");
 }
 
-/* Of the pair as length-prefixed texts: no two pairs have the same bytes. */
-static met__hash128 hash_of(const met__ingest *ingest,
-                            const met_ingest_event *event)
-{
-    unsigned char bytes[4 + MET__EVENT_SOURCE_SIZE_MAX
-                        + MET__EVENT_ID_SIZE_MAX];
-
-    met__put_u32(bytes, (uint32_t)event->source_size);
-    memcpy(bytes + 4, event->source, event->source_size);
-    memcpy(bytes + 4 + event->source_size, event->id, event->id_size);
-    return met__hash128_of(met__store_secret(ingest->store), bytes,
-                           4 + event->source_size + event->id_size);
-}
-
 /* --- Known ids ------------------------------------------------------------- */
 /* Whether the batch has the id: the index's word is not enough. Who sends
  * again sends in the same order, so the search begins behind the last hit. No
@@ -243,7 +229,11 @@ static met_error take_events(met__event_run *run)
             error = check_form(run, &run->events[i].given, verdict);
         }
         if (error == MET_OK && verdict->verdict == 0) {
-            hashes[i] = hash_of(run->ingest, &run->events[i].given);
+            const met_ingest_event *given = &run->events[i].given;
+            hashes[i] = met__event_hash(
+                run->ingest->store,
+                met__text_of(given->source, given->source_size),
+                met__text_of(given->id, given->id_size));
             met__dedupe_prefetch(&run->ingest->dedupe, hashes[i]);
         }
     }
@@ -258,6 +248,22 @@ static met_error take_events(met__event_run *run)
 }
 
 /* --- The transaction ------------------------------------------------------- */
+static met_error begin_log(met__event_run *run,
+                           const met__ingest_settings *settings)
+{
+    if (met__duration_is_zero(&settings->retain)) {
+        return MET_OK;
+    }
+    /* Before 1970: everything is kept. */
+    if (met__duration_add(run->now_ns, &settings->retain, -1, &run->retain_ns)
+        != MET_OK) {
+        run->retain_ns = 0;
+    }
+    run->kept = met__arena_allocate(&run->ingest->arena,
+                                    run->count * sizeof *run->kept);
+    return run->kept != NULL ? MET_OK : MET_E_NO_MEMORY;
+}
+
 static met_error begin_run(met__event_run *run)
 {
     met__ingest *ingest = run->ingest;
@@ -277,6 +283,10 @@ static met_error begin_run(met__event_run *run)
     if (met__duration_add(run->now_ns, &settings.future, 1, &run->future_ns)
         != MET_OK) {
         run->future_ns = MET__TIME_MAX;
+    }
+    error = begin_log(run, &settings);
+    if (error != MET_OK) {
+        return error;
     }
     if (run->state.recorded_ns < run->now_ns) {
         run->state.recorded_ns = run->now_ns;
@@ -310,9 +320,14 @@ static met_error write_run(met__event_run *run, met__telling *telling)
         error = met__event_write_parts(run, telling);
         if (error == MET_OK) {
             error = met__event_batch_put(run->txn, run->state.batch, run->day,
-                                         run->hashes, NULL, run->accepted,
-                                         arena);
+                                         run->hashes,
+                                         run->kept != NULL ? run->times
+                                                           : NULL,
+                                         run->accepted, arena);
         }
+    }
+    if (error == MET_OK) {
+        error = met__event_write_log(run);
     }
     if (error == MET_OK) {
         error = met__event_batch_expire(run->txn, run->horizon_day,

@@ -6,6 +6,7 @@
 #include "base/index_map.h"
 #include "meter/dedupe_map.h"
 #include "meter/event_ingest.h"
+#include "meter/event_log.h"
 #include "meter/recording_plan.h"
 #include "meter/usage_part.h"
 #include "meter/usage_shape.h"
@@ -43,6 +44,17 @@ typedef struct met__event_shape {
     uint32_t part;
 } met__event_shape;
 #define MET__EVENT_SHAPES_MAX 131072u
+
+/* An accepted event as it is retained. */
+typedef struct met__kept_event {
+    const met__event *event;
+    uint32_t shape;
+    uint32_t mask; /* of values */
+    uint32_t index;
+    uint32_t reserved;
+    int64_t utc_ns;
+    met__wide values[MET__QUANTITIES_MAX];
+} met__kept_event;
 
 /* Usage of one shape in one minute of this batch. */
 typedef struct met__event_part {
@@ -84,6 +96,7 @@ typedef struct met__event_run {
     met_error_info *info;
     int64_t now_ns;
     int64_t future_ns; /* later events are of the future */
+    int64_t retain_ns; /* events from here on are retained; INT64_MAX: none */
     uint32_t horizon_day;
     uint32_t count;
     met__ingest_state state;
@@ -91,6 +104,7 @@ typedef struct met__event_run {
     met_event_verdict *verdicts;
     met__hash128 *hashes; /* of accepted ones, in their order */
     int64_t *times;
+    met__kept_event *kept; /* beside hashes; NULL when nothing is retained */
     uint32_t accepted;
     uint32_t day; /* last one of any of them */
     met__index_map ids; /* of this batch */
@@ -128,6 +142,10 @@ met_error met__event_count(met__event_run *run, const met__event *event,
 /* What was counted becomes parts of this batch's number; steps are told. */
 met_error met__event_write_parts(met__event_run *run,
                                  met__telling *telling);
+
+/* --- event_keep.c ---------------------------------------------------------- */
+/* Raw events of the batch, when they are retained; old ones go. */
+met_error met__event_write_log(met__event_run *run);
 
 /* A verdict with its reason; printf into the batch's arena. */
 met_error met__event_say(met__ingest *ingest, met_event_verdict *verdict,

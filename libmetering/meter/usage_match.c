@@ -29,7 +29,10 @@ static int quantity_of(const met__usage_shape *shape, met__text name,
 int met__usage_matches(const met__meter *meter, const met__usage_shape *shape,
                        met__usage_match *match_out)
 {
-    if (!met__text_equal(meter->event_type, shape->type)) {
+    if (!met__text_equal((shape->flags & MET__SHAPE_ADJUSTS) != 0
+                             ? meter->key
+                             : meter->event_type,
+                         shape->type)) {
         return 0;
     }
     match_out->quantity = MET__MATCH_COUNTS;

@@ -12,10 +12,14 @@
 
 #define MET__SHAPE_VALUE_MAX 20000
 
+/* A flag of shapes beside MET__RECORD_ADMITTED: an adjustment. Its type is the
+ * key of the only meter that it is for. */
+#define MET__SHAPE_ADJUSTS 2u
+
 typedef struct met__usage_shape {
     met__text type;
     met__text subject;
-    uint32_t flags; /* MET__RECORD_ADMITTED */
+    uint32_t flags; /* MET__RECORD_ADMITTED, MET__SHAPE_ADJUSTS */
     uint32_t attribute_count;
     uint32_t quantity_count;
     uint32_t reserved;

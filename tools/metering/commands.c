@@ -51,11 +51,51 @@ const tool_command tool_commands[] = {
      "remove a service, route, consumer or plugin", NULL, 2, 2,
      command_gateway_remove},
 
+    {"event", "ingest", "FILE", "batch= cursor= generation=",
+     "take in events with ids (CloudEvents), each once",
+     "FILE: one event a line, or an array of events; - for stdin. Exit status "
+     "1 when\none is neither accepted nor known already.\n"
+     "  --batch N         events of one transaction (1000)\n"
+     "  --cursor NAME     remembers how far FILE was read; the same command "
+     "goes on there\n"
+     "  --generation N    FILE began anew: a greater number than before",
+     1, 1, command_event_ingest},
+    {"event", "list", "", "from= to= subject= type= limit= cursor=",
+     "events that are retained, by their time",
+     "  --from, --to TIME    from inclusive, to exclusive\n"
+     "  --subject, --type    only those\n"
+     "  --limit N            at most 1,000 (100)\n"
+     "  --cursor TEXT        goes on behind a list, as its --json says",
+     0, 0, command_event_list},
+    {"event", "explain", "SOURCE ID", "field=",
+     "why an event is or is not in a number", NULL, 2, 2,
+     command_event_explain},
+    {"event", "retract", "SOURCE ID", "reason= actor= field=",
+     "take back an event that is retained",
+     "  --reason TEXT    why\n"
+     "  --actor NAME     who says so",
+     2, 2, command_event_retract},
+    {"event", "settings", "", "late-after= future-after= retain= field=",
+     "how events are taken in, and what became of them",
+     "Without options it shows them. What is not given gets its default.\n"
+     "  --late-after P32D     older events are refused\n"
+     "  --future-after P1D    so are events that far ahead\n"
+     "  --retain P90D         keeps events as they came that long",
+     0, 0, command_event_settings},
     {"settle", NULL, "", "follow interval= field=",
      "move what recorders counted into the store",
      "  --follow           again and again, until SIGINT or SIGTERM\n"
      "  --interval TIME    between two passes: 500ms, 1s (default), 1m",
      0, 0, command_settle},
+    {"usage", "adjust", "ID",
+     "meter= subject= dimension=+ time= value= reason= actor= field=",
+     "correct the usage of one meter",
+     "The same ID again changes nothing.\n"
+     "  --meter KEY, --subject NAME, --time TIME    whose, and when\n"
+     "  --dimension NAME=VALUE                      may be repeated\n"
+     "  --value AMOUNT                              signed\n"
+     "  --reason TEXT, --actor NAME                 why, and who says so",
+     1, 1, command_usage_adjust},
     {"usage", "query", "",
      "meter= feature= customer= subject=+ from= to= window= group-by=+ "
      "filter=+ settle field=",

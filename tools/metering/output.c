@@ -232,6 +232,8 @@ void tool_progress(const char *what, unsigned long long done,
 {
     static int is_terminal = -1;
     static struct timespec last;
+    static struct timespec begun;
+    static unsigned long long begun_with;
     struct timespec now;
 
     if (is_terminal < 0) {
@@ -241,18 +243,28 @@ void tool_progress(const char *what, unsigned long long done,
         return;
     }
     clock_gettime(CLOCK_MONOTONIC, &now);
+    if (begun.tv_sec == 0 || done < begun_with) {
+        begun = now;
+        begun_with = done;
+    }
+    double seconds = (double)(now.tv_sec - begun.tv_sec)
+                     + (double)(now.tv_nsec - begun.tv_nsec) / 1e9;
+    double rate = seconds > 0 ? (double)(done - begun_with) / seconds : 0;
     if ((now.tv_sec - last.tv_sec) * 1000
             + (now.tv_nsec - last.tv_nsec) / 1000000 < 500) {
         return;
     }
     last = now;
     progress_is_shown = 1;
+    fprintf(stderr, "\r%s: %llu", what, done);
     if (total > 0) {
-        fprintf(stderr, "\r%s: %llu of %llu (%llu %%)\033[K", what, done,
-                total, done * 100 / total);
-    } else {
-        fprintf(stderr, "\r%s: %llu\033[K", what, done);
+        fprintf(stderr, " of %llu (%llu %%)", total, done * 100 / total);
     }
+    fprintf(stderr, ", %.0f/s", rate);
+    if (rate > 0 && total > done) {
+        fprintf(stderr, ", %.0f s left", (double)(total - done) / rate);
+    }
+    fputs("\033[K", stderr);
 }
 
 void tool_progress_end(void)
