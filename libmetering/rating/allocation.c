@@ -126,10 +126,9 @@ met_error met__allocate_amount(const met__currency *currency,
     if (candidates == NULL) {
         return MET_E_NO_MEMORY;
     }
-    error = met__decimal_divide(amount, unit, 0, MET_ROUND_DOWN, &units);
-    if (error == MET_OK) {
-        error = floor_shares(units, sum, shares, count, candidates, &left);
-    }
+    MET__ASSERT(met__decimal_divide(amount, unit, 0, MET_ROUND_DOWN, &units)
+                == MET_OK);
+    error = floor_shares(units, sum, shares, count, candidates, &left);
     if (error != MET_OK) {
         return met__fail(info, error, "weight",
                          "times the amount needs more than 34 digits");
@@ -138,17 +137,17 @@ met_error met__allocate_amount(const met__currency *currency,
     /* The remainders sum to `left` times the whole, each less than the whole:
      * fewer units are left than shares have a remainder, and a share at its
      * cap has none. */
-    for (size_t i = 0; error == MET_OK && !met__decimal_is_zero(left); i++) {
+    for (size_t i = 0; !met__decimal_is_zero(left); i++) {
         MET__ASSERT(i < count);
         met__share *share = &shares[candidates[i].index];
-        error = met__decimal_add(share->amount, one, &share->amount);
-        if (error == MET_OK) {
-            error = met__decimal_subtract(left, one, &left);
-        }
+        MET__ASSERT(met__decimal_add(share->amount, one, &share->amount)
+                    == MET_OK);
+        MET__ASSERT(met__decimal_subtract(left, one, &left) == MET_OK);
     }
-    for (size_t i = 0; error == MET_OK && i < count; i++) {
-        error =
-            met__decimal_multiply(shares[i].amount, unit, &shares[i].amount);
+    for (size_t i = 0; i < count; i++) {
+        MET__ASSERT(met__decimal_multiply(shares[i].amount, unit,
+                                          &shares[i].amount)
+                    == MET_OK);
     }
-    return error;
+    return MET_OK;
 }

@@ -54,7 +54,7 @@ static met_error read_custom(met__fields *fields, met__text code,
     if (fields->error != MET_OK) {
         return fields->error;
     }
-    if (code.size < CUSTOM_CODE_SIZE_MIN || code.size > CUSTOM_CODE_SIZE_MAX) {
+    if (code.size < CUSTOM_CODE_SIZE_MIN) { /* it was read with its maximum */
         return met__fields_fail(fields, "code", "must have %d to %d bytes",
                                 CUSTOM_CODE_SIZE_MIN, CUSTOM_CODE_SIZE_MAX);
     }
@@ -122,8 +122,9 @@ int met__currency_is_rounded(const met__currency *currency, met_decimal amount)
 {
     met_decimal rounded;
 
-    return met__currency_round(currency, amount, &rounded) == MET_OK
-           && met__decimal_compare(rounded, amount) == 0;
+    MET__ASSERT_OR(met__currency_round(currency, amount, &rounded) == MET_OK,
+                   0);
+    return met__decimal_compare(rounded, amount) == 0;
 }
 
 met_error met__amount_document(met_decimal amount,
@@ -179,20 +180,13 @@ met_error met__currency_format(const met__currency *currency,
     met_decimal size = is_negative ? met__decimal_negate(amount) : amount;
     met_decimal whole;
 
-    met_error error = met__decimal_round(size, 0, MET_ROUND_DOWN, &whole);
-    if (error != MET_OK) {
-        return error;
-    }
+    MET__ASSERT(met__decimal_round(size, 0, MET_ROUND_DOWN, &whole) == MET_OK);
     if (met__decimal_compare(whole, size) == 0) {
-        error = met__decimal_print(size, &plain);
+        MET__ASSERT(met__decimal_print(size, &plain) == MET_OK);
     } else {
-        error = met__currency_round(currency, size, &size);
-        if (error == MET_OK) {
-            error = met__decimal_print_fixed(size, currency->places, &plain);
-        }
-    }
-    if (error != MET_OK) {
-        return error;
+        MET__ASSERT(met__currency_round(currency, size, &size) == MET_OK);
+        MET__ASSERT(met__decimal_print_fixed(size, currency->places, &plain)
+                    == MET_OK);
     }
     if (is_negative) {
         met__buffer_byte(buffer, '-');

@@ -33,12 +33,12 @@ static met_error discounts_document(const met__line *line,
                                     const met__currency *currency,
                                     met__arena *arena, met__node *object)
 {
-    met__node *array = met__node_array(arena);
     met_error error = MET_OK;
 
     if (line->discount_count == 0) {
         return MET_OK;
     }
+    met__node *array = met__node_array(arena);
     for (size_t i = 0; error == MET_OK && i < line->discount_count; i++) {
         const met__line_discount *discount = &line->discounts[i];
         met__node *item = met__node_object(arena);
@@ -64,12 +64,12 @@ static met_error credits_document(const met__line *line,
                                   const met__currency *currency,
                                   met__arena *arena, met__node *object)
 {
-    met__node *array = met__node_array(arena);
     met_error error = MET_OK;
 
     if (line->credit_count == 0) {
         return MET_OK;
     }
+    met__node *array = met__node_array(arena);
     for (size_t i = 0; error == MET_OK && i < line->credit_count; i++) {
         met__node *item = NULL;
         error = met__amount_document(line->credits[i], currency, arena, &item);

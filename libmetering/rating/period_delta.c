@@ -78,6 +78,14 @@ static met_error check_booked(const charge *self, const met__line *booked,
     return MET_OK;
 }
 
+/* met__rate says by itself what is too long. */
+static met_error told(const charge *self, met_error error)
+{
+    return error == MET_E_OVERFLOW
+               ? met__fail(self->info, error, "booked", "cannot be subtracted")
+               : error;
+}
+
 /* Adds what the run's quantity comes to beyond the runs before it. */
 static met_error add_run(charge *self, size_t index)
 {
@@ -102,7 +110,7 @@ static met_error add_run(charge *self, size_t index)
                                   MET__REVERSE_UNNAMED, self->arena, &more,
                                   &count);
     if (error != MET_OK) {
-        return error;
+        return told(self, error);
     }
     met__line *all = met__arena_allocate(
         self->arena, (self->line_count + count) * sizeof *all);
@@ -141,31 +149,25 @@ static met_error pick(const charge *self, const met__line *lines, size_t count,
 
 static met_error name_line(const charge *self, size_t run, met__line *line)
 {
-    met__buffer text;
-    met__text child_id = line->child_id;
+    char text[96];
+    met__buffer period = {.platform = self->arena->platform,
+                          .data = text,
+                          .capacity = sizeof text};
 
-    met__buffer_init(&text, self->arena->platform);
-    met__buffer_append(&text, child_id.data, child_id.size);
-    met__buffer_text(&text, "@[");
-    met_error error = met__time_print(line->period.from_ns, &text);
-    met__buffer_text(&text, "..");
-    if (error == MET_OK) {
-        error = met__time_print(line->period.to_ns, &text);
+    MET__ASSERT(met__time_print(line->period.from_ns, &period) == MET_OK);
+    met__buffer_text(&period, "..");
+    MET__ASSERT(met__time_print(line->period.to_ns, &period) == MET_OK);
+    char *child_id = met__arena_print(
+        self->arena, "%.*s@[%.*s]", (int)line->child_id.size,
+        line->child_id.data, (int)period.size, text);
+    if (child_id == NULL) {
+        return MET_E_NO_MEMORY;
     }
-    met__buffer_byte(&text, ']');
-    if (error == MET_OK) {
-        error = text.error;
-    }
-    if (error == MET_OK) {
-        char *copy = met__arena_copy(self->arena, text.data, text.size);
-        line->child_id = met__text_of(copy, text.size);
-        error = copy != NULL ? MET_OK : MET_E_NO_MEMORY;
-    }
-    met__buffer_release(&text);
+    line->child_id = met__text_z(child_id);
     if (run + 1 < self->run_count) {
         line->corrects_run_id = self->runs[run].id;
     }
-    return error;
+    return MET_OK;
 }
 
 /* Appends what one period is still to be billed. */
@@ -238,7 +240,8 @@ met_error met__rate_by_period(const met__rate_input *input,
         return MET_E_NO_MEMORY;
     }
     for (size_t i = 0; error == MET_OK && i < run_count; i++) {
-        error = bill_period(&self, i, booked, booked_count, rated);
+        error =
+            told(&self, bill_period(&self, i, booked, booked_count, rated));
     }
     if (error == MET_OK) {
         error = met__lines_arrange(rated->lines, rated->line_count,

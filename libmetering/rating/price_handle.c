@@ -3,6 +3,7 @@
  * for each quantity. Nothing is changed after it was opened: any thread. */
 #include "rating/price_handle.h"
 
+#include "base/check.h"
 #include "base/limits.h"
 #include "rating/rate_request.h"
 #include "rating/rating_parts.h"
@@ -97,21 +98,19 @@ met_error met__price_open(const met__platform *platform, met__text json,
                           met_price **price_out, met_error_info *info)
 {
     met__node *node = NULL;
-    met_price *self = met__allocate(platform, sizeof *self);
+    met__currency dollars;
 
+    MET__ASSERT(met__decimal_self_test() == MET_OK);
+    MET__ASSERT(met__currency_of(MET__TEXT("USD"), &dollars) == MET_OK);
+    met_price *self = met__allocate(platform, sizeof *self);
     if (self == NULL) {
         return met__fail_code(info, MET_E_NO_MEMORY);
     }
     self->platform = *platform;
     self->name = MET__TEXT("");
+    self->currency = dollars;
     met__arena_init(&self->arena, &self->platform);
-    met_error error = met__decimal_self_test();
-    if (error == MET_OK) {
-        error = met__currency_of(MET__TEXT("USD"), &self->currency);
-    }
-    if (error == MET_OK) {
-        error = parse(&self->arena, json, &node, info);
-    }
+    met_error error = parse(&self->arena, json, &node, info);
     if (error == MET_OK && node->kind != MET__NODE_OBJECT) {
         error = met__fail(info, MET_E_INVALID, "", "must be an object");
     }
@@ -199,11 +198,11 @@ static met_error usage_discount_document(const met__rated *rated,
                                          met__arena *arena, met__node *answer)
 {
     const met__usage_discount *discount = &rated->usage_discount;
-    met__node *object = met__node_object(arena);
 
     if (met__decimal_is_zero(discount->quantity)) {
         return MET_OK;
     }
+    met__node *object = met__node_object(arena);
     met_error error = met__node_set(arena, object, "child_id",
                                     met__node_text(arena, discount->child_id));
     if (error == MET_OK) {
@@ -220,8 +219,8 @@ static met_error usage_discount_document(const met__rated *rated,
 
 /* {"lines", "totals", "currency", "quantity", "quantity_before",
  * "usage_discount"?, "unrated"?} */
-static met_error answer_document(const met__rate_request *asked, const met__rated *rated,
-                                 met__node **out)
+static met_error answer_document(const met__rate_request *asked,
+                                 const met__rated *rated, met__node **out)
 {
     met__arena *arena = asked->arena;
     const met__currency *currency = &asked->input.currency;
@@ -287,6 +286,10 @@ met_error met__price_rate(const met_price *price, met__text json,
     }
     if (error == MET_OK) {
         error = answer_document(&asked, rated, &answer);
+        if (error == MET_E_OVERFLOW) {
+            met__fail(info, error, "quantity", "gives an amount too long to "
+                                               "be written");
+        }
     }
     if (error == MET_OK) {
         met__json_write(answer, 0, &buffer);

@@ -7,6 +7,7 @@
  *
  * Own decision: engines that count days do so in the customer's time zone; here
  * a day is one of UTC. */
+#include "base/check.h"
 #include "rating/rating.h"
 
 met_error met__prorate(met_decimal amount, int64_t service_ns, int64_t full_ns,
@@ -19,11 +20,9 @@ met_error met__prorate(met_decimal amount, int64_t service_ns, int64_t full_ns,
     if (full <= 0 || service < 0) {
         return MET_E_INVALID;
     }
-    met_error error = met__decimal_divide_peer(
-        met__decimal_from_i64(service), met__decimal_from_i64(full), &ratio);
-    if (error != MET_OK) {
-        return error;
-    }
+    MET__ASSERT(met__decimal_divide_peer(met__decimal_from_i64(service),
+                                         met__decimal_from_i64(full), &ratio)
+                == MET_OK);
     return met__decimal_multiply_rounded(amount, ratio, currency->places,
                                          MET_ROUND_HALF_AWAY, out);
 }

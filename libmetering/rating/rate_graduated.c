@@ -123,9 +123,7 @@ met_error met__graduated_parts(const met__price *price, met_decimal from,
             return error;
         }
         /* An empty tier at 0 is entered where the walk begins at 0. */
-        count += part->has_usage
-                 || (part->is_entered && part->tier->has_up_to
-                     && met__decimal_is_zero(part->tier->up_to));
+        count += part->has_usage || part->is_entered;
         if (!part->tier->has_up_to
             || met__decimal_compare(part->tier->up_to, to) >= 0) {
             break; /* later tiers begin where the walk has ended */

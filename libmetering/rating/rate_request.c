@@ -192,9 +192,12 @@ static met_error read_share(met__fields *fields, met__rate_request *asked)
     }
     *price = *input->price;
     input->price = price;
-    fields->error =
-        met__flat_amount(&part, &input->currency, &price->amount);
-    if (fields->error == MET_OK && met__decimal_is_zero(price->amount)) {
+    if (met__flat_amount(&part, &input->currency, &price->amount) != MET_OK) {
+        return fields->error =
+                   met__fail(fields->info, MET_E_OVERFLOW, "full_period",
+                             "the share needs more than 34 digits");
+    }
+    if (met__decimal_is_zero(price->amount)) {
         input->is_first = 0;
         input->is_last = 0;
     }
@@ -227,6 +230,12 @@ static met_error read_booked(met__fields *fields, met__rate_request *asked)
         met__line *line = &asked->booked[i];
         fields->error = met__line_read(array->as.items[i], &item, asked->arena,
                                        line, fields->info);
+        if (fields->error == MET_OK && line->id.size == 0) {
+            char field[MET_ERROR_FIELD_SIZE];
+            met__path_print(&item, "id", field, sizeof field);
+            fields->error = met__fail(fields->info, MET_E_INVALID, field,
+                                      "is missing");
+        }
         if (!asked->is_by_period) {
             line->period = (met__period){0, 0};
             line->corrects_run_id = met__text_of(NULL, 0);

@@ -28,9 +28,10 @@ met_error met__convert_units(const met__unit_config *config, met_decimal raw,
         if (places > MET_DECIMAL_PLACES_MAX) {
             places = MET_DECIMAL_PLACES_MAX;
         }
-        error =
-            met__decimal_round(converted, places, config->rounding, &billed);
-        if (error == MET_OK && places != config->places
+        MET__ASSERT(
+            met__decimal_round(converted, places, config->rounding, &billed)
+            == MET_OK);
+        if (places != config->places
             && met__decimal_compare(billed, converted) != 0) {
             error = MET_E_OVERFLOW;
         }
@@ -158,11 +159,11 @@ met_error met__rating_discount_percentage(met__rating *rating)
     if (discounts == NULL || !discounts->has_percentage) {
         return MET_OK;
     }
-    met_error error = met__decimal_multiply(
-        discounts->percentage, met__decimal_from_scaled(1, 2), &ratio);
-    if (error == MET_OK) {
-        error = discount_id(rating->arena, discounts->percentage_id, &child_id);
-    }
+    MET__ASSERT(met__decimal_multiply(discounts->percentage,
+                                      met__decimal_from_scaled(1, 2), &ratio)
+                == MET_OK);
+    met_error error =
+        discount_id(rating->arena, discounts->percentage_id, &child_id);
     for (size_t i = 0; error == MET_OK && i < rated->line_count; i++) {
         met__line *line = &rated->lines[i];
         met_decimal amount;
@@ -343,10 +344,9 @@ met_error met__apply_credits(met__line *lines, size_t line_count,
         if (met__decimal_is_negative(credits[i])) {
             return MET_E_INVALID;
         }
-        error = met__currency_round(currency, credits[i], &credit);
-        if (error == MET_OK) {
-            error = apply_credit(copies, line_count, credit, room);
-        }
+        MET__ASSERT(met__currency_round(currency, credits[i], &credit)
+                    == MET_OK);
+        error = apply_credit(copies, line_count, credit, room);
     }
     for (size_t i = 0; error == MET_OK && i < line_count; i++) {
         lines[i] = copies[i];

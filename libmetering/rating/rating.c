@@ -186,6 +186,7 @@ const char *met__rating_text(met__rating *rating, met_decimal value)
                           .capacity = sizeof text};
 
     if (met__decimal_print(value, &buffer) != MET_OK) {
+        rating->is_too_long = 1;
         return NULL;
     }
     return met__arena_copy(rating->arena, text, buffer.size);
@@ -325,9 +326,9 @@ met_error met__rate(const met__rate_input *input, met__arena *arena,
     }
     if (error == MET_OK) {
         *rated_out = rating.rated;
-    } else if (error == MET_E_OVERFLOW) {
-        met__fail(info, error, "quantity",
-                  "times the price needs more than 34 digits");
+    } else if (error == MET_E_OVERFLOW || rating.is_too_long) {
+        error = met__fail(info, MET_E_OVERFLOW, "quantity",
+                          "times the price needs more than 34 digits");
     }
     return error;
 }

@@ -15,6 +15,7 @@ typedef struct met__rating {
     met_decimal before;
     met_decimal exact_sum;   /* of the lines so far, when they are rounded */
     met_decimal rounded_sum; /* together */
+    int is_too_long; /* a number did not fit into a text */
     met_error_info *info;
 } met__rating;
 

@@ -2,6 +2,7 @@
  *
  * Rule: OpenMeter, billing/models/totals: total = amount + charges +
  * exclusive taxes - discounts - credits. */
+#include "base/check.h"
 #include "rating/rating_parts.h"
 
 #define FIELDS 8
@@ -101,18 +102,14 @@ met_error met__totals_settle(met__totals *totals)
 
 met_error met__totals_round(met__totals *totals, const met__currency *currency)
 {
-    met__totals rounded = *totals;
     met_decimal *fields[FIELDS];
-    met_error error = MET_OK;
 
-    list_fields(&rounded, fields);
-    for (int i = 0; error == MET_OK && i < FIELDS; i++) {
-        error = met__currency_round(currency, *fields[i], fields[i]);
+    list_fields(totals, fields);
+    for (int i = 0; i < FIELDS; i++) {
+        MET__ASSERT(met__currency_round(currency, *fields[i], fields[i])
+                    == MET_OK);
     }
-    if (error == MET_OK) {
-        *totals = rounded;
-    }
-    return error;
+    return MET_OK;
 }
 
 met_error met__totals_document(const met__totals *totals,

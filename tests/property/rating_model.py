@@ -294,9 +294,9 @@ def rate_matrix(price, groups, raw, places):
 
 
 MODELS = {"free": lambda *_: [], "flat": rate_flat, "unit": rate_unit,
-          "package": rate_package, "dynamic": rate_dynamic, "graduated": rate_graduated,
-          "volume": rate_volume, "graduated_percentage": rate_graduated,
-          "stairstep": rate_volume}
+          "package": rate_package, "dynamic": rate_dynamic,
+          "graduated": rate_graduated, "volume": rate_volume,
+          "graduated_percentage": rate_graduated, "stairstep": rate_volume}
 ROUND = {"ceiling": ceiling, "floor": floor, "half_up": half_away}
 
 

@@ -48,6 +48,75 @@ static void gives_cents_to_the_largest_remainders(void **state)
     assert_shares("0", 0, thirds, (const char *const[]){"0", "0", "0", NULL});
 }
 
+/* A tie of remainders: by position, or by key. No share above its weight. */
+static void breaks_ties(void **state)
+{
+    met__currency currency = currency_of("USD");
+    met__share shares[2] = {{.key = MET__TEXT("b")}, {.key = MET__TEXT("a")}};
+
+    (void)state;
+    for (unsigned by_key = 0; by_key < 2; by_key++) {
+        shares[0].weight = shares[1].weight = decimal_of("5");
+        assert_int_equal(
+            met__allocate_amount(&currency, decimal_of("0.01"),
+                                 by_key ? MET__ALLOCATE_TIES_BY_KEY : 0,
+                                 shares, 2, &arena, NULL),
+            MET_OK);
+        assert_string_equal(text_of(shares[by_key].amount), "0.01");
+        assert_string_equal(text_of(shares[!by_key].amount), "0");
+    }
+    shares[0].weight = decimal_of("0.01");
+    assert_int_equal(met__allocate_amount(&currency, decimal_of("5.01"),
+                                          MET__ALLOCATE_CAPPED, shares, 2,
+                                          &arena, NULL),
+                     MET_OK);
+    assert_string_equal(text_of(shares[0].amount), "0.01");
+    assert_string_equal(text_of(shares[1].amount), "5");
+}
+
+static void refuses_what_cannot_be_shared(void **state)
+{
+#define LONG "9999999999999999999999999999999999"
+    static const struct {
+        const char *amount;
+        unsigned flags;
+        const char *weights[3];
+        met_error error;
+        const char *field;
+    } rows[] = {
+        {"-1", 0, {"1"}, MET_E_INVALID, "amount"},
+        {"0.001", 0, {"1"}, MET_E_INVALID, "amount"},
+        {"1", 0, {NULL}, MET_E_INVALID, "amount"},
+        {"1", 0, {"1", "0"}, MET_E_INVALID, "weight"},
+        {"1", 0, {"1", "-1"}, MET_E_INVALID, "weight"},
+        {"1", MET__ALLOCATE_CAPPED, {"1", "0.001"}, MET_E_INVALID, "amount"},
+        {"1.02", MET__ALLOCATE_CAPPED, {"1", "0.01"}, MET_E_INVALID, "amount"},
+        {"1", 0, {LONG, LONG, "1"}, MET_E_OVERFLOW, ""},
+        {"1234567.89", 0, {"1", LONG}, MET_E_OVERFLOW, "weight"},
+        {LONG, 0, {"1", "6"}, MET_E_OVERFLOW, "weight"},
+    };
+    met__currency currency = currency_of("USD");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        met_error_info info = {.struct_size = sizeof info};
+        met__share shares[3] = {{.weight = decimal_of("1")}};
+        size_t count = 0;
+        for (; count < 3 && rows[i].weights[count] != NULL; count++) {
+            shares[count].weight = decimal_of(rows[i].weights[count]);
+        }
+        assert_int_equal(met__allocate_amount(&currency,
+                                              decimal_of(rows[i].amount),
+                                              rows[i].flags, shares, count,
+                                              &arena, &info),
+                         rows[i].error);
+        assert_string_equal(info.field, rows[i].field);
+    }
+    assert_int_equal(met__allocate_amount(&currency, decimal_of("0"), 0, NULL,
+                                          0, &arena, NULL),
+                     MET_OK);
+}
+
 #define TEST(name)                                                             \
     cmocka_unit_test_setup_teardown(name, begin_memory, end_memory)
 
@@ -55,6 +124,8 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         TEST(gives_cents_to_the_largest_remainders),
+        TEST(breaks_ties),
+        TEST(refuses_what_cannot_be_shared),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,8 +30,11 @@ static void reads_codes(void **state)
          "currency.name", 0},
     };
     static const met__path path = {NULL, "currency", 0};
+    met__currency none;
 
     (void)state;
+    assert_int_equal(met__currency_read(NULL, &path, &none, NULL),
+                     MET_E_INVALID);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         met__currency currency = {.places = 77};
         met_error_info info = {.struct_size = sizeof info};

@@ -308,9 +308,131 @@ static void survives_failing_memory(void **state)
 #define TEST(name)                                                             \
     cmocka_unit_test_setup_teardown(name, begin_memory, end_memory)
 
+/* Lines of several periods: by period, whatever order they came in. */
+static void orders_by_period(void **state)
+{
+    static const plain rows[] = {
+        {"b", "", R, ARREARS, 0, "1", "1", "1", NULL},
+        {"a", "", R, ARREARS, 1, "1", "1", "1", NULL},
+        {"c", "", R, ARREARS, 0, "1", "1", "1", NULL},
+    };
+    met__line lines[3];
+    met__line *out = NULL;
+    size_t count = 0;
+    met__rated rated = {0};
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        lines[i] = line_of(&rows[i]);
+        lines[i].period = (met__period){(int64_t)(3 - i), 9};
+    }
+    assert_int_equal(met__lines_subtract(lines, 3, NULL, 0,
+                                         MET__REVERSE_BY_LINE, &arena, &out,
+                                         &count),
+                     MET_OK);
+    rated.lines = out;
+    rated.line_count = count;
+    assert_string_equal(lines_of(&rated),
+                        "c: 1 x 1 = 1; a: 1 x 1 = 1; b: 1 x 1 = 1");
+}
+
+/* Both ways round: which comes first does not depend on who was first. */
+static void orders_categories_and_terms(void **state)
+{
+    static const plain now[] = {
+        {"b", "", R, ARREARS, 0, "1", "1", "1", NULL},
+        {"b", "", C, ARREARS, 1, "1", "1", "1", NULL},
+        {"c", "", R, ARREARS, 2, "1", "1", "1", NULL},
+        {"c", "", R, ADVANCE, 3, "1", "1", "1", NULL},
+        {"d", "", C, ARREARS, 4, "1", "1", "1", NULL},
+        {"d", "", R, ADVANCE, 5, "1", "1", "1", NULL},
+        {"e", "", R, ADVANCE, 6, "1", "1", "1", NULL},
+        {"e", "", R, ARREARS, 7, "1", "1", "1", NULL},
+    };
+    met__line lines[COUNT(now)];
+    met__line *out = NULL;
+    size_t count = 0;
+    char text[64] = "";
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(now); i++) {
+        lines[i] = line_of(&now[i]);
+        lines[i].child_id =
+            met__text_z(met__arena_print(&arena, "%zu", i)); /* no two alike */
+    }
+    assert_int_equal(met__lines_subtract(lines, COUNT(now), NULL, 0,
+                                         MET__REVERSE_BY_VALUES, &arena, &out,
+                                         &count),
+                     MET_OK);
+    for (size_t i = 0; i < count; i++) {
+        strncat(text, out[i].child_id.data, out[i].child_id.size);
+    }
+    assert_string_equal(text, "10324567");
+}
+
+/* Sums that need more than 34 digits: nothing is written. */
+static void refuses_what_does_not_fit(void **state)
+{
+#define LONG "9999999999999999999999999999999999"
+    static const plain now[] = {
+        {"a", "", R, ARREARS, 0, "1", "1", LONG, NULL},
+        {"a", "", R, ARREARS, 1, "1", "1", LONG, NULL},
+    };
+    static const plain discounted = {"a", "", R, ARREARS, 0, "1", "1", "1",
+                                     NULL};
+    met__line lines[2] = {line_of(&now[0]), line_of(&now[1])};
+    met__line odd = line_of(&discounted);
+    met__line *out = NULL;
+    size_t count = 77;
+
+    (void)state;
+    odd.totals.amount = decimal_of(LONG);
+    odd.totals.charges_total = decimal_of("2");
+    for (int row = 0; row < 4; row++) {
+        const met__line *current = row < 2 ? lines : &odd;
+        size_t current_count = row < 2 ? 2 : 1;
+        assert_int_equal(
+            row % 2 ? met__lines_subtract(NULL, 0, current, current_count,
+                                          MET__REVERSE_BY_LINE, &arena, &out,
+                                          &count)
+                    : met__lines_subtract(current, current_count, NULL, 0,
+                                          MET__REVERSE_BY_LINE, &arena, &out,
+                                          &count),
+            MET_E_OVERFLOW);
+    }
+    assert_null(out);
+    assert_int_equal(count, 77);
+}
+
+/* A previous line that has no id is named without one. */
+static void names_what_has_no_id(void **state)
+{
+    static const plain row = {"a", "", R, ARREARS, 0, "1", "1", "1", NULL};
+    met__line line = line_of(&row);
+    met__line *out = NULL;
+    size_t count = 0;
+
+    (void)state;
+    line.id = (met__text){NULL, 0};
+    assert_int_equal(met__lines_subtract(NULL, 0, &line, 1,
+                                         MET__REVERSE_BY_LINE, &arena, &out,
+                                         &count),
+                     MET_OK);
+    assert_string_equal(out[0].child_id.data,
+                        "a#correction:detailed_line_id=");
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(orders_by_period, begin_memory,
+                                        end_memory),
+        cmocka_unit_test_setup_teardown(orders_categories_and_terms,
+                                        begin_memory, end_memory),
+        cmocka_unit_test_setup_teardown(refuses_what_does_not_fit, begin_memory,
+                                        end_memory),
+        cmocka_unit_test_setup_teardown(names_what_has_no_id, begin_memory,
+                                        end_memory),
         TEST(subtracts_discounts),
         TEST(keeps_discounts_apart),
         TEST(turns_round_what_is_gone),

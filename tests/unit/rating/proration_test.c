@@ -122,6 +122,59 @@ static void counts_days_before_1970(void **state)
     assert_int_equal(full, 31);
 }
 
+/* The policy of a subscription's last part: in full, when it is the last. */
+static void pays_the_last_part_in_full(void **state)
+{
+    static const struct {
+        int is_prorated;
+        int is_full_at_end;
+        int64_t ends_at_ns;
+        int expected;
+    } rows[] = {
+        {1, 0, 0, 1},  {1, 0, 10 * MET__DAY_NS, 1}, {1, 1, 0, 1},
+        {1, 1, 10 * MET__DAY_NS, 0}, {1, 1, 11 * MET__DAY_NS, 1},
+        {0, 0, 0, 0},
+    };
+    met__currency currency = currency_of("USD");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        met__flat_part part = {.amount = decimal_of("30"),
+                               .is_prorated = rows[i].is_prorated,
+                               .is_full_at_end = rows[i].is_full_at_end,
+                               .ends_at_ns = rows[i].ends_at_ns,
+                               .service = {0, 10 * MET__DAY_NS},
+                               .full = {0, 30 * MET__DAY_NS}};
+        met_decimal amount;
+        assert_int_equal(met__flat_is_prorated(&part), rows[i].expected);
+        assert_int_equal(met__flat_amount(&part, &currency, &amount), MET_OK);
+        assert_string_equal(text_of(amount), rows[i].expected ? "10" : "30");
+    }
+}
+
+static void refuses_periods_without_length(void **state)
+{
+    met__currency currency = currency_of("USD");
+    met_decimal amount = decimal_of("30");
+
+    (void)state;
+    assert_int_equal(
+        met__prorate(amount, 0, 999999999, &currency, &amount),
+        MET_E_INVALID);
+    assert_int_equal(
+        met__prorate(amount, -MET__SECOND_NS, MET__SECOND_NS, &currency,
+                     &amount),
+        MET_E_INVALID);
+    assert_int_equal(
+        met__prorate(amount, 0, -MET__SECOND_NS, &currency, &amount),
+        MET_E_INVALID);
+    assert_string_equal(text_of(amount), "30");
+    assert_int_equal(met__prorate(amount, -1, MET__SECOND_NS, &currency,
+                                  &amount),
+                     MET_OK); /* cut to 0 seconds */
+    assert_string_equal(text_of(amount), "0");
+}
+
 static void refuses_half_a_question(void **state)
 {
 #define DAY "{'from': '2025-01-01T00:00:00Z', 'to': '2025-01-02T00:00:00Z'}"
@@ -167,6 +220,8 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         TEST(counts_in_every_unit),
         TEST(counts_days_before_1970),
+        TEST(pays_the_last_part_in_full),
+        TEST(refuses_periods_without_length),
         TEST(refuses_half_a_question),
     };
 

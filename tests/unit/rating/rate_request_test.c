@@ -2,6 +2,14 @@
  * itself, runs and credits. */
 #include "unit/rating/price_support.h"
 
+/* The same id at another price: two corrections of one name. */
+#define OTHER_USAGE                                                            \
+    "{'id': 'a', 'name': 'x', 'child_id': 'y', 'pricer_id': "                  \
+    "'volume-tiered-price', 'category': 'regular', 'payment_term': "           \
+    "'in_arrears', 'quantity': '1', 'per_unit_amount': '2', "                  \
+    "'service_period': " PERIOD("01", "02") ", 'totals': {'amount': '1', "     \
+    "'total': '1'}}"
+
 static const refusal rate_refusals[] = {
     {MET_E_INVALID, "", ""},
     {MET_E_INVALID, "{}", "quantity"},
@@ -10,6 +18,7 @@ static const refusal rate_refusals[] = {
     {MET_E_INVALID, "{'quantity': null}", "quantity"},
     {MET_E_INVALID, "{'quantity': '1', 'more': '1'}", "more"},
     {MET_E_INVALID, "{'quantity': '1', 'is_first': 'yes'}", "is_first"},
+    {MET_E_LIMIT, NULL, "json"},
     {MET_E_INVALID, "{'quantity': '1', 'currency': 'XYZ'}", "currency"},
     {MET_E_INVALID, "{'quantity': '1', 'credits': ['-1']}", "credits"},
     {MET_E_INVALID, "{'quantity': '1', 'credits': [1]}", "credits"},
@@ -57,9 +66,54 @@ static const refusal rate_refusals[] = {
      "booked"},
     {MET_E_INVALID, "{'quantity': '1', 'booked': [], 'credits': ['12']}",
      "credits"},
+    {MET_E_INVALID, "{'quantity': '1', 'credits': ['x']}", "credits"},
+    {MET_E_INVALID, "{'quantity': 'x', 'credits': ['1'], 'already_billed': "
+                    "{'gross': '1', 'net': '2'}}",
+     "quantity"},
+    {MET_E_INVALID, "{'quantity': '1', 'already_billed': {'gross': '1'}}",
+     "already_billed.net"},
+    {MET_E_INVALID, "{'quantity': '1', 'groups': [{'value': 'x'}, {}]}",
+     "groups[0].quantity"},
+    {MET_E_INVALID,
+     "{'quantity': '1', 'booked': [{'name': 'x', 'child_id': 'u', "
+     "'category': 'regular', 'payment_term': 'in_arrears', 'quantity': '1', "
+     "'per_unit_amount': '1', 'totals': {}}]}",
+     "booked[0].id"},
+    {MET_E_CONFLICT,
+     "{'quantity': '1', 'earlier_runs': [{'quantity': '0', 'period': " PERIOD(
+         "01", "02") "}], 'period': " PERIOD("02", "03") ", 'booked': [" USAGE(
+         "'amount': '1', 'total': '1'") ", " OTHER_USAGE "]}",
+     "booked"},
     {MET_E_OVERFLOW, "{'quantity': '9999999999999999999999999999999999'}",
      "quantity"},
 };
+
+static met__text too_long(void)
+{
+    size_t size = (size_t)MET__DOCUMENT_SIZE_MAX + 1;
+    char *text = met__arena_allocate(&arena, size);
+
+    assert_non_null(text);
+    return met__text_of(text, size);
+}
+
+/* What may be there and says nothing. */
+static void takes_empty_fields(void **state)
+{
+    met_price *price = create("{'type': 'unit', 'amount': '11'}");
+
+    (void)state;
+    assert_answer(
+        price,
+        "{'quantity': '-2', 'credits': [], 'events': null, 'groups': [], "
+        "'already_billed': null, 'policies': {}, 'name': 'x'}",
+        "{'lines':[],'totals':{'amount':'0.00','charges_total':'0.00',"
+        "'discounts_total':'0.00','credits_total':'0.00','taxes_total':'0.00',"
+        "'taxes_inclusive_total':'0.00','taxes_exclusive_total':'0.00',"
+        "'total':'0.00'},'currency':'USD','quantity':'0','quantity_before':"
+        "'0','unrated':'-2'}");
+    met_price_destroy(price);
+}
 
 static void refuses_with_field_and_reason(void **state)
 {
@@ -69,7 +123,9 @@ static void refuses_with_field_and_reason(void **state)
     for (size_t i = 0; i < sizeof rate_refusals / sizeof(refusal); i++) {
         met_buffer out = {0};
         met_error_info info = {.struct_size = sizeof info};
-        met__text json = json_of(rate_refusals[i].json);
+        met__text json = rate_refusals[i].json != NULL
+                             ? json_of(rate_refusals[i].json)
+                             : too_long();
         met_error error =
             met_price_rate(price, json.data, json.size, &out, &info);
         if (error != rate_refusals[i].error || out.data != NULL
@@ -88,6 +144,33 @@ static const char *text_at(const met__node *object, const char *name)
 
     assert_non_null(node);
     return node->as.text.data;
+}
+
+/* What was billed before: the amount that the policy says. */
+static void takes_one_of_two_amounts(void **state)
+{
+    static const char *const rows[][2] = {
+        {"net", "5.00"}, {"gross", "2.00"}, {NULL, "5.00"}};
+    met_price *price = create("{'type': 'unit', 'amount': '1', "
+                              "'commitments': {'maximum': '9'}}");
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        met_buffer out = {0};
+        met__text request = json_of(met__arena_print(
+            &arena, "{'quantity': '8', 'already_billed': {'gross': '7', "
+                    "'net': '4'}%s%s%s}",
+            rows[i][0] ? ", 'policies': {'already_billed': '" : "",
+            rows[i][0] ? rows[i][0] : "", rows[i][0] ? "'}" : ""));
+        assert_int_equal(
+            met_price_rate(price, request.data, request.size, &out, NULL),
+            MET_OK);
+        assert_string_equal(
+            text_at(met__node_get(node_of(out.data), "totals"), "total"),
+            rows[i][1]);
+        met_buffer_release(&out);
+    }
+    met_price_destroy(price);
 }
 
 /* Credits go over what is left to pay, not over the whole. */
@@ -166,6 +249,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(refuses_with_field_and_reason,
+                                        begin_memory, end_memory),
+        cmocka_unit_test_setup_teardown(takes_empty_fields, begin_memory,
+                                        end_memory),
+        cmocka_unit_test_setup_teardown(takes_one_of_two_amounts,
                                         begin_memory, end_memory),
         cmocka_unit_test_setup_teardown(credits_pay_the_difference,
                                         begin_memory, end_memory),
