@@ -8,8 +8,7 @@ int main(void)
                                  .path = "limits.map"};
     met_limiter_window windows[] = {
         {.limit = 5, .window_ns = 60000000000},
-        {.limit = 1000, .window_ns = 3600000000000,
-         .algorithm = MET_LIMITER_SLIDING_COUNTER}};
+        {.limit = 1000, .window_ns = 3600000000000}};
     met_limiter_policy policy = {.struct_size = sizeof policy,
                                  .name = "free", .name_size = 4,
                                  .windows = windows, .window_count = 2};

@@ -1,7 +1,7 @@
 /* The staircase tape against a plain model (a list of quanta) and the exact
  * list of every hit: the model's decisions, never more than the limit in a
  * window, never a refusal but for more than limit - q hits of N + 1 slots. */
-#include "limit_support.h"
+#include "tape_model.h"
 
 static const uint64_t limits[] = {25,   26,   60,     100,    250,    383,
                                   384,  1000, 4321,   100000, 999999, 1048576};
@@ -9,14 +9,6 @@ static const uint64_t lengths[] = {1000000, 7919 * 1000, SECOND, MINUTE,
                                    HOUR, YEAR};
 #define LIMITS (sizeof limits / sizeof limits[0])
 #define LENGTHS (sizeof lengths / sizeof lengths[0])
-
-/* Slots of complete quanta, oldest first, as far as they weigh. */
-typedef struct model {
-    uint64_t quanta[800];
-    size_t count;
-    uint64_t pending; /* hits of the newest slot, and less than a quantum */
-    uint64_t newest;
-} model;
 
 static met__shape shape_of(uint64_t limit, uint64_t window_ns)
 {
@@ -47,42 +39,6 @@ static uint64_t used(const met__record *record, const met__shape *shape,
 
     assert_true(met__window_snapshot(record, &copy));
     return shape->ops->used(&copy, shape, &time);
-}
-
-/* --- The model ------------------------------------------------------------- */
-/* As it is in a slot, without a hit there. */
-static model model_at(const model *m, const met__shape *shape, uint64_t slot)
-{
-    size_t most = (shape->limit + shape->quantum - 1) / shape->quantum;
-    model now = *m;
-    size_t gone = 0;
-
-    if (slot <= m->newest) {
-        return now;
-    }
-    if (slot > m->newest + shape->slots) {
-        return (model){.newest = slot};
-    }
-    uint64_t fresh = m->pending / shape->quantum;
-    for (uint64_t i = 0; i < fresh && i < most; i++) {
-        now.quanta[now.count++] = m->newest;
-    }
-    now.pending = m->pending % shape->quantum;
-    while (gone < now.count
-           && (now.count - gone > most
-               || slot > now.quanta[gone] + shape->slots)) {
-        gone++;
-    }
-    memmove(now.quanta, now.quanta + gone,
-            (now.count - gone) * sizeof now.quanta[0]);
-    now.count -= gone;
-    now.newest = slot;
-    return now;
-}
-
-static uint64_t model_used(const model *m, const met__shape *shape)
-{
-    return m->count * shape->quantum + m->pending;
 }
 
 /* --- Arrivals against model and list --------------------------------------- */
@@ -428,6 +384,55 @@ static void is_idle_when_all_is_forgotten(void **state)
     assert_true(shape.ops->is_idle(record.head, &shape, &time));
 }
 
+/* A limit that changes across both algorithms: what was counted weighs in the
+ * window that follows, exactly until it is forgotten. */
+static void changed_limits_keep_usage(void **state)
+{
+    static const uint64_t from[] = {1000, 1000, 20, 100, 100000};
+    static const uint64_t to[] = {600, 5000, 700, 10, 90};
+    void *memory = shared_memory(TABLE_BYTES(4096));
+    met_limiter *limiter = open_memory(memory, TABLE_BYTES(4096), 0, 0);
+
+    for (size_t i = 0; i < sizeof from / sizeof from[0]; i++) {
+        char name[] = {'p', (char)('0' + i), 0};
+        uint32_t policy = one_window(limiter, name, from[i], MINUTE, 0);
+        int64_t now = 1000 * HOUR;
+        uint64_t half = from[i] / 2;
+        met__shape old;
+        assert_int_equal(met__window_shape(&old, from[i], MINUTE,
+                                           MET_LIMITER_SLIDING),
+                         MET_OK);
+        for (int hit = 0; hit < 2; hit++, now += 10 * SECOND) {
+            assert_int_equal(check_cost(limiter, policy, "a", now, half)
+                                 .is_allowed,
+                             1);
+        }
+        one_window(limiter, name, to[i], MINUTE, 0);
+        uint64_t left = 2 * half < to[i] ? to[i] - 2 * half : 0;
+        met_limiter_result result =
+            check_cost(limiter, policy, "a", now, left + 1);
+        assert_int_equal(result.is_allowed, 0);
+        assert_int_equal(result.windows[0].remaining, left);
+        if (left > 0) {
+            result = check_cost(limiter, policy, "a", now, left);
+            assert_int_equal(result.is_allowed, 1);
+        }
+        result = check(limiter, policy, "a", now);
+        assert_int_equal(result.is_allowed, 0);
+        /* The first half goes a minute after it came, or the second. */
+        int64_t gone = half < to[i] ? 40 * SECOND : 50 * SECOND;
+        assert_true(result.wait_ns > gone
+                    && result.wait_ns <= gone + 2 * (int64_t)old.tick_ns);
+        int64_t at = now + result.wait_ns;
+        assert_int_equal(peek_cost(limiter, policy, "a", at - 1, 1)
+                             .is_allowed,
+                         0);
+        assert_int_equal(check(limiter, policy, "a", at).is_allowed, 1);
+    }
+    met_limiter_close(limiter);
+    munmap(memory, TABLE_BYTES(4096));
+}
+
 /* Any words: no fault, no endless loop, answers within bounds. */
 static void survives_garbage(void **state)
 {
@@ -474,6 +479,7 @@ int main(void)
         cmocka_unit_test(frozen_counts_nothing),
         cmocka_unit_test(extra_weighs),
         cmocka_unit_test(is_idle_when_all_is_forgotten),
+        cmocka_unit_test(changed_limits_keep_usage),
         cmocka_unit_test(survives_garbage),
     };
 
