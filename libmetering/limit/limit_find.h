@@ -82,6 +82,23 @@ static inline uint64_t met__place_home(uint64_t name)
     return name >> 8 & (MET__BLOCK_GROUPS - 1);
 }
 
+/* The place in the home group with the name's tag, or NULL: nothing of the
+ * record is read. */
+static inline met__record *met__place_guess(const met__limit_table *table,
+                                            const met__place_key *key,
+                                            const met__place_name *name)
+{
+    uint64_t base = key->block[0]
+                    + met__place_home(name->name) * MET__GROUP_PLACES;
+    uint64_t word =
+        met__load_acquire(&table->controls[base / MET__GROUP_PLACES]);
+    uint64_t hits = met__place_matches(word, name->tag);
+
+    return hits == 0
+               ? NULL
+               : &table->records[base + (uint64_t)__builtin_ctzll(hits) / 8];
+}
+
 /* The record in one group, whose first place is `base`; else NULL. */
 static inline met__record *met__place_find_in(const met__limit_table *table,
                                               uint64_t base,

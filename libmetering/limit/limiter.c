@@ -10,7 +10,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
-#include "limit/limiter_plan.h"
+#include "limit/limiter_quick.h"
 
 /* --- Open and close -------------------------------------------------------- */
 met_error met__limiter_open(const met__platform *platform,
@@ -327,15 +327,32 @@ static met_error run(met__plan *p, met__plan_step *step,
     return MET_OK;
 }
 
+/* The long way of a request that was not on the short one. */
+static __attribute__((noinline)) met_error
+check_slowly(const met__quick *q, const met_limiter_request *request,
+             met_limiter_result *result_out)
+{
+    met__plan p;
+
+    p.limiter = q->limiter;
+    p.request = request;
+    p.cost = q->ask.cost;
+    p.time = q->ask.time;
+    p.key = q->key;
+    return run(&p, check, result_out);
+}
+
 met_error met__limiter_check(met_limiter *limiter,
                              const met_limiter_request *request,
                              met_limiter_result *result_out)
 {
-    met__plan p;
+    met__quick q;
 
-    met__plan_start(&p, limiter, request);
-    return met__limiter_quick(&p, result_out) ? MET_OK
-                                              : run(&p, check, result_out);
+    met__quick_start(&q, limiter, request);
+    return request->own_window_count == 0 && met__quick_find(&q)
+                   && met__quick_decide(&q, result_out)
+               ? MET_OK
+               : check_slowly(&q, request, result_out);
 }
 
 met_error met__limiter_peek(met_limiter *limiter,

@@ -58,13 +58,12 @@ static void copy_of(const met__record *record, uint64_t name,
 
 void met__answer_times(met_limiter_window_result *out,
                        const met__shape *shape, const met__record *record,
-                       uint64_t name, const met__window_ask *ask)
+                       uint64_t name, uint64_t used,
+                       const met__window_ask *ask)
 {
     met__snapshot own;
 
     copy_of(record, name, &own);
-    uint64_t used = shape->ops->used(&own, shape, &ask->time);
-    out->remaining = used < shape->limit ? shape->limit - used : 0;
     out->reset_ns = met__answer_ns(shape->ops->reset(&own, shape,
                                                      &ask->time));
     if (used + ask->cost > shape->limit) {

@@ -39,10 +39,11 @@ static inline void met__answer_window(met_limiter_window_result *out,
     out->is_refusing = is_refusing;
 }
 
-/* What a record holds now, and its times for one window without predecessors.
- * A record that was given away holds nothing. */
+/* The times of a window without predecessors in which `used` weighs. A record
+ * that was given away holds nothing. */
 void met__answer_times(met_limiter_window_result *out,
                        const met__shape *shape, const met__record *record,
-                       uint64_t name, const met__window_ask *ask);
+                       uint64_t name, uint64_t used,
+                       const met__window_ask *ask);
 
 #endif

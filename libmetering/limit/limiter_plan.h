@@ -58,19 +58,36 @@ enum { MET__PLAN_DECIDED, MET__PLAN_AGAIN, MET__PLAN_UNSUPPORTED };
 /* One attempt to do what was asked with a plan that was made. */
 typedef int met__plan_step(met__plan *p, met_limiter_result *result_out);
 
+static inline uint64_t met__plan_cost(const met_limiter_request *request)
+{
+    return request->cost ? request->cost : 1;
+}
+
+static inline met__window_time
+met__plan_time(const met_limiter *limiter, const met_limiter_request *request)
+{
+    return (met__window_time){
+        request->monotonic_ns
+            ? (uint64_t)request->monotonic_ns
+            : (uint64_t)met__now_monotonic_ns(&limiter->platform),
+        (uint64_t)request->utc_ns};
+}
+
+static inline met__place_key
+met__plan_key(const met_limiter *limiter, const met_limiter_request *request)
+{
+    return met__place_key_of(&limiter->table, request->policy, request->kind,
+                             request->key, request->key_size);
+}
+
 static inline void met__plan_start(met__plan *p, met_limiter *limiter,
                                    const met_limiter_request *request)
 {
     p->limiter = limiter;
     p->request = request;
-    p->cost = request->cost ? request->cost : 1;
-    p->time.monotonic_ns =
-        request->monotonic_ns
-            ? (uint64_t)request->monotonic_ns
-            : (uint64_t)met__now_monotonic_ns(&limiter->platform);
-    p->time.utc_ns = (uint64_t)request->utc_ns;
-    p->key = met__place_key_of(&limiter->table, request->policy, request->kind,
-                               request->key, request->key_size);
+    p->cost = met__plan_cost(request);
+    p->time = met__plan_time(limiter, request);
+    p->key = met__plan_key(limiter, request);
 }
 
 /* Plans and steps until it is decided. MET_E_BUSY: a crowd without end, nothing
@@ -92,10 +109,6 @@ int met__plan_has_room(const met__plan *p, met__plan_window *window);
 int met__plan_take(met__plan *p, met__plan_window *window, int is_forced);
 /* Gives back what was taken, as far as it is the newest. */
 void met__plan_give_back(met__plan *p);
-
-/* The short way for a plan that was started: 1 when the request is decided, 0
- * when nothing has changed. */
-int met__limiter_quick(const met__plan *p, met_limiter_result *result_out);
 
 /* Holds windows to the request's own limits. 0: the policy has no such one. */
 int met__plan_own_limits(met__plan *p);

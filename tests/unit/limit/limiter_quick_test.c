@@ -3,7 +3,7 @@
  * records: they weigh nothing, but only the long way serves them. */
 #include "limit_support.h"
 
-#include "limit/limiter_plan.h"
+#include "limit/limiter_quick.h"
 
 #define CAPACITY 1024
 #define KEYS 8
@@ -51,10 +51,10 @@ static uint32_t set_both(const char *name, const window_spec *specs,
 static int is_quick(met_limiter *limiter, const met_limiter_request *request)
 {
     met_limiter_result result = {.struct_size = sizeof result};
-    met__plan p;
+    met__quick q;
 
-    met__plan_start(&p, limiter, request);
-    return met__limiter_quick(&p, &result);
+    met__quick_start(&q, limiter, request);
+    return met__quick_find(&q) && met__quick_decide(&q, &result);
 }
 
 static void check_both(const met_limiter_request *request)
@@ -174,10 +174,8 @@ static void gives_back_what_it_counted(void **state)
     uint32_t policy = set_policy(limiters[0], "back", 0, specs, 2);
     met_limiter_request request = request_for(policy, "a", HOUR);
     met__record *hour = NULL;
-    met__plan p;
 
     assert_true(check(limiters[0], policy, "a", HOUR).is_allowed);
-    met__plan_start(&p, limiters[0], &request);
     for (uint64_t i = 0; i < CAPACITY; i++) {
         met__record *record = &limiters[0]->table.records[i];
         met__shape spare;

@@ -7,64 +7,85 @@
  * window may also refuse. Everything is the same as on the long way: later
  * windows are looked at before the first one counts, a hit counts only when the
  * record's name is still there afterwards, and what was counted before a later
- * window refused is given back. */
+ * window refused is given back.
+ *
+ * It has two steps, so that a batch can fetch what the second one reads while
+ * the first one goes on with other keys. */
+#ifndef MET_LIMIT_LIMITER_QUICK_H
+#define MET_LIMIT_LIMITER_QUICK_H
+
 #include "limit/limiter_answer.h"
 #include "limit/limiter_plan.h"
 
-typedef struct quick_window {
+typedef struct met__quick_window {
     const met__shape *shape;
-    met__record *record;
-    uint64_t name;
-    uint64_t owner; /* shape and birth, as in the row and in a ticket */
+    met__record *record; /* first a guess by its tag, or NULL */
+    met__place_name name;
+    uint64_t owner; /* birth << 8 | shape, as in the row and in a ticket */
     met__window_mark mark;
-} quick_window;
+    uint64_t reserved;
+} met__quick_window;
 
-typedef struct quick {
-    const met__plan *plan;
+typedef struct met__quick {
+    met_limiter *limiter;
+    met__place_key key;
     met__window_ask ask;
+    uint32_t policy;
+    uint32_t flags; /* of the request */
     uint32_t count;
     uint32_t reserved;
-    quick_window windows[MET__PLAN_WINDOWS];
-} quick;
+    met__quick_window windows[MET_LIMITER_WINDOWS_MAX];
+} met__quick;
+
+static inline void met__quick_start(met__quick *q, met_limiter *limiter,
+                                    const met_limiter_request *request)
+{
+    q->limiter = limiter;
+    q->key = met__plan_key(limiter, request);
+    q->ask.time = met__plan_time(limiter, request);
+    q->ask.cost = met__plan_cost(request);
+    q->ask.extra = 0;
+    q->ask.is_forced = 0;
+    q->policy = request->policy;
+    q->flags = request->flags;
+}
 
 /* Adds one window of the policy; 0: not on the short way. */
-static inline int add_window(quick *q, uint64_t owner)
+static inline int met__quick_add_window(met__quick *q, uint64_t owner)
 {
-    met__limit_table *table = &q->plan->limiter->table;
-    quick_window *window = &q->windows[q->count++];
+    met__limit_table *table = &q->limiter->table;
+    met__quick_window *window = &q->windows[q->count++];
     uint32_t number = (uint32_t)(owner & 0xff);
 
     if (met__load_acquire(&table->shape_states[number]) != MET__SHAPE_READY) {
         return 0;
     }
     const met__shape *shape = &table->shape_cache[number];
-    met__place_name name = met__place_name_of(
-        &q->plan->key, q->plan->request->policy, number, (uint32_t)(owner >> 8));
     window->shape = shape;
-    window->name = name.name;
+    window->name = met__place_name_of(&q->key, q->policy, number,
+                                      (uint32_t)(owner >> 8));
     window->owner = owner;
-    window->record = met__place_find(table, &q->plan->key, &name);
+    window->record = met__place_guess(table, &q->key, &window->name);
     if (shape->ops->needs_utc && q->ask.time.utc_ns == 0) {
-        q->ask.time.utc_ns =
-            (uint64_t)met__now_utc_ns(&q->plan->limiter->platform);
+        q->ask.time.utc_ns = (uint64_t)met__now_utc_ns(&q->limiter->platform);
     }
-    return window->record != NULL && q->ask.cost <= shape->limit;
+    return q->ask.cost <= shape->limit;
 }
 
-/* All windows with their records; 0: not on the short way. */
-static inline int find_windows(quick *q)
+/* Finds the windows and guesses their records; 0: not on the short way. */
+static inline int met__quick_find(met__quick *q)
 {
-    uint32_t policy = q->plan->request->policy;
-
-    met__policy_slot *slot = &q->plan->limiter->table.policies[MET__POLICY_SLOT(policy)];
+    uint32_t number = MET__POLICY_SLOT(q->policy);
+    uint64_t flags = (uint64_t)MET__POLICY_GENERATION(q->policy)
+                     << MET__POLICY_GENERATION_SHIFT;
+    met__policy_slot *slot = &q->limiter->table.policies[number];
     uint64_t version = met__load_acquire(&slot->version);
     const met__policy_row *row = &slot->rows[version % MET__POLICY_ROWS];
-    if (version == 0 || met__policy_untag(&row->flags, version)
-                               != (uint64_t)MET__POLICY_GENERATION(policy)
-                                      << MET__POLICY_GENERATION_SHIFT) {
+    if (version == 0 || met__policy_untag(&row->flags, version) != flags) {
         return 0;
     }
     uint64_t pair = 0;
+    q->count = 0;
     for (uint32_t i = 0; i < MET__PLAN_WINDOWS; i++) {
         pair = i % 2 == 0 ? met__policy_untag(&row->windows[i / 2], version)
                           : pair >> MET__POLICY_HALF;
@@ -74,15 +95,30 @@ static inline int find_windows(quick *q)
         if ((pair & 0xff) == 0) {
             break;
         }
-        if (!add_window(q, pair & MET__POLICY_HALF_MASK)) {
+        if (!met__quick_add_window(q, pair & MET__POLICY_HALF_MASK)) {
             return 0;
         }
     }
     return q->count > 0;
 }
 
+/* Looks where the guess was wrong; 0: there is no record. */
+static inline int met__quick_find_record(const met__quick *q, met__quick_window *window)
+{
+    met__record *record = window->record;
+
+    if (record == NULL
+        || met__load_acquire(&record->name) != window->name.name
+        || (met__load_acquire(&record->head) & MET__HEAD_CLOSED)) {
+        window->record = met__place_find(&q->limiter->table, &q->key,
+                                         &window->name);
+    }
+    return window->record != NULL;
+}
+
 /* Whether a later window has room for sure. */
-static inline int has_room(const quick *q, const quick_window *window)
+static inline int met__quick_has_room(const met__quick *q,
+                           const met__quick_window *window)
 {
     const met__shape *shape = window->shape;
     uint64_t head = met__load_acquire(&window->record->head);
@@ -91,28 +127,28 @@ static inline int has_room(const quick *q, const quick_window *window)
            <= shape->limit;
 }
 
-static int give_back(quick *q, uint32_t count)
+static inline int met__quick_give_back(met__quick *q, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        quick_window *window = &q->windows[i];
+        met__quick_window *window = &q->windows[i];
         int done = window->shape->ops->undo(window->record, window->shape,
                                             window->mark.stamp, q->ask.cost);
-        met__limit_count(&q->plan->limiter->table,
+        met__limit_count(&q->limiter->table,
                          done ? MET__COUNT_UNDONE : MET__COUNT_WITHHELD);
     }
     return 0;
 }
 
 /* Counts in all windows: the result of the first one, DONE when all are. */
-static inline int take_all(quick *q)
+static inline int met__quick_take_all(met__quick *q)
 {
     for (uint32_t i = 0; i < q->count; i++) {
-        quick_window *window = &q->windows[i];
-        q->ask.name = window->name;
+        met__quick_window *window = &q->windows[i];
+        q->ask.name = window->name.name;
         int result = window->shape->ops->take(window->record, window->shape,
                                               &q->ask, &window->mark);
         int is_same = met__load_acquire(&window->record->name)
-                      == window->name;
+                      == window->name.name;
         if (result == MET__TAKE_DONE && is_same) {
             continue;
         }
@@ -123,16 +159,17 @@ static inline int take_all(quick *q)
         if (q->count == 1 && is_same && result == MET__TAKE_REFUSED) {
             return MET__TAKE_REFUSED;
         }
-        give_back(q, i);
+        met__quick_give_back(q, i);
         return MET__TAKE_MOVED;
     }
     return MET__TAKE_DONE;
 }
 
-static inline void answer(const quick *q, uint32_t is_refusing,
-                          met_limiter_result *out)
+static inline void met__quick_answer(const met__quick *q,
+                                     uint32_t is_refusing,
+                                     met_limiter_result *out)
 {
-    int is_brief = (q->plan->request->flags & MET_LIMITER_BRIEF) != 0;
+    int is_brief = (q->flags & MET_LIMITER_BRIEF) != 0;
     uint64_t least = UINT64_MAX;
     uint32_t reported = 0;
 
@@ -141,13 +178,13 @@ static inline void answer(const quick *q, uint32_t is_refusing,
                                              : MET_LIMITER_REASON_NONE,
                       q->count);
     for (uint32_t i = 0; i < q->count; i++) {
-        const quick_window *window = &q->windows[i];
+        const met__quick_window *window = &q->windows[i];
         met_limiter_window_result *result = &out->windows[i];
         met__answer_window(result, window->shape, window->shape->limit,
                            window->mark.used, is_refusing);
         if (!is_brief) {
             met__answer_times(result, window->shape, window->record,
-                              window->name, &q->ask);
+                              window->name.name, window->mark.used, &q->ask);
         }
         if (result->remaining <= least) {
             least = result->remaining;
@@ -165,33 +202,27 @@ static inline void answer(const quick *q, uint32_t is_refusing,
                            ? out->windows[0].wait_ns
                            : 1;
     } else {
-        met__ticket_end(&out->ticket, q->plan->request->policy, q->ask.cost,
-                        &q->plan->key);
+        met__ticket_end(&out->ticket, q->policy, q->ask.cost, &q->key);
     }
 }
 
-int met__limiter_quick(const met__plan *p, met_limiter_result *result_out)
+/* Decides what was found: 1, or 0 when nothing has changed and the long way
+ * must be taken. */
+static inline int met__quick_decide(met__quick *q,
+                                    met_limiter_result *result_out)
 {
-    quick q;
-
-    q.plan = p;
-    q.ask.time = p->time;
-    q.ask.cost = p->cost;
-    q.ask.extra = 0;
-    q.ask.is_forced = 0;
-    q.count = 0;
-    if (p->request->own_window_count != 0 || !find_windows(&q)) {
-        return 0;
-    }
-    for (uint32_t i = 1; i < q.count; i++) {
-        if (!has_room(&q, &q.windows[i])) {
+    for (uint32_t i = 0; i < q->count; i++) {
+        if (!met__quick_find_record(q, &q->windows[i])
+            || (i > 0 && !met__quick_has_room(q, &q->windows[i]))) {
             return 0;
         }
     }
-    int result = take_all(&q);
+    int result = met__quick_take_all(q);
     if (result != MET__TAKE_DONE && result != MET__TAKE_REFUSED) {
         return 0;
     }
-    answer(&q, result == MET__TAKE_REFUSED, result_out);
+    met__quick_answer(q, result == MET__TAKE_REFUSED, result_out);
     return 1;
 }
+
+#endif
