@@ -261,6 +261,79 @@ met_error met_limiter_check(met_limiter *limiter,
     return decide(met__limiter_check, limiter, request, result_out);
 }
 
+static met_error check_batch(met_limiter *limiter,
+                             const met_limiter_batch *batch,
+                             met_error_info *info)
+{
+    if (batch->flags != 0 || batch->reserved != 0) {
+        return met__fail(info, MET_E_UNSUPPORTED, "batch.flags", "must be 0");
+    }
+    if (batch->monotonic_ns < 0 || batch->utc_ns < 0) {
+        return met__fail(info, MET_E_INVALID,
+                         batch->utc_ns < 0 ? "batch.utc_ns"
+                                           : "batch.monotonic_ns",
+                         "must not be negative");
+    }
+    if (batch->count > UINT32_MAX
+        || (batch->count > 0 && batch->key_offsets == NULL)) {
+        return met__fail(info, MET_E_INVALID,
+                         batch->key_offsets == NULL ? "batch.key_offsets"
+                                                    : "batch.count",
+                         batch->key_offsets == NULL ? "is NULL"
+                                                    : "is above 2^32 - 1");
+    }
+    for (size_t i = 0; i < batch->count; i++) {
+        char field[64];
+        if (batch->key_offsets[i] > batch->key_offsets[i + 1]) {
+            snprintf(field, sizeof field, "batch.key_offsets[%zu]", i + 1);
+            return met__fail(info, MET_E_INVALID, field,
+                             "is smaller than the one before");
+        }
+        if (batch->costs != NULL
+            && batch->costs[i] > MET_LIMITER_LIMIT_MAX) {
+            snprintf(field, sizeof field, "batch.costs[%zu]", i);
+            return met__fail(info, MET_E_INVALID, field,
+                             "must be at most %d", MET_LIMITER_LIMIT_MAX);
+        }
+    }
+    if (batch->keys == NULL && batch->count > 0
+        && batch->key_offsets[batch->count] != 0) {
+        return met__fail(info, MET_E_INVALID, "batch.keys", "is NULL");
+    }
+    return met__limiter_knows(limiter, batch->policy)
+               ? MET_OK
+               : met__fail(info, MET_E_NOT_FOUND, "batch.policy",
+                           "there is no policy with this number");
+}
+
+met_error met_limiter_check_batch(met_limiter *limiter,
+                                  const met_limiter_batch *batch,
+                                  const met_limiter_verdicts *verdicts,
+                                  met_error_info *info)
+{
+    met_limiter_batch known;
+    met_limiter_verdicts out;
+
+    if (limiter == NULL) {
+        return met__fail(info, MET_E_INVALID, "limiter", "is NULL");
+    }
+    met_error error = met__struct_read(
+        &known, sizeof known, sizeof known.struct_size, batch, "batch", info);
+    if (error == MET_OK) {
+        error = met__struct_read(&out, sizeof out, sizeof out.struct_size,
+                                 verdicts, "verdicts", info);
+    }
+    if (error == MET_OK) {
+        error = check_batch(limiter, &known, info);
+    }
+    if (error == MET_OK && out.is_allowed == NULL && known.count > 0) {
+        error = met__fail(info, MET_E_INVALID, "verdicts.is_allowed",
+                          "is NULL");
+    }
+    return error != MET_OK ? error
+                           : met__limiter_check_batch(limiter, &known, &out);
+}
+
 met_error met_limiter_peek(met_limiter *limiter,
                            const met_limiter_request *request,
                            met_limiter_result *result_out)

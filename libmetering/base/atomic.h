@@ -117,4 +117,11 @@ static inline void met__fence_full(void)
 }
 
 #endif
+
+/* Asks for a line that will be read or written soon. Never faults. */
+static inline void met__prefetch(const void *memory)
+{
+    __builtin_prefetch(memory, 1, 3);
+}
+
 #endif
