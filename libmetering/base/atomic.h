@@ -119,9 +119,9 @@ static inline void met__fence_full(void)
 #endif
 
 /* Asks for a line that will be read or written soon. Never faults. */
-static inline void met__prefetch(const void *memory)
+static inline void met__prefetch(const void *line)
 {
-    __builtin_prefetch(memory, 1, 3);
+    __builtin_prefetch(line, 1, 3);
 }
 
 #endif

@@ -195,6 +195,36 @@ static void gives_back_what_it_counted(void **state)
     assert_int_equal(result.windows[1].remaining, 8);
 }
 
+/* However often it is asked, by whatever algorithm: no word changes. */
+static void a_refusal_writes_nothing(void **state)
+{
+    static const uint32_t algorithms[] = {
+        MET_LIMITER_SLIDING, MET_LIMITER_SLIDING_COUNTER,
+        MET_LIMITER_FIXED_EPOCH, MET_LIMITER_GCRA};
+    static const uint64_t limits[] = {3, 20, 100};
+    size_t size = TABLE_BYTES(CAPACITY);
+    void *before = malloc(size);
+    char name[32];
+
+    assert_non_null(before);
+    for (size_t i = 0; i < 12; i++) {
+        uint64_t limit = limits[i / 4];
+        snprintf(name, sizeof name, "full %zu", i);
+        uint32_t policy = one_window(limiters[0], name, limit, MINUTE,
+                                     algorithms[i % 4]);
+        check_cost(limiters[0], policy, "a", EPOCH, limit - 1);
+        check(limiters[0], policy, "a", EPOCH + SECOND);
+        memcpy(before, memories[0], size);
+        for (int asked = 0; asked < 10; asked++) {
+            assert_false(check_cost(limiters[0], policy, "a",
+                                    EPOCH + SECOND + asked, limit)
+                             .is_allowed);
+        }
+        assert_memory_equal(before, memories[0], size);
+    }
+    free(before);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -204,6 +234,7 @@ int main(void)
         TEST(says_the_same_of_several_windows),
         TEST(is_taken_where_it_can),
         TEST(gives_back_what_it_counted),
+        TEST(a_refusal_writes_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
