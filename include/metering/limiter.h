@@ -384,13 +384,14 @@ MET_API MET_NODISCARD met_error met_limiter_check(
  * the memory of the next ones is on its way.
  *
  * @param batch     borrowed during the call
- * @param verdicts  borrowed during the call; its arrays are written on MET_OK
- *                  and MET_E_CORRUPT
+ * @param verdicts  borrowed during the call; its arrays are written on MET_OK,
+ *                  and when the table went wrong under way
  * @param info      may be NULL; names the first bad key offset or cost
  * @return MET_OK · MET_E_INVALID · MET_E_UNSUPPORTED (a flag) ·
  *         MET_E_NOT_FOUND (no such policy) · MET_E_CORRUPT (the table holds
- *         what nobody wrote; requests that could not be decided are not
- *         allowed, with MET_LIMITER_REASON_NONE) · MET_E_BUG
+ *         what nobody wrote) · MET_E_BUG. A policy that is removed under way,
+ *         and MET_E_CORRUPT: requests that could not be decided are not
+ *         allowed, with MET_LIMITER_REASON_NONE.
  * @units  nanoseconds; clock readings of all users are of one clock
  * @alloc none      @blocks never      @thread any      @fork any
  * @since 0.1

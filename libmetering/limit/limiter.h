@@ -19,12 +19,12 @@ met_error met__limiter_policy_remove(met_limiter *limiter, uint32_t number,
 met_error met__limiter_check(met_limiter *limiter,
                              const met_limiter_request *request,
                              met_limiter_result *result_out);
-/* batch and verdicts are checked. MET_E_CORRUPT: of some requests, which are
- * not allowed. */
+/* batch and verdicts are checked. MET_E_NOT_FOUND, MET_E_CORRUPT: of some
+ * requests, which are not allowed. */
 met_error met__limiter_check_batch(met_limiter *limiter,
                                    const met_limiter_batch *batch,
                                    const met_limiter_verdicts *verdicts);
-/* Whether there is such a policy; if so, there always will be. */
+/* Whether there is such a policy now. */
 int met__limiter_knows(met_limiter *limiter, uint32_t policy);
 met_error met__limiter_peek(met_limiter *limiter,
                             const met_limiter_request *request,
