@@ -15,6 +15,7 @@ static const golden_kind *const section_tables[] = {
     golden_period_sections,
     golden_usage_period_sections,
     golden_catalog_sections,
+    golden_event_sections,
     golden_gateway_sections, /* serves what the next one leaves to it */
     golden_limit_sections,
     golden_usage_sections,

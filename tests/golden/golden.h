@@ -40,6 +40,7 @@ extern const golden_kind golden_money_kinds[];
 extern const golden_kind golden_rule_kinds[];
 extern const golden_kind golden_catalog_sections[];
 extern const golden_kind golden_limit_sections[];
+extern const golden_kind golden_event_sections[];
 extern const golden_kind golden_gateway_sections[];
 extern const golden_kind golden_usage_sections[];
 extern const golden_kind golden_filter_sections[];
