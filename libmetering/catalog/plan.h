@@ -142,6 +142,8 @@ met_error met__plan_document(met__txn *txn, const met__plan *plan,
 met_error met__plan_list(met__txn *txn, int64_t now_ns, met__arena *arena,
                          met__node **array_out);
 
+/* What publishing keeps: feature ids, and dimensions that have prices. */
+met_error met__plan_pin(met__txn *txn, met__plan *plan, met__arena *arena);
 /* The feature of a rate card of a published plan; MET_E_NOT_FOUND when the
  * card has none. */
 met_error met__rate_card_feature(met__txn *txn, const met__rate_card *card,

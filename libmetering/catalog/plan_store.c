@@ -328,27 +328,6 @@ met_error met__plan_put(met__txn *txn, const met__node *node,
 }
 
 /* --- Publishing ------------------------------------------------------------ */
-static met_error pin_features(met__txn *txn, met__plan *plan,
-                              met__arena *arena)
-{
-    met_error error = MET_OK;
-
-    for (size_t i = 0; i < plan->phase_count; i++) {
-        for (size_t j = 0; error == MET_OK
-                           && j < plan->phases[i].rate_card_count;
-             j++) {
-            met__rate_card *card = plan->phases[i].rate_cards[j];
-            met__feature *feature = NULL;
-            if (card->feature_key.size > 0) {
-                error = met__rate_card_feature(txn, card, arena, &feature);
-                card->feature_id = error == MET_OK ? feature->id
-                                                   : card->feature_id;
-            }
-        }
-    }
-    return error;
-}
-
 /* Ends what is in force at that instant. */
 static met_error end_others(met__txn *txn, const versions *list,
                             int64_t at_ns, int64_t now_ns, met__arena *arena,
@@ -417,7 +396,7 @@ static met_error publish(met__txn *txn, met__text key,
         error = refuse(issues, NULL, info);
     }
     if (error == MET_OK) {
-        error = pin_features(txn, draft, arena);
+        error = met__plan_pin(txn, draft, arena);
     }
     if (error == MET_OK) {
         error = end_others(txn, &list, at_ns, when->now_ns, arena, info);

@@ -428,11 +428,6 @@ int met__price_takes_unit_config(uint32_t type)
            || type == MET__PRICE_VOLUME;
 }
 
-int met__price_is_by_quantity(const met__price *price)
-{
-    return price->type != MET__PRICE_MATRIX && !price->has_fixed;
-}
-
 static const met__node *present(const met__node *node)
 {
     return node != NULL && node->kind != MET__NODE_NULL ? node : NULL;

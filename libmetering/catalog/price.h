@@ -127,9 +127,6 @@ typedef struct met__pricing {
 met_error met__pricing_issues(const met__pricing *pricing,
                               const met__path *path, met__arena *arena,
                               met__node *array);
-/* Whether an invoice knows all that the price needs: not so for the price of
- * every event, and for a price by dimension. */
-int met__price_is_by_quantity(const met__price *price);
 /* Unit, graduated and volume; of MET__PRICE_*. */
 int met__price_takes_unit_config(uint32_t type);
 /* Stable; open-ended tiers last. */

@@ -139,14 +139,6 @@ static met_error keep_price(const met__node *node, const met__path *path,
     met__price *price = NULL;
     met_error error = met__price_read(node, path, arena, &price, info);
 
-    if (error == MET_OK && !met__price_is_by_quantity(price)) {
-        char field[MET_ERROR_FIELD_SIZE];
-        met__path_print(path, price->has_fixed ? "fixed_amount" : "type", field,
-                        sizeof field);
-        return met__fail(info, MET_E_UNSUPPORTED, field,
-                         "a price by dimension or of every event can be rated "
-                         "but is not served on invoices");
-    }
     return error == MET_OK ? met__node_canonical(arena, node, kept_out)
                            : error;
 }

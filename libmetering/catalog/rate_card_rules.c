@@ -10,6 +10,18 @@ met__text met__price_type(const met__node *price)
                                                         : met__text_z("");
 }
 
+met__text met__price_dimension(const met__node *price)
+{
+    const met__node *dimension =
+        met__text_equal(met__price_type(price), MET__TEXT("matrix"))
+            ? met__node_get(price, "dimension")
+            : NULL;
+
+    return dimension != NULL && dimension->kind == MET__NODE_TEXT
+               ? dimension->as.text
+               : MET__TEXT("");
+}
+
 int met__price_is_billable(const met__node *price)
 {
     met__text type = met__price_type(price);

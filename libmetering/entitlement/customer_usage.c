@@ -1,16 +1,21 @@
 /* Usage of a customer: subjects, filters and minutes put into one query.
- * In: customer, feature, meter, period. Out: one number. */
+ * In: customer, feature, meter, period. Out: one number, or one for each value
+ * of a dimension. */
 #include "entitlement/customer_usage.h"
 
 #include "entitlement/allowance.h"
 
-met_error met__customer_usage(met__txn *txn, const met__customer *customer,
-                              const met__feature *feature,
-                              const met__meter *meter, met__period period,
-                              uint32_t way, met_decimal *value_out,
-                              met_error_info *info)
+static met_error begin(const met__customer *customer,
+                       const met__feature *feature, const met__meter *meter,
+                       met__period period, met__usage_query *query_out,
+                       met_error_info *info)
 {
-    met__usage_query query = {
+    if (!met__meter_is_additive(meter)) {
+        return met__fail(info, MET_E_UNSUPPORTED, "meter",
+                         "allowances and invoices take only meters that sum "
+                         "or count");
+    }
+    *query_out = (met__usage_query){
         .meter = meter,
         .subject_count = customer->subject_count,
         .subjects = customer->subjects,
@@ -18,18 +23,95 @@ met_error met__customer_usage(met__txn *txn, const met__customer *customer,
         .filters = feature->filters,
         .from_ns = period.from_ns - period.from_ns % MET__MINUTE_NS,
         .to_ns = period.to_ns - period.to_ns % MET__MINUTE_NS,
-        .way = way,
         .window = MET__WINDOW_NONE,
     };
+    return MET_OK;
+}
 
-    if (!met__meter_is_additive(meter)) {
-        return met__fail(info, MET_E_UNSUPPORTED, "meter",
-                         "allowances and invoices take only meters that sum "
-                         "or count");
+met_error met__customer_usage(met__txn *txn, const met__customer *customer,
+                              const met__feature *feature,
+                              const met__meter *meter, met__period period,
+                              uint32_t way, met_decimal *value_out,
+                              met_error_info *info)
+{
+    met__usage_query query;
+    met_error error = begin(customer, feature, meter, period, &query, info);
+
+    if (error != MET_OK) {
+        return error;
     }
     if (query.from_ns >= query.to_ns) {
         *value_out = met__decimal_zero();
         return MET_OK;
     }
+    query.way = way;
     return met__usage_total(txn, &query, value_out, info);
+}
+
+/* --- By value ---------------------------------------------------------------- */
+static met_error collect(met__usage_cursor *cursor, met__arena *arena,
+                         met__value_usage *usage, size_t *count_out,
+                         met_error_info *info)
+{
+    met__usage_row row;
+    met_error error = MET_OK;
+
+    while ((error = met__usage_next(cursor, &row, info)) == MET_OK) {
+        if (*count_out == MET__PRICE_VALUES_MAX) {
+            return met__fail(info, MET_E_LIMIT, "dimension",
+                             "has more than %d values with usage",
+                             MET__PRICE_VALUES_MAX);
+        }
+        met__value_usage *next = &usage[(*count_out)++];
+        const char *copy = met__arena_copy(arena, row.values[0].data,
+                                           row.values[0].size);
+        if (copy == NULL) {
+            return MET_E_NO_MEMORY;
+        }
+        next->value = met__text_of(copy, row.values[0].size);
+        next->quantity = row.value;
+    }
+    return error == MET_E_NOT_FOUND ? MET_OK : error;
+}
+
+met_error met__customer_usage_by_value(
+    met__txn *txn, const met__customer *customer, const met__feature *feature,
+    const met__meter *meter, met__period period, met__text dimension,
+    met__arena *arena, met__value_usage **usage_out, size_t *count_out,
+    met_error_info *info)
+{
+    met__usage_query query;
+    met__usage_cursor *cursor = NULL;
+    size_t count = 0;
+    met_error error = begin(customer, feature, meter, period, &query, info);
+
+    if (error != MET_OK) {
+        return error;
+    }
+    if (met__meter_dimension(meter, dimension) == NULL) {
+        return met__fail(info, MET_E_CONFLICT, "dimension",
+                         "the meter \"%.*s\" has no dimension \"%.*s\"",
+                         (int)meter->key.size, meter->key.data,
+                         (int)dimension.size, dimension.data);
+    }
+    met__value_usage *usage =
+        met__arena_allocate(arena, MET__PRICE_VALUES_MAX * sizeof *usage);
+    if (usage == NULL) {
+        return MET_E_NO_MEMORY;
+    }
+    if (query.from_ns < query.to_ns) {
+        query.groups = &dimension;
+        query.group_count = 1;
+        error = met__usage_open(txn, &query, MET__USAGE_GROUPS_MAX, &cursor,
+                                info);
+        if (error == MET_OK) {
+            error = collect(cursor, arena, usage, &count, info);
+        }
+        met__usage_close(cursor);
+    }
+    if (error == MET_OK) {
+        *usage_out = usage;
+        *count_out = count;
+    }
+    return error;
 }

@@ -14,4 +14,18 @@ met_error met__customer_usage(met__txn *txn, const met__customer *customer,
                               uint32_t way, met_decimal *value_out,
                               met_error_info *info);
 
+/* The same by the values of one dimension of the meter, those with usage only,
+ * in the order of values; usage without the dimension has the value "".
+ * MET_E_CONFLICT (the meter has not the dimension) · MET_E_LIMIT (more values
+ * than MET__PRICE_VALUES_MAX) · errors as met__usage_total */
+typedef struct met__value_usage {
+    met__text value;
+    met_decimal quantity;
+} met__value_usage;
+met_error met__customer_usage_by_value(
+    met__txn *txn, const met__customer *customer, const met__feature *feature,
+    const met__meter *meter, met__period period, met__text dimension,
+    met__arena *arena, met__value_usage **usage_out, size_t *count_out,
+    met_error_info *info);
+
 #endif

@@ -18,6 +18,9 @@ typedef struct line_draft {
     const met__feature *feature;
     met__currency currency;
     met_decimal quantity; /* of the whole period */
+    met_decimal events;   /* behind it, when the price is one of each event */
+    met__rate_group *groups; /* of a price by dimension; they sum to it */
+    size_t group_count;
     met__rated *rated;    /* what is billed now */
     met__node *details;
 } line_draft;
@@ -59,6 +62,46 @@ static met_error take_currency(met__bill *bill, const line_draft *draft)
 }
 
 /* --- Quantity -------------------------------------------------------------- */
+/* A price by dimension: its values, and their sum. */
+static met_error measure_values(const met__bill *bill, line_draft *draft,
+                                const met__meter *meter, met__period period)
+{
+    met__value_usage *usage = NULL;
+    met_error error = met__customer_usage_by_value(
+        bill->txn, bill->customer, draft->feature, meter, period,
+        draft->billable->price->dimension, bill->arena, &usage,
+        &draft->group_count, bill->info);
+
+    if (error != MET_OK) {
+        return error;
+    }
+    draft->groups = met__arena_allocate(
+        bill->arena, draft->group_count * sizeof *draft->groups);
+    if (draft->groups == NULL) {
+        return MET_E_NO_MEMORY;
+    }
+    draft->quantity = met__decimal_zero();
+    for (size_t i = 0; error == MET_OK && i < draft->group_count; i++) {
+        draft->groups[i] =
+            (met__rate_group){usage[i].value, usage[i].quantity};
+        error = met__decimal_add(draft->quantity, usage[i].quantity,
+                                 &draft->quantity);
+    }
+    return error;
+}
+
+/* The events whose values were summed. */
+static met_error count_events(const met__bill *bill, line_draft *draft,
+                              const met__meter *meter, met__period period)
+{
+    met__meter counting = *meter;
+
+    counting.aggregation = MET__AGGREGATION_COUNT;
+    return met__customer_usage(bill->txn, bill->customer, draft->feature,
+                               &counting, period, MET__USAGE_ANY,
+                               &draft->events, bill->info);
+}
+
 static met_error measure(const met__bill *bill, line_draft *draft)
 {
     const met__billable *billable = draft->billable;
@@ -91,9 +134,15 @@ static met_error measure(const met__bill *bill, line_draft *draft)
             period.to_ns = minute + MET__MINUTE_NS;
         }
     }
-    return met__customer_usage(bill->txn, bill->customer, feature, meter,
-                               period, MET__USAGE_ANY, &draft->quantity,
-                               bill->info);
+    if (billable->price->type == MET__PRICE_MATRIX) {
+        return measure_values(bill, draft, meter, period);
+    }
+    error = met__customer_usage(bill->txn, bill->customer, feature, meter,
+                                period, MET__USAGE_ANY, &draft->quantity,
+                                bill->info);
+    return error == MET_OK && billable->price->has_fixed
+               ? count_events(bill, draft, meter, period)
+               : error;
 }
 
 /* --- Price ----------------------------------------------------------------- */
@@ -161,6 +210,11 @@ static met_error rate_whole(const met__bill *bill, line_draft *draft)
         .is_last = 1,
         .already_billed = met__decimal_zero(),
         .is_minimum_ignored = billable->is_open,
+        .has_events = billable->price->has_fixed,
+        .events = draft->events,
+        .events_before = met__decimal_zero(),
+        .groups = draft->groups,
+        .group_count = draft->group_count,
     };
     met_error error = read_terms(bill, billable->card, &input);
 
@@ -388,7 +442,8 @@ met_error met__bill_add(void *context, const met__billable *billable)
 {
     met__bill *bill = context;
     line_draft draft = {.billable = billable,
-                        .quantity = met__decimal_from_i64(1)};
+                        .quantity = met__decimal_from_i64(1),
+                        .events = met__decimal_zero()};
     met__booked *booked = NULL;
     met_error error =
         met__booked_get(bill->txn, billable, bill->arena, &booked);

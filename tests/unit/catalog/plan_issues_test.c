@@ -97,6 +97,11 @@ static const row rows[] = {
      ONE("{\"key\":\"seats\",\"name\":\"C\",\"feature\":{\"key\":\"seats\"}"
          MONTHLY UNIT "}"),
      MET_OK},
+    {"price_dimension_not_found", CARD_PATH ".price.dimension",
+     CARD(METERED MONTHLY ",\"price\":{\"type\":\"matrix\",\"dimension\":"
+                          "\"planet\",\"values\":[{\"value\":\"mars\","
+                          "\"amount\":\"1\"}]}"),
+     MET_OK},
     {"billing_cadence_invalid_value", CARD_PATH ".billing_cadence",
      CARD(METERED UNIT), MET_OK},
     {"billing_cadence_invalid_value", CARD_PATH ".billing_cadence",
@@ -190,16 +195,6 @@ static const row rows[] = {
     {"not served", CARD_PATH ".entitlement.preserve_overage_at_reset",
      CARD(METERED ",\"entitlement\":{\"type\":\"metered\",\"limit\":1,"
                   "\"preserve_overage_at_reset\":true}"),
-     MET_E_UNSUPPORTED},
-    /* An invoice knows one quantity: neither its parts nor its events. */
-    {"not served on invoices", CARD_PATH ".price.type",
-     CARD(METERED MONTHLY ",\"price\":{\"type\":\"matrix\",\"dimension\":"
-                          "\"region\",\"values\":[{\"value\":\"eu\","
-                          "\"amount\":\"1\"}]}"),
-     MET_E_UNSUPPORTED},
-    {"not served on invoices", CARD_PATH ".price.fixed_amount",
-     CARD(METERED MONTHLY ",\"price\":{\"type\":\"percentage\","
-                          "\"percentage\":\"1\",\"fixed_amount\":\"1\"}"),
      MET_E_UNSUPPORTED},
     {"not served", "plan.pro_rating", PLAN(",\"pro_rating\":{}"),
      MET_E_UNSUPPORTED},

@@ -102,7 +102,6 @@ static void reads_percentages_and_values(void **state)
 
     assert_int_equal(price->type, MET__PRICE_PERCENTAGE);
     assert_decimal(price->ratio, "0.029");
-    assert_true(met__price_is_by_quantity(price));
     price = read_price("{\"type\": \"percentage\", \"percentage\": \"100\", "
                        "\"fixed_amount\": \"0.3\", \"free_units\": \"5\", "
                        "\"free_events\": \"2\"}");
@@ -110,7 +109,6 @@ static void reads_percentages_and_values(void **state)
     assert_decimal(price->amount, "0.3");
     assert_decimal(price->free_units, "5");
     assert_decimal(price->free_events, "2");
-    assert_false(met__price_is_by_quantity(price));
     price = read_price("{\"type\": \"graduated_percentage\", \"tiers\": "
                        "[{\"percentage\": \"1.5\"}]}");
     assert_decimal(price->tiers[0].unit, "0.015");
@@ -120,7 +118,6 @@ static void reads_percentages_and_values(void **state)
     assert_int_equal(price->value_count, 1);
     assert_int_equal(price->values[0].value.size, 0);
     assert_false(price->has_default);
-    assert_false(met__price_is_by_quantity(price));
 }
 
 static void sorts_tiers_and_keeps_their_parts(void **state)

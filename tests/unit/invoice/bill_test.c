@@ -43,6 +43,123 @@ static void late_usage_is_a_line_of_the_next_invoice(void **state)
     assert_shown("service_period.to", "2026-04-01T00:00:00Z");
 }
 
+#define MATRIX                                                                 \
+    "{\"type\":\"matrix\",\"dimension\":\"route_name\",\"values\":[{"         \
+    "\"value\":\"fast\",\"amount\":\"3\"},{\"value\":\"\",\"amount\":"      \
+    "\"0.5\"}]%s}"
+
+/* must_use_at with a route. */
+static void must_use_route(const char *route, unsigned count)
+{
+    const met_pair attributes[] = {
+        {"service_name", 12, "example_service", 15},
+        {"route_name", 10, route, strlen(route)}};
+    met_event event = {.struct_size = sizeof event,
+                       .type = "kong.api_request",
+                       .type_size = 16,
+                       .subject = "a",
+                       .subject_size = 1,
+                       .attributes = attributes,
+                       .attribute_count = 2,
+                       .utc_ns = time_of("2026-02-10T10:00:00Z")};
+
+    must_use("a", "2026-02-10T10:00:00Z", 1); /* opens the recorder */
+    for (unsigned i = 0; i < count; i++) {
+        assert_ok(met__recorder_add(recorder, &event, 0, &told));
+    }
+}
+
+static const char *matrix_card(const char *more)
+{
+    static char price[512];
+
+    snprintf(price, sizeof price, MATRIX, more);
+    return story_card(price, NULL);
+}
+
+/* Usage by route: each value its price, late usage its correction. */
+static void a_price_by_dimension_bills_each_value(void **state)
+{
+    (void)state;
+    must_publish_card("by_route", matrix_card(""));
+    subscribe_from("a", "by_route", FEBRUARY);
+    must_use_route("fast", 4);
+    must_settle();
+    assert_ok(finalize("a", MARCH));
+    assert_shown("totals.total", "12.50");
+    assert_shown("lines.0.quantity", "5");
+    assert_shown("lines.0.detailed_lines.0.child_id", "matrix-price:");
+    assert_shown("lines.0.detailed_lines.1.child_id", "matrix-price:fast");
+    assert_shown("lines.0.detailed_lines.1.quantity", "4");
+    must_use_route("fast", 1);
+    must_settle();
+    assert_ok(finalize("a", MARCH));
+    assert_shown("totals.total", "3.50");
+    assert_shown("lines.0.is_correction", "true");
+    assert_shown("lines.0.quantity", "2");
+    must_use_route("slow", 1);
+    must_settle();
+    assert_told(finalize("a", MARCH), MET_E_INVALID, "groups",
+                "\"slow\" has no price");
+}
+
+/* What a published price goes by is never lumped together. */
+static void a_priced_dimension_is_pinned(void **state)
+{
+    met__txn *txn = NULL;
+    met__arena arena;
+    met__meter *meter = NULL;
+
+    (void)state;
+    met__arena_init(&arena, met__store_platform(store));
+    for (int is_published = 0; is_published < 2; is_published++) {
+        if (is_published) {
+            must_publish_card("by_route", matrix_card(""));
+        }
+        assert_ok(met__txn_begin(store, 0, &txn));
+        assert_ok(met__meter_get(txn, MET__TEXT("api_requests"), &arena,
+                                 &meter));
+        const met__dimension *route =
+            met__meter_dimension(meter, MET__TEXT("route_name"));
+        assert_int_equal(meter->pinned >> (route - meter->dimensions) & 1,
+                         is_published);
+        met__txn_abort(txn);
+    }
+    met__arena_release(&arena);
+}
+
+static void other_values_cost_the_default(void **state)
+{
+    (void)state;
+    must_publish_card("by_route",
+                      matrix_card(",\"default_amount\":\"0.25\""));
+    subscribe_from("a", "by_route", FEBRUARY);
+    must_use_route("slow", 2);
+    must_settle();
+    assert_ok(finalize("a", MARCH));
+    assert_shown("totals.total", "1.00");
+}
+
+/* Every request is an event: three are free. */
+static void a_price_of_every_event_counts_them(void **state)
+{
+    (void)state;
+    must_publish_card(
+        "shares",
+        story_card("{\"type\":\"percentage\",\"percentage\":\"50\","
+                   "\"fixed_amount\":\"0.1\",\"free_events\":\"3\"}",
+                   NULL));
+    subscribe_from("a", "shares", FEBRUARY);
+    must_use("a", "2026-02-10T10:00:00Z", 7);
+    must_settle();
+    assert_ok(finalize("a", MARCH));
+    assert_shown("lines.0.detailed_lines.0.child_id", "percentage-usage");
+    assert_shown("lines.0.detailed_lines.0.totals.total", "3.50");
+    assert_shown("lines.0.detailed_lines.1.child_id", "percentage-events");
+    assert_shown("lines.0.detailed_lines.1.quantity", "4");
+    assert_shown("totals.total", "3.90");
+}
+
 /* Rounding corrects itself: 0.001 each, 333 and then 333 more. */
 static void rounding_is_of_the_whole_period(void **state)
 {
@@ -296,6 +413,10 @@ int main(void)
     cmocka_unit_test_setup_teardown(name, billing_setup, billing_teardown)
     const struct CMUnitTest tests[] = {
         CASE(late_usage_is_a_line_of_the_next_invoice),
+        CASE(a_price_by_dimension_bills_each_value),
+        CASE(a_priced_dimension_is_pinned),
+        CASE(other_values_cost_the_default),
+        CASE(a_price_of_every_event_counts_them),
         CASE(rounding_is_of_the_whole_period),
         CASE(less_usage_is_set_off),
         CASE(every_price_of_the_engine),
