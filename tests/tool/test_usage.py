@@ -1,10 +1,14 @@
-"""usage query, settle, entitlement show."""
+"""usage query, usage plot, settle, entitlement show."""
+import csv
+import json
 import signal
 import subprocess
 import os
 import time
 
 import pytest
+
+from conftest import STORY, Tool
 
 GOOD = ["usage", "query", "--meter", "api_requests", "--from",
         "2026-01-01T00:00:00Z", "--to", "2026-02-01T00:00:00Z"]
@@ -57,6 +61,151 @@ def test_bad_query(unchanged, option, value, reason):
                                    ["--meter", "twice"], ["--follow"]])
 def test_wrong_use(unchanged, words):
     unchanged.refused(*GOOD, *words, reason="metering usage query", status=2)
+
+
+# --- With usage ---------------------------------------------------------------
+STORY_METER = ["--meter", "api_requests"]
+
+
+def request(day, minute, key, method="GET"):
+    return json.dumps({"time": f"2026-01-{day:02}T22:{minute:02}:00Z",
+                       "key": key, "service": "example_service",
+                       "method": method}) + "\n"
+
+
+@pytest.fixture(name="used", scope="module")
+def fixture_used(tmp_path_factory):
+    """Ariel: one request on 1 January, five a day later, late in the evening;
+    Rosario: 40 on 5 January."""
+    tool = Tool(tmp_path_factory.mktemp("used") / "store")
+    tool.run("apply", "--at", "2026-01-01T00:00:00Z", STORY / "kong.yaml",
+             STORY / "catalog.yaml")
+    lines = [request(1, 0, "ariel-key")]
+    lines += [request(2, i, "ariel-key", "HEAD") for i in range(5)]
+    lines += [request(5, i, "rosario-key") for i in range(40)]
+    tool.run("gateway", "replay", "-", stdin="".join(lines))
+    return tool
+
+
+def values(tool, *words):
+    return [row["value"] for row in tool.json("usage", "query", *STORY_METER,
+                                              *words)["data"]]
+
+
+def test_zone_and_window(used):
+    assert values(used, "--window", "day") == ["1", "5", "40"]
+    rows = used.json("usage", "query", *STORY_METER, "--window", "day",
+                     "--time-zone", "Asia/Tokyo")["data"]
+    assert [row["from"] for row in rows] == [
+        f"2026-01-0{day}T15:00:00Z" for day in (1, 2, 5)]
+    used.refused("usage", "query", *STORY_METER, "--time-zone", "Mars",
+                 reason="time_zone")
+
+
+@pytest.mark.parametrize("text,expected", [
+    ("request_method=HEAD", ["5"]), ("request_method!=HEAD", ["41"]),
+    ("request_method~ea", ["5"]), ("request_method!~ea", ["41"]),
+    ("request_method>GET", ["5"]), ("request_method<=GET", ["41"]),
+    ("request_method>5", []),
+    ('request_method:{"in":["GET","HEAD"]}', ["46"]),
+    ('request_method:{"exists":false}', []),
+])
+def test_filters(used, text, expected):
+    assert values(used, "--filter", text) == expected
+
+
+def test_wrong_filters(used):
+    for text in ("request_method", "request_method:{", "a" * 200 + "=1"):
+        used.refused("usage", "query", *STORY_METER, "--filter", text,
+                     reason="--filter", status=2)
+    used.refused("usage", "query", *STORY_METER, "--filter",
+                 'request_method:{"like":"x"}', reason="like")
+
+
+def test_customers(used):
+    assert values(used, "--customer", "ariel") == ["6"]
+    words = ["--customer", "ariel", "--customer", "rosario"]
+    assert values(used, *words) == ["6", "40"]
+    out, _ = used.run("usage", "query", *STORY_METER, *words)
+    assert [row.split()[2:] for row in out.splitlines()] == [
+        ["CUSTOMER", "VALUE"], ["ariel", "6"], ["rosario", "40"]]
+    used.refused("usage", "query", *STORY_METER, *words, "--customer", "x",
+                 reason="customers[2]")
+
+
+def test_csv(used):
+    out, _ = used.run("usage", "query", *STORY_METER, "--csv", "--window",
+                      "day", "--group-by", "subject,request_method")
+    rows = list(csv.reader(out.splitlines()))
+    assert rows[0] == ["from", "to", "subject", "request_method", "value"]
+    assert rows[1] == ["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z",
+                       "consumer:ariel", "GET", "1"]
+    assert [row[-1] for row in rows[1:]] == ["1", "5", "40"]
+    assert out.count("\r\n") == 4
+    out, _ = used.run("usage", "query", *STORY_METER, "--csv", "--from",
+                      "2027-01-01T00:00:00Z", "--window", "day")
+    assert out == "from,to,value\r\n"
+    for words in (["--json"], ["--field", "data"]):
+        used.refused("usage", "query", *STORY_METER, "--csv", *words,
+                     reason="--csv", status=2)
+    used.refused("usage", "query", "--meter", "none", "--csv",
+                 reason="no meter")
+
+
+def test_many_groups(used):
+    names = [f"d{i}" for i in range(10)]
+    used.run("apply", "-", stdin=json.dumps({"meters": [
+        {"key": "wide", "name": "Wide", "event_type": "other",
+         "aggregation": "count",
+         "dimensions": {name: f"$.{name}" for name in names}}]}))
+    words = ["usage", "query", "--meter", "wide", "--group-by",
+             ",".join(names)]
+    used.refused(*words, reason="9 groups", status=2)
+    assert used.json(*words)["data"] == []
+    out, _ = used.run(*words, "--csv")
+    assert out == "from,to," + ",".join(names) + ",value\r\n"
+
+
+def test_plot(used):
+    out, _ = used.run("usage", "plot", *STORY_METER, "--window", "day",
+                      "--ascii")
+    rows = out.splitlines()
+    # From 2 to 5 January there is a gap.
+    assert [row.split()[:2] for row in rows] == [
+        ["2026-01-01T00:00:00Z", "1"], ["2026-01-02T00:00:00Z", "5"], [":"],
+        ["2026-01-05T00:00:00Z", "40"]]
+    assert [row.count("#") for row in rows] == [1, 6, 0, 54]
+    assert len(rows[3]) == 80
+    out, _ = used.run("usage", "plot", *STORY_METER, "--window", "month",
+                      "--group-by", "subject,request_method", "--ascii")
+    rows = out.splitlines()
+    assert rows[0].startswith("2026-01-01T00:00:00Z  consumer:ariel GET")
+    assert rows[1].startswith(" " * 22 + "consumer:ariel HEAD")
+    assert max(map(len, rows)) == 80
+
+
+def test_plot_characters(used, monkeypatch):
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    out, _ = used.run("usage", "plot", *STORY_METER, "--window", "day")
+    rows = out.splitlines()
+    assert rows[2] == "\u22ee"
+    assert rows[3].count("\u2588") == 54
+    assert rows[0][-1] in "\u258f\u258e\u258d\u258c\u258b\u258a\u2589\u2588"
+    monkeypatch.setenv("LC_ALL", "C")
+    out, _ = used.run("usage", "plot", *STORY_METER, "--window", "day")
+    assert out.isascii()
+
+
+def test_plot_nothing(used):
+    out, err = used.run("usage", "plot", *STORY_METER, "--from",
+                        "2027-01-01T00:00:00Z", "--window", "day")
+    assert (out, err) == ("", "nothing was used\n")
+    out, _ = used.run("usage", "plot", *STORY_METER, "--from",
+                      "2027-01-01T00:00:00Z", "--to", "2028-01-01T00:00:00Z")
+    assert out == "2027-01-01T00:00:00Z  0\n"
+    used.refused("usage", "plot", *STORY_METER, "--json", reason="no JSON",
+                 status=2)
+    used.refused("usage", "plot", "--meter", "none", reason="no meter")
 
 
 def test_query_without_bounds(unchanged):

@@ -3,6 +3,22 @@
 
 #include <stddef.h>
 
+/* What both commands on usage take. */
+#define USAGE_OPTIONS                                                      \
+    "meter= feature= customer=+ subject=+ from= to= window= time-zone= "   \
+    "group-by=+ filter=+ settle"
+#define USAGE_HELP                                                         \
+    "  --meter KEY          or --feature KEY, which brings its filters\n"  \
+    "  --customer KEY       usage of its subjects; repeated: by customer\n" \
+    "  --subject NAME       of this subject; may be repeated\n"            \
+    "  --from, --to TIME    from inclusive, to exclusive, on whole minutes\n" \
+    "  --window UNIT        minute, hour, day or month\n"                  \
+    "  --time-zone NAME     whose days and months; UTC\n"                  \
+    "  --group-by A,B       dimensions, subject or customer_id\n"          \
+    "  --filter NAME=VALUE  only such usage; also !=, ~ (contains), !~, <,\n" \
+    "                       <=, >, >= and NAME:JSON; may be repeated\n"    \
+    "  --settle             settle first\n"
+
 const tool_command tool_commands[] = {
     {"init", NULL, "", "", "create the store",
      "Does nothing when it is there already.", 0, 0, command_init},
@@ -97,18 +113,18 @@ const tool_command tool_commands[] = {
      "  --reason TEXT, --actor NAME                 why, and who says so",
      1, 1, command_usage_adjust},
     {"usage", "query", "",
-     "meter= feature= customer= subject=+ from= to= window= group-by=+ "
-     "filter=+ settle field=",
+     USAGE_OPTIONS " csv field=",
      "usage of a meter or a feature",
-     "  --meter KEY          or --feature KEY, which brings its filters\n"
-     "  --customer KEY       usage of its subjects\n"
-     "  --subject NAME       of this subject; may be repeated\n"
-     "  --from, --to TIME    from inclusive, to exclusive, on whole minutes\n"
-     "  --window UNIT        minute, hour, day or month (UTC)\n"
-     "  --group-by A,B       dimensions, or subject\n"
-     "  --filter NAME=VALUE  only usage with this value; may be repeated\n"
-     "  --settle             settle first",
+     USAGE_HELP
+     "  --csv                RFC 4180, row by row",
      0, 0, command_usage_query},
+    {"usage", "plot", "",
+     USAGE_OPTIONS " ascii",
+     "usage as bars in the terminal",
+     USAGE_HELP
+     "  --ascii              # instead of blocks, also where the locale is no "
+     "UTF-8",
+     0, 0, command_usage_plot},
     {"entitlement", "show", "CUSTOMER [FEATURE]", "at= field=",
      "what a customer may use, and what is left",
      "Counts settled usage.\n  --at TIME    at another time than now", 1, 2,

@@ -1,11 +1,12 @@
 /* metering rate --sweep --plot: amounts as bars, so that a price curve can be
  * seen in a terminal of 80 columns. */
+#include "bar.h"
 #include "rate_curve.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { COLUMNS = 80, ROWS = 21, ROWS_MAX = 1000, STEPS = 8 };
+enum { ROWS = 21, ROWS_MAX = 1000 };
 
 typedef struct plot {
     met_decimal quantities[ROWS_MAX];
@@ -16,25 +17,6 @@ typedef struct plot {
     int quantity_width;
     int total_width;
 } plot;
-
-static met_decimal whole(long long number)
-{
-    char text[32];
-    met_decimal value;
-    int size = snprintf(text, sizeof text, "%lld", number);
-
-    if (met_decimal_parse(text, (size_t)size, &value) != MET_OK) {
-        memset(&value, 0, sizeof value); /* not for a whole number */
-    }
-    return value;
-}
-
-static int is_more(const met_decimal *a, const met_decimal *b)
-{
-    int order = 0;
-
-    return met_decimal_compare(a, b, &order) == MET_OK && order > 0;
-}
 
 /* --- What is drawn ---------------------------------------------------------- */
 /* Without a step, as many quantities as a screen has rows; both ends. */
@@ -55,7 +37,7 @@ static int choose(const tool *self, const rate_sweep *sweep, plot *out)
         long long part = rows > 1 ? length / (rows - 1) * i
                                         + length % (rows - 1) * i / (rows - 1)
                                   : 0;
-        out->quantities[out->count++] = whole(sweep->from + part);
+        out->quantities[out->count++] = bar_whole(sweep->from + part);
     }
     return TOOL_OK;
 }
@@ -72,14 +54,14 @@ static void widen(const met_decimal *value, int *width)
 
 static void measure(const rate_curve *curve, plot *out)
 {
-    out->most = whole(0);
+    out->most = bar_whole(0);
     for (size_t i = 0; i < out->count; i++) {
         widen(&out->quantities[i], &out->quantity_width);
         for (int k = 0; k < (curve->other != NULL ? 2 : 1); k++) {
             const met_decimal *total =
                 k == 0 ? &out->totals[i] : &out->others[i];
             widen(total, &out->total_width);
-            if (is_more(total, &out->most)) {
+            if (bar_is_more(total, &out->most)) {
                 out->most = *total;
             }
         }
@@ -87,40 +69,6 @@ static void measure(const rate_curve *curve, plot *out)
 }
 
 /* --- Drawing ---------------------------------------------------------------- */
-/* The part of the room that the total is of the most. */
-static int bar_length(const plot *drawn, const met_decimal *total, int room)
-{
-    char text[MET_DECIMAL_TEXT_SIZE];
-    met_decimal nothing = whole(0);
-    met_decimal scale = whole(room);
-    met_decimal part;
-
-    if (!is_more(total, &nothing)
-        || met_decimal_divide(total, &drawn->most, 12, MET_ROUND_HALF_AWAY,
-                              &part)
-               != MET_OK
-        || met_decimal_multiply(&part, &scale, &part) != MET_OK
-        || met_decimal_round(&part, 6, MET_ROUND_HALF_AWAY, &part) != MET_OK
-        || met_decimal_round(&part, 0, MET_ROUND_DOWN, &part) != MET_OK
-        || met_decimal_format(&part, text, NULL) != MET_OK) {
-        return 0;
-    }
-    return atoi(text);
-}
-
-/* In eighths of a column. */
-static void draw_bar(int length)
-{
-    static const char *const parts[STEPS] = {
-        "",       "\u258f", "\u258e", "\u258d",
-        "\u258c", "\u258b", "\u258a", "\u2589"};
-
-    for (int i = 0; i < length / STEPS; i++) {
-        fputs("\u2588", stdout);
-    }
-    fputs(parts[length % STEPS], stdout);
-}
-
 static int draw_row(const tool *self, const plot *drawn,
                     const met_decimal *quantity, const char *mark,
                     const met_decimal *total)
@@ -129,7 +77,8 @@ static int draw_row(const tool *self, const plot *drawn,
     char amount[MET_DECIMAL_TEXT_SIZE];
     int used = drawn->quantity_width + 2 + drawn->total_width + 2
                + (int)strlen(mark);
-    int room = used < COLUMNS - 10 ? COLUMNS - used : 10;
+    int room = used < BAR_COLUMNS - BAR_ROOM_MIN ? BAR_COLUMNS - used
+                                                 : BAR_ROOM_MIN;
 
     if (met_decimal_format(total, amount, NULL) != MET_OK
         || (quantity != NULL
@@ -138,11 +87,7 @@ static int draw_row(const tool *self, const plot *drawn,
     }
     printf("%*s  %*s%s", drawn->quantity_width, number, drawn->total_width,
            amount, mark);
-    int length = bar_length(drawn, total, room * STEPS);
-    if (length > 0) {
-        fputs("  ", stdout);
-        draw_bar(length);
-    }
+    bar_draw(total, &drawn->most, room, 0);
     putchar('\n');
     return TOOL_OK;
 }
