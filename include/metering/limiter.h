@@ -45,7 +45,12 @@ enum {
     /* Pacing: every hit is a debt, paid off evenly at limit / window_ns; the
      * debt has room for `limit` hits at once. Bursts of 10 at 100 a second are
      * limit 10 in 100 ms. Can let almost 2 * limit through in a window. */
-    MET_LIMITER_GCRA = 5
+    MET_LIMITER_GCRA = 5,
+    /* Not how often but how many at once: what is allowed is held until
+     * met_limiter_release gives it back, or, when its holder was killed, until
+     * the lease window_ns is over, at the latest after two of them. Never more
+     * than `limit` are held whose lease is not over. Cannot be charged. */
+    MET_LIMITER_IN_FLIGHT = 6
 };
 
 /* What to do with a key for which the table has no room: nothing live is ever
@@ -465,6 +470,25 @@ MET_API MET_NODISCARD met_error met_limiter_charge(
  */
 MET_API MET_NODISCARD met_error met_limiter_refund(
     met_limiter *limiter, met_limiter_ticket *ticket, uint64_t cost,
+    uint32_t *withheld_out);
+
+/**
+ * The request is served: give back what it held in windows of
+ * MET_LIMITER_IN_FLIGHT. Other windows keep what they counted; a request that
+ * was not served at all is refunded instead.
+ *
+ * @param ticket        of a result; what was held leaves it, so that calling
+ *                      again gives back nothing. Of a copy it would be given
+ *                      back twice
+ * @param withheld_out  bit i: windows[i] did not hold it any more, its lease
+ *                      was over; written only on MET_OK
+ * @return MET_OK (also when nothing was held) · MET_E_INVALID (NULL, a ticket
+ *         of another table)
+ * @alloc none      @blocks never      @thread any      @fork any
+ * @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_limiter_release(
+    met_limiter *limiter, met_limiter_ticket *ticket,
     uint32_t *withheld_out);
 
 /**

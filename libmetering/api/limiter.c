@@ -357,6 +357,16 @@ met_error met_limiter_refund(met_limiter *limiter, met_limiter_ticket *ticket,
     return met__limiter_refund(limiter, ticket, cost, withheld_out);
 }
 
+met_error met_limiter_release(met_limiter *limiter,
+                              met_limiter_ticket *ticket,
+                              uint32_t *withheld_out)
+{
+    if (limiter == NULL || ticket == NULL || withheld_out == NULL) {
+        return MET_E_INVALID;
+    }
+    return met__limiter_release(limiter, ticket, withheld_out);
+}
+
 met_error met_limiter_reset(met_limiter *limiter,
                             const met_limiter_request *request)
 {

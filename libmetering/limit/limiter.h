@@ -36,6 +36,9 @@ met_error met__limiter_charge(met_limiter *limiter,
 met_error met__limiter_refund(met_limiter *limiter,
                               met_limiter_ticket *ticket, uint64_t cost,
                               uint32_t *withheld_out);
+met_error met__limiter_release(met_limiter *limiter,
+                               met_limiter_ticket *ticket,
+                               uint32_t *withheld_out);
 met_error met__limiter_reset(met_limiter *limiter,
                              const met_limiter_request *request);
 met_error met__limiter_stats(met_limiter *limiter,

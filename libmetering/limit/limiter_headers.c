@@ -78,6 +78,9 @@ static void put_windows(met__header_text *out,
     int is_named;
 
     for (uint32_t i = 0; i < result->window_count; i++) {
+        if (result->windows[i].algorithm == MET_LIMITER_IN_FLIGHT) {
+            continue; /* no number of requests in a time */
+        }
         const char *name = met__header_window(result->windows[i].window_ns,
                                               other, &is_named);
         put(out, "X-RateLimit-Limit-", name, result->windows[i].limit);

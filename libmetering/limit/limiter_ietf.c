@@ -4,7 +4,8 @@
  * Source: draft-ietf-httpapi-ratelimit-headers-10 (lists of strings with
  * parameters: q quota, w window in seconds, pk partition key; r remaining, t
  * seconds until there is more), in the syntax of RFC 9651. A window that is no
- * whole number of seconds has no w, for the field knows no parts of one. */
+ * whole number of seconds has no w, for the field knows no parts of one; what is
+ * in flight is counted in "concurrent-requests" (qu) and has none either. */
 #include <string.h>
 
 #include "limit/limiter_headers.h"
@@ -32,6 +33,11 @@ static void put_name(met__header_text *out, const met_limiter_result *result,
     uint64_t before = 0;
     int is_named;
     const char *name = met__header_window(length, other, &is_named);
+
+    if (result->windows[index].algorithm == MET_LIMITER_IN_FLIGHT) {
+        name = "in-flight";
+        is_named = 1;
+    }
 
     for (uint32_t i = 0; i < index; i++) {
         before += result->windows[i].window_ns == length;
@@ -86,7 +92,9 @@ void met__header_ietf(met__header_text *out, const met_limiter_result *result,
         put(out, i == 0 ? "RateLimit-Policy: " : ", ");
         put_name(out, result, i);
         put_parameter(out, ";q=", window->limit);
-        if (window->window_ns % SECOND == 0) {
+        if (window->algorithm == MET_LIMITER_IN_FLIGHT) {
+            put(out, ";qu=\"concurrent-requests\"");
+        } else if (window->window_ns % SECOND == 0) {
             put_parameter(out, ";w=", (uint64_t)(window->window_ns / SECOND));
         }
         put_partition(out, options);

@@ -16,6 +16,7 @@ static const met__window_ops *const algorithms[] = {
     &met__window_epoch,
     &met__window_calendar,
     &met__window_gcra,
+    &met__window_flight,
 };
 
 met_error met__window_shape(met__shape *shape, uint64_t limit,

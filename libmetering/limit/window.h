@@ -81,7 +81,7 @@ struct met__window_ops {
     uint32_t algorithm;
     uint32_t needs_utc;
     uint32_t can_force; /* ask.is_forced is served */
-    uint32_t reserved;
+    uint32_t is_held;   /* counts until it is released */
     /* Whether (limit, length) can be served; fills the shape's numbers. */
     met_error (*shape)(met__shape *shape);
     /* Counts cost if used + extra + cost <= limit, by met__window_swap, in the
@@ -117,6 +117,7 @@ extern const met__window_ops met__window_counter;
 extern const met__window_ops met__window_epoch;
 extern const met__window_ops met__window_calendar;
 extern const met__window_ops met__window_gcra;
+extern const met__window_ops met__window_flight;
 
 /* Fills shape from limit, window_ns, algorithm. MET_E_UNSUPPORTED: no such
  * algorithm, or not with these numbers. */

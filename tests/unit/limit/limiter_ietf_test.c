@@ -122,6 +122,22 @@ static void names_of_lengths(void **state)
     assert_non_null(strstr(text, "\"minute-3\";r="));
 }
 
+static void requests_in_flight(void **state)
+{
+    met_limiter_result result = result_of();
+    met_limiter_headers_options options = options_of();
+
+    result.windows[0].algorithm = MET_LIMITER_IN_FLIGHT;
+    same_text(&result, &options,
+              "RateLimit-Policy: \"in-flight\";q=5;qu="
+              "\"concurrent-requests\", \"hour\";q=1000;w=3600\r\n"
+              "RateLimit: \"in-flight\";r=4;t=50, "
+              "\"hour\";r=999;t=3590\r\n");
+    options.styles = MET_LIMITER_HEADERS_WINDOWS;
+    same_text(&result, &options, "X-RateLimit-Limit-Hour: 1000\r\n"
+                                 "X-RateLimit-Remaining-Hour: 999\r\n");
+}
+
 static void partition_keys_are_byte_sequences(void **state)
 {
     static const struct {
@@ -201,6 +217,7 @@ int main(void)
         cmocka_unit_test(allowed),
         cmocka_unit_test(refused),
         cmocka_unit_test(names_of_lengths),
+        cmocka_unit_test(requests_in_flight),
         cmocka_unit_test(partition_keys_are_byte_sequences),
         cmocka_unit_test(room_is_enough),
     };

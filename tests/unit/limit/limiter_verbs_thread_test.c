@@ -193,6 +193,83 @@ static void charges_are_not_lost(void **state)
     met_limiter_close(s.limiter);
 }
 
+static void *hold_and_release(void *context)
+{
+    shared_state *s = context;
+
+    for (int i = 0; i < 4 * ROUNDS; i++) {
+        met_limiter_result result;
+        uint32_t withheld = 0;
+        if (!ask(s, "key", &result)) {
+            sched_yield();
+            continue;
+        }
+        /* At most 2 at once, whoever they are. */
+        if (__atomic_add_fetch(&s->counted, 1, __ATOMIC_ACQ_REL) > 2) {
+            add(&s->withheld, 1);
+        }
+        __atomic_fetch_sub(&s->counted, 1, __ATOMIC_ACQ_REL);
+        if (met_limiter_release(s->limiter, &result.ticket, &withheld)
+                != MET_OK
+            || withheld != 0) {
+            abort();
+        }
+        add(&s->resets, 1);
+    }
+    return NULL;
+}
+
+static void no_more_are_in_flight(void **state)
+{
+    shared_state s = {.limiter = open_memory(memory, TABLE_BYTES(CAPACITY),
+                                             CAPACITY, 0)};
+
+    s.policy = one_window(s.limiter, "p", 2, MINUTE, MET_LIMITER_IN_FLIGHT);
+    run_threads(&s, hold_and_release, hold_and_release);
+    assert_int_equal(s.withheld, 0);
+    assert_true(s.resets > 4 * ROUNDS / 2);
+    assert_int_equal(peek_cost(s.limiter, s.policy, "key", HOUR, 2)
+                         .is_allowed, 1);
+    met_limiter_close(s.limiter);
+}
+
+/* What killed holders had is there again when their leases are over. */
+static void killed_holders_are_forgotten(void **state)
+{
+    shared_state s = {.limiter = open_memory(memory, TABLE_BYTES(CAPACITY),
+                                             CAPACITY, 0)};
+
+    s.policy = one_window(s.limiter, "p", LIMIT, MINUTE,
+                          MET_LIMITER_IN_FLIGHT);
+    for (unsigned round = 0; round < 40; round++) {
+        pid_t child = fork();
+        assert_true(child >= 0);
+        while (child == 0) {
+            met_limiter_result result;
+            uint32_t withheld;
+            if (ask(&s, "key", &result) && next_random() % 8 != 0) {
+                (void)!met_limiter_release(s.limiter, &result.ticket,
+                                           &withheld);
+            }
+        }
+        usleep(200 + round * 37 % 700);
+        kill(child, SIGKILL);
+        waitpid(child, NULL, 0);
+        uint64_t left = peek_cost(s.limiter, s.policy, "key", HOUR, 1)
+                            .windows[0].remaining;
+        assert_in_range(left, 0, LIMIT);
+        assert_int_equal(peek_cost(s.limiter, s.policy, "key", HOUR + MINUTE,
+                                   1).windows[0].remaining, left);
+        assert_int_equal(peek_cost(s.limiter, s.policy, "key",
+                                   HOUR + 2 * MINUTE, 1)
+                             .windows[0].remaining, LIMIT);
+        if (round % 8 == 7) {
+            reset_key(s.limiter, s.policy, "key");
+        }
+    }
+    met_limiter_close(s.limiter);
+}
+
 /* A child that takes, gives back and forgets until it is killed. */
 static void work_until_killed(shared_state *s, uint64_t *allowed,
                               uint64_t *forgotten)
@@ -264,6 +341,8 @@ int main(void)
         TEST(refunds_are_exact_at_one_moment),
         TEST(resets_make_room_for_the_limit),
         TEST(charges_are_not_lost),
+        TEST(no_more_are_in_flight),
+        TEST(killed_holders_are_forgotten),
         TEST(killed_processes_leave_a_sound_key),
     };
 
