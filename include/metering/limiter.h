@@ -282,6 +282,10 @@ typedef struct met_limiter_stats {
     uint64_t withheld;       /* hits that could not be given back */
     uint64_t contended;      /* decisions that gave up after many races */
     uint64_t duplicates;     /* records given up for an earlier twin */
+    /* Of this handle since it was opened: who wants all adds up his processes,
+     * for one word that all of them wrote would be the hottest of the table. */
+    uint64_t decisions; /* of met_limiter_check, and of batches */
+    uint64_t refusals;  /* of these */
 } met_limiter_stats;
 
 /**

@@ -349,10 +349,14 @@ met_error met__limiter_check(met_limiter *limiter,
     met__quick q;
 
     met__quick_start(&q, limiter, request);
-    return request->own_window_count == 0 && met__quick_find(&q)
-                   && met__quick_decide(&q, result_out)
-               ? MET_OK
-               : check_slowly(&q, request, result_out);
+    met_error error = request->own_window_count == 0 && met__quick_find(&q)
+                              && met__quick_decide(&q, result_out)
+                          ? MET_OK
+                          : check_slowly(&q, request, result_out);
+    if (error == MET_OK) {
+        met__plan_decided(limiter, &q, 1, !result_out->is_allowed);
+    }
+    return error;
 }
 
 met_error met__limiter_peek(met_limiter *limiter,
@@ -373,5 +377,10 @@ met_error met__limiter_stats(met_limiter *limiter,
         (uint64_t)met__now_utc_ns(&limiter->platform)};
 
     met__limit_table_stats(&limiter->table, &now, stats_out);
+    for (size_t i = 0; i < MET__DECISION_STRIPES; i++) {
+        const met__decision_stripe *stripe = &limiter->decisions[i];
+        stats_out->decisions += met__load_relaxed(&stripe->made);
+        stats_out->refusals += met__load_relaxed(&stripe->refused);
+    }
     return MET_OK;
 }

@@ -84,6 +84,8 @@ met_error met__limiter_check_batch(met_limiter *limiter,
     met__quick group[GROUP];
     int is_quick[GROUP];
     met_error error = MET_OK;
+    uint64_t made = 0;
+    uint64_t refused = 0;
     batch_run run = {
         .limiter = limiter,
         .batch = batch,
@@ -107,7 +109,10 @@ met_error met__limiter_check_batch(met_limiter *limiter,
         count = count < GROUP ? count : GROUP;
         find_group(&run, begin, count, group, is_quick);
         for (size_t i = 0; i < count; i++) {
-            if (!is_quick[i] || !met__quick_decide(&group[i], &run.result)) {
+            if (is_quick[i] && met__quick_decide(&group[i], &run.result)) {
+                made++;
+                refused += !run.result.is_allowed;
+            } else {
                 ask_for(&run, begin + i);
                 met_error failed = met__limiter_check(limiter, &run.request,
                                                       &run.result);
@@ -120,6 +125,7 @@ met_error met__limiter_check_batch(met_limiter *limiter,
             write_verdict(&run, begin + i);
         }
     }
+    met__plan_decided(limiter, group, made, refused);
     return error;
 }
 

@@ -11,11 +11,21 @@
 #endif
 #define MET__PLAN_WINDOWS MET_LIMITER_WINDOWS_MAX
 
+/* Decisions of some threads: a word that all wrote would be the hottest of the
+ * table. A stripe fills two cache lines, wherever the handle lies. */
+#define MET__DECISION_STRIPES 16
+typedef struct met__decision_stripe {
+    met__atomic_u64 made;
+    met__atomic_u64 refused;
+    uint64_t apart[14];
+} met__decision_stripe;
+
 struct met_limiter {
     met__platform platform;
     met__limit_table table;
     uint32_t full_policy;
     uint32_t reserved;
+    met__decision_stripe decisions[MET__DECISION_STRIPES];
 };
 
 typedef struct met__plan_window {
@@ -169,6 +179,20 @@ static inline met_error met__plan_make(met__plan *p, int *again_out)
     *again_out = p->view.predecessor_count > 0 ? met__plan_predecessors(p)
                                                : MET__PLAN_DECIDED;
     return MET_OK;
+}
+
+/* Counts decisions. Threads are told apart by where their stacks are. */
+static inline void met__plan_decided(met_limiter *limiter, const void *stack,
+                                     uint64_t made, uint64_t refused)
+{
+    uintptr_t at = (uintptr_t)stack;
+    met__decision_stripe *stripe =
+        &limiter->decisions[(at >> 16 ^ at >> 23) % MET__DECISION_STRIPES];
+
+    met__fetch_add_relaxed(&stripe->made, made);
+    if (refused != 0) {
+        met__fetch_add_relaxed(&stripe->refused, refused);
+    }
 }
 
 /* The result out of the plan. */

@@ -3,6 +3,7 @@
 #include "limit_support.h"
 
 #include <fcntl.h>
+#include <sys/wait.h>
 
 #include "limit/limiter.h"
 #include "support/faults.h"
@@ -170,6 +171,121 @@ static void refuses_odd_memory(void **state)
     munmap(memory, size);
 }
 
+/* A zone of a host: in the middle of its memory, without a number of records,
+ * found again by a handle that asks for none, and kept within its bounds. */
+static void a_zone_of_the_host(void **state)
+{
+    size_t size = TABLE_BYTES(1000);
+    unsigned char *zone = shared_memory(size + 8192);
+    met_limiter_config config = {.struct_size = sizeof config,
+                                 .memory = zone + 4096,
+                                 .memory_size = size,
+                                 .full_policy = MET_LIMITER_FULL_OPEN};
+    met_limiter *one = NULL;
+    met_limiter *two = NULL;
+    met_limiter_stats stats = {.struct_size = sizeof stats};
+    char key[32];
+
+    memset(zone, 0xa5, 4096);
+    memset(zone + 4096 + size, 0xa5, 4096);
+    assert_int_equal(met__limiter_open(&platform, &config, &one, NULL),
+                     MET_OK);
+    assert_int_equal(met__limiter_open(&platform, &config, &two, NULL),
+                     MET_OK);
+    uint32_t policy = one_window(one, "p", 3, MINUTE, 0);
+    assert_int_equal(one_window(two, "p", 3, MINUTE, 0), policy);
+    for (int i = 0; i < 12000; i++) {
+        snprintf(key, sizeof key, "key %d", i);
+        (void)check(i % 2 ? one : two, policy, key, HOUR);
+    }
+    assert_int_equal(met__limiter_stats(one, &stats), MET_OK);
+    assert_true(stats.capacity >= 900);
+    assert_in_range(stats.records_used, stats.capacity * 9 / 10,
+                    stats.capacity);
+    assert_int_equal(stats.full_allowed, 12000 - stats.records_used);
+    assert_int_equal(stats.decisions, 6000);
+    assert_int_equal(stats.refusals, 0);
+    for (size_t i = 0; i < 4096; i++) {
+        assert_int_equal(zone[i], 0xa5);
+        assert_int_equal(zone[4096 + size + i], 0xa5);
+    }
+    met__limiter_close(two);
+    met__limiter_close(one);
+    /* The host's memory stays: who comes back finds what was counted. */
+    assert_int_equal(met__limiter_open(&platform, &config, &one, NULL),
+                     MET_OK);
+    assert_int_equal(check(one, policy, "key 0", HOUR).windows[0].remaining,
+                     1);
+    met__limiter_close(one);
+    /* Somebody else's bytes, or another version's, are not touched. */
+    uint64_t *words = (uint64_t *)(void *)(zone + 4096);
+    words[1] += UINT64_C(1) << 32;
+    assert_int_equal(met__limiter_open(&platform, &config, &one, NULL),
+                     MET_E_LAYOUT);
+    words[0] = 0x0123456789abcdefu;
+    unsigned char *before = malloc(size);
+    assert_non_null(before);
+    memcpy(before, zone + 4096, size);
+    assert_int_equal(met__limiter_open(&platform, &config, &one, NULL),
+                     MET_E_FOREIGN);
+    assert_memory_equal(before, zone + 4096, size);
+    free(before);
+    munmap(zone, size + 8192);
+}
+
+/* Two processes over a file, as in a rolling reload: the one that has come sets
+ * other limits, the one that goes serves on, and nothing is forgotten. */
+static void a_rolling_reload_keeps_the_counters(void **state)
+{
+    met_limiter_config config = {.struct_size = sizeof config,
+                                 .path = path,
+                                 .full_policy = MET_LIMITER_FULL_OPEN};
+    window_spec before[] = {{10, MINUTE, 0}, {200, HOUR, 0}};
+    window_spec after[] = {{15, MINUTE, 0},
+                           {200, HOUR, 0},
+                           {1000, 24 * HOUR, MET_LIMITER_FIXED_EPOCH}};
+    met_limiter *old = NULL;
+    int64_t now = 1000 * HOUR;
+
+    assert_int_equal(met__limiter_open(&platform, &config, &old, NULL),
+                     MET_OK);
+    uint32_t policy = set_policy(old, "p", 0, before, 2);
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(check(old, policy, "a", now).is_allowed, 1);
+    }
+    pid_t process = fork();
+    assert_true(process >= 0);
+    if (process == 0) {
+        met_limiter *new = NULL;
+        if (met__limiter_open(&platform, &config, &new, NULL) != MET_OK
+            || set_policy(new, "p", 0, after, 3) != policy) {
+            _exit(100);
+        }
+        met_limiter_result result = check(new, policy, "a", now + 1);
+        _exit((int)(result.windows[0].remaining * 10
+                    + (200 - result.windows[1].remaining)));
+    }
+    int status;
+    assert_int_equal(waitpid(process, &status, 0), process);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 8 * 10 + 7);
+    /* The old process meets the new limits with its own number. */
+    met_limiter_result result = check(old, policy, "a", now + 2);
+    assert_int_equal(result.window_count, 3);
+    assert_int_equal(result.windows[0].limit, 15);
+    assert_int_equal(result.windows[0].remaining, 7);
+    assert_int_equal(result.windows[1].remaining, 192);
+    assert_int_equal(result.windows[2].remaining, 998);
+    for (int i = 0; i < 8; i++) {
+        assert_int_equal(check(old, policy, "a", now + 3).is_allowed, i < 7);
+    }
+    /* And a worker that still has the old configuration sets it back. */
+    assert_int_equal(set_policy(old, "p", 0, before, 2), policy);
+    assert_int_equal(check(old, policy, "a", now + 4).is_allowed, 0);
+    assert_int_equal(check(old, policy, "b", now + 4).is_allowed, 1);
+    met__limiter_close(old);
+}
+
 static void refuses_other_files(void **state)
 {
     met_limiter *limiter;
@@ -318,6 +434,8 @@ int main(void)
         TEST(is_emptied_after_a_boot),
         TEST(refuses_memory_of_another_boot),
         TEST(refuses_odd_memory),
+        TEST(a_zone_of_the_host),
+        TEST(a_rolling_reload_keeps_the_counters),
         TEST(refuses_other_files),
         TEST(fails_cleanly),
         TEST(policies_and_shapes_have_an_end),

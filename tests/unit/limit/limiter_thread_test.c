@@ -107,6 +107,12 @@ static void crowd_gets_exactly_the_limit(void **state)
         }
     }
     assert_int_equal(stats.contended, 0);
+    assert_int_equal(stats.decisions, (uint64_t)THREADS * ROUNDS * TRIES);
+    uint64_t sum = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        sum += allowed[round];
+    }
+    assert_int_equal(stats.refusals, stats.decisions - sum);
     met_limiter_close(limiter);
 }
 
