@@ -109,7 +109,8 @@ typedef struct met_gateway_request {
     size_t host_size;
     const char *user_agent; /* for the usage event: request_user_agent */
     size_t user_agent_size;
-    const char *client_ip; /* of the client, behind trusted proxies */
+    const char *client_ip; /* of the client, behind trusted proxies: text. A
+                              limit counts IPv6 by the first 64 bits */
     size_t client_ip_size;
     const met_pair *headers; /* as received, repeated ones repeated */
     size_t header_count;

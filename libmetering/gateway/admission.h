@@ -26,6 +26,7 @@ typedef struct met__admission {
     uint32_t reserved;
     uint32_t limit;         /* record, or none */
     met_limiter_request limit_request;
+    char address_key[64]; /* of limit_request */
     met_limiter_result limit_result;
 } met__admission;
 

@@ -105,6 +105,27 @@ static met__text identity(const met__admission *admission,
     }
 }
 
+/* A client of IPv6 has a network of addresses: they are one client. What is no
+ * address is taken as it is. */
+static met__text address_key(met__admission *admission)
+{
+    const met_gateway_request *request = admission->request;
+    met_limiter_identity identity = {
+        .kind = MET__LIMIT_BY_IP,
+        .form = MET_LIMITER_FORM_ADDRESS,
+        .value = request->client_ip,
+        .value_size = request->client_ip_size,
+        .prefix_v4 = 32,
+        .prefix_v6 = 64};
+    size_t size = 0;
+
+    return met__limiter_key_build(&identity, admission->address_key,
+                                  sizeof admission->address_key, &size, NULL)
+                   == MET_OK
+               ? met__text_of(admission->address_key, size)
+               : met__text_of(request->client_ip, request->client_ip_size);
+}
+
 /* Every miss goes by the client's address: nobody is exempt. */
 static void fill_request(met__admission *admission,
                          const met__snapshot_limit *limit, uint32_t policy)
@@ -115,8 +136,7 @@ static void fill_request(met__admission *admission,
 
     if (key.size == 0) {
         kind = MET__LIMIT_BY_IP;
-        key = met__text_of(admission->request->client_ip,
-                           admission->request->client_ip_size);
+        key = address_key(admission);
     }
     *request = (met_limiter_request){.struct_size = sizeof *request,
                                      .policy = policy,

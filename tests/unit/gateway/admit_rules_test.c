@@ -292,6 +292,26 @@ static void test_rules__algorithms(void **state)
     }
 }
 
+/* However an address is written, and all of a client's network of IPv6. */
+static void test_rules__limit_by_network(void **state)
+{
+    (void)state;
+    must_apply("", "{\"name\":\"rate-limiting\",\"config\":{\"minute\":3,"
+                   "\"limit_by\":\"ip\"}}");
+    assert_int_equal(ask_from("/a", NULL, "2001:db8:1:2::1"), 200);
+    assert_int_equal(ask_from("/a", NULL, "2001:DB8:1:2:0:0:0:1"), 200);
+    assert_int_equal(ask_from("/a", NULL, "2001:db8:1:2:ffff::9"), 200);
+    assert_int_equal(ask_from("/a", NULL, "2001:db8:1:2::77"), 429);
+    assert_int_equal(ask_from("/a", NULL, "2001:db8:1:3::1"), 200);
+    assert_int_equal(ask_from("/a", NULL, "192.0.2.1"), 200);
+    assert_int_equal(ask_from("/a", NULL, "::ffff:192.0.2.1"), 200);
+    assert_int_equal(ask_from("/a", NULL, "::ffff:c000:201"), 200);
+    assert_int_equal(ask_from("/a", NULL, "192.0.2.1"), 429);
+    assert_int_equal(ask_from("/a", NULL, "192.0.2.2"), 200);
+    assert_int_equal(ask_from("/a", NULL, "unix:"), 200);
+    assert_int_equal(ask_from("/a", NULL, "unix:2"), 200);
+}
+
 static void test_rules__limit_by_consumer(void **state)
 {
     (void)state;
@@ -551,6 +571,7 @@ int main(void)
         TEST(test_rules__disabled_service),
         TEST(test_rules__limit_by_ip),
         TEST(test_rules__algorithms),
+        TEST(test_rules__limit_by_network),
         TEST(test_rules__limit_by_consumer),
         TEST(test_rules__limit_by_credential),
         TEST(test_rules__limit_by_service),
