@@ -282,8 +282,7 @@ typedef struct met_limiter_stats {
     uint64_t withheld;       /* hits that could not be given back */
     uint64_t contended;      /* decisions that gave up after many races */
     uint64_t duplicates;     /* records given up for an earlier twin */
-    /* Of this handle since it was opened: who wants all adds up his processes,
-     * for one word that all of them wrote would be the hottest of the table. */
+    /* Of this handle since it was opened; no shared word is written. */
     uint64_t decisions; /* of met_limiter_check, and of batches */
     uint64_t refusals;  /* of these */
 } met_limiter_stats;
@@ -442,7 +441,8 @@ MET_API MET_NODISCARD met_error met_limiter_peek(
  * @param result_out  set its struct_size; written only on MET_OK
  * @return MET_OK · MET_E_INVALID · MET_E_UNSUPPORTED (an unknown flag, or an
  *         algorithm that cannot) · MET_E_NOT_FOUND (no such policy or own
- *         window) · MET_E_BUSY (a crowd without end; nothing is counted) · MET_E_CORRUPT
+ *         window) · MET_E_BUSY (a crowd without end; nothing is counted) ·
+ *         MET_E_CORRUPT
  * @alloc none      @blocks never      @thread any      @fork any
  * @since 0.1
  */
@@ -573,13 +573,11 @@ MET_API MET_NODISCARD met_error met_limiter_headers_write(
 
 /**
  * The key of an identity, for met_limiter_request: two keys are the same bytes
- * only when scope, kind, form and value are the same.
+ * only when scope, kind, form and value are the same. A pure function.
  *
- * Addresses are read strictly: no zone, no brackets, no port, no leading zeros
- * in dotted quads. The same address is the same key as text and as bytes and
- * however it is written; ::ffff:a.b.c.d is the IPv4 address a.b.c.d. Addresses
- * that differ beyond the prefix share a key, and prefixes of different lengths
- * never do. A pure function.
+ * Addresses are read strictly: no zone, brackets, port or leading zeros in
+ * dotted quads. An address is one key, however it is written; ::ffff:a.b.c.d is
+ * the IPv4 address a.b.c.d. Those that are equal up to the prefix share a key.
  *
  * @param identity      borrowed during the call
  * @param key_out       the key, without a NUL
