@@ -11,11 +11,12 @@
  * writer is completed by the next one and a late one finds head changed.
  *
  * A hit is forgotten when its age is more than `ticks`, the window's length
- * rounded up; the tick is the length divided by 2^31 (or 2^15), rounded up. So
- * no window ever has more than `limit`, and none is refused but for hits of the
- * last window and one tick. Ages stay below the range of a stamp, because
- * forgotten hits leave the log whenever one is counted. The hits kept are the
- * newest `limit`: older ones could not change any decision. */
+ * rounded up; the tick is the length divided by 2^31 (or 2^15), rounded up, and
+ * at least 32 (or 256) ns. So no window ever has more than `limit`, and none is
+ * refused but for hits of the last window and two ticks. Ages stay below the
+ * range of a stamp, because forgotten hits leave the log whenever one is
+ * counted. The hits kept are the newest `limit`: older ones could not change
+ * any decision. */
 #include "limit/window.h"
 
 #include "metering/limiter.h"
@@ -29,6 +30,9 @@
 /* A clock that is up to this part of the tick's range behind the newest hit is
  * late; more means that the key was not seen for that long. */
 #define BEHIND_SHIFT 8
+/* The tick's range: longer than machines run without a boot, so that a key
+ * that was not seen for long is never taken for a late clock. */
+#define RANGE_NS_MIN (UINT64_C(1) << 55)
 
 /* What follows is compiled for each size of stamps, so that its shifts and
  * masks are constants. */
@@ -73,8 +77,10 @@ static met_error shape_log(met__shape *shape)
     }
     uint32_t bits = shape->limit <= LIMIT_WIDE ? WIDE : SHORT;
     uint64_t range = stamp_mask(bits) / 2;
+    uint64_t least = RANGE_NS_MIN / (tick_mask(bits) + 1);
 
     shape->tick_ns = (shape->window_ns + range - 1) / range;
+    shape->tick_ns = shape->tick_ns > least ? shape->tick_ns : least;
     shape->ticks = (shape->window_ns + shape->tick_ns - 1) / shape->tick_ns;
     shape->count_bits = count_bits(bits);
     shape->quantum = bits;

@@ -177,8 +177,7 @@ static void test_window_log__wait_is_exact(void **state)
     }
 }
 
-/* A hit at age W is there, at W and a tick it is gone; for windows up to 2 s a
- * tick is a nanosecond. */
+/* A hit at age W is there, at W and two ticks it is gone. */
 static void test_window_log__edge_is_the_length(void **state)
 {
     met__shape shape = shape_of(1, SECOND);
@@ -188,8 +187,32 @@ static void test_window_log__edge_is_the_length(void **state)
     assert_int_equal(take(&record, &shape, 100, 1, &mark), MET__TAKE_DONE);
     assert_int_equal(take(&record, &shape, 100 + SECOND, 1, &mark),
                      MET__TAKE_REFUSED);
-    assert_int_equal(take(&record, &shape, 101 + SECOND, 1, &mark),
+    assert_int_equal(shape.tick_ns, 32);
+    assert_int_equal(take(&record, &shape, 164 + SECOND, 1, &mark),
                      MET__TAKE_DONE);
+}
+
+/* Who left a full window and comes back after a year is let in: nothing is
+ * taken for a late clock until the machine has run for 13 months. */
+static void test_window_log__long_absence_is_no_late_clock(void **state)
+{
+    uint64_t months = 30 * 24 * (uint64_t)HOUR;
+
+    for (size_t l = 0; l < sizeof limits / sizeof limits[0]; l++) {
+        for (size_t w = 0; w < 4; w++) {
+            met__shape shape = shape_of(limits[l], lengths[w]);
+            for (uint64_t i = 1; i < 400; i++) {
+                met__record record = {0};
+                met__window_mark mark;
+                uint64_t away = i * months / 30 + random_below(months / 30);
+                assert_int_equal(take(&record, &shape, HOUR, limits[l],
+                                      &mark),
+                                 MET__TAKE_DONE);
+                assert_int_equal(take(&record, &shape, HOUR + away, 1, &mark),
+                                 MET__TAKE_DONE);
+            }
+        }
+    }
 }
 
 static void test_window_log__undo_only_the_newest(void **state)
@@ -311,6 +334,7 @@ int main(void)
         cmocka_unit_test(test_window_log__tick_wraps),
         cmocka_unit_test(test_window_log__wait_is_exact),
         cmocka_unit_test(test_window_log__edge_is_the_length),
+        cmocka_unit_test(test_window_log__long_absence_is_no_late_clock),
         cmocka_unit_test(test_window_log__undo_only_the_newest),
         cmocka_unit_test(test_window_log__forced_hits_weigh),
         cmocka_unit_test(test_window_log__frozen_counts_nothing),
