@@ -135,10 +135,11 @@ MET_API void met_ingest_close(met_ingest *ingest);
  *         but after MET_E_IO and MET_E_DISK_FULL it may be: repeat with the
  *         same ids, which count once
  * @owner  the caller keeps events; texts of verdicts are the handle's
- * @blocks waits for the store's one writer and for the disk; the first call
- *         after a restart of the machine, and one of many that finds the index
- *         of ids full, reads all ids that are remembered: about a second for
- *         ten million
+ * @blocks waits for the store's one writer and for the disk. The first call on
+ *         a handle also checks the index of ids, which takes a fraction of a
+ *         second for ten million; the first one after a restart of the machine,
+ *         and now and then one that finds the index full, builds it from all
+ *         ids that are remembered: a second or two for ten million
  * @thread one at a time (any thread)      @fork no: MET_E_FORKED in a child
  * @since 0.1
  */
