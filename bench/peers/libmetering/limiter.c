@@ -12,12 +12,14 @@
 #define HOUR (60 * MINUTE)
 #define THREADS_MAX 2
 #define CASES_MAX 64
+#define BATCH 16
 
 typedef struct load {
     met_limiter_window windows[2];
     size_t window_count;
     uint64_t keys;
     int threads;
+    int is_batch;
     int64_t step; /* of the time that is given; 0: the library's clock */
     met_limiter *limiter;
     void *memory;
@@ -71,12 +73,51 @@ static void decide(worker *w, uint64_t first, uint64_t count, int is_filling)
     }
 }
 
+/* Keys are gathered in one buffer, as a gateway would that reads requests from
+ * many connections. */
+static void decide_batches(worker *w, uint64_t count)
+{
+    const load *l = w->load;
+    char keys[BATCH * KEY_SIZE];
+    uint32_t offsets[BATCH + 1];
+    uint32_t is_allowed[BATCH];
+    met_limiter_verdicts verdicts = {.struct_size = sizeof verdicts,
+                                     .is_allowed = is_allowed};
+    met_limiter_batch batch = {.struct_size = sizeof batch,
+                               .keys = keys,
+                               .key_offsets = offsets,
+                               .policy = l->policy,
+                               .kind = 1};
+
+    for (uint32_t i = 0; i <= BATCH; i++) {
+        offsets[i] = i * KEY_SIZE;
+    }
+    for (uint64_t done = 0; done < count; done += batch.count) {
+        batch.count = count - done < BATCH ? (size_t)(count - done) : BATCH;
+        for (size_t i = 0; i < batch.count; i++) {
+            uint64_t which = bench_random(&w->random) & (l->keys - 1);
+            memcpy(keys + i * KEY_SIZE, key_text + which * KEY_SIZE,
+                   KEY_SIZE);
+        }
+        must(met_limiter_check_batch(l->limiter, &batch, &verdicts, NULL)
+                 == MET_OK,
+             "batch");
+        for (size_t i = 0; i < batch.count; i++) {
+            w->allowed += is_allowed[i];
+        }
+    }
+}
+
 static void *run_worker(void *context)
 {
     worker *w = context;
 
     pthread_barrier_wait(w->barrier);
-    decide(w, 0, w->count, 0);
+    if (w->load->is_batch) {
+        decide_batches(w, w->count);
+    } else {
+        decide(w, 0, w->count, 0);
+    }
     return NULL;
 }
 
@@ -160,6 +201,12 @@ static load two(met_limiter_window first, met_limiter_window second,
                   .step = step};
 }
 
+static load batches(load what)
+{
+    what.is_batch = 1;
+    return what;
+}
+
 static void add(const char *name, const char *who, const char *more,
                 load what)
 {
@@ -229,6 +276,13 @@ static void add_algorithms(uint64_t keys)
         one(PER_MINUTE(20, STRICT), 1, 1, STEP(20)));
     add("many keys", ONE ", 20 a minute", "",
         one(PER_MINUTE(20, STRICT), keys, 1, 0));
+    add("one key", ONE ", batches of 16", "",
+        batches(one(FREE(STRICT), 1, 1, 0)));
+    add("many keys", ONE ", batches of 16", "",
+        batches(one(PER_MINUTE(1000, STRICT), keys, 1, 0)));
+    add("many keys", TWO ", batches of 16", "",
+        batches(two(PER_MINUTE(1000, STRICT), PER_HOUR(60000, STRICT), keys,
+                    0)));
     for (size_t i = 0; i < sizeof algorithms / sizeof *algorithms; i++) {
         const char *who = algorithms[i].who;
         uint32_t number = algorithms[i].number;
