@@ -8,17 +8,19 @@
  * A hit is a whole number of units (hit_units), and a moment is turned into
  * units from the clock's reading, never by adding up intervals: no rounding
  * grows with time. With length / limit = b / a in lowest terms a unit is
- * 1 / a ns and a hit b of them, which is exact; where that would leave less
- * than 1024 windows until head wraps, a hit is a power of two, and a unit is
- * short beside a nanosecond, but for windows of days with odd limits. */
+ * 1 / a ns and a hit b of them, which is exact. Where head would wrap within
+ * 1024 windows or 13 months, a hit is a power of two instead, and a unit short
+ * beside a nanosecond, but for windows of days with odd limits. */
 #include "limit/window.h"
 
 #include "metering/limiter.h"
 
 #define TAKE_TRIES 100000
 #define HEAD_MASK ((UINT64_C(1) << MET__HEAD_BITS) - 1)
-/* Head wraps after at least so many windows. */
+/* Head wraps after at least so many windows; and of a nanosecond there are at
+ * most so many units, so that it wraps after 2^55 ns or later. */
 #define WINDOWS_BITS 10
+#define UNITS_BITS 7
 /* A debt that is greater than this part of the range was paid long ago. A
  * clock may be late by as much. */
 #define DEBT_MAX (HEAD_MASK >> (WINDOWS_BITS - 2))
@@ -37,8 +39,10 @@ static met_error shape_gcra(met__shape *shape)
 {
     uint64_t both = divisor_of_both(shape->window_ns, shape->limit);
     uint64_t hit = shape->window_ns / both;
-    uint64_t most = (HEAD_MASK >> WINDOWS_BITS) / shape->limit;
+    uint64_t most = HEAD_MASK >> WINDOWS_BITS;
+    uint64_t fine = shape->window_ns << UNITS_BITS;
 
+    most = (most < fine ? most : fine) / shape->limit;
     shape->rate = shape->limit / both;
     shape->rate_ns = hit;
     shape->hit_units = hit;
