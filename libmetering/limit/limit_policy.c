@@ -1,11 +1,11 @@
 /* Policies in the shared table. In: a name and its windows. Out: a number that
  * is the same in all processes, and rows that change as a whole.
  *
- * A slot belongs to a name until it is removed. Its version names the row in force, one of
- * four. A change claims a row that is not in force, writes it and moves the
- * version by compare-and-swap. Every word of a row carries the low 16 bits of
- * its version: a reader sees whether the words belong together, and a late
- * writer's compare-and-swap meets a word that has changed. A writer killed
+ * A slot belongs to a name until it is removed. Its version names the row in
+ * force, one of four. A change claims a row that is not in force, writes it and
+ * moves the version by compare-and-swap. Every word of a row carries the low 16
+ * bits of its version: a reader sees whether the words belong together, and a
+ * late writer's compare-and-swap meets a word that has changed. A writer killed
  * half-way leaves a claim that is void once a later version is in force.
  *
  * A window that is replaced stays in the row as a predecessor of the one that
