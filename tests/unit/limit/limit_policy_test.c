@@ -1,29 +1,7 @@
 /* Policies in the table: numbers, rows that change as a whole, predecessors,
  * and removal. */
-#include "limit_support.h"
-
-#include "limit/limiter_plan.h"
-
-#define SLIDING MET_LIMITER_SLIDING
 #define CAPACITY 256
-
-static void *memory;
-static met_limiter *limiter;
-
-static int setup(void **state)
-{
-    random_state = 88172645463325252u;
-    memory = shared_memory(TABLE_BYTES(CAPACITY));
-    limiter = open_memory(memory, TABLE_BYTES(CAPACITY), CAPACITY, 0);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    met_limiter_close(limiter);
-    munmap(memory, TABLE_BYTES(CAPACITY));
-    return 0;
-}
+#include "limit_fixture.h"
 
 static met__policy_view view_of(uint32_t number)
 {
@@ -33,14 +11,6 @@ static met__policy_view view_of(uint32_t number)
     assert_int_equal(met__policy_read(&limiter->table, number, &view),
                      MET_OK);
     return view;
-}
-
-static uint64_t policies_now(void)
-{
-    met_limiter_stats stats = {.struct_size = sizeof stats};
-
-    assert_int_equal(met_limiter_stats_get(limiter, &stats), MET_OK);
-    return stats.policies;
 }
 
 static void rows_say_what_was_set(void **state)
@@ -135,10 +105,10 @@ static void removed_policies_are_nobodys(void **state)
     met_limiter_result taken = check_cost(limiter, number, "a", HOUR, 2);
     met_error_info info = {.struct_size = sizeof info};
 
-    assert_int_equal(policies_now(), 2);
+    assert_int_equal(stats_now().policies, 2);
     assert_int_equal(met_limiter_policy_remove(limiter, number, &info),
                      MET_OK);
-    assert_int_equal(policies_now(), 1);
+    assert_int_equal(stats_now().policies, 1);
     assert_int_equal(met_limiter_check(limiter, &request, &result),
                      MET_E_NOT_FOUND);
     assert_int_equal(met_limiter_peek(limiter, &request, &result),
@@ -189,7 +159,7 @@ static void reused_places_serve_as_before(void **state)
         assert_int_equal(met_limiter_policy_remove(limiter, number, NULL),
                          MET_OK);
     }
-    assert_int_equal(policies_now(), 0);
+    assert_int_equal(stats_now().policies, 0);
 }
 
 static void removal_makes_room(void **state)
@@ -219,7 +189,7 @@ static void removal_makes_room(void **state)
         numbers[victim] = UINT32_MAX;
         snprintf(name, sizeof name, "new %d", i);
         (void)one_window(limiter, name, 3, HOUR, SLIDING);
-        assert_int_equal(policies_now(), MET_LIMITER_POLICIES_MAX);
+        assert_int_equal(stats_now().policies, MET_LIMITER_POLICIES_MAX);
         assert_int_equal(met_limiter_policy_set(limiter, &policy, &number,
                                                 NULL), MET_E_LIMIT);
     }
@@ -246,8 +216,6 @@ static void bad_numbers(void **state)
                          MET_E_NOT_FOUND);
     }
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {

@@ -189,6 +189,23 @@ static inline void reset_key(met_limiter *limiter, uint32_t policy,
     assert_int_equal(met_limiter_reset(limiter, &request), MET_OK);
 }
 
+/* An allowed request of two windows, as headers are written from. */
+static inline met_limiter_result result_of(void)
+{
+    met_limiter_result result = {.struct_size = sizeof result,
+                                 .is_allowed = 1,
+                                 .window_count = 2,
+                                 .reported = 0};
+
+    result.windows[0] = (met_limiter_window_result){
+        .limit = 5, .remaining = 4, .window_ns = MINUTE,
+        .reset_ns = 50 * SECOND};
+    result.windows[1] = (met_limiter_window_result){
+        .limit = 1000, .remaining = 999, .window_ns = HOUR,
+        .reset_ns = 3590 * SECOND};
+    return result;
+}
+
 /* --- The exact list -------------------------------------------------------- */
 typedef struct exact_list {
     uint64_t *times; /* every admitted unit, oldest first */

@@ -1,28 +1,7 @@
 /* Answers: what windows say of a decision, the window to report, waits and
  * resets while replaced windows weigh, and policies that only warn. */
-#include "limit_support.h"
-
-#define SLIDING MET_LIMITER_SLIDING
-#define COUNTER MET_LIMITER_SLIDING_COUNTER
 #define CAPACITY 512
-
-static void *memory;
-static met_limiter *limiter;
-
-static int setup(void **state)
-{
-    random_state = 88172645463325252u;
-    memory = shared_memory(TABLE_BYTES(CAPACITY));
-    limiter = open_memory(memory, TABLE_BYTES(CAPACITY), CAPACITY, 0);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    met_limiter_close(limiter);
-    munmap(memory, TABLE_BYTES(CAPACITY));
-    return 0;
-}
+#include "limit_fixture.h"
 
 /* The smallest remaining; of equal ones the longest window. */
 static void the_window_to_report(void **state)
@@ -142,9 +121,7 @@ static void warnings_are_what_would_have_been(void **state)
 static void warnings_refuse_nobody(void **state)
 {
     teardown(state);
-    memory = shared_memory(TABLE_BYTES(CAPACITY));
-    limiter = open_memory(memory, TABLE_BYTES(CAPACITY), CAPACITY,
-                          MET_LIMITER_FULL_CLOSED);
+    open_table(MET_LIMITER_FULL_CLOSED);
     window_spec spec = {1, HOUR, SLIDING};
     uint32_t policy = set_policy(limiter, "p", MET_LIMITER_WARN_ONLY, &spec,
                                  1);
@@ -159,8 +136,6 @@ static void warnings_refuse_nobody(void **state)
     }
     assert_true(full >= CAPACITY);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {

@@ -1,27 +1,6 @@
 /* Charging: what was served weighs, whether there was room or not. */
-#include "limit_support.h"
-
-#define SLIDING MET_LIMITER_SLIDING
-#define COUNTER MET_LIMITER_SLIDING_COUNTER
 #define CAPACITY 256
-
-static void *memory;
-static met_limiter *limiter;
-
-static int setup(void **state)
-{
-    random_state = 88172645463325252u;
-    memory = shared_memory(TABLE_BYTES(CAPACITY));
-    limiter = open_memory(memory, TABLE_BYTES(CAPACITY), CAPACITY, 0);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    met_limiter_close(limiter);
-    munmap(memory, TABLE_BYTES(CAPACITY));
-    return 0;
-}
+#include "limit_fixture.h"
 
 /* While there is room a charge counts like a check, in every algorithm. */
 static void within_limits_it_is_a_check(void **state)
@@ -149,8 +128,7 @@ static void a_full_table_is_told(void **state)
         full += result.reason == MET_LIMITER_REASON_TABLE_FULL;
         assert_int_equal(result.is_allowed, 1);
     }
-    met_limiter_stats stats = {.struct_size = sizeof stats};
-    assert_int_equal(met_limiter_stats_get(limiter, &stats), MET_OK);
+    met_limiter_stats stats = stats_now();
     assert_true(full >= CAPACITY);
     assert_int_equal(stats.full_allowed, full);
 }
@@ -173,8 +151,6 @@ static void bad_arguments(void **state)
                      MET_E_UNSUPPORTED);
     assert_int_equal(peek_cost(limiter, policy, "a", HOUR, 3).is_allowed, 1);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {

@@ -1,22 +1,6 @@
 /* Header lines: names, whole seconds rounded up, the reported window, room. */
 #include "limit_support.h"
 
-static met_limiter_result result_of(void)
-{
-    met_limiter_result result = {.struct_size = sizeof result,
-                                 .is_allowed = 1,
-                                 .window_count = 2,
-                                 .reported = 0};
-
-    result.windows[0] = (met_limiter_window_result){
-        .limit = 5, .remaining = 4, .window_ns = MINUTE,
-        .reset_ns = 50 * SECOND};
-    result.windows[1] = (met_limiter_window_result){
-        .limit = 1000, .remaining = 999, .window_ns = HOUR,
-        .reset_ns = 3590 * SECOND};
-    return result;
-}
-
 static void same_text(const met_limiter_result *result, const char *expected)
 {
     char text[MET_LIMITER_HEADERS_SIZE];

@@ -1,30 +1,7 @@
 /* Plans: which records a request meets, what replaced windows weigh, and the
  * limits that a request brings itself. */
-#include "limit_support.h"
-
-#include "limit/limiter_plan.h"
-
-#define SLIDING MET_LIMITER_SLIDING
-#define COUNTER MET_LIMITER_SLIDING_COUNTER
 #define CAPACITY 512
-
-static void *memory;
-static met_limiter *limiter;
-
-static int setup(void **state)
-{
-    random_state = 88172645463325252u;
-    memory = shared_memory(TABLE_BYTES(CAPACITY));
-    limiter = open_memory(memory, TABLE_BYTES(CAPACITY), CAPACITY, 0);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    met_limiter_close(limiter);
-    munmap(memory, TABLE_BYTES(CAPACITY));
-    return 0;
-}
+#include "limit_fixture.h"
 
 static met_error plan(met__plan *p, met_limiter_request *request, int *again)
 {
@@ -269,8 +246,6 @@ static void bad_own_limits(void **state)
     assert_int_equal(met_limiter_check(limiter, &request, &result), MET_OK);
     assert_int_equal(result.windows[0].limit, 10);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {

@@ -1,26 +1,6 @@
 /* Resetting a key: everything it used is forgotten, and nothing of others. */
-#include "limit_support.h"
-
-#define SLIDING MET_LIMITER_SLIDING
-#define COUNTER MET_LIMITER_SLIDING_COUNTER
 #define CAPACITY 1024
-
-static void *memory;
-static met_limiter *limiter;
-
-static int setup(void **state)
-{
-    memory = shared_memory(TABLE_BYTES(CAPACITY));
-    limiter = open_memory(memory, TABLE_BYTES(CAPACITY), CAPACITY, 0);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    met_limiter_close(limiter);
-    munmap(memory, TABLE_BYTES(CAPACITY));
-    return 0;
-}
+#include "limit_fixture.h"
 
 static void all_windows_are_forgotten(void **state)
 {
@@ -152,8 +132,6 @@ static void bad_arguments(void **state)
     assert_int_equal(met_limiter_reset(NULL, &request), MET_E_INVALID);
     assert_int_equal(met_limiter_reset(limiter, NULL), MET_E_INVALID);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {

@@ -1,12 +1,10 @@
 /* Requests in flight: against a list of what is held, with its leases; the
  * wait at its nanosecond; releases in any order, late ones, and those of
  * records that were frozen; late clocks; any bits in a record. */
-#include "limit_support.h"
-
-#include "limit/limiter_plan.h"
+#define CAPACITY 256
+#include "limit_fixture.h"
 
 #define FLIGHT MET_LIMITER_IN_FLIGHT
-#define CAPACITY 256
 #define UNITS 4096
 
 typedef struct unit {
@@ -15,26 +13,8 @@ typedef struct unit {
     uint64_t cost;
 } unit;
 
-static void *memory;
-static met_limiter *limiter;
 static unit units[UNITS];
 static size_t unit_count;
-
-static int setup(void **state)
-{
-    random_state = 88172645463325252u;
-    unit_count = 0;
-    memory = shared_memory(TABLE_BYTES(CAPACITY));
-    limiter = open_memory(memory, TABLE_BYTES(CAPACITY), CAPACITY, 0);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    met_limiter_close(limiter);
-    munmap(memory, TABLE_BYTES(CAPACITY));
-    return 0;
-}
 
 static uint32_t release(met_limiter_ticket *ticket)
 {
@@ -281,8 +261,6 @@ static void any_bits_are_harmless(void **state)
         (void)shape.ops->undo(&record, &shape, next_random(), 1);
     }
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
