@@ -17,20 +17,9 @@ static int die_after(int is_done)
     return is_done;
 }
 
-static int mortal_cas(met__atomic_u64 *word, uint64_t *expected,
-                      uint64_t desired)
-{
-    return die_after(met__cas(word, expected, desired));
-}
-
-static int mortal_swap(met__record *record, uint64_t *head, uint64_t next,
-                       const met__window_ask *ask)
-{
-    return die_after(met__window_swap(record, head, next, ask));
-}
-
-#define met__cas mortal_cas
-#define met__window_swap mortal_swap
+/* In parentheses they are the functions. */
+#define met__cas(...) die_after((met__cas)(__VA_ARGS__))
+#define met__window_swap(...) die_after((met__window_swap)(__VA_ARGS__))
 #define met__window_tape mortal_tape
 #include "limit/window_tape.c"
 #undef met__window_tape
