@@ -38,7 +38,8 @@ MET_BEGIN_DECLS
  * @param platform   memory to use; NULL for the defaults
  * @param price_out  written only on MET_OK
  * @param info       NULL, or where to put field path and reason; the reason
- *                   names the rule's code and how many others are broken
+ *                   names the rule's code and how many others are broken:
+ *                   met_price_check lists them
  * @return MET_OK · MET_E_INVALID (not JSON, an unknown field, or a rule of
  *         prices is broken) · MET_E_OVERFLOW (a number beyond 34 digits) ·
  *         MET_E_LIMIT · MET_E_NO_MEMORY · MET_E_BUG (the library was linked
@@ -52,6 +53,30 @@ MET_API MET_NODISCARD met_error met_price_create(const char *json,
                                                  const met_platform *platform,
                                                  met_price **price_out,
                                                  met_error_info *info);
+
+/**
+ * Everything that is wrong about a price at once, where met_price_create stops
+ * at the first rule.
+ *
+ * @param json       what met_price_create takes
+ * @param json_size  bytes; no NUL needed
+ * @param platform   memory to use; NULL for the defaults
+ * @param json_out   {"issues": [{"code", "field", "severity", "message"}]};
+ *                   no issues: met_price_create takes it; written only on
+ *                   MET_OK
+ * @param info       NULL, or where to put field path and reason
+ * @return MET_OK · MET_E_INVALID (an argument is NULL; not JSON, or not an
+ *         object) · MET_E_OVERFLOW (a number of JSON beyond 34 digits) ·
+ *         MET_E_LIMIT · MET_E_NO_MEMORY · MET_E_BUG
+ * @owner  caller keeps json; json_out with met_buffer_release
+ * @blocks no
+ * @thread any      @fork any      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_price_check(const char *json,
+                                                size_t json_size,
+                                                const met_platform *platform,
+                                                met_buffer *json_out,
+                                                met_error_info *info);
 
 /**
  * Forget a price.

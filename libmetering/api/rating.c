@@ -21,6 +21,24 @@ met_error met_price_create(const char *json, size_t json_size,
                            info);
 }
 
+met_error met_price_check(const char *json, size_t json_size,
+                          const met_platform *platform, met_buffer *json_out,
+                          met_error_info *info)
+{
+    met__platform known;
+
+    if (json == NULL || json_out == NULL) {
+        return met__fail(info, MET_E_INVALID, json ? "json_out" : "json",
+                         "is NULL");
+    }
+    met_error error = met__platform_init(&known, platform, info);
+    if (error != MET_OK) {
+        return error;
+    }
+    return met__price_check(&known, met__text_of(json, json_size), json_out,
+                            info);
+}
+
 void met_price_destroy(met_price *price)
 {
     met__price_close(price);

@@ -72,32 +72,43 @@ static met_error read_pricing(met_price *self, const met__pricing *pricing,
     return error == MET_OK ? check_together(self, pricing, info) : error;
 }
 
+/* What there is besides the three, and where they are. */
 static met_error read_card(met_price *self, const met__node *node,
-                           met_error_info *info)
+                           met__pricing *pricing, met_error_info *info)
 {
-    met__pricing pricing = {0};
     met__fields fields;
 
     if (met__node_get(node, "price") == NULL) {
-        pricing.price = node;
-        return read_pricing(self, &pricing, info);
+        pricing->price = node;
+        return MET_OK;
     }
     met__fields_begin(&fields, node, NULL, info);
     met__fields_text(&fields, "name", MET__OPTIONAL, 0, MET__NAME_SIZE_MAX,
                      &self->name);
-    met__fields_object(&fields, "price", MET__REQUIRED, &pricing.price);
-    met__fields_object(&fields, "discounts", MET__OPTIONAL, &pricing.discounts);
+    met__fields_object(&fields, "price", MET__REQUIRED, &pricing->price);
+    met__fields_object(&fields, "discounts", MET__OPTIONAL,
+                       &pricing->discounts);
     met__fields_object(&fields, "unit_config", MET__OPTIONAL,
-                       &pricing.unit_config);
+                       &pricing->unit_config);
     met__currency_field(&fields, &self->currency);
-    met_error error = met__fields_end(&fields);
-    return error == MET_OK ? read_pricing(self, &pricing, info) : error;
+    return met__fields_end(&fields);
+}
+
+static met_error parse_card(met__arena *arena, met__text json,
+                            met__node **node_out, met_error_info *info)
+{
+    met_error error = parse(arena, json, node_out, info);
+
+    return error == MET_OK && (*node_out)->kind != MET__NODE_OBJECT
+               ? met__fail(info, MET_E_INVALID, "", "must be an object")
+               : error;
 }
 
 met_error met__price_open(const met__platform *platform, met__text json,
                           met_price **price_out, met_error_info *info)
 {
     met__node *node = NULL;
+    met__pricing pricing = {0};
     met__currency dollars;
 
     MET__ASSERT(met__decimal_self_test() == MET_OK);
@@ -110,12 +121,12 @@ met_error met__price_open(const met__platform *platform, met__text json,
     self->name = MET__TEXT("");
     self->currency = dollars;
     met__arena_init(&self->arena, &self->platform);
-    met_error error = parse(&self->arena, json, &node, info);
-    if (error == MET_OK && node->kind != MET__NODE_OBJECT) {
-        error = met__fail(info, MET_E_INVALID, "", "must be an object");
+    met_error error = parse_card(&self->arena, json, &node, info);
+    if (error == MET_OK) {
+        error = read_card(self, node, &pricing, info);
     }
     if (error == MET_OK) {
-        error = read_card(self, node, info);
+        error = read_pricing(self, &pricing, info);
     }
     if (error != MET_OK) {
         met__price_close(self);
@@ -132,6 +143,75 @@ void met__price_close(met_price *price)
         met__arena_release(&price->arena);
         met__release(&platform, price, sizeof *price);
     }
+}
+
+/* --- Checking --------------------------------------------------------------
+ */
+/* What is wrong about the card around the price. */
+static met_error add_issue(met__arena *arena, met__node *issues,
+                           const met_error_info *problem)
+{
+    const char *const members[][2] = {{"code", "price_document_invalid"},
+                                      {"field", problem->field},
+                                      {"severity", "critical"},
+                                      {"message", problem->reason}};
+    met__node *issue = met__node_object(arena);
+    met_error error = MET_OK;
+
+    for (size_t i = 0; error == MET_OK && i < 4; i++) {
+        error = met__node_set(arena, issue, members[i][0],
+                              met__node_text_z(arena, members[i][1]));
+    }
+    return error == MET_OK ? met__node_append(arena, issues, issue) : error;
+}
+
+/* {"issues": [...]} of a card that was parsed. */
+static met_error list_issues(met__arena *arena, const met__node *node,
+                             met__node **out)
+{
+    met_price card = {.name = MET__TEXT("")};
+    met__pricing pricing = {0};
+    met_error_info problem = {.struct_size = sizeof problem};
+    met__node *object = met__node_object(arena);
+    met__node *issues = met__node_array(arena);
+    met_error error = met__node_set(arena, object, "issues", issues);
+
+    if (error != MET_OK) {
+        return error;
+    }
+    error = read_card(&card, node, &pricing, &problem);
+    if (error != MET_OK && error != MET_E_NO_MEMORY) {
+        error = add_issue(arena, issues, &problem);
+    }
+    if (error == MET_OK) {
+        error = met__pricing_issues(&pricing, NULL, arena, issues);
+    }
+    *out = object;
+    return error;
+}
+
+met_error met__price_check(const met__platform *platform, met__text json,
+                           met_buffer *json_out, met_error_info *info)
+{
+    met__arena arena;
+    met__buffer buffer;
+    met__node *node = NULL;
+    met__node *answer = NULL;
+
+    MET__ASSERT(met__decimal_self_test() == MET_OK);
+    met__arena_init(&arena, platform);
+    met__buffer_init(&buffer, platform);
+    met_error error = parse_card(&arena, json, &node, info);
+    if (error == MET_OK) {
+        error = list_issues(&arena, node, &answer);
+    }
+    if (error == MET_OK) {
+        met__json_write(answer, 0, &buffer);
+        error = met__buffer_give(&buffer, json_out);
+    }
+    met__buffer_release(&buffer);
+    met__arena_release(&arena);
+    return error == MET_E_NO_MEMORY ? met__fail_code(info, error) : error;
 }
 
 /* --- Rating -----------------------------------------------------------------

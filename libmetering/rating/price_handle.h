@@ -11,6 +11,10 @@
 met_error met__price_open(const met__platform *platform, met__text json,
                           met_price **price_out, met_error_info *info);
 void met__price_close(met_price *price);
+/* {"issues": [...]}: every broken rule of what met__price_open takes. Errors of
+ * the JSON itself are errors. */
+met_error met__price_check(const met__platform *platform, met__text json,
+                           met_buffer *json_out, met_error_info *info);
 
 /* The request and the answer of met_price_rate. */
 met_error met__price_rate(const met_price *price, met__text json,

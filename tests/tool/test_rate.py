@@ -22,6 +22,25 @@ def test_rate_yaml(tool, files):
     assert out.startswith("10000 -> 2.00 USD")
 
 
+def test_check(tool, files):
+    good = files("good.json", PACKAGE)
+    assert tool.run("rate", good, "--check", store=False)[0] == ""
+    bad = files("bad.yaml", "{price: {type: package, amount: -1, "
+                            "quantity_per_package: 0}, colour: red}")
+    out, _ = tool.run("rate", bad, "--check", status=1, store=False)
+    assert [line.split(":")[0] for line in out.splitlines()] == [
+        "colour", "price.amount", "price.quantity_per_package"]
+    out, _ = tool.run("--json", "rate", bad, "--check", status=1, store=False)
+    assert [json.loads(line)["code"] for line in out.splitlines()] == [
+        "price_document_invalid", "price_amount_invalid",
+        "price_package_quantity_invalid"]
+    for words in (["1"], ["--sweep", "1..2"]):
+        tool.refused("rate", good, "--check", *words, reason="--check",
+                     status=2, store=False)
+    tool.refused("rate", files("list.json", "[]"), "--check",
+                 reason="must be an object", store=False)
+
+
 def test_sweep(tool, files):
     price = files("price.json", PACKAGE)
     out, _ = tool.run("rate", price, "--sweep", "4999..5001", store=False)

@@ -145,10 +145,11 @@ const tool_command tool_commands[] = {
      1, 1, command_invoice_show},
 
     {"rate", NULL, "PRICE-FILE [QUANTITY…]",
-     "sweep= plot compare= currency= requests=",
+     "check sweep= plot compare= currency= requests=",
      "what a price makes of quantities (no store needed)",
      "PRICE-FILE: a price, or a rate card with price and discounts, as YAML "
      "or JSON.\n"
+     "  --check                   all that is wrong about it, one line each\n"
      "  --sweep FROM..TO[:STEP]   one line for each quantity: quantity, total\n"
      "  --plot                    with --sweep: bars, as many as fit a "
      "screen\n"

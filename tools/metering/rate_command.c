@@ -7,30 +7,78 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The price of a file. TOOL_OK or an exit status. */
-static int read_price(const tool *self, const char *name, met_price **price_out)
+/* A price file as JSON text, to be freed; NULL with a message. */
+static char *read_text(const tool *self, const char *name)
 {
-    met_error_info info = {.struct_size = sizeof info};
     char reason[320];
     FILE *file = tool_input_open(self, name);
 
     if (file == NULL) {
-        return TOOL_FAILED;
+        return NULL;
     }
     json_t *document = yaml_load(file, reason, sizeof reason);
     tool_input_close(file);
     if (document == NULL) {
-        return tool_fail(self, "%s: %s", name, reason);
+        tool_fail(self, "%s: %s", name, reason);
+        return NULL;
     }
     char *text = json_dumps(document, JSON_COMPACT | JSON_ENCODE_ANY);
     json_decref(document);
     if (text == NULL) {
-        return tool_fail(self, "out of memory");
+        tool_fail(self, "out of memory");
+    }
+    return text;
+}
+
+/* The price of a file. TOOL_OK or an exit status. */
+static int read_price(const tool *self, const char *name, met_price **price_out)
+{
+    met_error_info info = {.struct_size = sizeof info};
+    char *text = read_text(self, name);
+
+    if (text == NULL) {
+        return TOOL_FAILED;
     }
     met_error error = met_price_create(text, strlen(text), NULL, price_out,
                                        &info);
     free(text);
     return error == MET_OK ? TOOL_OK : tool_error(self, error, &info);
+}
+
+/* One line for each broken rule; a status of failure when there is one. */
+static int check(const tool *self, const char *name)
+{
+    met_error_info info = {.struct_size = sizeof info};
+    met_buffer answer = {0};
+    size_t index;
+    json_t *issue;
+    char *text = read_text(self, name);
+
+    if (text == NULL) {
+        return TOOL_FAILED;
+    }
+    met_error error =
+        met_price_check(text, strlen(text), NULL, &answer, &info);
+    free(text);
+    if (error != MET_OK) {
+        return tool_error(self, error, &info);
+    }
+    json_t *root = json_loadb(answer.data, answer.size, 0, NULL);
+    json_t *issues = json_object_get(root, "issues");
+    int status = json_array_size(issues) == 0 ? TOOL_OK : TOOL_FAILED;
+    met_buffer_release(&answer);
+    json_array_foreach(issues, index, issue) {
+        if (self->is_json) {
+            tool_print_line(self, json_incref(issue));
+        } else {
+            printf("%s: %s (%s)\n",
+                   json_string_value(json_object_get(issue, "field")),
+                   json_string_value(json_object_get(issue, "message")),
+                   json_string_value(json_object_get(issue, "code")));
+        }
+    }
+    json_decref(root);
+    return status;
 }
 
 /* {"quantity", "currency"?} rated: the answer as a tree, or NULL. */
@@ -189,6 +237,11 @@ int command_rate(tool *self)
     const char *compared = tool_option(self, "compare", 0);
     const char *file = tool_option(self, "requests", 0);
 
+    if (tool_flag(self, "check")) {
+        return self->option_count == 1 && self->argument_count == 1
+                   ? check(self, self->arguments[0])
+                   : tool_usage(self, "--check goes alone");
+    }
     if (is_sweep + (self->argument_count > 1) + (file != NULL) != 1) {
         return tool_usage(self, "give either quantities, --requests or "
                                 "--sweep");

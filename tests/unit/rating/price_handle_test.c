@@ -173,6 +173,96 @@ static void refuses_with_field_and_reason(void **state)
     }
 }
 
+/* code field; of every issue. */
+static const char *issues_of(const char *json)
+{
+    met_buffer out = {0};
+    met_error_info info = {.struct_size = sizeof info};
+    met__text text = json_of(json);
+    const char *list = "";
+
+    if (met_price_check(text.data, text.size, NULL, &out, &info) != MET_OK) {
+        return met__arena_print(&arena, "%s %s", met_error_name(info.code),
+                                info.field);
+    }
+    const met__node *issues = met__node_get(node_of(out.data), "issues");
+    for (uint32_t i = 0; i < issues->count; i++) {
+        const met__node *issue = issues->as.items[i];
+        assert_non_null(met__node_get(issue, "message"));
+        assert_non_null(met__node_get(issue, "severity"));
+        list = met__arena_print(
+            &arena, "%s%s%s %s", list, i ? "; " : "",
+            met__node_get(issue, "code")->as.text.data,
+            met__node_get(issue, "field")->as.text.data);
+    }
+    met_buffer_release(&out);
+    return list;
+}
+
+static void lists_everything_at_once(void **state)
+{
+    static const char *const rows[][2] = {
+        {"{'type': 'unit', 'amount': '1'}", ""},
+        {"{'price': {'type': 'free'}, 'name': 'n', 'currency': 'JPY'}", ""},
+        {"[]", "MET_E_INVALID "},
+        {"{", "MET_E_INVALID "},
+        {"{'price': {'type': 'graduated', 'tiers': [{'up_to': '-1'}, "
+         "{'up_to': '2', 'unit': 'x'}], 'commitments': {'minimum': '3', "
+         "'maximum': '2'}}, 'discounts': {'percentage': '101'}, "
+         "'unit_config': {'operation': 'divide', 'conversion_factor': '0'}, "
+         "'colour': 'red'}",
+         "price_document_invalid colour; "
+         "price_tier_up_to_invalid price.tiers[0].up_to; "
+         "price_tier_without_price price.tiers[0].unit; "
+         "price_tier_amount_invalid price.tiers[1].unit; "
+         "price_minimum_above_maximum price.commitments.minimum; "
+         "percentage_discount_invalid_value discounts.percentage; "
+         "unit_config_factor_invalid unit_config.conversion_factor"},
+        {"{'price': {'type': 'flat', 'amount': '1'}, 'discounts': {'usage': "
+         "'1'}, 'unit_config': {'operation': 'divide', 'conversion_factor': "
+         "'2'}, 'currency': 'usd'}",
+         "price_document_invalid currency; usage_discount_with_flat_price "
+         "discounts.usage; unit_config_requires_usage_based_price "
+         "unit_config"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_string_equal(issues_of(rows[i][0]), rows[i][1]);
+    }
+}
+
+static void checks_with_failing_memory(void **state)
+{
+    static char name[256];
+
+    (void)state;
+    memset(name, 'x', sizeof name - 1);
+    for (size_t pad = 0; pad < 16384; pad += 16) {
+        /* issues fill the block before it ends anywhere */
+        met__text json = json_of(met__arena_print(
+            &arena, "{'price': {'type': 'unit', 'amount': '-1'}, 'name': "
+                    "'%.*s', 'x': [%0*d]}",
+            (int)(pad % 256), name, (int)(pad / 16) + 1, 0));
+        for (long fail_at = 1, is_done = 0; !is_done; fail_at++) {
+            faulty_memory memory = {.fail_at = fail_at};
+            met_platform caller = {.struct_size = sizeof caller};
+            met_buffer out = {0};
+            caller.allocator =
+                (met_allocator){&memory, faulty_allocate, faulty_reallocate,
+                                faulty_release};
+            met_error error =
+                met_price_check(json.data, json.size, &caller, &out, NULL);
+            is_done = memory.calls < fail_at;
+            assert_true(is_done ? error != MET_E_NO_MEMORY
+                                : error == MET_E_NO_MEMORY);
+            met_buffer_release(&out);
+            assert_int_equal(memory.live, 0);
+        }
+        met__arena_release(&arena);
+    }
+}
+
 static void refuses_missing_arguments(void **state)
 {
     met_price *price = NULL;
@@ -186,6 +276,12 @@ static void refuses_missing_arguments(void **state)
     assert_int_equal(met_price_create("{}", 2, NULL, NULL, &info),
                      MET_E_INVALID);
     assert_string_equal(info.field, "price_out");
+    assert_int_equal(met_price_check(NULL, 0, NULL, &out, &info),
+                     MET_E_INVALID);
+    assert_string_equal(info.field, "json");
+    assert_int_equal(met_price_check("{}", 2, NULL, NULL, &info),
+                     MET_E_INVALID);
+    assert_string_equal(info.field, "json_out");
     price = create("{'type': 'unit', 'amount': '2'}");
     assert_int_equal(met_price_rate(NULL, "{}", 2, &out, &info), MET_E_INVALID);
     assert_string_equal(info.field, "price");
@@ -359,6 +455,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(subtracts_booked_lines, begin_memory,
                                         end_memory),
         cmocka_unit_test_setup_teardown(says_why_booked_lines_do_not_fit,
+                                        begin_memory, end_memory),
+        cmocka_unit_test_setup_teardown(lists_everything_at_once,
+                                        begin_memory, end_memory),
+        cmocka_unit_test_setup_teardown(checks_with_failing_memory,
                                         begin_memory, end_memory),
         cmocka_unit_test_setup_teardown(refuses_with_field_and_reason,
                                         begin_memory, end_memory),
