@@ -25,6 +25,8 @@ typedef struct map_state {
     uint64_t used;    /* entries that are not empty */
     uint64_t sum;     /* of digests of all entries */
     uint64_t is_busy; /* entries are being written */
+    uint64_t batch;   /* the last one that is in, and its chain: the store's */
+    uint64_t chain;   /* is another one when it went another way */
     uint64_t checksum;
 } map_state;
 
@@ -197,6 +199,9 @@ static int insert_batch(met__dedupe *dedupe, map_state *state,
 {
     uint64_t mark = (uint64_t)batch->day << BATCH_BITS | number;
 
+    state->batch = number;
+    state->chain = batch->chain;
+
     for (uint32_t i = 0; i < batch->count; i++) {
         if (i + AHEAD < batch->count) {
             met__dedupe_prefetch(dedupe,
@@ -293,14 +298,24 @@ met_error met__dedupe_rebuild(met__dedupe *dedupe, met__txn *txn,
 
 /* --- Following ------------------------------------------------------------- */
 /* What the header says, when it can be believed. */
-static int read_state(const met__dedupe *dedupe, uint64_t last_batch,
-                      map_state *state_out)
+static met_error read_state(const met__dedupe *dedupe, met__txn *txn,
+                            uint64_t last_batch, map_state *state_out,
+                            int *is_good_out)
 {
+    met__event_batch batch;
+    met_error error = MET_OK;
+
     memcpy(state_out, state_place(dedupe), sizeof *state_out);
-    return state_out->checksum == checksum_of(state_out)
-           && state_out->boot_hash == dedupe->boot_hash
-           && !state_out->is_busy && state_out->applied <= last_batch
-           && state_out->used <= dedupe->mask + 1;
+    *is_good_out = state_out->checksum == checksum_of(state_out)
+                   && state_out->boot_hash == dedupe->boot_hash
+                   && !state_out->is_busy && state_out->applied <= last_batch
+                   && state_out->used <= dedupe->mask + 1;
+    if (*is_good_out && state_out->batch != 0) {
+        error = met__event_batch_get(txn, state_out->batch, &batch);
+        *is_good_out = error == MET_OK && batch.chain == state_out->chain;
+        error = error == MET_E_NOT_FOUND ? MET_OK : error;
+    }
+    return error;
 }
 
 static int sum_is_right(const met__dedupe *dedupe, const map_state *state)
@@ -358,7 +373,8 @@ met_error met__dedupe_catch_up(met__dedupe *dedupe, met__txn *txn,
                                uint64_t last_batch, uint32_t horizon_day)
 {
     map_state state;
-    int is_good = 1;
+    int is_good = 0;
+    int is_new = 0;
     met_error error = leave_stale(dedupe);
 
     if (error != MET_OK) {
@@ -370,10 +386,14 @@ met_error met__dedupe_catch_up(met__dedupe *dedupe, met__txn *txn,
             || error == MET_E_DISK_FULL) {
             return error;
         }
-        is_good = error == MET_OK && read_state(dedupe, last_batch, &state)
-                  && sum_is_right(dedupe, &state);
-    } else {
-        is_good = read_state(dedupe, last_batch, &state);
+        is_new = 1;
+    }
+    if (dedupe->file.memory != NULL) {
+        error = read_state(dedupe, txn, last_batch, &state, &is_good);
+        if (error != MET_OK) {
+            return error;
+        }
+        is_good = is_good && (!is_new || sum_is_right(dedupe, &state));
     }
     error = is_good ? follow(dedupe, txn, last_batch, horizon_day, &state)
                     : MET_E_LIMIT;

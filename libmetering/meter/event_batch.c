@@ -6,7 +6,7 @@
 
 #define STATE_KEY "ingest"
 #define SETTINGS_KEY "ingest_settings"
-#define STATE_WORDS (3 + MET__VERDICTS)
+#define STATE_WORDS (4 + MET__VERDICTS)
 #define BOUND_MAX_DAYS 366
 #define RETAIN_MAX_DAYS 3660
 
@@ -35,8 +35,9 @@ met_error met__ingest_state_get(met__txn *txn, met__ingest_state *state_out)
     state_out->batch = met__get_u64(at);
     state_out->horizon_ns = (int64_t)met__get_u64(at + 8);
     state_out->recorded_ns = (int64_t)met__get_u64(at + 16);
+    state_out->chain = met__get_u64(at + 24);
     for (size_t i = 0; i < MET__VERDICTS; i++) {
-        state_out->counters[i] = met__get_u64(at + 24 + 8 * i);
+        state_out->counters[i] = met__get_u64(at + 32 + 8 * i);
     }
     return MET_OK;
 }
@@ -48,8 +49,9 @@ met_error met__ingest_state_put(met__txn *txn, const met__ingest_state *state)
     met__put_u64(value, state->batch);
     met__put_u64(value + 8, (uint64_t)state->horizon_ns);
     met__put_u64(value + 16, (uint64_t)state->recorded_ns);
+    met__put_u64(value + 24, state->chain);
     for (size_t i = 0; i < MET__VERDICTS; i++) {
-        met__put_u64(value + 24 + 8 * i, state->counters[i]);
+        met__put_u64(value + 32 + 8 * i, state->counters[i]);
     }
     return met__txn_put(txn, MET__TABLE_META, STATE_KEY, sizeof STATE_KEY - 1,
                         value, sizeof value);
@@ -263,6 +265,7 @@ met_error met__event_batch_read(met__text value, met__event_batch *batch_out)
     *batch_out = (met__event_batch){
         .day = met__get_u32(at),
         .count = count,
+        .chain = met__get_u64(at + 16),
         .hashes = at + MET__BATCH_HEAD,
         .times = times == 0 ? NULL
                             : at + MET__BATCH_HEAD
@@ -286,7 +289,7 @@ met_error met__event_batch_get(met__txn *txn, uint64_t number,
 met_error met__event_batch_put(met__txn *txn, uint64_t number, uint32_t day,
                                const met__hash128 *hashes,
                                const int64_t *times, uint32_t count,
-                               met__arena *arena)
+                               uint64_t *chain, met__arena *arena)
 {
     unsigned char key[8];
     size_t hashes_size = (size_t)count * MET__BATCH_HASH;
@@ -311,6 +314,9 @@ met_error met__event_batch_put(met__txn *txn, uint64_t number, uint32_t day,
                          (uint64_t)times[i]);
         }
     }
+    *chain = met__checksum_pair(chain, sizeof *chain, value + MET__BATCH_HEAD,
+                                hashes_size);
+    met__put_u64(value + 16, *chain);
     return met__txn_put(txn, MET__TABLE_EVENT_BATCH, key, sizeof key, value,
                         size);
 }

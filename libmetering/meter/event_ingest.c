@@ -323,7 +323,8 @@ static met_error write_run(met__event_run *run, met__telling *telling)
                                          run->hashes,
                                          run->kept != NULL ? run->times
                                                            : NULL,
-                                         run->accepted, arena);
+                                         run->accepted, &run->state.chain,
+                                         arena);
         }
     }
     if (error == MET_OK) {

@@ -11,6 +11,7 @@ static char home[64];
 static met_store *store;
 static met__dedupe dedupe;
 static uint64_t last_batch;
+static uint64_t chain;
 static uint64_t next_id;
 static uint32_t today;
 
@@ -19,6 +20,7 @@ static int setup(void **state)
     temp_directory(home, sizeof home);
     store = test_store(temp_path(home, "s"));
     last_batch = 0;
+    chain = 0;
     next_id = 0;
     today = 20000;
     assert_int_equal(met__dedupe_init(&dedupe, store), MET_OK);
@@ -51,7 +53,7 @@ static void add_batch(uint32_t count)
     met__arena_init(&arena, met__store_platform(store));
     assert_int_equal(met__txn_begin(store, 1, &txn), MET_OK);
     assert_int_equal(met__event_batch_put(txn, ++last_batch, today, hashes,
-                                          NULL, count, &arena),
+                                          NULL, count, &chain, &arena),
                      MET_OK);
     assert_int_equal(met__txn_commit(txn), MET_OK);
     met__arena_release(&arena);
@@ -226,20 +228,51 @@ static void test_dedupe_map__left_busy(void **state)
     check_known(0, 0);
     words = (uint64_t *)(void *)(dedupe.file.memory + 4096);
     words[4] = 1; /* is_busy */
-    words[5] = met__checksum(words, 40);
+    words[7] = met__checksum(words, 56);
     add_batch(100);
     check_known(0, 0);
     assert_int_equal(dedupe.rebuilds, 2);
     words = (uint64_t *)(void *)(dedupe.file.memory + 4096);
     words[0]++; /* another boot */
-    words[5] = met__checksum(words, 40);
+    words[7] = met__checksum(words, 56);
     check_known(0, 0);
     assert_int_equal(dedupe.rebuilds, 3);
     words = (uint64_t *)(void *)(dedupe.file.memory + 4096);
     words[1] += 5; /* batches that the store does not have */
-    words[5] = met__checksum(words, 40);
+    words[7] = met__checksum(words, 56);
     check_known(0, 0);
     assert_int_equal(dedupe.rebuilds, 4);
+}
+
+/* Another data file was put in its place, which went another way from some
+ * batch on: the numbers are the same, the ids are not. */
+static void test_dedupe_map__another_history(void **state)
+{
+    unsigned char key[8];
+    met__txn *txn = NULL;
+
+    add_batch(100);
+    add_batch(100);
+    check_known(0, 0);
+    for (; last_batch > 1; last_batch--) {
+        met__put_u64(key, last_batch);
+        assert_int_equal(met__txn_begin(store, 1, &txn), MET_OK);
+        assert_int_equal(met__txn_remove(txn, MET__TABLE_EVENT_BATCH, key, 8),
+                         MET_OK);
+        assert_int_equal(met__txn_commit(txn), MET_OK);
+    }
+    add_batch(50); /* 200 to 249 instead of 100 to 199 */
+    add_batch(50);
+    uint64_t batch = 0;
+    assert_int_equal(met__txn_begin(store, 1, &txn), MET_OK);
+    assert_int_equal(met__dedupe_catch_up(&dedupe, txn, last_batch, 0),
+                     MET_OK);
+    for (uint64_t id = 0; id < next_id; id++) {
+        assert_int_equal(met__dedupe_find(&dedupe, hash_of_id(id), 0, &batch),
+                         id < 100 || id >= 200);
+    }
+    met__txn_abort(txn);
+    assert_int_equal(dedupe.rebuilds, 2);
 }
 
 /* Every entry is taken by somebody's garbage: searching ends. */
@@ -276,6 +309,7 @@ int main(void)
         TEST(test_dedupe_map__zeros_in_it),
         TEST(test_dedupe_map__cut_while_it_is_open),
         TEST(test_dedupe_map__left_busy),
+        TEST(test_dedupe_map__another_history),
         TEST(test_dedupe_map__full_of_garbage),
     };
     return cmocka_run_group_tests_name("dedupe_map", tests, NULL, NULL);
