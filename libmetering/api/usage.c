@@ -172,6 +172,18 @@ static met_error begin_query(met__call *call, const char *json,
 }
 
 /* --- The whole answer ------------------------------------------------------ */
+/* Also 1970 itself, which met__build_time takes for none. */
+static void build_time(met__builder *builder, const char *name, int64_t at_ns,
+                       met__arena *arena)
+{
+    met__node *node = met__node_time(arena, at_ns);
+
+    if (node == NULL) {
+        builder->error = MET_E_NO_MEMORY;
+    }
+    met__build_node(builder, name, node);
+}
+
 static met_error answer(met__call *call, const met__usage_request *request,
                         met__node *rows, met__node **node_out)
 {
@@ -180,12 +192,10 @@ static met_error answer(met__call *call, const met__usage_request *request,
     met__builder_begin(&builder, &call->arena);
     met__build_text(&builder, "meter", request->meter);
     if (request->query.from_ns != MET__USAGE_FIRST) {
-        met__build_node(&builder, "from",
-                        met__node_time(&call->arena, request->query.from_ns));
+        build_time(&builder, "from", request->query.from_ns, &call->arena);
     }
     if (request->query.to_ns != MET__USAGE_LAST) {
-        met__build_node(&builder, "to",
-                        met__node_time(&call->arena, request->query.to_ns));
+        build_time(&builder, "to", request->query.to_ns, &call->arena);
     }
     met__build_node(&builder, "data", rows);
     return met__builder_end(&builder, node_out);

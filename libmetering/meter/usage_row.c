@@ -3,6 +3,15 @@
 #include "base/check.h"
 #include "meter/usage_query.h"
 
+/* A member that must be there: without memory there is none. */
+static void build(met__builder *builder, const char *name, met__node *node)
+{
+    if (node == NULL) {
+        builder->error = MET_E_NO_MEMORY;
+    }
+    met__build_node(builder, name, node);
+}
+
 /* The id of a customer of the query. */
 static met__text id_of(const met__usage_query *query, met__text key)
 {
@@ -21,7 +30,7 @@ static met_error build_group(met__builder *builder, met__builder *dimensions,
                              met__text value, met__arena *arena)
 {
     if (met__text_equal(name, MET__TEXT("subject"))) {
-        met__build_node(builder, "subject", met__node_text(arena, value));
+        build(builder, "subject", met__node_text(arena, value));
         return MET_OK;
     }
     if (met__text_equal(name, MET__TEXT("customer_id"))) {
@@ -33,7 +42,7 @@ static met_error build_group(met__builder *builder, met__builder *dimensions,
     if (copy == NULL) {
         return MET_E_NO_MEMORY;
     }
-    met__build_node(dimensions, copy, met__node_text(arena, value));
+    build(dimensions, copy, met__node_text(arena, value));
     return MET_OK;
 }
 
@@ -46,7 +55,7 @@ met_error met__usage_row_document(const met__usage_query *query,
 
     met__builder_begin(&builder, arena);
     met__builder_begin(&dimensions, arena);
-    met__build_node(&builder, "from", met__node_time(arena, row->from_ns));
+    build(&builder, "from", met__node_time(arena, row->from_ns));
     met__build_time(&builder, "to", row->to_ns);
     met__build_decimal(&builder, "value", row->value);
     for (size_t i = 0; i < query->group_count; i++) {

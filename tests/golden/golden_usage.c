@@ -1,18 +1,23 @@
-/* Golden sections of usage: events are recorded and settled in a store of the
- * case's own, and the public query answers. */
+/* Golden sections of usage: events are taken in by a store of the case's own,
+ * and the public query answers. */
 #include <math.h>
 #include <stdlib.h>
 
 #include "golden.h"
-#include "meter/attribute_path.h"
 #include "metering/customer.h"
+#include "metering/event.h"
 #include "metering/meter.h"
-#include "metering/recorder.h"
 #include "metering/store.h"
 #include "store/object.h"
 #include "support/temp_directory.h"
 
-#define FIELDS_MAX 16
+static int64_t now_ns; /* an hour after the event that came last */
+
+static int64_t read_clock(void *context)
+{
+    (void)context;
+    return now_ns;
+}
 
 typedef struct usage_case {
     golden *self;
@@ -24,11 +29,16 @@ typedef struct usage_case {
 static int begin_case(usage_case *now, golden *self)
 {
     char path[128];
+    met_platform platform = {.struct_size = sizeof platform,
+                             .clock = {NULL, read_clock, read_clock}};
     met_store_config config = {.struct_size = sizeof config,
+                               .platform = &platform,
                                .map_size_bytes = UINT64_C(64) << 20,
                                .flags = MET_STORE_CREATE};
 
-    *now = (usage_case){.self = self, .info = {.struct_size = sizeof now->info}};
+    *now = (usage_case){.self = self};
+    now->info.struct_size = sizeof now->info;
+    now_ns = INT64_C(1735689600000000000); /* 2025 */
     temp_directory(now->home, sizeof now->home);
     snprintf(path, sizeof path, "%s/s", now->home);
     if (met_store_open(path, strlen(path), &config, &now->store, &now->info)
@@ -134,172 +144,86 @@ static int put_meter(usage_case *now, const char *key, const met__node *meter,
 }
 
 /* --- Events ---------------------------------------------------------------- */
-/* What is at a canonical path of an event's data, or NULL. */
-static const met__node *at_path(const met__node *node, met__text path)
+/* A case's event as a CloudEvent. */
+static met__node *cloud_event(golden *self, const met__node *given,
+                              uint32_t index)
 {
-    while (node != NULL && path.size > 0) {
-        size_t skip = path.data[0] == '.';
-        size_t size = 0;
-        met__text name;
-        path = met__text_of(path.data + skip, path.size - skip);
-        if (path.size > 1 && path.data[0] == '[' && path.data[1] != '\'') {
-            uint32_t index = (uint32_t)strtoul(path.data + 1, NULL, 10);
-            size = strcspn(path.data, "]") + 1;
-            node = node->kind == MET__NODE_ARRAY && index < node->count
-                       ? node->as.items[index]
-                       : NULL;
-            path = met__text_of(path.data + size, path.size - size);
-            continue;
+    met__node *event = met__node_object(self->arena);
+    const met__node *data = met__node_get(given, "data");
+    const met__node *id = met__node_get(given, "id");
+    const met__node *source = met__node_get(given, "source");
+    const met__node *type = met__node_get(given, "type");
+    const met__node *subject = met__node_get(given, "subject");
+    char number[16];
+
+    snprintf(number, sizeof number, "%u", index);
+    add_text(self, event, "specversion", MET__TEXT("1.0"));
+    add_text(self, event, "id",
+             id != NULL ? id->as.text : met__text_z(number));
+    add_text(self, event, "source",
+             source != NULL ? source->as.text : MET__TEXT("golden"));
+    add_text(self, event, "type",
+             type != NULL ? type->as.text : MET__TEXT("t"));
+    add_text(self, event, "subject",
+             subject != NULL ? subject->as.text : MET__TEXT("s"));
+    add(self, event, "time", met__node_get(given, "time"));
+    add(self, event, "data", data != NULL ? data : given);
+    return event;
+}
+
+static met_error ingest(met_store *store, const char *json, size_t json_size,
+                        met_buffer *json_out, met_error_info *info)
+{
+    met_ingest *handle = NULL;
+    met_error error = met_ingest_open(store, NULL, &handle, info);
+
+    if (error == MET_OK) {
+        error = met_event_ingest_json(handle, json, json_size, 0, NULL,
+                                      json_out, info);
+    }
+    met_ingest_close(handle);
+    return error;
+}
+
+/* Whether ingest refused a number because it has too many digits. */
+static void note_digits(golden *self, const met__node *report)
+{
+    const met__node *problems = met__node_get(report, "problems");
+
+    for (uint32_t i = 0; problems != NULL && i < problems->count; i++) {
+        const met__node *reason = met__node_get(problems->as.items[i],
+                                                "reason");
+        if (reason != NULL && reason->as.text.size > 0
+            && strstr(reason->as.text.data, "digits") != NULL) {
+            self->rule = "rule.digits";
         }
-        if (path.data[0] == '[') {
-            size_t end = strcspn(path.data + 2, "'");
-            name = met__text_of(path.data + 2, end);
-            size = end + 4;
-        } else {
-            size = strcspn(path.data, ".[");
-            name = met__text_of(path.data, size);
-        }
-        const met__node *found = NULL;
-        for (uint32_t i = 0; node->kind == MET__NODE_OBJECT && i < node->count;
-             i++) {
-            if (met__text_equal(node->as.members[i].name, name)) {
-                found = node->as.members[i].node;
-            }
-        }
-        node = found;
-        path = met__text_of(path.data + size, path.size - size);
     }
-    return node;
 }
 
-/* A value as text: what is missing, or no scalar, is "". */
-static met__text text_of(golden *self, const met__node *node)
-{
-    met__buffer buffer;
-    met__text text = MET__TEXT("");
-
-    if (node == NULL || node->kind == MET__NODE_ARRAY
-        || node->kind == MET__NODE_OBJECT) {
-        return text;
-    }
-    if (node->kind == MET__NODE_TEXT) {
-        return node->as.text;
-    }
-    met__buffer_init(&buffer, self->platform);
-    if (node->kind == MET__NODE_DECIMAL) {
-        (void)met__decimal_print(node->as.decimal, &buffer);
-    } else {
-        met__json_write(node, 0, &buffer);
-    }
-    text = met__text_of(met__arena_copy(self->arena, buffer.data, buffer.size),
-                        buffer.size);
-    met__buffer_release(&buffer);
-    return text;
-}
-
-static int number_of(const met__node *node, met_decimal *out)
-{
-    if (node == NULL) {
-        return 0;
-    }
-    if (node->kind == MET__NODE_INTEGER) {
-        *out = met__decimal_from_i64(node->as.integer);
-        return 1;
-    }
-    if (node->kind == MET__NODE_DECIMAL) {
-        *out = node->as.decimal;
-        return 1;
-    }
-    return node->kind == MET__NODE_TEXT
-           && met__decimal_parse(node->as.text, out) == MET_OK;
-}
-
-/* The canonical name of a path, with a NUL behind it. */
-static met__text name_of(golden *self, const met__node *path)
-{
-    met__text name = MET__TEXT("");
-    const char *reason;
-
-    if (path != NULL && path->kind == MET__NODE_TEXT) {
-        (void)met__attribute_path_read(path->as.text, self->arena, &name,
-                                       &reason);
-    }
-    return name;
-}
-
-/* One event as a recorder takes it. One that it does not count is as one whose
- * value the peer skips. */
-static void record(usage_case *now, met_recorder *recorder,
-                   const met__node *meter, met__text type, met__text subject,
-                   int64_t utc_ns, const met__node *data)
+/* In the order of the case: of several events of one instant the one that came
+ * in last is the latest. */
+static void take_in(usage_case *now, const met__node *events)
 {
     golden *self = now->self;
-    met_pair pairs[FIELDS_MAX];
-    met_quantity quantity;
-    met_event event = {.struct_size = sizeof event,
-                       .type = type.data,
-                       .type_size = type.size,
-                       .subject = subject.data,
-                       .subject_size = subject.size,
-                       .attributes = pairs,
-                       .quantities = &quantity,
-                       .utc_ns = utc_ns};
-    const met__node *groups = golden_get(self, meter, "group_by");
-    met__text value = name_of(self, golden_get(self, meter,
-                                               "value_property"));
-    const met__node *found = value.size > 0 ? at_path(data, value) : NULL;
+    met__node *list = met__node_array(self->arena);
 
-    for (uint32_t i = 0;
-         groups != NULL && i < groups->count && i + 1 < FIELDS_MAX; i++) {
-        met__text name = name_of(self, groups->as.members[i].node);
-        met__text text = text_of(self, at_path(data, name));
-        pairs[event.attribute_count++] =
-            (met_pair){name.data, name.size, text.data, text.size};
-    }
-    if (value.size > 0) {
-        met__text text = text_of(self, found);
-        pairs[event.attribute_count++] =
-            (met_pair){value.data, value.size, text.data, text.size};
-    }
-    quantity.key = value.data;
-    quantity.key_size = value.size;
-    event.quantity_count = (size_t)number_of(found, &quantity.value);
-    now->info = (met_error_info){.struct_size = sizeof now->info};
-    met_error error = met_recorder_add(recorder, &event, &now->info);
-    if (error != MET_OK && strstr(now->info.reason, "behind it") != NULL) {
-        self->rule = "rule.digits";
-    } else if (error != MET_OK && error != MET_E_INVALID
-               && error != MET_E_NOT_FOUND) {
-        golden_fail(self, "an event: %s", now->info.reason);
-    }
-}
-
-/* Events {"type"?, "subject"?, "time", "data" or "value"}, then settlement. */
-static void record_all(usage_case *now, const met__node *meter,
-                       const met__node *events)
-{
-    golden *self = now->self;
-    met_recorder *recorder = NULL;
-
-    if (met_recorder_open(now->store, NULL, &recorder, &now->info)
-        != MET_OK) {
-        golden_fail(self, "no recorder: %s", now->info.reason);
-        return;
-    }
     for (uint32_t i = 0; events != NULL && i < events->count; i++) {
         const met__node *event = events->as.items[i];
-        const met__node *data = met__node_get(event, "data");
-        int has_type = met__node_get(event, "type") != NULL;
-        record(now, recorder, meter,
-               has_type ? golden_text(self, event, "type") : MET__TEXT("t"),
-               has_type ? golden_text(self, event, "subject")
-                        : MET__TEXT("s"),
-               golden_time(self, event, "time"),
-               data != NULL ? data : event);
+        if (met__node_get(event, "time") != NULL) {
+            now_ns = golden_time(self, event, "time") + MET__HOUR_NS;
+        }
+        (void)met__node_append(self->arena, list,
+                               cloud_event(self, event, i));
     }
-    met_recorder_close(recorder);
-    if (met_store_settle(now->store, NULL, NULL, &now->info) != MET_OK) {
-        golden_fail(self, "settling: %s", now->info.reason);
+    if (list->count == 0) {
+        return;
+    }
+    met__node *report = ask(now, ingest, list);
+    if (report == NULL) {
+        golden_fail(self, "events: %s %s", now->info.field,
+                    now->info.reason);
+    } else {
+        note_digits(self, report);
     }
 }
 
@@ -339,9 +263,26 @@ static met__node *shown_row(golden *self, const met__node *row,
 
 static double double_of(golden *self, const met__node *node)
 {
-    met__text text = text_of(self, node);
+    met__buffer buffer;
+    double value = (double)NAN;
 
-    return text.size > 0 ? strtod(text.data, NULL) : (double)NAN;
+    if (node == NULL) {
+        return value;
+    }
+    if (node->kind == MET__NODE_TEXT) {
+        return strtod(met__arena_copy(self->arena, node->as.text.data,
+                                      node->as.text.size),
+                      NULL);
+    }
+    met__buffer_init(&buffer, self->platform);
+    if (node->kind == MET__NODE_DECIMAL) {
+        (void)met__decimal_print(node->as.decimal, &buffer);
+    } else {
+        met__json_write(node, 0, &buffer);
+    }
+    value = strtod(buffer.data, NULL);
+    met__buffer_release(&buffer);
+    return value;
 }
 
 /* The peer computes in floating point: a value that only lacks digits there is
@@ -498,7 +439,7 @@ static void run_store(golden *self, const met__node *item)
     met__text type = golden_text(self, meter, "event_type");
     if (put_meter(&now, "m", meter,
                   met__arena_copy(self->arena, type.data, type.size))) {
-        record_all(&now, meter, events);
+        take_in(&now, events);
         run_query(&now, query, golden_get(self, item, "expect"));
     }
     end_case(&now);
@@ -528,7 +469,7 @@ static void run_window(golden *self, const met__node *item)
             golden_fail(self, "got %s", now.info.reason);
         }
     } else if (put_meter(&now, "m", meter, "t")) {
-        record_all(&now, meter, golden_get(self, input, "events"));
+        take_in(&now, golden_get(self, input, "events"));
         run_query(&now, input,
                   rows != NULL ? rows : golden_get(self, item, "expect.rows"));
     }
@@ -582,7 +523,7 @@ static void run_parse(golden *self, const met__node *item)
         return;
     }
     if (put_meter(&now, "m", meter, "t") && put_meter(&now, "all", all, "t")) {
-        record_all(&now, meter, events);
+        take_in(&now, events);
         met__node *sums = ask(&now, met_usage_query, query_of(&now, query));
         (void)met__node_set(self->arena, query, "group_by", names);
         met__node *shown = query_of(&now, query);

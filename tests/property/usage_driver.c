@@ -1,7 +1,8 @@
 /* Answers for the oracle of usage: one command a line.
- *   store: a fresh one, and the old one is gone · meter JSON · customer JSON · settle · tick N ·
+ *   store NS: a fresh one at that time, and the old one is gone · meter JSON · customer JSON · settle · tick N ·
  *   event N {"type", "subject", "ns", "attributes": {}, "quantities": {}}, by
- *   recorder N · query JSON · rows JSON (the same, row by row)
+ *   recorder N · ingest [CloudEvent, ...] · query JSON · rows JSON (the same,
+ *   row by row)
  * What was answered, "= JSON" or "! ERROR FIELD"; an event that was counted and
  * what has no answer say "=". The clock moves by a microsecond an event. */
 #include <stdio.h>
@@ -10,6 +11,7 @@
 
 #include "document/document.h"
 #include "metering/customer.h"
+#include "metering/event.h"
 #include "metering/meter.h"
 #include "metering/recorder.h"
 #include "metering/store.h"
@@ -21,9 +23,10 @@
 static char home[64];
 static met_store *store;
 static met_recorder *recorders[RECORDERS];
+static met_ingest *ingest;
 static met__platform platform;
 static met_error_info info;
-static int64_t now_ns = INT64_C(1900000000000000000);
+static int64_t now_ns;
 
 static int64_t read_clock(void *context)
 {
@@ -38,6 +41,8 @@ static void close_all(void)
         met_recorder_close(recorders[i]);
         recorders[i] = NULL;
     }
+    met_ingest_close(ingest);
+    ingest = NULL;
     met_store_close(store);
     store = NULL;
     if (home[0] != '\0') {
@@ -47,6 +52,8 @@ static void close_all(void)
 
 static int open_all(void)
 {
+    static const char widest[] =
+        "{\"late_after\":\"P366D\",\"future_after\":\"P366D\"}";
     char path[128];
     met_platform outside = {.struct_size = sizeof outside,
                             .clock = {NULL, read_clock, read_clock}};
@@ -60,6 +67,11 @@ static int open_all(void)
     snprintf(path, sizeof path, "%s/s", home);
     if (met_store_open(path, strlen(path), &config, &store, &info)
         != MET_OK) {
+        return 0;
+    }
+    if (met_event_settings_put(store, widest, sizeof widest - 1, NULL, &info)
+            != MET_OK
+        || met_ingest_open(store, NULL, &ingest, &info) != MET_OK) {
         return 0;
     }
     for (int i = 0; i < RECORDERS; i++) {
@@ -136,6 +148,33 @@ static int run_event(const char *words)
     return tell(error, NULL, 0);
 }
 
+/* All of them must be accepted, but those older than every meter that would
+ * count them. */
+static int run_ingest(const char *json)
+{
+    met_buffer report = {0};
+    met_error error = met_event_ingest_json(ingest, json, strlen(json), 0,
+                                            NULL, &report, &info);
+
+    long events = 0;
+    long accepted = 0;
+    long others = 0;
+    if (error == MET_OK
+        && (sscanf(report.data,
+                   "{\"events\":%ld,\"accepted\":%ld,\"duplicate\":0,"
+                   "\"late\":0,\"future\":0,\"no_meter\":%ld",
+                   &events, &accepted, &others)
+                != 3
+            || events != accepted + others)) {
+        printf("%s\n", report.data);
+    } else {
+        tell(error, NULL, 0);
+    }
+    met_buffer_release(&report);
+    now_ns += 1000;
+    return 1;
+}
+
 /* --- Queries --------------------------------------------------------------- */
 /* As met_usage_query, but for what stands before "data". */
 static int run_rows(const char *json)
@@ -175,6 +214,7 @@ static int run(const char *what, const char *words)
 {
     info = (met_error_info){.struct_size = sizeof info};
     if (strcmp(what, "store") == 0) {
+        now_ns = strtoll(words, NULL, 10);
         return open_all() && tell(MET_OK, NULL, 0);
     }
     if (strcmp(what, "meter") == 0) {
@@ -196,6 +236,9 @@ static int run(const char *what, const char *words)
     }
     if (strcmp(what, "event") == 0) {
         return run_event(words);
+    }
+    if (strcmp(what, "ingest") == 0) {
+        return run_ingest(words);
     }
     if (strcmp(what, "rows") == 0) {
         return run_rows(words);

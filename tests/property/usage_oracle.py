@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares usage queries with a model written from the rules: random events of
-a few subjects and dimensions, recorded by three recorders in two orders with
-settlements between; random queries of every aggregation, window, zone, filter
+a few subjects and dimensions, in two orders, recorded by three recorders or
+ingested in batches, with settlements between; random queries of every aggregation, window, zone, filter
 and group, some of which must be refused.
 
     usage_oracle.py DRIVER [--count N] [--seed N] [--plant]
@@ -179,6 +179,36 @@ def random_condition(rng, values, depth):
     return {name: rng.choice(texts)}
 
 
+# --- Events as JSON -----------------------------------------------------------
+def member(rng, value):
+    """A text, or the other JSON that is the same text to a dimension."""
+    if value == "null" and rng.random() < 0.5:
+        return None
+    if value in ("1", "2", "10", "-3", "7") and rng.random() < 0.3:
+        return int(value)
+    if value is None:
+        return rng.choice([[], {"a": 1}])
+    return value
+
+
+def cloud_event(rng, name, number, event):
+    data = {"n": {"z": 1}}
+    if event["x"] is not None or rng.random() < 0.5:
+        data["x"] = member(rng, event["x"])
+    if event["y"] is not None or rng.random() < 0.5:
+        data["n"]["y"] = member(rng, event["y"])
+    if event["v"] is not None:
+        data["v"] = plain(event["v"], 9)
+    elif rng.random() < 0.5:
+        data["v"] = rng.choice([None, True, "many", "NaN", [1]])
+    seconds, ns = divmod(event["ns"], UNIT)
+    time = (EPOCH + datetime.timedelta(seconds=seconds)).strftime(
+        "%Y-%m-%dT%H:%M:%S")
+    return {"specversion": "1.0", "id": f"{name}-{number}", "source": "o",
+            "type": name, "subject": event["subject"],
+            "time": f"{time}.{ns:09}Z", "data": data}
+
+
 # --- Worlds -------------------------------------------------------------------
 class World:
     """Events of one type, its meters, and the order they came in."""
@@ -209,7 +239,20 @@ class World:
             if aggregation in self.events_from:
                 meter["events_from"] = time_text(self.events_from[aggregation])
             yield "meter " + json.dumps(meter)
-        for event in self.events:
+        at = 0
+        while at < len(self.events):
+            part = self.events[at:at + rng.randint(1, 12)]
+            if rng.random() < 0.3:
+                yield "ingest " + json.dumps(
+                    [cloud_event(rng, self.name, at + i, event)
+                     for i, event in enumerate(part)])
+            else:
+                yield from self.record(rng, part)
+            at += len(part)
+        yield "settle"
+
+    def record(self, rng, events):
+        for event in events:
             attributes = {}
             if event["x"] is not None:
                 attributes["x"] = event["x"]
@@ -224,7 +267,6 @@ class World:
                  "quantities": quantities})
             if rng.random() < 0.1:
                 yield rng.choice(["settle", "tick 0", "tick 1", "tick 2"])
-        yield "settle"
 
     def answer(self, aggregation, query, low, high):
         """Rows as the library writes them. low and high are minutes or None;
@@ -442,12 +484,12 @@ def main():
     rng = random.Random(options.seed)
     asker, splits, asked, number = Asker(options.plant), [], 0, 0
     while asked < options.count:
-        asker.command("store")
+        start = minute_of(rng.choice(STARTS))
+        asker.command(f"store {(start + 20 * 1440) * 60 * UNIT}")
         for key, subjects in CUSTOMERS.items():
             asker.command("customer " + json.dumps(
                 {"key": key, "name": "n",
                  "usage_attribution": {"subject_keys": subjects[1:]}}))
-        start = minute_of(rng.choice(STARTS))
         events = random_events(rng, start)
         shuffled = rng.sample(events, len(events))
         worlds = [World(rng, number, events, start),
