@@ -526,6 +526,20 @@ static void run_calendar(golden *self, const met__node *item)
 }
 
 /* --- What the plugin may be told --------------------------------------------- */
+/* Words are our own, but for two that name what is wrong as the plugin does. */
+static void same_reason(golden *self, const met__node *item,
+                        const char *reason)
+{
+    met__text wanted = met__node_text_at(item, "error");
+
+    if (wanted.size > 0
+        && (strncmp(wanted.data, "The limit for ", 14) == 0
+            || strcmp(wanted.data, "required field missing") == 0)
+        && strstr(reason, wanted.data) == NULL) {
+        golden_fail(self, "expected \"%s\", got \"%s\"", wanted.data, reason);
+    }
+}
+
 static void run_config(golden *self, const met__node *item)
 {
     met_error_info info = {.struct_size = sizeof info};
@@ -541,15 +555,14 @@ static void run_config(golden *self, const met__node *item)
 
     if (error == MET_E_UNSUPPORTED) {
         golden_skip(self, "%s", info.reason);
+    } else if (error == MET_OK && !is_ok && ignored.size > 0) {
+        golden_skip(self, "%.*s is not served", (int)ignored.size,
+                    ignored.data);
     } else if (self->failed == 0 && (error == MET_OK) != is_ok) {
         golden_fail(self, "expected %s, got %s: %s",
                     is_ok ? "valid" : "invalid", info.field, info.reason);
-    } else if (self->failed == 0 && !is_ok
-               && met__node_get(item, "error") != NULL
-               && strstr(info.reason, golden_text(self, item, "error").data)
-                      == NULL) {
-        golden_fail(self, "expected \"%s\", got \"%s\"",
-                    golden_text(self, item, "error").data, info.reason);
+    } else if (self->failed == 0 && !is_ok) {
+        same_reason(self, item, info.reason);
     }
 }
 
