@@ -24,6 +24,16 @@ static void put_parameter(met__header_text *out, const char *name,
     met__header_number(out, value);
 }
 
+/* Windows that would have the same name. */
+static int is_alike(const met_limiter_window_result *a,
+                    const met_limiter_window_result *b)
+{
+    int is_flight = a->algorithm == MET_LIMITER_IN_FLIGHT;
+
+    return is_flight == (b->algorithm == MET_LIMITER_IN_FLIGHT)
+           && (is_flight || a->window_ns == b->window_ns);
+}
+
 /* "minute", "30s"; a second window of the same length is "minute-2". */
 static void put_name(met__header_text *out, const met_limiter_result *result,
                      uint32_t index)
@@ -40,7 +50,8 @@ static void put_name(met__header_text *out, const met_limiter_result *result,
     }
 
     for (uint32_t i = 0; i < index; i++) {
-        before += result->windows[i].window_ns == length;
+        before += (uint64_t)is_alike(&result->windows[i],
+                                     &result->windows[index]);
     }
     put(out, "\"");
     if (is_named) {

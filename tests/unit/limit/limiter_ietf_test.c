@@ -117,6 +117,15 @@ static void requests_in_flight(void **state)
               "\"concurrent-requests\", \"hour\";q=1000;w=3600\r\n"
               "RateLimit: \"in-flight\";r=4;t=50, "
               "\"hour\";r=999;t=3590\r\n");
+    /* Every window has a name of its own, whatever their leases are. */
+    result.windows[1].algorithm = MET_LIMITER_IN_FLIGHT;
+    same_text(&result, &options,
+              "RateLimit-Policy: \"in-flight\";q=5;qu="
+              "\"concurrent-requests\", \"in-flight-2\";q=1000;qu="
+              "\"concurrent-requests\"\r\n"
+              "RateLimit: \"in-flight\";r=4;t=50, "
+              "\"in-flight-2\";r=999;t=3590\r\n");
+    result.windows[1].algorithm = MET_LIMITER_SLIDING;
     options.styles = MET_LIMITER_HEADERS_WINDOWS;
     same_text(&result, &options, "X-RateLimit-Limit-Hour: 1000\r\n"
                                  "X-RateLimit-Remaining-Hour: 999\r\n");
