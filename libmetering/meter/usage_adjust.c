@@ -120,21 +120,28 @@ static met_error read_value(const adjustment *read, const met__meter *meter,
 }
 
 /* --- Storing --------------------------------------------------------------- */
+/* What the caller says of it. */
+static void build(met__builder *builder, met__arena *arena,
+                  const adjustment *read)
+{
+    met__builder_begin(builder, arena);
+    met__build_text(builder, "id", read->id);
+    met__build_text(builder, "meter", read->meter_key);
+    met__build_text(builder, "subject", read->subject);
+    met__build_node(builder, "dimensions", read->dimensions);
+    met__build_time(builder, "time", read->utc_ns);
+    met__build_decimal(builder, "value", read->value);
+    met__build_text(builder, "reason", read->reason);
+    met__build_text(builder, "actor", read->actor);
+}
+
 static met_error write_record(met__txn *txn, const adjustment *read,
                               met__arena *arena, int64_t created_ns,
                               met__node **node_out)
 {
     met__builder builder;
 
-    met__builder_begin(&builder, arena);
-    met__build_text(&builder, "id", read->id);
-    met__build_text(&builder, "meter", read->meter_key);
-    met__build_text(&builder, "subject", read->subject);
-    met__build_node(&builder, "dimensions", read->dimensions);
-    met__build_time(&builder, "time", read->utc_ns);
-    met__build_decimal(&builder, "value", read->value);
-    met__build_text(&builder, "reason", read->reason);
-    met__build_text(&builder, "actor", read->actor);
+    build(&builder, arena, read);
     met__build_time(&builder, "created_at", created_ns);
     met_error error = met__builder_end(&builder, node_out);
     return error == MET_OK
@@ -160,14 +167,7 @@ static met_error compare_stored(met__txn *txn, const adjustment *read,
     if (error != MET_OK) {
         return error == MET_E_NOT_FOUND ? MET_OK : error;
     }
-    met__builder_begin(&builder, arena);
-    met__build_text(&builder, "meter", read->meter_key);
-    met__build_text(&builder, "subject", read->subject);
-    met__build_node(&builder, "dimensions", read->dimensions);
-    met__build_time(&builder, "time", read->utc_ns);
-    met__build_decimal(&builder, "value", read->value);
-    met__build_text(&builder, "reason", read->reason);
-    met__build_text(&builder, "actor", read->actor);
+    build(&builder, arena, read);
     error = met__builder_end(&builder, &given);
     for (size_t i = 0; error == MET_OK && i < sizeof names / sizeof *names;
          i++) {

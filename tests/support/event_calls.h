@@ -48,6 +48,13 @@ static inline met_error event_settings_get(void)
     return keep(met_event_settings_get(store, out, &told), out);
 }
 
+static inline void assert_same(const char *found, const char *expected)
+{
+    if (strcmp(found, expected) != 0) {
+        fail_msg("\"%s\", not \"%s\"", found, expected);
+    }
+}
+
 /* One event of source "s", subject "u"; time NULL: none. */
 static inline const char *event_json(const char *id, const char *type,
                                      const char *time, const char *data)

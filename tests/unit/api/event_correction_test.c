@@ -38,13 +38,6 @@ static int teardown(void **state)
     return documents_teardown(state);
 }
 
-static void assert_same(const char *found, const char *expected)
-{
-    if (strcmp(found, expected) != 0) {
-        fail_msg("\"%s\", not \"%s\"", found, expected);
-    }
-}
-
 static void must_accept(const char *id, const char *time, const char *data)
 {
     assert_ok(ingest_json(event_json(id, "t", time, data)));

@@ -29,13 +29,6 @@ static int teardown(void **state)
     return documents_teardown(state);
 }
 
-static void assert_same(const char *found, const char *expected)
-{
-    if (strcmp(found, expected) != 0) {
-        fail_msg("\"%s\", not \"%s\"", found, expected);
-    }
-}
-
 static void test_api_event__counted_once(void **state)
 {
     assert_same(verdict_on(event_json("1", "t", NOON, "{\"a\":{\"b\":1}}")),

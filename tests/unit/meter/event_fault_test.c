@@ -5,39 +5,13 @@
 
 #include <unistd.h>
 
-#include "support/syscalls.h"
+#include "fault_sweep.h"
 
 #define BATCH 12
 
 static char home[64];
 static met_store *store;
-static faulty_memory memory;
-static faulty_disk disk;
 static uint64_t next_number;
-static int faults_met;
-static met_error expected; /* what may be answered while faults are armed */
-
-static void disarm(void)
-{
-    memory.fail_at = 0;
-    disk.fail_at = 0;
-    write_faults.is_armed = 0;
-}
-
-/* 1: the call failed as it may, and is to be made again, undisturbed. */
-static int failed(met_error error)
-{
-    if (error == MET_OK) {
-        return 0;
-    }
-    if (error != expected) {
-        fail_msg("%s, not %s; the disk failed in \"%s\"",
-                 met_error_name(error), met_error_name(expected), disk.last);
-    }
-    faults_met++;
-    disarm();
-    return 1;
-}
 
 /* Every call that may allocate or touch a file: a handle's first batch, which
  * builds the index, one with duplicates, JSON, another plan. */
@@ -69,24 +43,23 @@ static void scenario(long k)
     met__ingest_close(ingest);
 }
 
+static void check(long k)
+{
+    (void)k;
+    assert_numbers(store, next_number);
+}
+
 static void open_store(void)
 {
-    met__platform platform = test_platform(&memory, &disk);
-
-    assert_int_equal(met__store_open(&platform, temp_path(home, "s"), MAP_SIZE,
-                                     1, &store, NULL),
-                     MET_OK);
+    open_faulty_store(temp_path(home, "s"), &store);
 }
 
 static int setup(void **state)
 {
     temp_directory(home, sizeof home);
     test_now_ns = START_NS;
-    memory = (faulty_memory){0};
-    faulty_disk_init(&disk);
-    write_faults = (syscall_faults){0};
+    sweep_reset();
     next_number = 0;
-    faults_met = 0;
     open_store();
     must_meter(store, NUMBERS_METER);
     return 0;
@@ -104,60 +77,17 @@ static int teardown(void **state)
 
 static void test_event_fault__memory(void **state)
 {
-    expected = MET_E_NO_MEMORY;
-    for (int for_ever = 0; for_ever < 2; for_ever++) {
-        long live = memory.live;
-        for (long k = 1;; k++) {
-            memory.calls = 0;
-            memory.for_ever = for_ever;
-            memory.fail_at = k;
-            scenario(k);
-            int was_met = memory.calls >= k;
-            disarm();
-            assert_numbers(store, next_number);
-            assert_int_equal(memory.live, live);
-            if (!was_met) {
-                assert_true(k > 12);
-                break;
-            }
-        }
-    }
-    assert_true(faults_met > 20);
-}
-
-static void sweep_disk(int error)
-{
-    disk.error = error;
-    for (int for_ever = 0; for_ever < 2; for_ever++) {
-        long open_files = disk.open_files;
-        for (long k = 1;; k++) {
-            disk.calls = 0;
-            disk.for_ever = for_ever;
-            disk.fail_at = k;
-            scenario(k);
-            int was_met = disk.calls >= k;
-            disarm();
-            assert_numbers(store, next_number);
-            assert_int_equal(disk.open_files, open_files);
-            if (!was_met) {
-                assert_true(k > 10);
-                break;
-            }
-        }
-    }
-    assert_true(faults_met > 15);
+    sweep_memory(12, scenario, check);
 }
 
 static void test_event_fault__disk(void **state)
 {
-    expected = MET_E_IO;
-    sweep_disk(EIO);
+    sweep_disk(EIO, 10, scenario, check);
 }
 
 static void test_event_fault__disk_full(void **state)
 {
-    expected = MET_E_DISK_FULL;
-    sweep_disk(ENOSPC);
+    sweep_disk(ENOSPC, 10, scenario, check);
 }
 
 /* The writes of a commit. After one that may or may not be stored the same
@@ -206,9 +136,7 @@ static void test_event_fault__map_full(void **state)
 {
     met__platform platform = test_platform(&memory, &disk);
     met_error error = MET_OK;
-    met_event_verdict *verdicts = NULL;
 
-    (void)verdicts;
     met_store_close(store);
     assert_int_equal(met__store_open(&platform, temp_path(home, "small"),
                                      UINT64_C(1) << 20, 1, &store, NULL),

@@ -4,39 +4,11 @@
  * twice. */
 #include "usage_support.h"
 
-#include "support/syscalls.h"
+#include "fault_sweep.h"
 
 static char home[64];
 static met_store *store;
-static faulty_memory memory;
-static faulty_disk disk;
 static uint64_t acknowledged;
-static int faults_met;
-
-/* What may be answered while faults are armed. */
-static met_error expected;
-
-static void disarm(void)
-{
-    memory.fail_at = 0;
-    disk.fail_at = 0;
-    write_faults.is_armed = 0;
-}
-
-/* 1: the call failed as it may, and is to be made again, undisturbed. */
-static int failed(met_error error)
-{
-    if (error == MET_OK) {
-        return 0;
-    }
-    if (error != expected) {
-        fail_msg("%s, not %s; the disk failed in \"%s\"",
-                 met_error_name(error), met_error_name(expected), disk.last);
-    }
-    faults_met++;
-    disarm();
-    return 1;
-}
 
 static void add(met_recorder *recorder, const char *subject, int with_value)
 {
@@ -48,7 +20,7 @@ static void add(met_recorder *recorder, const char *subject, int with_value)
 }
 
 /* Every call that may allocate or touch a file; from a clean state to one. */
-static void scenario(int turn)
+static void scenario(long turn)
 {
     met_recorder *recorder = NULL;
 
@@ -92,7 +64,6 @@ static void scenario(int turn)
 
 static void check(long k)
 {
-    disarm();
     met__settle_report report = must_settle(store);
     if (settled_events(store) != acknowledged) {
         fail_msg("call %ld: %llu settled, %llu acknowledged", k,
@@ -105,22 +76,15 @@ static void check(long k)
 
 static void open_store(void)
 {
-    met__platform platform = test_platform(&memory, &disk);
-
-    assert_int_equal(met__store_open(&platform, temp_path(home, "s"), MAP_SIZE,
-                                     1, &store, NULL),
-                     MET_OK);
+    open_faulty_store(temp_path(home, "s"), &store);
 }
 
 static int setup(void **state)
 {
     temp_directory(home, sizeof home);
     test_now_ns = START_NS;
-    memory = (faulty_memory){0};
-    faulty_disk_init(&disk);
-    write_faults = (syscall_faults){0};
+    sweep_reset();
     acknowledged = 0;
-    faults_met = 0;
     open_store();
     must_meter(store, COUNT_METER("c", "t", "\"x\":\"$.a\""));
     must_meter(store, SUM_METER("s", "t", "v", ""));
@@ -140,58 +104,17 @@ static int teardown(void **state)
 
 static void test_fault__memory(void **state)
 {
-    expected = MET_E_NO_MEMORY;
-    for (int for_ever = 0; for_ever < 2; for_ever++) {
-        long live = memory.live;
-        for (long k = 1;; k++) {
-            memory.calls = 0;
-            memory.for_ever = for_ever;
-            memory.fail_at = k;
-            scenario((int)k);
-            int was_met = memory.calls >= k;
-            check(k);
-            assert_int_equal(memory.live, live);
-            if (!was_met) {
-                assert_true(k > 20);
-                break;
-            }
-        }
-    }
-    assert_true(faults_met > 40);
-}
-
-static void sweep_disk(int error)
-{
-    disk.error = error;
-    for (int for_ever = 0; for_ever < 2; for_ever++) {
-        long open_files = disk.open_files;
-        for (long k = 1;; k++) {
-            disk.calls = 0;
-            disk.for_ever = for_ever;
-            disk.fail_at = k;
-            scenario((int)k);
-            int was_met = disk.calls >= k;
-            check(k);
-            assert_int_equal(disk.open_files, open_files);
-            if (!was_met) {
-                assert_true(k > 20);
-                break;
-            }
-        }
-    }
-    assert_true(faults_met > 40);
+    sweep_memory(20, scenario, check);
 }
 
 static void test_fault__disk(void **state)
 {
-    expected = MET_E_IO;
-    sweep_disk(EIO);
+    sweep_disk(EIO, 20, scenario, check);
 }
 
 static void test_fault__disk_full(void **state)
 {
-    expected = MET_E_DISK_FULL;
-    sweep_disk(ENOSPC);
+    sweep_disk(ENOSPC, 20, scenario, check);
 }
 
 /* The writes of a commit itself. After one that may or may not have been
