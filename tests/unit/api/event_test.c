@@ -427,6 +427,22 @@ static void test_api_event__ids_live_as_long_as_needed(void **state)
     assert_same(verdict_on(event_json("new", "t", NULL, NULL)), "late");
 }
 
+/* An event ahead of the clock keeps its id until it is late itself, not until
+ * the day it came in is. */
+static void test_api_event__ids_of_the_future(void **state)
+{
+    const char *event = event_json("f", "t", "2026-03-16T10:00:00Z", NULL);
+
+    assert_same(verdict_on(event), "accepted");
+    clock_now_ns = time_of("2026-04-17T05:00:00Z");
+    assert_same(verdict_on(event), "duplicate");
+    clock_now_ns = time_of("2026-04-17T10:00:00Z");
+    assert_same(verdict_on(event), "duplicate");
+    clock_now_ns = time_of("2026-04-17T10:00:01Z");
+    assert_same(verdict_on(event), "late");
+    assert_same(usage_of("calls"), "1");
+}
+
 static void test_api_event__before_the_meter_counts(void **state)
 {
     must_put_meter("{\"key\":\"since\",\"name\":\"c\",\"event_type\":\"e\","
@@ -644,6 +660,7 @@ int main(void)
         TEST(test_api_event__counts_for_one_of_two),
         TEST(test_api_event__late_and_future),
         TEST(test_api_event__ids_live_as_long_as_needed),
+        TEST(test_api_event__ids_of_the_future),
         TEST(test_api_event__before_the_meter_counts),
         TEST(test_api_event__new_meters),
         TEST(test_api_event__cursors),
