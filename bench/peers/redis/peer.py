@@ -57,6 +57,9 @@ class Redis:
         self.client.sendall(command("SCRIPT", "LOAD", SCRIPT))
         self.input.readline()
         self.sha = self.input.readline().strip().decode()
+        self.any_key = "settling"
+        self.client.sendall(command("SET", self.any_key, "1", "EX", "86400"))
+        self.input.readline()
 
     def incr(self, key, limit, window_ms):
         """Two replies."""
@@ -83,6 +86,13 @@ class Redis:
                 self.input.readline()
                 allowed += number <= limit
         return allowed
+
+    def settle(self, key, count):
+        """A table that has just grown moves one bucket a command, at the cost
+        of whoever asks: these commands take it upon them."""
+        for _ in range(0, count, 1000):
+            self.client.sendall(command("EXISTS", key) * 1000)
+            self.input.read(len(b":1\r\n") * 1000)
 
     def close(self):
         self.client.close()
@@ -128,6 +138,8 @@ class Case:
             for first in range(0, self.many, 1 << 16):
                 self.send(redis, [peer.key(i) for i in range(
                     first, min(first + (1 << 16), self.many))], PIPELINE)
+            if self.many > 1:
+                redis.settle(redis.any_key, 3 * self.many)
         self.asked += 1
         keys = peer.keys_of(self.many, count, self.asked)
         cpu, wall, allowed = self.send(redis, keys,
@@ -142,8 +154,9 @@ def main():
              Case("one key", True, False, *free),
              Case("one key", False, True, *free),
              Case("one key", True, True, *free),
-             Case("many keys", False, False, 1000, 60_000, peer.KEYS),
-             Case("many keys", True, False, 1000, 60_000, peer.KEYS),
+             # By the hour: keys that expire on the way would cost the others.
+             Case("many keys", False, False, 60_000, HOUR_MS, peer.KEYS),
+             Case("many keys", True, False, 60_000, HOUR_MS, peer.KEYS),
              Case("one key, refused", False, False, 5, HOUR_MS),
              Case("one key, refused", True, False, 5, HOUR_MS)]
     home = tempfile.mkdtemp(prefix="bench-redis-")
