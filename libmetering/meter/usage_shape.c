@@ -236,7 +236,9 @@ static met_error add_marked(met__txn *txn, const met__new_shape *shape,
                                            number_out);
 
     return error == MET_OK
-                   && (shape->value.data[0] & MET__SHAPE_ADJUSTS) == 0
+                   && ((unsigned char)shape->value.data[0]
+                       & MET__SHAPE_ADJUSTS)
+                          == 0
                ? met__recorded_type_mark(
                      txn, met__text_of((const char *)type + 1, *type))
                : error;
