@@ -180,7 +180,7 @@ static met_error list_issues(met__arena *arena, const met__node *node,
         return error;
     }
     error = read_card(&card, node, &pricing, &problem);
-    if (error != MET_OK && error != MET_E_NO_MEMORY) {
+    if (error != MET_OK) {
         error = add_issue(arena, issues, &problem);
     }
     if (error == MET_OK) {

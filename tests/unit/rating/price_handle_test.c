@@ -232,30 +232,39 @@ static void lists_everything_at_once(void **state)
     }
 }
 
+/* A list nobody knows fills the block, a name moves what comes behind it. */
+static met__text filled_card(unsigned count, int pad)
+{
+    char *list = met__arena_allocate(&arena, 4 * count + 1);
+
+    assert_non_null(list);
+    for (unsigned i = 0; i < count; i++) {
+        memcpy(list + 4 * i, i ? ",'0'" : " '0'", 4);
+    }
+    return json_of(met__arena_print(
+        &arena, "{'name': '%0*u', 'x': [%s], 'price': {'type': 'unit', "
+                "'amount': '-1'}}",
+        pad, 7u, list));
+}
+
 static void checks_with_failing_memory(void **state)
 {
-    static char name[256];
-
     (void)state;
-    memset(name, 'x', sizeof name - 1);
-    for (size_t pad = 0; pad < 16384; pad += 16) {
-        /* issues fill the block before it ends anywhere */
-        met__text json = json_of(met__arena_print(
-            &arena, "{'price': {'type': 'unit', 'amount': '-1'}, 'name': "
-                    "'%.*s', 'x': [%0*d]}",
-            (int)(pad % 256), name, (int)(pad / 16) + 1, 0));
+    for (unsigned at = 0; at < 5 * 400; at++) {
+        met__text json = filled_card(at / 5 + 1, (int)(at % 5) * 16 + 1);
         for (long fail_at = 1, is_done = 0; !is_done; fail_at++) {
             faulty_memory memory = {.fail_at = fail_at};
             met_platform caller = {.struct_size = sizeof caller};
+            met_error_info info = {.struct_size = sizeof info};
             met_buffer out = {0};
             caller.allocator =
                 (met_allocator){&memory, faulty_allocate, faulty_reallocate,
                                 faulty_release};
             met_error error =
-                met_price_check(json.data, json.size, &caller, &out, NULL);
+                met_price_check(json.data, json.size, &caller, &out, &info);
             is_done = memory.calls < fail_at;
-            assert_true(is_done ? error != MET_E_NO_MEMORY
-                                : error == MET_E_NO_MEMORY);
+            assert_int_equal(error, is_done ? MET_OK : MET_E_NO_MEMORY);
+            assert_int_equal(info.code, error);
             met_buffer_release(&out);
             assert_int_equal(memory.live, 0);
         }

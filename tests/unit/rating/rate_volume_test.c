@@ -28,9 +28,28 @@ static void finds_the_tier(void **state)
 #define TEST(name)                                                             \
     cmocka_unit_test_setup_teardown(name, begin_memory, end_memory)
 
+/* Each line says which tier it is of. */
+static void explains_its_tier(void **state)
+{
+    met__rate_input input = input_of(
+        "{'price': {'type': 'volume', 'tiers': [{'up_to': '5', 'unit': '3'}, "
+        "{'unit': '2', 'flat': '7'}]}}",
+        "6");
+    met__rated *rated = rate(&input);
+
+    (void)state;
+    assert_int_equal(rated->line_count, 2);
+    assert_string_equal(rated->lines[0].explanation.data, "tier 2: 1 x 7");
+    assert_string_equal(rated->lines[1].explanation.data, "tier 2: 6 x 2");
+    assert_string_equal(rated->lines[1].name.data,
+                        "L: unit price for tier 2");
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(explains_its_tier, begin_memory,
+                                        end_memory),
         TEST(finds_the_tier),
     };
 
