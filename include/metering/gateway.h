@@ -83,7 +83,7 @@ typedef struct met_gateway_config {
     size_t struct_size;
     uint32_t fail_policy;      /* MET_GATEWAY_FAIL_… */
     uint32_t header_style;     /* MET_GATEWAY_HEADERS_… */
-    uint64_t limiter_capacity; /* of a new limits.map: live keys and windows */
+    uint64_t limiter_capacity; /* of a new table: live keys and windows */
     uint64_t flags;            /* MET_GATEWAY_REQUIRE_ENTITLEMENT */
 } met_gateway_config;
 
@@ -186,7 +186,7 @@ typedef struct met_gateway_outcome {
  * Open a gateway on a store: compile the catalog for the request path when
  * that is needed, open the shared tables, claim a recorder.
  *
- * Files made when missing: DIR/gateway, DIR/limits.map, DIR/quota.map. The
+ * Files made when missing: DIR/gateway, DIR/limits-2.map, DIR/quota.map. The
  * handle keeps the store open by itself.
  *
  * @param store        open store
@@ -289,9 +289,9 @@ MET_API MET_NODISCARD met_error met_gateway_complete(
  * second after that handle's previous compilation: with a tick a second
  * everywhere, two seconds and the time of one compilation.
  *
- * limits.map has room for 1,024 instances of rate-limiting, with those that
- * were removed since it was made. Requests that one without room holds to are
- * a failure of the limiter; each tick then says MET_E_LIMIT.
+ * The limiter has room for 1,024 instances of rate-limiting at a time. Requests
+ * that one without room holds to are a failure of the limiter; each tick then
+ * says MET_E_LIMIT.
  *
  * @return MET_OK · MET_E_NO_MEMORY · MET_E_LIMIT · MET_E_CONFLICT ·
  *         MET_E_NOT_FOUND · MET_E_FOREIGN · MET_E_LAYOUT · MET_E_CORRUPT ·

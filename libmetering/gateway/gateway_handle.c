@@ -242,6 +242,8 @@ static met_error first_snapshot(met_gateway *gateway, met_error_info *info)
     return gateway->has_snapshot ? MET_OK : error;
 }
 
+/* Builds with other layouts, which may serve at the same time while one takes
+ * the other's place, have tables of their own. */
 static met_error open_limiter(met_gateway *gateway, uint64_t capacity,
                               met_error_info *info)
 {
@@ -250,8 +252,9 @@ static met_error open_limiter(met_gateway *gateway, uint64_t capacity,
     met__arena arena;
 
     met__arena_init(&arena, gateway->platform);
-    config.path = met__arena_print(&arena, "%s/limits.map",
-                                   met__store_path(gateway->store));
+    config.path = met__arena_print(&arena, "%s/limits-%d.map",
+                                   met__store_path(gateway->store),
+                                   MET__LIMIT_LAYOUT);
     met_error error =
         config.path == NULL
             ? MET_E_NO_MEMORY

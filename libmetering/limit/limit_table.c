@@ -12,13 +12,13 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "limit/limiter.h"
 
 #define FILE_MAGIC "METLIMIT"
 #define TABLE_MAGIC UINT64_C(0x31544d494c54454d) /* "METLIMT1" */
-#define LAYOUT 2
 /* Layout and the numbers it hangs on. */
 #define LAYOUT_WORD \
-    ((uint64_t)LAYOUT << 32 | MET__BLOCK_PLACES << 8 | MET__CHOICES)
+    ((uint64_t)MET__LIMIT_LAYOUT << 32 | MET__BLOCK_PLACES << 8 | MET__CHOICES)
 #define BOOT_EMPTYING UINT64_C(1)
 #define CAPACITY_DEFAULT 65536
 #define CAPACITY_MAX (UINT64_C(1) << 32)
@@ -148,7 +148,7 @@ static met_error open_file(met__limit_table *table,
                            met_error_info *info)
 {
     uint64_t wanted = config->capacity ? config->capacity : CAPACITY_DEFAULT;
-    met__mapped_spec spec = {.magic = FILE_MAGIC, .layout = LAYOUT};
+    met__mapped_spec spec = {.magic = FILE_MAGIC, .layout = MET__LIMIT_LAYOUT};
 
     spec.parameters[0] = (wanted + MET__BLOCK_PLACES - 1) / MET__BLOCK_PLACES;
     spec.size = MET__FILE_HEADER_SIZE + table_size(spec.parameters[0]);

@@ -5,6 +5,9 @@
 #include "base/platform.h"
 #include "metering/limiter.h"
 
+/* Of a table's memory. A gateway's file has it in its name. */
+#define MET__LIMIT_LAYOUT 2
+
 /* config is complete (read through the growable-struct reader). */
 met_error met__limiter_open(const met__platform *platform,
                             const met_limiter_config *config,

@@ -73,7 +73,14 @@ def check(archive):
                                *(story.STORY / file for file in CONFIGURED))
         rows = again.splitlines()[1:]
         assert rows and all(row.startswith("unchanged ") for row in rows), again
-        print(f"{archive.name}: opens, settles, answers")
+        # A gateway serves on it, beside the tables of the earlier build.
+        gateway = story.Gateway(store)
+        peer = http.client.HTTPConnection("127.0.0.1", gateway.port)
+        peer.request("GET", "/anything", headers={"apikey": "load-key"})
+        assert peer.getresponse().status == 200
+        peer.close()
+        assert gateway.stop() == 0
+        print(f"{archive.name}: opens, settles, answers, serves")
 
 
 def main():
