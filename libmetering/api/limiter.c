@@ -47,9 +47,9 @@ met_error met_limiter_open(const met_limiter_config *config,
         return met__fail(info, MET_E_UNSUPPORTED, "config.full_policy",
                          "is not known");
     }
-    if (known.reserved != 0) {
-        return met__fail(info, MET_E_UNSUPPORTED, "config.reserved",
-                         "must be 0");
+    if (known.clock > MET_LIMITER_CLOCK_CHEAP) {
+        return met__fail(info, MET_E_UNSUPPORTED, "config.clock",
+                         "is not known");
     }
     return met__limiter_open(&platform, &known, limiter_out, info);
 }

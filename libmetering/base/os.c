@@ -34,6 +34,58 @@ static int64_t os_utc_ns(void *context)
     return clock_ns(CLOCK_REALTIME);
 }
 
+#if defined(__x86_64__)
+static uint64_t os_ticks(void *context)
+{
+    return __builtin_ia32_rdtsc();
+}
+
+/* Bit 8 of EDX, "invariant", is said by leaf 0x80000007 where there is one. */
+static int is_invariant(void)
+{
+    uint32_t a = 0x80000000u;
+    uint32_t b;
+    uint32_t c = 0;
+    uint32_t d;
+
+    __asm__("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+    if (a < 0x80000007u) {
+        return 0;
+    }
+    a = 0x80000007u;
+    c = 0;
+    __asm__("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+    return (d >> 8 & 1) != 0;
+}
+
+static int os_ticks_are_steady(void *context)
+{
+    static const char path[] =
+        "/sys/devices/system/clocksource/clocksource0/current_clocksource";
+    char text[8] = {0};
+
+    if (!is_invariant()) {
+        return 0;
+    }
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t size = file < 0 ? -1 : read(file, text, sizeof text - 1);
+    if (file >= 0) {
+        close(file);
+    }
+    return size >= 4 && memcmp(text, "tsc\n", 4) == 0;
+}
+#else
+static uint64_t os_ticks(void *context)
+{
+    return 0;
+}
+
+static int os_ticks_are_steady(void *context)
+{
+    return 0;
+}
+#endif
+
 static int os_random(void *context, void *bytes, size_t size)
 {
     unsigned char *at = bytes;
@@ -307,6 +359,8 @@ const met__os *met__os_default(void)
     static const met__os table = {
         .monotonic_ns = os_monotonic_ns,
         .utc_ns = os_utc_ns,
+        .ticks = os_ticks,
+        .ticks_are_steady = os_ticks_are_steady,
         .random = os_random,
         .boot_id = os_boot_id,
         .open = os_open,

@@ -32,6 +32,11 @@ typedef struct met__os {
     void *context;
     int64_t (*monotonic_ns)(void *context);
     int64_t (*utc_ns)(void *context);
+    /* A counter of the processor; may begin anew at any time. */
+    uint64_t (*ticks)(void *context);
+    /* Whether it runs at one rate, the same on all processors, and the system's
+     * clock trusts it. */
+    int (*ticks_are_steady)(void *context);
     int (*random)(void *context, void *bytes, size_t size);
     /* A text that differs after every boot, at least 36 bytes. */
     int (*boot_id)(void *context, char text_out[64]);

@@ -79,6 +79,11 @@ met_error met__platform_init(met__platform *platform,
     return MET_OK;
 }
 
+int met__platform_has_system_clock(const met__platform *platform)
+{
+    return platform->clock.monotonic_ns == os_monotonic_ns;
+}
+
 void *met__allocate(const met__platform *platform, size_t size)
 {
     size_t wanted = size ? size : 1;

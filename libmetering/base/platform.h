@@ -22,6 +22,9 @@ met_error met__platform_init(met__platform *platform,
                              const met_platform *caller,
                              met_error_info *info);
 
+/* Not one that the host has brought. */
+int met__platform_has_system_clock(const met__platform *platform);
+
 /* Zeroed memory, or NULL. size 0 counts as 1. */
 void *met__allocate(const met__platform *platform, size_t size);
 /* The bytes beyond size_old are not zeroed. memory may be NULL. */

@@ -25,6 +25,9 @@ met_error met__limiter_open(const met__platform *platform,
     limiter->platform = *platform;
     limiter->table.platform = &limiter->platform;
     limiter->full_policy = config->full_policy;
+    if (config->clock == MET_LIMITER_CLOCK_CHEAP) {
+        met__cheap_clock_use(&limiter->clock, &limiter->platform);
+    }
     met_error error = met__limit_table_open(&limiter->table, config, info);
     if (error != MET_OK) {
         met__release(platform, limiter, sizeof *limiter);

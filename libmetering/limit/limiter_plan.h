@@ -2,6 +2,7 @@
 #ifndef MET_LIMIT_LIMITER_PLAN_H
 #define MET_LIMIT_LIMITER_PLAN_H
 
+#include "base/cheap_clock.h"
 #include "limit/limit_find.h"
 #include "limit/limit_policy.h"
 #include "limit/limiter.h"
@@ -22,6 +23,7 @@ typedef struct met__decision_stripe {
 
 struct met_limiter {
     met__platform platform;
+    met__cheap_clock clock;
     met__limit_table table;
     uint32_t full_policy;
     uint32_t reserved;

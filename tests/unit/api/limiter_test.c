@@ -58,8 +58,8 @@ static void open_checks_its_config(void **state)
     config.full_policy = 3;
     refuses_open(&config, MET_E_UNSUPPORTED, "config.full_policy");
     config = good;
-    config.reserved = 1;
-    refuses_open(&config, MET_E_UNSUPPORTED, "config.reserved");
+    config.clock = 3;
+    refuses_open(&config, MET_E_UNSUPPORTED, "config.clock");
     config = good;
     config.capacity = UINT64_C(1) << 40;
     refuses_open(&config, MET_E_INVALID, "config.capacity");
