@@ -67,6 +67,8 @@ met_error met__usage_total(met__txn *txn, const met__usage_query *query,
 /* --- Row by row ------------------------------------------------------------ */
 /* Groups held at once: of a window with more the parts are read again. */
 #define MET__USAGE_GROUPS_MAX (1u << 17)
+/* When all rows are held anyway. */
+#define MET__USAGE_GROUPS_ALL (1u << 24)
 
 typedef struct met__usage_row {
     int64_t from_ns; /* of the whole window; without windows open ends are */

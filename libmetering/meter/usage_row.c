@@ -80,7 +80,7 @@ met_error met__usage_rows(met__txn *txn, const met__usage_query *query,
     met_error error = rows == NULL
                           ? MET_E_NO_MEMORY
                           : met__usage_open(txn, query,
-                                            MET__USAGE_GROUPS_MAX, &cursor,
+                                            MET__USAGE_GROUPS_ALL, &cursor,
                                             info);
 
     MET__ASSERT(array_out != NULL);
