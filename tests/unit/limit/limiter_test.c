@@ -442,6 +442,37 @@ static void survives_hostile_memory(void **state)
     assert_true(answered > 100);
 }
 
+/* Time that the handle reads: exact and cheap readings are of one clock. */
+static void clocks_of_handles_agree(void **state)
+{
+    met_limiter_config config = {.struct_size = sizeof config,
+                                 .memory = shared_memory(TABLE_BYTES(64)),
+                                 .memory_size = TABLE_BYTES(64),
+                                 .capacity = 64};
+    met_limiter *handles[3];
+    uint32_t policy = 0;
+
+    for (uint32_t i = 0; i < 3; i++) {
+        config.clock = i; /* what it is by default, exact, cheap */
+        assert_int_equal(met_limiter_open(&config, &handles[i], NULL),
+                         MET_OK);
+        policy = one_window(handles[i], "clocks", 20, HOUR,
+                            MET_LIMITER_SLIDING);
+    }
+    met_limiter_request request = request_for(policy, "a", 0);
+    for (uint32_t i = 0; i < 24; i++) {
+        met_limiter_result result = {.struct_size = sizeof result};
+        assert_int_equal(met_limiter_check(handles[i % 3], &request, &result),
+                         MET_OK);
+        assert_int_equal(result.is_allowed, i < 20);
+        assert_in_range(result.windows[0].reset_ns, 1, HOUR + SECOND);
+    }
+    for (uint32_t i = 0; i < 3; i++) {
+        met_limiter_close(handles[i]);
+    }
+    munmap(config.memory, config.memory_size);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -459,6 +490,7 @@ int main(void)
         TEST(full_table_refuses),
         TEST(late_clock_admits_nothing_more),
         TEST(forked_children_share_the_table),
+        TEST(clocks_of_handles_agree),
         TEST(survives_hostile_memory),
     };
 
