@@ -1,6 +1,6 @@
 /* Processes that take in the same numbered events are killed: at every system
  * call of a batch, one after the other, and at any instruction, several at
- * once. In the end every event that was acknowledged counts once, whoever sent
+ * once, beside a recorder and a settler that are killed too. In the end every event that was acknowledged counts once, whoever sent
  * it again. */
 #include "event_support.h"
 
@@ -14,7 +14,9 @@
 
 #include "support/syscalls.h"
 
-#define CHILDREN 3
+#define CHILDREN 4 /* two that take in events, a recorder, a settler */
+#define RECORDER 2
+#define SETTLER 3
 #define BATCH 16
 
 static char home[64];
@@ -26,6 +28,7 @@ typedef struct shared {
     met__atomic_u64 next;         /* events below are acknowledged by all */
     met__atomic_u64 failures;
     met__atomic_u64 batches;
+    met__atomic_u64 recorded; /* events that the recorder acknowledged */
     met__atomic_u64 calls;
 } shared;
 
@@ -142,14 +145,58 @@ static void ingest_for_ever(void)
     }
 }
 
-static pid_t start(void)
+static void record_for_ever(void)
+{
+    met_store *store = NULL;
+    met_recorder *recorder = NULL;
+    test_event event = {.type = "r", .subject = "u"};
+
+    if (open_store(NULL, &store) != MET_OK
+        || met__recorder_open(store, 16, &recorder, NULL) != MET_OK) {
+        met__fetch_add(&all->failures, 1);
+        _exit(4);
+    }
+    for (;;) {
+        met_error error = add_event(recorder, &event);
+        if (error == MET_OK) {
+            met__fetch_add(&all->recorded, 1);
+        } else if (error != MET_E_TALLY_FULL) {
+            met__fetch_add(&all->failures, 1);
+            _exit(5);
+        }
+    }
+}
+
+static void settle_for_ever(void)
+{
+    met_store *store = NULL;
+
+    if (open_store(NULL, &store) != MET_OK) {
+        met__fetch_add(&all->failures, 1);
+        _exit(6);
+    }
+    for (;;) {
+        if (met__settle(store, NULL, 0, 0, NULL, NULL) != MET_OK) {
+            met__fetch_add(&all->failures, 1);
+            _exit(7);
+        }
+    }
+}
+
+static pid_t start(int number)
 {
     fflush(NULL);
     pid_t child = fork();
 
     assert_true(child >= 0);
     if (child == 0) {
-        ingest_for_ever();
+        if (number == RECORDER) {
+            record_for_ever();
+        } else if (number == SETTLER) {
+            settle_for_ever();
+        } else {
+            ingest_for_ever();
+        }
     }
     return child;
 }
@@ -162,15 +209,40 @@ static void reap(pid_t child)
     assert_int_equal(waitpid(child, &status, 0), child);
 }
 
+static void add_recorded(void *context, uint32_t minute,
+                         const met__usage_shape *shape, const uint64_t *words)
+{
+    (void)minute;
+    if (met__text_equal(shape->type, MET__TEXT("r"))) {
+        *(uint64_t *)context += words[MET__PART_COUNT];
+    }
+}
+
+/* What was recorded is settled, and at most one event more for each kill. */
+static void check_recorded(met_store *store, unsigned kills)
+{
+    uint64_t found = 0;
+    uint64_t recorded = met__load_acquire(&all->recorded);
+
+    must_settle(store);
+    each_part(store, &found, add_recorded);
+    if (found < recorded || found > recorded + kills) {
+        fail_msg("%llu recorded, %llu settled, %u kills",
+                 (unsigned long long)recorded, (unsigned long long)found,
+                 kills);
+    }
+}
+
 /* All are dead: at most what they had in hand is beyond what is acknowledged,
  * and sent again it is complete. */
-static void check(void)
+static void check(unsigned recorder_kills)
 {
     met_store *store = NULL;
     met__ingest *ingest;
     uint64_t next = met__load_acquire(&all->next);
 
     assert_int_equal(open_store(NULL, &store), MET_OK);
+    check_recorded(store, recorder_kills);
     event_totals totals = totals_of(store);
     assert_true(totals.count >= next && totals.count <= next + BATCH);
     ingest = must_ingest(store);
@@ -187,36 +259,40 @@ static void test_event_kill__many_at_once(void **state)
 {
     pid_t children[CHILDREN];
     unsigned kills = 0;
+    unsigned recorder_kills = 0;
 
     for (int i = 0; i < CHILDREN; i++) {
-        children[i] = start();
+        children[i] = start(i);
     }
     while (kills < kills_wanted) {
         struct timespec some = {0, (long)next_random(6000000)};
         nanosleep(&some, NULL);
         int which = (int)next_random(CHILDREN);
         reap(children[which]);
+        recorder_kills += which == RECORDER;
         kills++;
-        if (kills % 50 == 0 || kills == kills_wanted) {
+        if (kills % 50 == 0) {
             for (int i = 0; i < CHILDREN; i++) {
                 if (i != which) {
                     reap(children[i]);
+                    recorder_kills += i == RECORDER;
                 }
             }
-            check();
+            check(recorder_kills);
             for (int i = 0; i < CHILDREN; i++) {
-                children[i] = start();
+                children[i] = start(i);
             }
         } else {
-            children[which] = start();
+            children[which] = start(which);
         }
     }
     for (int i = 0; i < CHILDREN; i++) {
         reap(children[i]);
     }
-    check();
+    check(recorder_kills + 1);
     assert_int_equal(met__load_relaxed(&all->failures), 0);
     assert_true(met__load_relaxed(&all->batches) > 0);
+    assert_true(met__load_relaxed(&all->recorded) > 0);
 }
 
 /* Two that take in the same batch at the same time: one of them has it. */
@@ -257,6 +333,7 @@ static int setup(void **state)
     assert_true(all != MAP_FAILED);
     assert_int_equal(open_store(NULL, &store), MET_OK);
     must_meter(store, NUMBERS_METER);
+    must_meter(store, COUNT_METER("r", "r", ""));
     met_store_close(store);
     return 0;
 }

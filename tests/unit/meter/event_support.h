@@ -58,7 +58,7 @@ static inline met__ingest *must_ingest(met_store *store)
     return ingest;
 }
 
-/* Count and sum of all events in the store. */
+/* Count and sum of all events of type "t" in the store. */
 typedef struct event_totals {
     uint64_t count;
     met__wide sum; /* in 10^-9 */
@@ -71,7 +71,9 @@ static inline void add_totals(void *context, uint32_t minute,
     event_totals *totals = context;
 
     (void)minute;
-    (void)shape;
+    if (!met__text_equal(shape->type, MET__TEXT("t"))) {
+        return;
+    }
     totals->count += words[MET__PART_COUNT];
     totals->sum += met__amount_get(words + MET__PART_QUANTITIES
                                    + MET__QUANTITY_SUM);
