@@ -209,6 +209,18 @@ static met_error check_meter(met__txn *txn, const met__feature *feature,
     return MET_OK;
 }
 
+/* What is sold by a value is never lumped together with other values. */
+static met_error pin_filters(met__txn *txn, const met__feature *feature)
+{
+    met_error error = MET_OK;
+
+    for (size_t i = 0; error == MET_OK && i < feature->filter_count; i++) {
+        error = met__meter_pin(txn, feature->meter_key,
+                               feature->filters[i].dimension);
+    }
+    return error;
+}
+
 static int same_usage(const met__feature *a, const met__feature *b)
 {
     int is_same = met__text_equal(a->meter_key, b->meter_key)
@@ -267,6 +279,9 @@ static met_error put(met__txn *txn, const met__node *node,
 
     if (error == MET_OK) {
         error = check_meter(txn, &wanted->feature, path, arena, info);
+    }
+    if (error == MET_OK) {
+        error = pin_filters(txn, &wanted->feature);
     }
     if (error != MET_OK) {
         return error;

@@ -3,6 +3,7 @@
 #include "support/catalog_calls.h"
 
 #include "catalog/feature.h"
+#include "meter/recording_plan.h"
 
 static void test_feature__put_and_get(void **state)
 {
@@ -56,6 +57,47 @@ static void test_feature__filters_in_any_order(void **state)
                           "\"api_requests\",\"filters\":{\"route_name\":{"
                           "\"eq\":\"r\"},\"service_name\":{\"eq\":\"s\"}}}}"));
     assert_int_equal(stored_digest(), before);
+}
+
+/* Whether a recorder may lump values of this attribute together. */
+static int is_free(const char *attribute)
+{
+    met__arena arena;
+    met__txn *txn = NULL;
+    met__recording_plan *plan = NULL;
+    uint64_t number = 0;
+    int free = -1;
+
+    met__arena_init(&arena, met__store_platform(store));
+    assert_int_equal(met__txn_begin(store, 0, &txn), MET_OK);
+    assert_int_equal(met__recording_plan_number(txn, &number), MET_OK);
+    assert_int_equal(met__recording_plan_get(txn, number, &arena, &plan),
+                     MET_OK);
+    const met__recording_type *type = met__recording_plan_type(
+        plan, met__text_z("kong.api_request"));
+    assert_non_null(type);
+    for (size_t i = 0; i < type->attribute_count; i++) {
+        if (met__text_equal(type->attributes[i], met__text_z(attribute))) {
+            free = type->is_free[i];
+        }
+    }
+    met__txn_abort(txn);
+    met__arena_release(&arena);
+    return free;
+}
+
+static void test_feature__filters_are_kept_apart(void **state)
+{
+    must_put_requests_meter();
+    assert_int_equal(is_free("service_name"), 1);
+    assert_told(feature_put("{\"key\":\"f\",\"name\":\"F\",\"meter\":{\"key\":"
+                            "\"api_requests\",\"filters\":{\"service_name\":{"
+                            "\"eq\":\"s\"},\"other\":{\"eq\":\"r\"}}}}"),
+                MET_E_INVALID, "feature.meter.filters.other", "");
+    assert_int_equal(is_free("service_name"), 1);
+    assert_ok(feature_put(EXAMPLE_FEATURE));
+    assert_int_equal(is_free("service_name"), 0);
+    assert_int_equal(is_free("route_name"), 1);
 }
 
 static void test_feature__refuse(void **state)
@@ -304,6 +346,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_feature__put_and_get),
         TEST(test_feature__filters_in_any_order),
+        TEST(test_feature__filters_are_kept_apart),
         TEST(test_feature__refuse),
         TEST(test_feature__archive_and_use_again),
         TEST(test_feature__using_meter),
