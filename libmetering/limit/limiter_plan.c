@@ -3,6 +3,24 @@
  * are frozen. */
 #include "limit/limiter_plan.h"
 
+/* 0: the record is not this name's any more, or others were faster too often. */
+static int freeze(met__record *record, uint64_t name)
+{
+    uint64_t head = met__load_acquire(&record->head);
+
+    for (int i = 0; i < MET__PLAN_TRIES; i++) {
+        if (met__load_acquire(&record->name) != name) {
+            return 0;
+        }
+        if ((head & MET__HEAD_FROZEN)
+            || met__window_swap(record, &head, head | MET__HEAD_FROZEN,
+                                name)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* Freezes a predecessor's record and takes down what it counted. 0: could not,
  * try again. */
 static int weigh_predecessor(met__plan *p, const met__policy_window *window,
@@ -17,14 +35,8 @@ static int weigh_predecessor(met__plan *p, const met__policy_window *window,
     if (record == NULL) {
         return 1;
     }
-    uint64_t head = met__load_acquire(&record->head);
-    for (int i = 0; !(head & MET__HEAD_FROZEN); i++) {
-        if (i == MET__PLAN_TRIES
-            || met__cas(&record->head, &head, head | MET__HEAD_FROZEN)) {
-            break;
-        }
-    }
-    if (!met__window_snapshot(record, &out->snapshot)
+    if (!freeze(record, name.name)
+        || !met__window_snapshot(record, &out->snapshot)
         || met__load_acquire(&record->name) != name.name) {
         return 0;
     }

@@ -19,7 +19,8 @@ static int empty(met__record *record, uint64_t name, uint64_t emptied)
         if ((head & MET__HEAD_FROZEN) > emptied) {
             return 0;
         }
-        if (head == emptied || met__cas(&record->head, &head, emptied)) {
+        if (head == emptied
+            || met__window_swap(record, &head, emptied, name)) {
             return 1;
         }
     }

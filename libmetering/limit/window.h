@@ -137,14 +137,14 @@ static inline int met__window_is_open(const met__record *record, uint64_t head,
            && met__load_acquire(&record->name) == ask->name;
 }
 
-/* Head from *head, of which it was asked whether it is open, to next; what is
+/* Head from *head, after whose load the name was this one, to next; what is
  * there instead in *head. Only an empty head comes again when the place is
  * given away: then the name must be the same as well. */
 static inline int met__window_swap(met__record *record, uint64_t *head,
-                                   uint64_t next, const met__window_ask *ask)
+                                   uint64_t next, uint64_t name)
 {
-    uint64_t empty[2] = {0, ask->name};
-    uint64_t mine[2] = {next, ask->name};
+    uint64_t empty[2] = {0, name};
+    uint64_t mine[2] = {next, name};
 
     if (*head != 0) {
         return met__cas(&record->head, head, next);

@@ -117,7 +117,7 @@ static int take_counter(met__record *record, const met__shape *shape,
         if (state.current > count_max(shape)) {
             state.current = count_max(shape);
         }
-        if (met__window_swap(record, &head, pack(&state, shape), ask)) {
+        if (met__window_swap(record, &head, pack(&state, shape), ask->name)) {
             *mark_out = (met__window_mark){state.number, used};
             return MET__TAKE_DONE;
         }

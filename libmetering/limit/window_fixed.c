@@ -125,7 +125,7 @@ static int take_fixed(met__record *record, const met__shape *shape,
         }
         used = used < COUNT_MAX ? used : COUNT_MAX;
         if (met__window_swap(record, &head,
-                             state.number << COUNT_BITS | used, ask)) {
+                             state.number << COUNT_BITS | used, ask->name)) {
             *mark_out = (met__window_mark){state.number, used};
             return MET__TAKE_DONE;
         }

@@ -110,7 +110,7 @@ static int take_gcra(met__record *record, const met__shape *shape,
         }
         uint64_t next = (now + owed) & HEAD_MASK;
         next += next == 0;
-        if (met__window_swap(record, &head, next, ask)) {
+        if (met__window_swap(record, &head, next, ask->name)) {
             *mark_out = (met__window_mark){is_cut ? 0 : next, used};
             return MET__TAKE_DONE;
         }

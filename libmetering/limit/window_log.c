@@ -247,7 +247,7 @@ BY_STAMP int take(met__record *record, const met__shape *shape,
         state.count = (uint32_t)kept;
         state.pending = (uint32_t)(newest < kept ? newest : kept);
         state.last = tick & tick_mask(bits);
-        if (met__window_swap(record, &head, pack(&state, bits), ask)) {
+        if (met__window_swap(record, &head, pack(&state, bits), ask->name)) {
             *mark_out = (met__window_mark){state.last, kept};
             return MET__TAKE_DONE;
         }

@@ -222,7 +222,7 @@ static int count_from(met__record *record, const met__shape *shape,
             view->history[word] = met__load_acquire(&record->history[word]);
         }
         uint64_t next = met__tape_pack(&view->state, shape);
-        if (!met__window_swap(record, head, next, ask)) {
+        if (!met__window_swap(record, head, next, ask->name)) {
             return MET__TAKE_CONTENDED;
         }
         *head = next;
@@ -285,7 +285,7 @@ static int take_tape(met__record *record, const met__shape *shape,
         }
         if (met__window_swap(record, &head,
                              head + (ask->cost << MET__TAPE_COUNT_SHIFT),
-                             ask)) {
+                             ask->name)) {
             *mark_out = (met__window_mark){slot, used};
             return MET__TAKE_DONE;
         }

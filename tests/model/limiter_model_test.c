@@ -1,12 +1,17 @@
 /* The limiter's own code under every interleaving of its atomic operations: two
  * threads with up to two calls each on a table of two places, a kill between
  * any two operations, and older values where loads may return them.
- * MODEL_TRACE=1 prints the operations of a failure. */
+ * MODEL_TRACE=1 prints the operations of a failure, MODEL_FILTER=name runs one
+ * test. --orders takes the memory order from one operation after the other and
+ * says which the searches with older values catch. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -47,9 +52,14 @@ static void (*script[THREADS])(int me);
 /* What a key may have, by its policy. */
 static struct {
     uint64_t most; /* in a stretch of window_ns; 0: not looked at */
+    uint64_t least; /* that must have been let through, or withheld */
     uint64_t window_ns;
     uint32_t policy;
 } key_has[KEYS + PLACES];
+
+/* Requests for key 0 that were let through before. */
+static uint64_t earlier[32];
+static int earlier_count;
 
 /* --- The table -------------------------------------------------------------- */
 static int same_bytes(void *context, void *bytes, size_t size)
@@ -111,6 +121,7 @@ static void open_table(void)
     memset(memory, 0, sizeof memory);
     memset(&all, 0, sizeof all);
     memset(key_has, 0, sizeof key_has);
+    earlier_count = 0;
     all.clock = START;
     assert_int_equal(met__platform_init(&platform, NULL, NULL), MET_OK);
     os = *platform.os;
@@ -126,6 +137,7 @@ static void use(uint64_t key, uint32_t policy, uint64_t limit,
                 uint64_t length)
 {
     key_has[key].most = limit;
+    key_has[key].least = limit;
     key_has[key].window_ns = length;
     key_has[key].policy = policy;
 }
@@ -143,7 +155,8 @@ static void open_with(uint64_t limit, uint32_t algorithm)
 }
 
 /* --- Calls ------------------------------------------------------------------ */
-static uint64_t ask(uint64_t key, uint64_t now, uint64_t cost)
+static uint64_t ask_with(uint64_t key, uint64_t now, uint64_t cost,
+                         met_limiter_ticket *ticket_out)
 {
     met_limiter_request request = {.struct_size = sizeof request,
                                    .policy = key_has[key].policy,
@@ -156,22 +169,38 @@ static uint64_t ask(uint64_t key, uint64_t now, uint64_t cost)
     met_limiter_result result = {.struct_size = sizeof result};
 
     model_require(met__limiter_check(limiter, &request, &result) == MET_OK);
+    *ticket_out = result.ticket;
     return result.is_allowed ? ALLOWED : REFUSED;
+}
+
+static uint64_t ask(uint64_t key, uint64_t now, uint64_t cost)
+{
+    met_limiter_ticket ticket;
+
+    return ask_with(key, now, cost, &ticket);
 }
 
 /* A request at this moment, or later when it is later already: between reading
  * the clock and any operation a thread may stand still for as long as the calls
  * of the other one take. */
-static void request_of(int me, uint64_t key, uint64_t at, uint64_t cost)
+static void request_with(int me, uint64_t key, uint64_t at, uint64_t cost,
+                         met_limiter_ticket *ticket_out)
 {
     model_step();
     call *it = &all.call[me][all.calls[me]++];
     all.clock = all.clock < at ? at : all.clock;
     model_note(all.clock);
     *it = (call){BEGUN, key, cost, all.clock, 0};
-    uint64_t answer = ask(key, it->begun, cost);
+    uint64_t answer = ask_with(key, it->begun, cost, ticket_out);
     it->ended = all.clock;
     it->state = answer;
+}
+
+static void request_of(int me, uint64_t key, uint64_t at, uint64_t cost)
+{
+    met_limiter_ticket ticket;
+
+    request_with(me, key, at, cost, &ticket);
     model_forget();
     model_note(all.calls[me]);
 }
@@ -190,23 +219,34 @@ static const call *call_number(int index)
     return &all.call[index / CALLS][index % CALLS];
 }
 
+/* Whole in the stretch from `from` on. */
+static uint64_t calls_in(uint64_t key, uint64_t from)
+{
+    uint64_t until = from + key_has[key].window_ns;
+    uint64_t sum = 0;
+
+    for (int i = 0; i < THREADS * CALLS; i++) {
+        const call *it = call_number(i);
+        if (it->state == ALLOWED && it->key == key && it->begun >= from
+            && it->ended <= until) {
+            sum += it->cost;
+        }
+    }
+    for (int i = 0; i < earlier_count && key == 0; i++) {
+        sum += earlier[i] >= from && earlier[i] <= until;
+    }
+    return sum;
+}
+
 /* In no stretch of a window's length more of the calls that lie in it whole
  * than it may have, `rest` of them at the moment `later`. */
 static void check_promise(uint64_t key, uint64_t rest, uint64_t later)
 {
-    uint64_t length = key_has[key].window_ns;
-
-    for (int i = 0; i < THREADS * CALLS; i++) {
-        uint64_t from = call_number(i)->begun;
-        uint64_t sum = from + length >= later ? rest : 0;
-        for (int j = 0; j < THREADS * CALLS; j++) {
-            const call *it = call_number(j);
-            if (it->state == ALLOWED && it->key == key && it->begun >= from
-                && it->ended <= from + length) {
-                sum += it->cost;
-            }
-        }
-        model_require(sum <= key_has[key].most);
+    for (int i = 0; i < THREADS * CALLS + earlier_count; i++) {
+        uint64_t from = i < THREADS * CALLS ? call_number(i)->begun
+                                            : earlier[i - THREADS * CALLS];
+        uint64_t sum = from + key_has[key].window_ns >= later ? rest : 0;
+        model_require(sum + calls_in(key, from) <= key_has[key].most);
     }
 }
 
@@ -219,9 +259,8 @@ static void check_key(uint64_t key)
     uint64_t excused = 0;
     uint64_t rest = 0;
 
-    while (ask(key, later, 1) == ALLOWED) {
+    while (rest <= key_has[key].most && ask(key, later, 1) == ALLOWED) {
         rest++;
-        model_require(rest <= key_has[key].most);
     }
     check_promise(key, rest, later);
     for (int i = 0; i < THREADS * CALLS; i++) {
@@ -235,7 +274,10 @@ static void check_key(uint64_t key)
     }
     excused += met__load_relaxed(
         &limiter->table.head->counters[MET__COUNT_WITHHELD]);
-    model_require(counted + rest + excused >= key_has[key].most);
+    for (int i = 0; i < earlier_count && key == 0; i++) {
+        counted += earlier[i] + key_has[key].window_ns >= later - SECOND;
+    }
+    model_require(counted + rest + excused >= key_has[key].least);
 }
 
 static void check_no_twins(void)
@@ -255,7 +297,7 @@ static void check_no_twins(void)
 /* When everything is forgotten and every lease over, new keys get all places. */
 static void check_no_place_is_stuck(void)
 {
-    uint64_t later = all.clock + 10 * MINUTE;
+    uint64_t later = all.clock + 30 * MINUTE;
 
     for (uint64_t i = 0; i < PLACES; i++) {
         model_require(ask(KEYS + i, later, 1) == ALLOWED);
@@ -289,10 +331,17 @@ static void follow_script(int me)
 }
 
 /* switches: how often a thread is left that could go on; 0: without bound. */
+static int is_orders; /* only what is searched with older values */
+
 static void search_all(const char *name, int kills, int is_weak, int switches,
                        int is_split)
 {
     const met__atomic_u64 *counters = limiter->table.head->counters;
+
+    if (is_orders && (!is_weak || is_split)) {
+        met__limiter_close(limiter);
+        return;
+    }
     model_spec spec = {.threads = THREADS,
                        .kills = kills,
                        .is_weak = is_weak,
@@ -332,6 +381,11 @@ static void key_0_twice(int me)
     request_of(me, 0, START, 1);
 }
 
+static void key_0_once(int me)
+{
+    request_of(me, 0, START, 1);
+}
+
 static void key_0_at_minutes(int me)
 {
     request_of(me, 0, START, 1);
@@ -362,11 +416,11 @@ static void a_crowd_makes_one_record(void **state)
     open_with(3, MET_LIMITER_SLIDING);
     search("two make a key, two calls each", 0, 0, 0);
     open_with(3, MET_LIMITER_SLIDING);
-    search("the same, a kill", 1, 0, 4);
+    search("the same, a kill", 1, 0, 3);
     open_with(3, MET_LIMITER_SLIDING);
-    search("the same, older values", 0, 1, 3);
+    search("the same, older values", 0, 1, 2);
     open_with(3, MET_LIMITER_SLIDING_COUNTER);
-    search("two buckets, two calls each, a kill", 1, 0, 4);
+    search("two buckets, two calls each, a kill", 1, 0, 3);
 }
 
 /* Idle records of key 0 and 1, all places used. */
@@ -383,7 +437,7 @@ static void a_sleeping_maker_does_no_harm(void **state)
     script[0] = key_2;
     script[1] = key_0_after_the_lease;
     two_idle_records(1);
-    search("a maker sleeps, its place is needed, a kill", 1, 0, 4);
+    search("a maker sleeps, its place is needed, a kill", 1, 0, 3);
     two_idle_records(1);
     search("the same, older values", 0, 1, 2);
     two_idle_records(1);
@@ -395,9 +449,9 @@ static void idle_places_are_given_away(void **state)
     script[0] = key_2_twice;
     script[1] = key_0_twice;
     two_idle_records(2);
-    search("a hit in a place that is given away, a kill", 1, 0, 4);
+    search("a hit in a place that is given away, a kill", 1, 0, 3);
     two_idle_records(2);
-    search("the same, older values", 0, 1, 3);
+    search("the same, older values", 0, 1, 2);
 }
 
 /* The other key's window counts in another way. */
@@ -409,7 +463,7 @@ static void a_stray_hit_does_no_harm(void **state)
     use(2, one_window("q", 2, MINUTE, MET_LIMITER_SLIDING_COUNTER), 2,
         MINUTE);
     know_shapes();
-    search("the same, of another algorithm", 0, 0, 5);
+    search("the same, of another algorithm", 0, 0, 4);
 }
 
 static void windows_pass(void **state)
@@ -417,10 +471,165 @@ static void windows_pass(void **state)
     script[0] = key_0_at_minutes;
     script[1] = key_0_at_minutes;
     open_with(2, MET_LIMITER_SLIDING);
-    search("a window that passes, a kill", 1, 0, 4);
+    search("a window that passes, a kill", 1, 0, 3);
 }
 
-int main(void)
+/* --- Records that are full of hits ------------------------------------------ */
+static uint64_t late_ns[THREADS]; /* first call of each */
+
+static void key_0_when_some_expire(int me)
+{
+    request_of(me, 0, START + late_ns[me], 1);
+    request_of(me, 0, START + late_ns[me] + SECOND, 1);
+}
+
+/* A record of key 0 with `count` hits, the oldest at START - MINUTE, every_ns
+ * apart. */
+static void open_full(uint64_t limit, int count, uint64_t every_ns)
+{
+    open_with(limit, MET_LIMITER_SLIDING);
+    for (int i = 0; i < count; i++) {
+        earlier[i] = START - MINUTE + (uint64_t)i * every_ns;
+        assert_int_equal(ask(0, earlier[i], 1), ALLOWED);
+    }
+    earlier_count = count;
+    script[0] = key_0_when_some_expire;
+    script[1] = key_0_when_some_expire;
+    late_ns[0] = SECOND / 2;
+    late_ns[1] = SECOND;
+}
+
+static void hits_expire_while_others_come(void **state)
+{
+    open_full(3, 3, SECOND);
+    search("a log of 3, one expires, a kill", 1, 0, 0);
+    open_full(12, 12, SECOND);
+    search("a log of 12, one expires, a kill", 1, 0, 0);
+    open_full(12, 12, SECOND);
+    search("the same, older values", 0, 1, 4);
+    open_full(24, 24, SECOND / 2);
+    search("a log of 24, two expire, a kill", 1, 0, 3);
+    open_full(24, 24, SECOND / 2);
+    search("the same, older values", 0, 1, 2);
+}
+
+/* Every hit in a slot of its own, some chunks long: bits go to the ring. */
+static void tapes_go_on(void **state)
+{
+    open_full(25, 25, SECOND);
+    search("a tape of 25, one expires, a kill", 1, 0, 1);
+}
+
+/* --- Changes of limits ------------------------------------------------------ */
+static uint64_t new_limit;
+
+static void change_limit(int me)
+{
+    model_step();
+    one_window("p", new_limit, MINUTE, MET_LIMITER_SLIDING);
+    model_forget();
+    request_of(me, 0, START, 1);
+}
+
+/* From one limit to the other, whose shape is known. */
+static void open_changing(uint64_t limit, uint64_t limit_then)
+{
+    open_with(limit, MET_LIMITER_SLIDING);
+    one_window("q", limit_then, MINUTE, MET_LIMITER_SLIDING);
+    know_shapes();
+    new_limit = limit_then;
+    key_has[0].most = limit > limit_then ? limit : limit_then;
+    key_has[0].least = limit < limit_then ? limit : limit_then;
+    script[0] = change_limit;
+    script[1] = key_0_twice;
+}
+
+static void limits_change(void **state)
+{
+    open_changing(1, 2);
+    search("a limit is raised, a kill", 1, 0, 2);
+    open_changing(2, 1);
+    search("a limit is lowered, a kill", 1, 0, 2);
+    open_changing(2, 1);
+    search("the same, older values", 0, 1, 1);
+    open_changing(2, 1);
+    ask(0, START, 1);
+    earlier[0] = START;
+    earlier_count = 1;
+    search("a limit is lowered, one is used, a kill", 1, 0, 3);
+}
+
+/* The record of the replaced window is idle, and given to another key while it
+ * is frozen. */
+static void frozen_places_are_given_away(void **state)
+{
+    open_changing(2, 1);
+    ask(0, START - 3 * MINUTE, 1);
+    ask(1, START - 3 * MINUTE, 1);
+    use(2, one_window("q", 2, MINUTE, MET_LIMITER_SLIDING), 2, MINUTE);
+    know_shapes();
+    script[1] = key_2;
+    search("a limit is lowered, an idle record, a kill", 1, 0, 3);
+}
+
+/* --- Several windows, and giving back --------------------------------------- */
+static void two_windows(void **state)
+{
+    met_limiter_window windows[2] = {
+        {.limit = 2, .window_ns = (int64_t)MINUTE,
+         .algorithm = MET_LIMITER_SLIDING},
+        {.limit = 1, .window_ns = (int64_t)(10 * MINUTE),
+         .algorithm = MET_LIMITER_SLIDING}};
+
+    open_with(2, MET_LIMITER_SLIDING);
+    use(0, set_policy("w", windows, 2), 1, 10 * MINUTE);
+    know_shapes();
+    script[0] = key_0_twice;
+    script[1] = key_0_once;
+    search("two windows, a kill", 1, 0, 2);
+}
+
+/* Asks and gives back: it was not let through. */
+static void key_0_given_back(int me)
+{
+    met_limiter_ticket ticket;
+    uint32_t withheld;
+
+    request_with(me, 0, START, 1, &ticket);
+    call *it = &all.call[me][all.calls[me] - 1];
+    if (it->state == ALLOWED) {
+        met_error error = met__limiter_refund(limiter, &ticket, 0, &withheld);
+        model_require(error == MET_OK);
+        it->state = REFUSED;
+    }
+    model_forget();
+    model_note(99);
+    request_of(me, 0, START + SECOND, 1);
+}
+
+static void hits_are_given_back(void **state)
+{
+    script[0] = key_0_given_back;
+    script[1] = key_0_given_back;
+    open_with(2, MET_LIMITER_SLIDING);
+    ask(0, START - SECOND, 1);
+    earlier[0] = START - SECOND;
+    earlier_count = 1;
+    search("hits of a log are given back, a kill", 1, 0, 0);
+    open_full(25, 24, SECOND);
+    script[0] = key_0_given_back;
+    script[1] = key_0_given_back;
+    search("hits of a tape are given back", 0, 0, 1);
+    open_with(2, MET_LIMITER_SLIDING_COUNTER);
+    ask(0, START, 1);
+    earlier[0] = START;
+    earlier_count = 1;
+    script[0] = key_0_given_back;
+    script[1] = key_0_given_back;
+    search("hits of two buckets are given back, a kill", 1, 0, 0);
+}
+
+static int run_all(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_crowd_makes_one_record),
@@ -428,7 +637,77 @@ int main(void)
         cmocka_unit_test(idle_places_are_given_away),
         cmocka_unit_test(a_stray_hit_does_no_harm),
         cmocka_unit_test(windows_pass),
+        cmocka_unit_test(hits_expire_while_others_come),
+        cmocka_unit_test(tapes_go_on),
+        cmocka_unit_test(limits_change),
+        cmocka_unit_test(frozen_places_are_given_away),
+        cmocka_unit_test(two_windows),
+        cmocka_unit_test(hits_are_given_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+/* --- Orders ----------------------------------------------------------------- */
+/* 1: the searches with older values fail when the site goes without it. */
+static int is_caught(const model_site *site, int order)
+{
+    int status = 0;
+
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        if (freopen("/dev/null", "w", stdout) == NULL
+            || freopen("/dev/null", "w", stderr) == NULL) {
+            _exit(0);
+        }
+        model_weaken(site, order);
+        _exit(run_all() != 0);
+    }
+    assert_true(child > 0 && waitpid(child, &status, 0) == child);
+    return status != 0;
+}
+
+/* Every order of every operation that the searches ran, left out in turn. */
+static int weaken_all(void)
+{
+    const model_site *sites;
+    const int *orders;
+    int caught = 0;
+    int survived = 0;
+
+    is_orders = 1;
+    if (run_all() != 0) {
+        return 1;
+    }
+    size_t count = model_sites(&sites, &orders);
+    for (size_t i = 0; i < count; i++) {
+        const char *file = strrchr(sites[i].file, '/');
+        for (int order = MODEL_ACQUIRE; order <= MODEL_FULL; order <<= 1) {
+            if (!(orders[i] & order)) {
+                continue;
+            }
+            int is_seen = is_caught(&sites[i], order);
+            caught += is_seen;
+            survived += !is_seen;
+            printf("%s %s: %s: %s(%s) without %s\n",
+                   is_seen ? "caught  " : "survives",
+                   file == NULL ? sites[i].file : file + 1,
+                   sites[i].function, sites[i].operation, sites[i].word,
+                   order == MODEL_ACQUIRE   ? "acquire"
+                   : order == MODEL_RELEASE ? "release"
+                                            : "the order of all");
+        }
+    }
+    printf("%d orders caught, %d survive\n", caught, survived);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "--orders") == 0) {
+        return weaken_all();
+    }
+    cmocka_set_test_filter(getenv("MODEL_FILTER"));
+    return run_all();
 }

@@ -5,7 +5,9 @@
 
 #undef MET__ATOMIC_MODEL
 #undef MET_BASE_ATOMIC_H
+#define met__prefetch atomic_count_prefetch /* the header goes on to its own */
 #include "base/atomic.h"
+#undef met__prefetch
 
 extern _Thread_local uint64_t atomic_count; /* of this call */
 
