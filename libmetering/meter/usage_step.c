@@ -10,10 +10,13 @@
 
 #define KNOWN_PLACES 1024u
 
-/* A shape as the steps want it. */
+/* A shape as the steps want it: little of it, since a transaction may meet
+ * thousands. */
 typedef struct met__known_shape {
     uint64_t number; /* 0: free */
-    met__usage_shape shape;
+    met__text subject;
+    uint32_t flags;
+    uint32_t reserved;
     size_t match_count;
     const met__meter **meters;
     met__usage_match *matches;
@@ -95,6 +98,36 @@ static met_error load_meters(met__telling *telling)
     return error == MET_E_NOT_FOUND ? MET_OK : error;
 }
 
+/* The meters that the shape's usage is of. */
+static met_error match_meters(const met__telling *telling,
+                              const met__usage_shape *shape,
+                              known_shape *known)
+{
+    met__usage_match match;
+    size_t count = 0;
+
+    for (size_t i = 0; i < telling->meter_count; i++) {
+        count += (size_t)met__usage_matches(telling->meters[i], shape,
+                                            &match);
+    }
+    known->match_count = 0;
+    known->meters = met__arena_allocate(
+        telling->arena, count * sizeof(const met__meter *));
+    /* One more: what does not match may be written into, too. */
+    known->matches = met__arena_allocate(
+        telling->arena, (count + 1) * sizeof *known->matches);
+    if (known->meters == NULL || known->matches == NULL) {
+        return MET_E_NO_MEMORY;
+    }
+    for (size_t i = 0; i < telling->meter_count; i++) {
+        if (met__usage_matches(telling->meters[i], shape,
+                               &known->matches[known->match_count])) {
+            known->meters[known->match_count++] = telling->meters[i];
+        }
+    }
+    return MET_OK;
+}
+
 static met_error know_shape(met__telling *telling, uint64_t number,
                             known_shape *known)
 {
@@ -110,22 +143,16 @@ static met_error know_shape(met__telling *telling, uint64_t number,
     }
     /* Steps write, and a value lives until the next write. */
     char *copy = met__arena_copy(telling->arena, value.data, value.size);
-    known->meters = met__arena_allocate(
-        telling->arena, telling->meter_count * sizeof(const met__meter *));
-    known->matches = met__arena_allocate(
-        telling->arena, telling->meter_count * sizeof *known->matches);
-    if (copy == NULL || known->meters == NULL || known->matches == NULL) {
+    if (copy == NULL) {
         return MET_E_NO_MEMORY;
     }
-    error = met__usage_shape_decode(met__text_of(copy, value.size),
-                                    &known->shape);
-    known->match_count = 0;
-    for (size_t i = 0; error == MET_OK && i < telling->meter_count; i++) {
-        if (met__usage_matches(telling->meters[i], &known->shape,
-                               &known->matches[known->match_count])) {
-            known->meters[known->match_count++] = telling->meters[i];
-        }
+    met__usage_shape *shape = telling->shape;
+    error = met__usage_shape_decode(met__text_of(copy, value.size), shape);
+    if (error == MET_OK) {
+        error = match_meters(telling, shape, known);
     }
+    known->subject = shape->subject;
+    known->flags = shape->flags;
     known->number = error == MET_OK ? number : 0;
     return error;
 }
@@ -168,9 +195,9 @@ static met_error tell(const met__telling *telling, const known_shape *known,
     for (size_t i = 0; error == MET_OK && i < known->match_count; i++) {
         met__usage_change change = {
             .meter = known->meters[i],
-            .subject = known->shape.subject,
+            .subject = known->subject,
             .minute_ns = (int64_t)minute * MET__MINUTE_NS,
-            .is_admitted = known->shape.flags & 1,
+            .is_admitted = known->flags & 1,
         };
         if (minute < met__usage_first_minute(known->meters[i])) {
             continue;
@@ -206,8 +233,11 @@ met_error met__steps_tell(met__telling *telling, uint64_t shape,
     if (telling->places == NULL) {
         telling->places = met__arena_allocate(
             telling->arena, KNOWN_PLACES * sizeof *telling->places);
-        error = telling->places != NULL ? load_meters(telling)
-                                        : MET_E_NO_MEMORY;
+        telling->shape = met__arena_allocate(telling->arena,
+                                             sizeof *telling->shape);
+        error = telling->places != NULL && telling->shape != NULL
+                    ? load_meters(telling)
+                    : MET_E_NO_MEMORY;
     }
     if (error != MET_OK) {
         return error;

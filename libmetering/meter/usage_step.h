@@ -4,6 +4,7 @@
 #define MET_METER_USAGE_STEP_H
 
 #include "meter/usage_query.h"
+#include "meter/usage_shape.h"
 
 /* What one part changed for one meter: the step functions see every change of
  * a transaction, inside it. Dimensions and the subject are of the meter. */
@@ -50,6 +51,7 @@ typedef struct met__telling {
     const met__meter **meters;
     size_t meter_count;
     struct met__known_shape *places; /* NULL: nothing was told yet */
+    met__usage_shape *shape;         /* the one that is being looked at */
 } met__telling;
 
 void met__telling_begin(met__telling *telling, const met__steps *steps,
