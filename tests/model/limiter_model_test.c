@@ -513,6 +513,24 @@ static void hits_expire_while_others_come(void **state)
     search("the same, older values", 0, 1, 2);
 }
 
+static void key_0_in_turn(int me)
+{
+    request_of(me, 0, START + (uint64_t)me * SECOND, 1);
+    request_of(me, 0, START + (uint64_t)(me + 2) * SECOND, 1);
+}
+
+/* What one has written into the ring decides what the other may count. */
+static void stamps_are_passed_on(void **state)
+{
+    script[0] = key_0_in_turn;
+    script[1] = key_0_in_turn;
+    for (uint64_t limit = 2; limit <= 3; limit++) {
+        open_with(limit, MET_LIMITER_SLIDING);
+        ask(0, START - 3 * MINUTE, 1);
+        search("stamps are passed on, older values", 0, 1, 0);
+    }
+}
+
 /* Every hit in a slot of its own, some chunks long: bits go to the ring. */
 static void tapes_go_on(void **state)
 {
@@ -638,6 +656,7 @@ static int run_all(void)
         cmocka_unit_test(a_stray_hit_does_no_harm),
         cmocka_unit_test(windows_pass),
         cmocka_unit_test(hits_expire_while_others_come),
+        cmocka_unit_test(stamps_are_passed_on),
         cmocka_unit_test(tapes_go_on),
         cmocka_unit_test(limits_change),
         cmocka_unit_test(frozen_places_are_given_away),
@@ -705,9 +724,7 @@ static int weaken_all(void)
 
 int main(int argc, char **argv)
 {
-    if (argc > 1 && strcmp(argv[1], "--orders") == 0) {
-        return weaken_all();
-    }
     cmocka_set_test_filter(getenv("MODEL_FILTER"));
-    return run_all();
+    return argc > 1 && strcmp(argv[1], "--orders") == 0 ? weaken_all()
+                                                        : run_all();
 }
