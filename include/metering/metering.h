@@ -12,6 +12,7 @@
 #include "metering/gateway.h"
 #include "metering/invoice.h"
 #include "metering/limiter.h"
+#include "metering/limiter_key.h"
 #include "metering/meter.h"
 #include "metering/platform.h"
 #include "metering/rating.h"

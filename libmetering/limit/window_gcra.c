@@ -118,7 +118,8 @@ static int take_gcra(met__record *record, const met__shape *shape,
     return MET__TAKE_CONTENDED;
 }
 
-/* Only the newest hit, and all of it was counted: after a pause the debt begins anew, and what was paid
+/* Only the newest hit, and all of it was counted: after a pause the debt begins
+ * anew, and what was paid
  * off before it is not there to be given back. */
 static int undo_gcra(met__record *record, const met__shape *shape,
                      uint64_t stamp, uint64_t cost)

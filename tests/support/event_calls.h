@@ -7,6 +7,8 @@
 
 #include "metering/event.h"
 
+#define NOON "2026-03-15T10:00:00Z"
+
 static met_ingest *ingest;
 
 static inline void must_open_ingest(void)
@@ -95,6 +97,26 @@ static inline const char *usage_of(const char *meter)
     assert_ok(usage_query(query));
     assert_shown("data.1", "");
     return shown("data.0.value");
+}
+
+/* Meters: calls counts type "t" by d, tokens adds up type "n" by model. */
+static inline int event_setup(void **state)
+{
+    documents_setup(state);
+    must_put_meter("{\"key\":\"calls\",\"name\":\"c\",\"event_type\":\"t\","
+                   "\"aggregation\":\"count\",\"dimensions\":{\"d\":"
+                   "\"$.a.b\"}}");
+    must_put_meter("{\"key\":\"tokens\",\"name\":\"t\",\"event_type\":\"n\","
+                   "\"aggregation\":\"sum\",\"value_property\":\"$.v\","
+                   "\"dimensions\":{\"model\":\"$.model\"}}");
+    must_open_ingest();
+    return 0;
+}
+
+static inline int event_teardown(void **state)
+{
+    close_ingest();
+    return documents_teardown(state);
 }
 
 #endif

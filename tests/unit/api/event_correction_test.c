@@ -5,7 +5,6 @@
 
 #include "metering/entitlement.h"
 
-#define NOON "2026-03-15T10:00:00Z"
 #define WHY "\"reason\":\"r\",\"actor\":\"a\""
 
 static void put_meter(const char *key, const char *aggregation,
