@@ -1,6 +1,11 @@
 /* What a line costs: every price by the batch call and by request, and random
- * invoices of five lines; beside the multiplication that no rating can do
- * without. */
+ * invoices of five lines, quantity by quantity; beside the multiplication that
+ * no rating can do without.
+ *
+ *     bench_rating [--invoices N]
+ *
+ * The last case is one run over so many invoices, a million unless told. */
+#define BENCH_PROCESSOR_TIME
 #include "bench.h"
 
 #include <metering/decimal.h>
@@ -13,11 +18,13 @@ typedef struct rated {
     met_price *price;
     met_decimal quantities[BATCH];
     met_decimal totals[BATCH];
+    uint64_t lines; /* that these quantities give */
     const char *request;
 } rated;
 
 typedef struct invoices {
     met_price *prices[LINES];
+    met_decimal quantities[4096]; /* each line draws one of them */
     uint64_t seed;
 } invoices;
 
@@ -33,6 +40,10 @@ static const char *const prices[][2] = {
      "{\"type\": \"volume\", \"tiers\": [{\"up_to\": \"1000\", \"unit\": "
      "\"0.5\"}, {\"unit\": \"0.25\", \"flat\": \"10\"}]}"},
     {"dynamic", "{\"type\": \"dynamic\", \"multiplier\": \"1.15\"}"},
+    {"flat", "{\"type\": \"flat\", \"amount\": \"9.99\"}"},
+    {"graduated percentage",
+     "{\"type\": \"graduated_percentage\", \"tiers\": [{\"up_to\": "
+     "\"1000\", \"percentage\": \"2.9\"}, {\"percentage\": \"1.5\"}]}"},
     {"percentage", "{\"type\": \"percentage\", \"percentage\": \"2.9\", "
                    "\"free_units\": \"100\"}"},
     {"stair-step", "{\"type\": \"stairstep\", \"tiers\": [{\"up_to\": "
@@ -66,16 +77,41 @@ static met_decimal random_quantity(uint64_t *seed)
     return value;
 }
 
-/* count quantities; a last block that is not full still rates whole. */
+/* As many lines as the price makes of all quantities. */
+static uint64_t count_lines(const rated *r)
+{
+    static const char mark[] = "\"per_unit_amount\"";
+    uint64_t lines = 0;
+
+    for (int i = 0; i < BATCH; i++) {
+        char text[MET_DECIMAL_TEXT_SIZE];
+        char request[MET_DECIMAL_TEXT_SIZE + 32];
+        met_buffer out = {0};
+        if (met_decimal_format(&r->quantities[i], text, NULL) != MET_OK) {
+            abort();
+        }
+        snprintf(request, sizeof request, "{\"quantity\": \"%s\"}", text);
+        if (met_price_rate(r->price, request, strlen(request), &out, NULL)
+            != MET_OK) {
+            abort();
+        }
+        for (const char *at = out.data; (at = strstr(at, mark)) != NULL;) {
+            lines++;
+            at += sizeof mark - 1;
+        }
+        met_buffer_release(&out);
+    }
+    return lines;
+}
+
+/* count lines, in whole batches. */
 static void rate_batch(void *context, uint64_t count)
 {
     rated *r = context;
 
-    for (uint64_t done = 0; done < count; done += BATCH) {
-        uint64_t left = count - done;
-        if (met_price_rate_batch(r->price, r->quantities,
-                                 left < BATCH ? (size_t)left : BATCH,
-                                 r->totals, NULL)
+    for (uint64_t done = 0; done < count; done += r->lines) {
+        if (met_price_rate_batch(r->price, r->quantities, BATCH, r->totals,
+                                 NULL)
             != MET_OK) {
             abort();
         }
@@ -122,7 +158,8 @@ static void bill(void *context, uint64_t count)
     for (uint64_t i = 0; i < count; i++) {
         met_decimal sum;
         for (int line = 0; line < LINES; line++) {
-            met_decimal total = random_quantity(&all->seed);
+            met_decimal total =
+                all->quantities[bench_random(&all->seed) % 4096];
             if (met_price_rate_batch(all->prices[line], &total, 1, &total,
                                      NULL)
                 != MET_OK) {
@@ -138,35 +175,66 @@ static void bill(void *context, uint64_t count)
     }
 }
 
-int main(void)
+/* Every price by the line; the first five stay open, for invoices. */
+static void measure_prices(rated *r, invoices *all)
+{
+    char name[96];
+
+    for (size_t i = 0; i < sizeof prices / sizeof *prices; i++) {
+        r->price = open_price(prices[i][1]);
+        r->lines = count_lines(r);
+        snprintf(name, sizeof name, "rating: a line of %s, in batches",
+                 prices[i][0]);
+        bench_case(name, rate_batch, r, "decimal multiply and round",
+                   multiply, r);
+        if (i == 0) {
+            bench_case("rating: a line of unit, JSON to JSON", rate_request,
+                       r, "the same in a batch", rate_batch, r);
+        }
+        if (i < LINES) {
+            all->prices[i] = r->price;
+        } else {
+            met_price_destroy(r->price);
+        }
+    }
+}
+
+/* All of them, once. */
+static void measure_many(invoices *all, uint64_t count)
+{
+    double each = bench_once(bill, all, count);
+
+    printf("{\"case\": \"rating: %llu invoices of 5 lines, each\", "
+           "\"ns\": %.1f, \"ns_low\": %.1f, \"ns_high\": %.1f, "
+           "\"seconds\": %.2f}\n",
+           (unsigned long long)count, each, each, each,
+           each * (double)count / 1e9);
+}
+
+int main(int argc, char **argv)
 {
     static rated r;
     static invoices all;
     uint64_t seed = 1;
-    char name[96];
+    uint64_t count = 1000000;
 
+    if (argc > 2 && strcmp(argv[1], "--invoices") == 0) {
+        count = strtoull(argv[2], NULL, 10);
+    }
     for (int i = 0; i < BATCH; i++) {
         r.quantities[i] = random_quantity(&seed);
     }
-    r.request = "{\"quantity\": \"51234\"}";
-    for (size_t i = 0; i < sizeof prices / sizeof *prices; i++) {
-        r.price = open_price(prices[i][1]);
-        snprintf(name, sizeof name, "rating: %s, in batches", prices[i][0]);
-        bench_case(name, rate_batch, &r, "decimal multiply and round",
-                   multiply, &r);
-        if (i == 0) {
-            bench_case("rating: unit, JSON to JSON", rate_request, &r,
-                       "the same in a batch", rate_batch, &r);
-        }
-        if (i < LINES) {
-            all.prices[i] = r.price;
-        } else {
-            met_price_destroy(r.price);
-        }
+    for (int i = 0; i < 4096; i++) {
+        all.quantities[i] = random_quantity(&seed);
     }
+    r.request = "{\"quantity\": \"51234\"}";
+    measure_prices(&r, &all);
     all.seed = seed;
     bench_case("rating: invoice of 5 lines", bill, &all,
                "decimal multiply and round", multiply, &r);
+    if (count > 0) {
+        measure_many(&all, count);
+    }
     for (int i = 0; i < LINES; i++) {
         met_price_destroy(all.prices[i]);
     }

@@ -1,7 +1,6 @@
 /* Exact decimal128 arithmetic: the only includer of the decimal library.
  * In and out: finite canonical values, a zero always as plain +0. A result is
- * exact, or rounded once where places and mode are named, or MET_E_OVERFLOW.
- * Texts never reach the library's own parser, which accepts too much. */
+ * exact, or rounded once where places and mode are named, or MET_E_OVERFLOW. */
 #include "base/decimal.h"
 
 #define DECIMAL_CALL_BY_REFERENCE 0
@@ -11,20 +10,19 @@
 #include <bid_functions.h>
 
 #include "base/check.h"
-
-__extension__ typedef unsigned __int128 wide;
+#include "base/decimal_bits.h"
 
 #define FLAG_INVALID 0x01u
 #define FLAG_ZERO_DIVIDE 0x04u
 #define FLAG_OVERFLOW 0x08u
 #define FLAG_INEXACT 0x20u
-#define BIAS 6176
 #define HALF_EVEN 0u
+#define TO_FLOOR 1u
+#define TO_CEILING 2u
 #define TO_ZERO 3u
-/* Powers of ten a text may reach: its exponent and all its digits. */
-#define SHIFT_MAX (MET_DECIMAL_EXPONENT_MAX + MET_DECIMAL_DIGITS_MAX)
+#define HALF_AWAY 4u
 
-/* --- Bits: sign 1, exponent 14, coefficient 113 ---------------------------- */
+/* --- Bits ------------------------------------------------------------------ */
 static BID_UINT128 to_bid(met_decimal value)
 {
     BID_UINT128 bits;
@@ -38,36 +36,6 @@ static met_decimal from_bid(BID_UINT128 bits)
     return (met_decimal){{bits.w[0], bits.w[1]}};
 }
 
-static wide coefficient(met_decimal value)
-{
-    return (wide)(value.bits[1] & ((UINT64_C(1) << 49) - 1)) << 64
-           | value.bits[0];
-}
-
-static int exponent(met_decimal value)
-{
-    return (int)(value.bits[1] >> 49 & 0x3fff) - BIAS;
-}
-
-static int sign_bit(met_decimal value)
-{
-    return (int)(value.bits[1] >> 63);
-}
-
-static met_decimal make(int negative, wide digits, int power)
-{
-    return (met_decimal){
-        {(uint64_t)digits,
-         (uint64_t)negative << 63 | (uint64_t)(power + BIAS) << 49
-             | (uint64_t)(digits >> 64)}};
-}
-
-/* 10^34: one more than the largest coefficient. */
-static wide coefficient_end(void)
-{
-    return (wide)UINT64_C(100000000000000000) * UINT64_C(100000000000000000);
-}
-
 static int is_finite(met_decimal value)
 {
     return (value.bits[1] >> 61 & 3) != 3;
@@ -75,18 +43,14 @@ static int is_finite(met_decimal value)
 
 int met__decimal_is_valid(met_decimal value)
 {
-    return is_finite(value) && coefficient(value) < coefficient_end();
-}
-
-met_decimal met__decimal_zero(void)
-{
-    return make(0, 0, 0);
+    return is_finite(value)
+           && met__decimal_coefficient(value) < met__decimal_digits_end();
 }
 
 /* A zero loses sign and exponent. */
 static met_decimal clean(met_decimal value)
 {
-    return coefficient(value) == 0 ? met__decimal_zero() : value;
+    return met__decimal_coefficient(value) == 0 ? met__decimal_zero() : value;
 }
 
 /* --- Rounding modes -------------------------------------------------------- */
@@ -95,17 +59,17 @@ static unsigned native_mode(uint32_t rounding, int negative)
 {
     switch (rounding) {
     case MET_ROUND_HALF_AWAY:
-        return 4;
+        return HALF_AWAY;
     case MET_ROUND_HALF_EVEN:
         return HALF_EVEN;
     case MET_ROUND_DOWN:
         return TO_ZERO;
     case MET_ROUND_UP:
-        return negative ? 1 : 2;
+        return negative ? TO_FLOOR : TO_CEILING;
     case MET_ROUND_FLOOR:
-        return 1;
+        return TO_FLOOR;
     case MET_ROUND_CEILING:
-        return 2;
+        return TO_CEILING;
     default:
         return 5;
     }
@@ -115,8 +79,8 @@ met_error met__decimal_self_test(void)
 {
     unsigned flags = 0;
 
-    (void)bid128_div(to_bid(make(0, 1, 0)), to_bid(make(0, 3, 0)), HALF_EVEN,
-                     &flags);
+    (void)bid128_div(to_bid(met__decimal_make(0, 1, 0)),
+                     to_bid(met__decimal_make(0, 3, 0)), HALF_EVEN, &flags);
     return flags == FLAG_INEXACT ? MET_OK : MET_E_BUG;
 }
 
@@ -124,7 +88,7 @@ met_error met__decimal_self_test(void)
 met_decimal met__decimal_from_scaled(int64_t value, uint32_t places)
 {
     uint64_t size = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-    return clean(make(value < 0, size, -(int)places));
+    return clean(met__decimal_make(value < 0, size, -(int)places));
 }
 
 met_decimal met__decimal_from_i64(int64_t value)
@@ -134,8 +98,8 @@ met_decimal met__decimal_from_i64(int64_t value)
 
 met_error met__decimal_to_i64(met_decimal value, int64_t *value_out)
 {
-    wide digits = coefficient(value);
-    int power = exponent(value);
+    met__wide digits = met__decimal_coefficient(value);
+    int power = met__decimal_exponent(value);
 
     MET__ASSERT(value_out != NULL);
     if (digits == 0) {
@@ -148,14 +112,14 @@ met_error met__decimal_to_i64(met_decimal value, int64_t *value_out)
         }
         digits /= 10;
     }
-    wide most = (wide)INT64_MAX + (wide)sign_bit(value);
+    met__wide most = (met__wide)INT64_MAX + (met__wide)met__decimal_sign(value);
     for (; power > 0 && digits <= most; power--) {
         digits *= 10;
     }
     if (digits > most) {
         return MET_E_OVERFLOW;
     }
-    *value_out = sign_bit(value) ? (int64_t)(0 - (uint64_t)digits)
+    *value_out = met__decimal_sign(value) ? (int64_t)(0 - (uint64_t)digits)
                                  : (int64_t)digits;
     return MET_OK;
 }
@@ -169,231 +133,176 @@ met_error met__decimal_to_scaled(met_decimal value, uint32_t places,
     if (error != MET_OK) {
         return error;
     }
-    if (coefficient(rounded) == 0) {
+    if (met__decimal_coefficient(rounded) == 0) {
         *value_out = 0;
         return MET_OK;
     }
-    int power = exponent(rounded) + (int)places;
+    int power = met__decimal_exponent(rounded) + (int)places;
     if (power > 40) {
         return MET_E_OVERFLOW;
     }
-    return met__decimal_to_i64(make(sign_bit(rounded), coefficient(rounded),
-                                    power),
-                               value_out);
+    rounded = met__decimal_make(met__decimal_sign(rounded),
+                                met__decimal_coefficient(rounded), power);
+    return met__decimal_to_i64(rounded, value_out);
 }
 
-/* --- Text ------------------------------------------------------------------ */
-typedef struct scan {
-    wide digits;
-    int64_t count; /* significant digits so far */
-    int64_t power; /* of ten */
-    int64_t zeros; /* pending: they count only if another digit follows */
-} scan;
+/* --- Short ones ------------------------------------------------------------
+ * Nearly all numbers of a bill have few digits. For these the exact result is
+ * computed in integers of 128 bits, with the exponent that IEEE 754 prefers
+ * for it, so that it is bit for bit what the library gives; where anything
+ * might not fit, the library is asked. */
+const uint64_t met__powers_of_ten[MET__POWERS_OF_TEN] = {
+    1u,
+    10u,
+    100u,
+    1000u,
+    10000u,
+    100000u,
+    1000000u,
+    10000000u,
+    100000000u,
+    1000000000u,
+    10000000000u,
+    100000000000u,
+    1000000000000u,
+    10000000000000u,
+    100000000000000u,
+    1000000000000000u,
+    10000000000000000u,
+    100000000000000000u,
+    1000000000000000000u};
 
-static int add_digit(scan *s, int digit, int is_fraction)
+/* digits * 10^by, below 2^124; 0: cannot be. */
+static int scale_short(met__wide *digits, int by)
 {
-    s->power -= is_fraction;
-    if (digit == 0) {
-        s->zeros += s->count > 0;
-        return 1;
-    }
-    int64_t length = s->count + s->zeros + 1;
-    if (length > MET_DECIMAL_DIGITS_MAX) {
+    if (by >= MET__POWERS_OF_TEN || *digits >> 64 != 0) {
         return 0;
     }
-    for (; s->zeros > 0; s->zeros--) {
-        s->digits *= 10;
-    }
-    s->digits = s->digits * 10 + (unsigned)digit;
-    s->count = length;
+    *digits *= met__powers_of_ten[by];
     return 1;
 }
 
-/* [+-]?digits after the e; bounded. */
-static met_error scan_exponent(const char **at, const char *end, int *power)
+/* Both coefficients at the smaller exponent, *power; 0: cannot be. */
+static int align_short(met_decimal a, met_decimal b, met__wide *left,
+                       met__wide *right, int *power)
 {
-    int negative = 0;
-    int value = 0;
+    int first = met__decimal_exponent(a);
+    int second = met__decimal_exponent(b);
 
-    if (*at < end && (**at == '+' || **at == '-')) {
-        negative = **at == '-';
-        (*at)++;
-    }
-    if (*at >= end) {
-        return MET_E_INVALID;
-    }
-    for (; *at < end; (*at)++) {
-        if (**at < '0' || **at > '9') {
-            return MET_E_INVALID;
-        }
-        if (value <= MET_DECIMAL_EXPONENT_MAX) {
-            value = value * 10 + (**at - '0');
-        }
-    }
-    *power = negative ? -value : value;
-    return value > MET_DECIMAL_EXPONENT_MAX ? MET_E_OVERFLOW : MET_OK;
+    *left = met__decimal_coefficient(a);
+    *right = met__decimal_coefficient(b);
+    *power = first < second ? first : second;
+    return first == second ? 1
+           : first > second ? scale_short(left, first - second)
+                            : scale_short(right, second - first);
 }
 
-/* All digits of a run; `is_long` when there are more than 34 that count. */
-static int scan_run(const char **at, const char *end, scan *s, int is_fraction,
-                    int *is_long)
+static int is_plain_zero(met_decimal value)
 {
-    const char *start = *at;
-
-    for (; *at < end && **at >= '0' && **at <= '9'; (*at)++) {
-        if (!*is_long && !add_digit(s, **at - '0', is_fraction)) {
-            *is_long = 1;
-        }
-    }
-    return *at > start;
+    return value.bits[0] == 0 && value.bits[1] == MET__DECIMAL_ZERO_HIGH;
 }
 
-met_error met__decimal_parse(met__text text, met_decimal *value_out)
+static int add_short(met_decimal a, met_decimal b, met_decimal *out)
 {
-    const char *at = text.data;
-    const char *end = text.data + text.size;
-    scan s = {0};
-    int is_long = 0;
-    int power = 0;
-    int negative = 0;
+    met__wide left;
+    met__wide right;
+    met__wide sum;
+    int power;
+    int negative = met__decimal_sign(a);
 
-    MET__ASSERT(value_out != NULL);
-    if (text.size == 0) {
-        return MET_E_INVALID;
+    if (is_plain_zero(b) && met__decimal_exponent(a) <= 0) {
+        *out = clean(a); /* what most sums of totals are */
+        return 1;
     }
-    if (*at == '-') {
-        negative = 1;
-        at++;
+    if (is_plain_zero(a) && met__decimal_exponent(b) <= 0) {
+        *out = clean(b);
+        return 1;
     }
-    if (!scan_run(&at, end, &s, 0, &is_long)) {
-        return MET_E_INVALID;
+    if (!align_short(a, b, &left, &right, &power)) {
+        return 0;
     }
-    if (at < end && *at == '.') {
-        at++;
-        if (!scan_run(&at, end, &s, 1, &is_long)) {
-            return MET_E_INVALID;
-        }
+    if (negative == met__decimal_sign(b)) {
+        sum = left + right;
+    } else if (left >= right) {
+        sum = left - right;
+    } else {
+        sum = right - left;
+        negative = !negative;
     }
-    met_error error = MET_OK;
-    if (at < end && (*at == 'e' || *at == 'E')) {
-        at++;
-        error = scan_exponent(&at, end, &power);
+    if (sum >= met__decimal_digits_end()) {
+        return 0;
     }
-    if (at != end || error == MET_E_INVALID) {
-        return MET_E_INVALID;
-    }
-    if (is_long || error != MET_OK) {
-        return MET_E_OVERFLOW;
-    }
-    if (s.count == 0) {
-        *value_out = met__decimal_zero();
-        return MET_OK;
-    }
-    int64_t shift = s.power + power + s.zeros;
-    if (shift < -SHIFT_MAX || shift > SHIFT_MAX) {
-        return MET_E_OVERFLOW;
-    }
-    *value_out = make(negative, s.digits, (int)shift);
-    return MET_OK;
+    *out = clean(met__decimal_make(negative, sum, power));
+    return 1;
 }
 
-/* Digits of the coefficient, most significant first; returns their count. */
-static int digits_of(wide value, char out[40])
+static int multiply_short(met_decimal a, met_decimal b, met_decimal *out)
 {
-    char reversed[40];
-    int count = 0;
+    met__wide left = met__decimal_coefficient(a);
+    met__wide right = met__decimal_coefficient(b);
+    int power = met__decimal_exponent(a) + met__decimal_exponent(b);
 
-    do {
-        reversed[count++] = (char)('0' + (int)(value % 10));
-        value /= 10;
-    } while (value != 0);
-    for (int i = 0; i < count; i++) {
-        out[i] = reversed[count - 1 - i];
+    if (left >> 64 != 0 || right >> 64 != 0 || power < -MET__DECIMAL_BIAS
+        || power > MET__DECIMAL_BIAS - 2 * MET_DECIMAL_DIGITS_MAX
+        || left * right >= met__decimal_digits_end()) {
+        return 0;
     }
-    return count;
+    *out = clean(met__decimal_make(met__decimal_sign(a) != met__decimal_sign(b),
+                                   left * right, power));
+    return 1;
 }
 
-/* Plain notation with at least `places_min` decimals. */
-static met_error print(met_decimal value, int places_min, met__buffer *buffer)
+/* To 10^-places, which is above the exponent. */
+static int round_short(met_decimal value, uint32_t places, unsigned mode,
+                       met_decimal *out)
 {
-    char digits[40];
-    wide whole = coefficient(value);
-    int power = exponent(value);
+    met__wide digits = met__decimal_coefficient(value);
+    int drop = -(int)places - met__decimal_exponent(value);
+    int negative = met__decimal_sign(value);
+    int is_up = 0;
 
-    while (power < -places_min && whole != 0 && whole % 10 == 0) {
-        whole /= 10;
-        power++;
+    if (drop >= MET__POWERS_OF_TEN || digits >> 64 != 0) {
+        return 0;
     }
-    if (whole == 0) {
-        power = -places_min;
+    uint64_t unit = met__powers_of_ten[drop];
+    uint64_t whole = (uint64_t)digits / unit;
+    uint64_t rest = (uint64_t)digits % unit; /* twice it has 61 bits at most */
+    if (mode == HALF_AWAY) {
+        is_up = 2 * rest >= unit;
+    } else if (mode == HALF_EVEN) {
+        is_up = 2 * rest > unit || (2 * rest == unit && whole % 2 != 0);
+    } else if (mode != TO_ZERO) {
+        is_up = rest != 0 && (mode == TO_FLOOR) == negative;
     }
-    int count = digits_of(whole, digits);
-    int places = power < 0 ? -power : 0;
-    int shown = places > places_min ? places : places_min;
-    int integer = count + power; /* digits before the point */
-    /* sign, at least one digit, point, decimals, NUL */
-    if (1 + (integer > 0 ? integer : 1) + (shown > 0) + shown + 1
-        > MET_DECIMAL_TEXT_SIZE) {
-        return MET_E_OVERFLOW;
-    }
-    if (sign_bit(value) && whole != 0) {
-        met__buffer_byte(buffer, '-');
-    }
-    if (integer <= 0) {
-        met__buffer_byte(buffer, '0');
-    }
-    for (int i = 0; i < integer; i++) {
-        met__buffer_byte(buffer, i < count ? digits[i] : '0');
-    }
-    for (int i = 0; i < shown; i++) {
-        int at = integer + i;
-        if (i == 0) {
-            met__buffer_byte(buffer, '.');
-        }
-        met__buffer_byte(buffer,
-                         at >= 0 && at < count ? digits[at] : '0');
-    }
-    return buffer->error;
-}
-
-met_error met__decimal_print(met_decimal value, met__buffer *buffer)
-{
-    MET__ASSERT(met__decimal_is_valid(value) && buffer != NULL);
-    return print(value, 0, buffer);
-}
-
-met_error met__decimal_print_fixed(met_decimal value, uint32_t places,
-                                   met__buffer *buffer)
-{
-    met_decimal rounded;
-
-    MET__ASSERT(met__decimal_is_valid(value) && buffer != NULL);
-    met_error error = met__decimal_round(value, places, MET_ROUND_DOWN,
-                                         &rounded);
-    if (error != MET_OK) {
-        return error;
-    }
-    if (met__decimal_compare(rounded, value) != 0) {
-        return MET_E_INVALID;
-    }
-    return print(rounded, (int)places, buffer);
+    *out = clean(
+        met__decimal_make(negative, (met__wide)whole + (met__wide)is_up,
+                          -(int)places));
+    return 1;
 }
 
 /* --- Comparing ------------------------------------------------------------- */
 int met__decimal_is_zero(met_decimal value)
 {
-    return coefficient(value) == 0;
+    return met__decimal_coefficient(value) == 0;
 }
 
 int met__decimal_is_negative(met_decimal value)
 {
-    return sign_bit(value) && coefficient(value) != 0;
+    return met__decimal_sign(value) && met__decimal_coefficient(value) != 0;
 }
 
 int met__decimal_compare(met_decimal a, met_decimal b)
 {
     unsigned flags = 0;
+    met__wide left;
+    met__wide right;
+    int power;
 
+    if (met__decimal_sign(a) == met__decimal_sign(b)
+        && align_short(a, b, &left, &right, &power)) {
+        int order = (left > right) - (left < right);
+        return met__decimal_sign(a) ? -order : order;
+    }
     if (bid128_quiet_less(to_bid(a), to_bid(b), &flags)) {
         return -1;
     }
@@ -402,9 +311,11 @@ int met__decimal_compare(met_decimal a, met_decimal b)
 
 met_decimal met__decimal_negate(met_decimal value)
 {
-    return coefficient(value) == 0
+    return met__decimal_coefficient(value) == 0
                ? met__decimal_zero()
-               : make(!sign_bit(value), coefficient(value), exponent(value));
+               : met__decimal_make(!met__decimal_sign(value),
+                                   met__decimal_coefficient(value),
+                                   met__decimal_exponent(value));
 }
 
 /* --- Arithmetic ------------------------------------------------------------ */
@@ -424,6 +335,10 @@ static met_error exact(BID_UINT128 result, unsigned flags, met_decimal *out)
 met_error met__decimal_add(met_decimal a, met_decimal b, met_decimal *out)
 {
     unsigned flags = 0;
+
+    if (add_short(a, b, out)) {
+        return MET_OK;
+    }
     BID_UINT128 sum = bid128_add(to_bid(a), to_bid(b), HALF_EVEN, &flags);
     return exact(sum, flags, out);
 }
@@ -436,6 +351,10 @@ met_error met__decimal_subtract(met_decimal a, met_decimal b, met_decimal *out)
 met_error met__decimal_multiply(met_decimal a, met_decimal b, met_decimal *out)
 {
     unsigned flags = 0;
+
+    if (multiply_short(a, b, out)) {
+        return MET_OK;
+    }
     BID_UINT128 product = bid128_mul(to_bid(a), to_bid(b), HALF_EVEN, &flags);
     return exact(product, flags, out);
 }
@@ -453,7 +372,7 @@ static met_error quantize(met_decimal value, uint32_t places, unsigned mode,
                           met_decimal *out)
 {
     unsigned flags = 0;
-    met_decimal quantum = make(0, 1, -(int)places);
+    met_decimal quantum = met__decimal_make(0, 1, -(int)places);
     met_decimal rounded = from_bid(
         bid128_quantize(to_bid(value), to_bid(quantum), mode, &flags));
 
@@ -471,13 +390,18 @@ static met_error rounded_once(operation what, met_decimal a, met_decimal b,
                               met_decimal *out)
 {
     unsigned flags;
-    unsigned mode = native_mode(rounding, sign_bit(a) != sign_bit(b));
+    unsigned mode =
+        native_mode(rounding, met__decimal_sign(a) != met__decimal_sign(b));
 
     MET__ASSERT(out != NULL);
-    if (mode > 4 || places > MET_DECIMAL_PLACES_MAX) {
+    if (mode > HALF_AWAY || places > MET_DECIMAL_PLACES_MAX) {
         return MET_E_INVALID;
     }
-    met_decimal value = apply(what, a, b, TO_ZERO, &flags);
+    met_decimal value;
+    if (what == MULTIPLY && multiply_short(a, b, &value)) {
+        return met__decimal_round(value, places, rounding, out);
+    }
+    value = apply(what, a, b, TO_ZERO, &flags);
     if ((flags & (FLAG_INVALID | FLAG_ZERO_DIVIDE)) != 0) {
         return MET_E_INVALID;
     }
@@ -487,14 +411,15 @@ static met_error rounded_once(operation what, met_decimal a, met_decimal b,
     if ((flags & FLAG_INEXACT) == 0) {
         return met__decimal_round(value, places, rounding, out);
     }
-    int power = exponent(value);
+    int power = met__decimal_exponent(value);
     if (power > -(int)places) {
         return MET_E_OVERFLOW;
     }
     if (power == -(int)places) {
         value = apply(what, a, b, mode, &flags);
-    } else if (coefficient(value) % 5 == 0) {
-        value = make(sign_bit(value), coefficient(value) + 1, power);
+    } else if (met__decimal_coefficient(value) % 5 == 0) {
+        value = met__decimal_make(met__decimal_sign(value),
+                                  met__decimal_coefficient(value) + 1, power);
     }
     return quantize(value, places, mode, out);
 }
@@ -515,17 +440,19 @@ met_error met__decimal_divide(met_decimal a, met_decimal b, uint32_t places,
 met_error met__decimal_round(met_decimal value, uint32_t places,
                              uint32_t rounding, met_decimal *out)
 {
-    unsigned mode = native_mode(rounding, sign_bit(value));
+    unsigned mode = native_mode(rounding, met__decimal_sign(value));
 
     MET__ASSERT(out != NULL);
-    if (mode > 4 || places > MET_DECIMAL_PLACES_MAX) {
+    if (mode > HALF_AWAY || places > MET_DECIMAL_PLACES_MAX) {
         return MET_E_INVALID;
     }
-    if (exponent(value) >= -(int)places) {
+    if (met__decimal_exponent(value) >= -(int)places) {
         *out = clean(value); /* nothing to round, and no digits to add */
         return MET_OK;
     }
-    return quantize(value, places, mode, out);
+    return round_short(value, places, mode, out)
+               ? MET_OK
+               : quantize(value, places, mode, out);
 }
 
 met_error met__decimal_divide_peer(met_decimal a, met_decimal b,

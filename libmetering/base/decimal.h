@@ -13,7 +13,12 @@ met_error met__decimal_self_test(void);
 
 /* Finite and canonical: what a value from outside must be. */
 int met__decimal_is_valid(met_decimal value);
-met_decimal met__decimal_zero(void);
+/* The one zero that there is: no sign, exponent 0. */
+#define MET__DECIMAL_ZERO_HIGH (UINT64_C(6176) << 49)
+static inline met_decimal met__decimal_zero(void)
+{
+    return (met_decimal){{0, MET__DECIMAL_ZERO_HIGH}};
+}
 met_decimal met__decimal_from_i64(int64_t value);
 /* coefficient * 10^-places, places 0..18. */
 met_decimal met__decimal_from_scaled(int64_t coefficient, uint32_t places);
@@ -37,6 +42,8 @@ met_error met__decimal_from_wide(const uint64_t words[2], uint32_t places,
 met_error met__decimal_parse(met__text text, met_decimal *value_out);
 /* Plain notation without needless zeros. */
 met_error met__decimal_print(met_decimal value, met__buffer *buffer);
+/* 1: met__decimal_print surely takes it; known without printing. */
+int met__decimal_is_printable(met_decimal value);
 /* Exactly `places` decimals ("1.00"); MET_E_INVALID if digits would be lost. */
 met_error met__decimal_print_fixed(met_decimal value, uint32_t places,
                                    met__buffer *buffer);

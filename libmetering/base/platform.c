@@ -3,7 +3,6 @@
  * malloc. */
 #include "base/platform.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,7 +139,9 @@ void met__arena_init(met__arena *arena, const met__platform *platform)
     *arena = (met__arena){.platform = platform};
 }
 
-void *met__arena_allocate(met__arena *arena, size_t size)
+/* As malloc leaves it: a block is many times as long as what is asked of it,
+ * so only what is handed out is cleared. */
+static void *take(met__arena *arena, size_t size)
 {
     if (size > SIZE_MAX / 2) {
         return NULL;
@@ -152,7 +153,8 @@ void *met__arena_allocate(met__arena *arena, size_t size)
         size_t room = needed > BLOCK_SIZE - sizeof *block
                           ? needed
                           : BLOCK_SIZE - sizeof *block;
-        block = met__allocate(arena->platform, sizeof *block + room);
+        block = met__reallocate(arena->platform, NULL, 0,
+                                sizeof *block + room);
         if (block == NULL) {
             return NULL;
         }
@@ -166,34 +168,48 @@ void *met__arena_allocate(met__arena *arena, size_t size)
     return memory;
 }
 
+void *met__arena_allocate(met__arena *arena, size_t size)
+{
+    void *memory = take(arena, size);
+
+    return memory != NULL ? memset(memory, 0, size) : NULL;
+}
+
 char *met__arena_copy(met__arena *arena, const void *data, size_t size)
 {
-    char *copy = size < SIZE_MAX ? met__arena_allocate(arena, size + 1)
-                                 : NULL;
+    char *copy = size < SIZE_MAX ? take(arena, size + 1) : NULL;
 
-    if (copy != NULL && size > 0) {
-        memcpy(copy, data, size);
+    if (copy != NULL) {
+        if (size > 0) {
+            memcpy(copy, data, size);
+        }
+        copy[size] = '\0';
     }
     return copy;
+}
+
+char *met__arena_print_list(met__arena *arena, const char *format,
+                            va_list arguments)
+{
+    va_list again;
+
+    va_copy(again, arguments);
+    int size = vsnprintf(NULL, 0, format, arguments);
+    char *text = size < 0 ? NULL : take(arena, (size_t)size + 1);
+    if (text != NULL) {
+        vsnprintf(text, (size_t)size + 1, format, again);
+    }
+    va_end(again);
+    return text;
 }
 
 char *met__arena_print(met__arena *arena, const char *format, ...)
 {
     va_list arguments;
-    int size;
 
     va_start(arguments, format);
-    size = vsnprintf(NULL, 0, format, arguments);
+    char *text = met__arena_print_list(arena, format, arguments);
     va_end(arguments);
-    if (size < 0) {
-        return NULL;
-    }
-    char *text = met__arena_allocate(arena, (size_t)size + 1);
-    if (text != NULL) {
-        va_start(arguments, format);
-        vsnprintf(text, (size_t)size + 1, format, arguments);
-        va_end(arguments);
-    }
     return text;
 }
 

@@ -3,6 +3,7 @@
 #ifndef MET_BASE_PLATFORM_H
 #define MET_BASE_PLATFORM_H
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -52,6 +53,8 @@ char *met__arena_copy(met__arena *arena, const void *data, size_t size);
 /* printf into the arena; NULL when memory is out. */
 char *met__arena_print(met__arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+char *met__arena_print_list(met__arena *arena, const char *format,
+                            va_list arguments);
 void met__arena_release(met__arena *arena);
 
 #endif

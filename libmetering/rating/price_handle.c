@@ -392,6 +392,7 @@ met_error met__price_rate_all(const met_price *price,
     met__arena arena;
     met__rate_input input = whole_period(price);
 
+    input.is_unnamed = 1;
     if (totals == NULL) {
         return met__fail_code(info, MET_E_NO_MEMORY);
     }

@@ -22,7 +22,7 @@ met_error met__rate_flat(met__rating *rating)
                            : "once, in arrears";
     draft.explanation = rating->input->share == NULL
                             ? when
-                            : met__arena_print(rating->arena, "%s, for %s",
-                                               when, rating->input->share);
+                            : met__rating_print(rating, "%s, for %s",
+                                                when, rating->input->share);
     return met__rating_emit(rating, &draft);
 }

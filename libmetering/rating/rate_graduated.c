@@ -20,13 +20,13 @@ static const char *beginning_of(const met__rating *rating)
 
 static met_error emit_usage(met__rating *rating, const met__tier_part *part)
 {
-    met__arena *arena = rating->arena;
-    char *beginning = met__arena_print(arena, "tier %zu: ", part->number);
+    const char *beginning =
+        met__rating_print(rating, "tier %zu: ", part->number);
     met__draft draft = {
-        .child_id = met__arena_print(arena, "%s-%zu-price-usage",
-                                     beginning_of(rating), part->number),
-        .part =
-            met__arena_print(arena, "usage price for tier %zu", part->number),
+        .child_id = met__rating_print(rating, "%s-%zu-price-usage",
+                                      beginning_of(rating), part->number),
+        .part = met__rating_print(rating, "usage price for tier %zu",
+                                  part->number),
         .category = MET__LINE_REGULAR,
         .term = MET__TERM_IN_ARREARS,
         .quantity = part->quantity,
@@ -42,14 +42,13 @@ static met_error emit_usage(met__rating *rating, const met__tier_part *part)
 
 static met_error emit_flat(met__rating *rating, const met__tier_part *part)
 {
-    met__arena *arena = rating->arena;
     met__draft draft = {
-        .child_id = met__arena_print(arena, "%s-%zu-flat-price",
-                                     beginning_of(rating), part->number),
-        .part =
-            met__arena_print(arena, "flat price for tier %zu", part->number),
+        .child_id = met__rating_print(rating, "%s-%zu-flat-price",
+                                      beginning_of(rating), part->number),
+        .part = met__rating_print(rating, "flat price for tier %zu",
+                                  part->number),
         .explanation =
-            met__arena_print(arena, "tier %zu: entered", part->number),
+            met__rating_print(rating, "tier %zu: entered", part->number),
         .category = MET__LINE_REGULAR,
         .term = MET__TERM_IN_ARREARS,
         .quantity = met__decimal_from_i64(1),

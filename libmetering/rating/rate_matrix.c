@@ -33,13 +33,12 @@ static met_error emit(met__rating *rating, const met__rate_group *group,
     const char *value = size ? group->value.data : "";
     met__draft draft = {
         .child_id =
-            met__arena_print(rating->arena, "matrix-price:%.*s", size, value),
-        .part = met__arena_print(rating->arena, "usage of %.*s", size, value),
+            met__rating_print(rating, "matrix-price:%.*s", size, value),
+        .part = met__rating_print(rating, "usage of %.*s", size, value),
         .category = MET__LINE_REGULAR,
         .term = MET__TERM_IN_ARREARS,
         .quantity = quantity};
-    char *beginning =
-        met__arena_print(rating->arena, "%.*s: ", size, value);
+    const char *beginning = met__rating_print(rating, "%.*s: ", size, value);
     met_error error = price_of(rating, group, &draft.per_unit_amount);
 
     if (error != MET_OK) {

@@ -32,8 +32,8 @@ static const char *explain(met__rating *rating, met_decimal count)
     if (packages == NULL || size == NULL || amount == NULL) {
         return NULL;
     }
-    return met__arena_print(rating->arena, "%s package%s of %s x %s", packages,
-                            strcmp(packages, "1") ? "s" : "", size, amount);
+    return met__rating_print(rating, "%s package%s of %s x %s", packages,
+                             strcmp(packages, "1") ? "s" : "", size, amount);
 }
 
 met_error met__rate_package(met__rating *rating)

@@ -81,11 +81,12 @@ static met_decimal smaller(met_decimal a, met_decimal b)
     return met__decimal_compare(a, b) < 0 ? a : b;
 }
 
-static met_error discount_id(met__arena *arena, met__text correlation_id,
-                             met__text *out)
+static met_error discount_id(const met__rating *rating,
+                             met__text correlation_id, met__text *out)
 {
-    char *text = met__arena_print(
-        arena, "rateCardDiscount/correlationID=%.*s", (int)correlation_id.size,
+    const char *text = met__rating_print(
+        rating, "rateCardDiscount/correlationID=%.*s",
+        (int)correlation_id.size,
         correlation_id.size ? correlation_id.data : "");
 
     *out = met__text_z(text);
@@ -118,7 +119,7 @@ met_error met__rating_discount_usage(met__rating *rating)
     }
     out->quantity = used;
     out->quantity_before = spent;
-    return discount_id(rating->arena, discounts->usage_id, &out->child_id);
+    return discount_id(rating, discounts->usage_id, &out->child_id);
 }
 
 /* --- After the model -------------------------------------------------------
@@ -163,7 +164,7 @@ met_error met__rating_discount_percentage(met__rating *rating)
                                       met__decimal_from_scaled(1, 2), &ratio)
                 == MET_OK);
     met_error error =
-        discount_id(rating->arena, discounts->percentage_id, &child_id);
+        discount_id(rating, discounts->percentage_id, &child_id);
     for (size_t i = 0; error == MET_OK && i < rated->line_count; i++) {
         met__line *line = &rated->lines[i];
         met_decimal amount;
@@ -260,7 +261,7 @@ met_error met__rating_fill_up(met__rating *rating)
         return MET_E_NO_MEMORY;
     }
     draft.explanation =
-        met__arena_print(rating->arena, "minimum %s, billed %s", minimum, paid);
+        met__rating_print(rating, "minimum %s, billed %s", minimum, paid);
     return met__rating_emit(rating, &draft);
 }
 

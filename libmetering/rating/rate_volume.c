@@ -22,14 +22,13 @@ static met_error emit(met__rating *rating, size_t index, const char *child_id,
                       met_decimal amount)
 {
     met__draft draft = {.child_id = child_id,
-                        .part = met__arena_print(rating->arena,
-                                                 "%s price for tier %zu", kind,
-                                                 index + 1),
+                        .part = met__rating_print(
+                            rating, "%s price for tier %zu", kind, index + 1),
                         .category = MET__LINE_REGULAR,
                         .term = MET__TERM_IN_ARREARS,
                         .quantity = quantity,
                         .per_unit_amount = amount};
-    char *beginning = met__arena_print(rating->arena, "tier %zu: ", index + 1);
+    const char *beginning = met__rating_print(rating, "tier %zu: ", index + 1);
 
     if (draft.part == NULL || beginning == NULL) {
         return MET_E_NO_MEMORY;

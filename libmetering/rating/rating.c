@@ -6,6 +6,8 @@
  * for negative quantities; they count as 0 and are reported. */
 #include "rating/rating.h"
 
+#include <stdarg.h>
+
 #include "base/check.h"
 #include "rating/rating_parts.h"
 
@@ -55,7 +57,7 @@ static met_error name_line(met__rating *rating, const char *part,
 {
     met__text name = rating->input->name;
 
-    if (part == NULL) {
+    if (part == NULL || rating->input->is_unnamed) {
         *name_out = name;
         return MET_OK;
     }
@@ -185,11 +187,28 @@ const char *met__rating_text(met__rating *rating, met_decimal value)
                           .data = text,
                           .capacity = sizeof text};
 
+    if (rating->input->is_unnamed && met__decimal_is_printable(value)) {
+        return "";
+    }
     if (met__decimal_print(value, &buffer) != MET_OK) {
         rating->is_too_long = 1;
         return NULL;
     }
     return met__arena_copy(rating->arena, text, buffer.size);
+}
+
+const char *met__rating_print(const met__rating *rating, const char *format,
+                              ...)
+{
+    va_list arguments;
+
+    if (rating->input->is_unnamed) {
+        return "";
+    }
+    va_start(arguments, format);
+    char *text = met__arena_print_list(rating->arena, format, arguments);
+    va_end(arguments);
+    return text;
 }
 
 const char *met__rating_explain(met__rating *rating, const char *beginning,
@@ -198,9 +217,9 @@ const char *met__rating_explain(met__rating *rating, const char *beginning,
     const char *left = met__rating_text(rating, quantity);
     const char *right = met__rating_text(rating, unit);
 
-    return left != NULL && right != NULL ? met__arena_print(
-               rating->arena, "%s%s x %s", beginning, left, right)
-                                         : NULL;
+    return left != NULL && right != NULL
+               ? met__rating_print(rating, "%s%s x %s", beginning, left, right)
+               : NULL;
 }
 
 /* --- The pipeline ----------------------------------------------------------

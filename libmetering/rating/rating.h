@@ -93,6 +93,7 @@ typedef struct met__rate_input {
     met_decimal quantity_before; /* in the same period, before it */
     int is_first;                /* first and last split of the period */
     int is_last;
+    int is_unnamed; /* amounts are asked for alone: lines have no texts */
     met_decimal already_billed; /* net of discounts */
     const char *share; /* of a flat price's period, "15 of 31 days"; NULL: it
                           is whole */

@@ -38,10 +38,14 @@ met_error met__rating_round(const met__rating *rating, met_decimal amount,
                             met_decimal *out);
 met_error met__rating_multiply(const met__rating *rating, met_decimal a,
                                met_decimal b, met_decimal *out);
-/* A decimal as text in the arena; NULL when memory is out or it is too long. */
+/* Texts of lines, in the arena; "" where lines have none. */
+/* A decimal; NULL when memory is out or it is too long, with or without
+ * texts. */
 const char *met__rating_text(met__rating *rating, met_decimal value);
-/* "<quantity> x <unit>" after an optional beginning, in the arena; NULL when
- * memory is out. */
+/* printf; NULL when memory is out. */
+const char *met__rating_print(const met__rating *rating, const char *format,
+                              ...) __attribute__((format(printf, 2, 3)));
+/* "<quantity> x <unit>" after an optional beginning; NULL as both. */
 const char *met__rating_explain(met__rating *rating, const char *beginning,
                                 met_decimal quantity, met_decimal unit);
 

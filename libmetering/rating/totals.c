@@ -31,12 +31,9 @@ static const char *const names[FIELDS] = {"amount",
 
 void met__totals_clear(met__totals *totals)
 {
-    met_decimal *fields[FIELDS];
+    met_decimal zero = met__decimal_zero();
 
-    list_fields(totals, fields);
-    for (int i = 0; i < FIELDS; i++) {
-        *fields[i] = met__decimal_zero();
-    }
+    *totals = (met__totals){zero, zero, zero, zero, zero, zero, zero, zero};
 }
 
 met_error met__totals_combine(met__totals *out, const met__totals *other,

@@ -107,6 +107,87 @@ static void test_exact_or_an_error(void **state)
     assert_false(met__decimal_is_negative(out));
 }
 
+/* Numbers of few digits are computed without the library: what lies at the
+ * bounds of that, on both sides. NULL: needs more than 34 digits. */
+static void test_short_ones_end_where_digits_do(void **state)
+{
+    static const struct {
+        char operation;
+        const char *left;
+        const char *right;
+        const char *expected;
+    } rows[] = {
+        {'+', "9999999999999999999999999999999998", "1",
+         "9999999999999999999999999999999999"},
+        {'+', "9999999999999999999999999999999999", "1",
+         "10000000000000000000000000000000000"},
+        {'+', "9999999999999999999999999999999999", "2", NULL},
+        {'+', "9999999999999999", "0.000000000000000001",
+         "9999999999999999.000000000000000001"},
+        {'+', "0.000000000000000001", "-9999999999999999",
+         "-9999999999999998.999999999999999999"},
+        {'+', "99999999999999999", "0.000000000000000001", NULL},
+        {'+', "18446744073709551615", "0.01", "18446744073709551615.01"},
+        {'+', "18446744073709551616", "0.01", "18446744073709551616.01"},
+        {'+', "1", "0.0000000000000000001", "1.0000000000000000001"},
+        {'+', "0", "-7.25", "-7.25"},
+        {'+', "3e20", "0", "300000000000000000000"},
+        {'-', "7.25", "7.250", "0"},
+        {'-', "-3", "-5", "2"},
+        {'-', "3", "5", "-2"},
+        {'*', "9999999999999999", "999999999999999999",
+         "9999999999999998990000000000000001"},
+        {'*', "99999999999999999", "999999999999999999", NULL},
+        {'*', "18446744073709551616", "3", "55340232221128654848"},
+        {'*', "-0.5", "0", "0"},
+        {'*', "-0.5", "4", "-2"},
+        {'*', "-0.5", "-0.5", "0.25"},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        met_decimal left = number(rows[i].left);
+        met_decimal right = number(rows[i].right);
+        met_decimal out = {{7, 7}};
+        met_error error = rows[i].operation == '+'
+                              ? met__decimal_add(left, right, &out)
+                          : rows[i].operation == '-'
+                              ? met__decimal_subtract(left, right, &out)
+                              : met__decimal_multiply(left, right, &out);
+        if (rows[i].expected == NULL) {
+            assert_int_equal(error, MET_E_OVERFLOW);
+            assert_true(out.bits[0] == 7 && out.bits[1] == 7);
+            continue;
+        }
+        assert_int_equal(error, MET_OK);
+        assert_prints(out, rows[i].expected);
+        if (met__decimal_is_zero(out)) {
+            met_decimal zero = met__decimal_zero();
+            assert_memory_equal(&out, &zero, sizeof out);
+        }
+    }
+}
+
+/* What is surely printable is, up to the first exponent that is not. */
+static void test_knows_what_can_be_printed(void **state)
+{
+    met__platform platform = faulty_platform(NULL, NULL);
+
+    for (int power = -100; power <= 70; power++) {
+        met_decimal value = number("9999999999999999999999999999999999");
+        met__buffer buffer;
+
+        value.bits[1] |= UINT64_C(1) << 63;
+        value.bits[1] += (uint64_t)(int64_t)power << 49;
+        met__buffer_init(&buffer, &platform);
+        if (met__decimal_is_printable(value)) {
+            assert_int_equal(met__decimal_print(value, &buffer), MET_OK);
+        }
+        assert_int_equal(met__decimal_is_printable(value),
+                         power >= -92 && power <= 60);
+        met__buffer_release(&buffer);
+    }
+}
+
 static void test_rounds_once(void **state)
 {
     static const struct {
@@ -236,6 +317,8 @@ int main(void)
         cmocka_unit_test(test_parse_refuses),
         cmocka_unit_test(test_prints_plainly),
         cmocka_unit_test(test_exact_or_an_error),
+        cmocka_unit_test(test_short_ones_end_where_digits_do),
+        cmocka_unit_test(test_knows_what_can_be_printed),
         cmocka_unit_test(test_rounds_once),
         cmocka_unit_test(test_integers_at_their_bounds),
         cmocka_unit_test(test_bits_from_outside_are_examined),

@@ -344,6 +344,71 @@ static void rates_many_quantities(void **state)
     met_price_destroy(price);
 }
 
+/* A batch makes no texts, and yet comes to the same amount or error as the
+ * lines that have some; also where a number is too long for a text. */
+static void batches_agree_with_single_quantities(void **state)
+{
+    static const char *const cards[] = {
+        "{'type': 'flat', 'amount': '9.99'}",
+        "{'type': 'unit', 'amount': '0.0123'}",
+        "{'type': 'unit', 'amount': '1e-40'}",
+        "{'type': 'package', 'amount': '1', 'quantity_per_package': '7'}",
+        "{'type': 'dynamic', 'multiplier': '1.15'}",
+        "{'type': 'graduated', 'tiers': [{'up_to': '10', 'unit': '0.5', "
+        "'flat': '5'}, {'unit': '0.1', 'flat': '1'}], 'commitments': "
+        "{'minimum': '7', 'maximum': '20'}}",
+        "{'type': 'graduated_percentage', 'tiers': [{'percentage': '2'}]}",
+        "{'type': 'volume', 'tiers': [{'up_to': '10', 'unit': '0.5', 'flat': "
+        "'3'}, {'unit': '0.25'}]}",
+        "{'type': 'stairstep', 'tiers': [{'up_to': '10', 'flat': '5'}, "
+        "{'flat': '50'}]}",
+        "{'type': 'percentage', 'percentage': '2.9', 'free_units': '5'}",
+        "{'type': 'matrix', 'dimension': 'd', 'values': [{'value': 'x', "
+        "'amount': '1'}]}",
+        "{'price': {'type': 'unit', 'amount': '1e40'}, 'discounts': "
+        "{'percentage': '10', 'usage': '2'}}",
+        "{'price': {'type': 'unit', 'amount': '1'}, 'unit_config': "
+        "{'operation': 'multiply', 'conversion_factor': '1e-40'}}",
+        "{'price': {'type': 'unit', 'amount': '1'}, 'unit_config': "
+        "{'operation': 'multiply', 'conversion_factor': '1e40'}}",
+    };
+    static const char *const quantities[] = {"0",     "1",    "10", "10.5",
+                                             "12345", "1e30", "1e-40",
+                                             "1.2345678901234567e-40", "-3"};
+    int same = 0;
+    int refused = 0;
+
+    for (size_t i = 0; i < sizeof cards / sizeof *cards; i++) {
+        met_price *price = create(cards[i]);
+        for (size_t k = 0; k < sizeof quantities / sizeof *quantities; k++) {
+            met_decimal value = decimal_of(quantities[k]);
+            met_buffer out = {0};
+            met__text request = json_of(
+                met__arena_print(&arena, "{'quantity': '%s'}", quantities[k]));
+            met_error single = met_price_rate(price, request.data,
+                                              request.size, &out, NULL);
+            assert_int_equal(met_price_rate_batch(price, &value, 1, &value,
+                                                  NULL),
+                             single);
+            if (single == MET_OK) {
+                const met__node *totals = met__node_get(node_of(out.data),
+                                                        "totals");
+                assert_int_equal(
+                    met__decimal_compare(
+                        decimal_of(met__node_get(totals, "total")
+                                       ->as.text.data),
+                        value),
+                    0);
+            }
+            same += single == MET_OK;
+            refused += single != MET_OK;
+            met_buffer_release(&out);
+        }
+        met_price_destroy(price);
+    }
+    assert_true(same > 80 && refused > 8);
+}
+
 static void survives_failing_memory(void **state)
 {
     static const char json[] =
@@ -475,6 +540,8 @@ int main(void)
                                         end_memory),
         cmocka_unit_test_setup_teardown(rates_many_quantities, begin_memory,
                                         end_memory),
+        cmocka_unit_test_setup_teardown(batches_agree_with_single_quantities,
+                                        begin_memory, end_memory),
         cmocka_unit_test_setup_teardown(survives_failing_memory, begin_memory,
                                         end_memory),
         cmocka_unit_test_setup_teardown(
