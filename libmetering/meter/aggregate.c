@@ -1,4 +1,4 @@
-/* The seven aggregations over settled parts. In: parts, in any order. Out: one
+/* The seven aggregations over settled usage. In: items, in any order. Out: one
  * value. Counts and sums add up, extremes compare, and the latest value is
  * that of the greatest (event time, recording time): a recorder gives every
  * event a recording time of its own, so within one this is the order in which
@@ -22,10 +22,9 @@ static int is_later(const met__aggregate *self, const met__part_key *key,
     return met__part_key_compare(key, &self->key) > 0;
 }
 
-/* One quantity of a part joins. */
+/* One quantity of an item joins. */
 static met_error add_quantity(met__aggregate *self, uint32_t aggregation,
-                              const met__part_key *key,
-                              const uint64_t *quantity)
+                              met__part_key key, const uint64_t *quantity)
 {
     int is_first = self->count == 0;
     met__wide value;
@@ -40,11 +39,11 @@ static met_error add_quantity(met__aggregate *self, uint32_t aggregation,
         self->value = is_first || value > self->value ? value : self->value;
         break;
     case MET__AGGREGATION_LATEST:
-        if (is_first || is_later(self, key, quantity)) {
+        if (is_first || is_later(self, &key, quantity)) {
             self->value = met__amount_get(quantity + MET__QUANTITY_LATEST);
             self->event_ns = quantity[MET__QUANTITY_EVENT_NS];
             self->recorded_ns = quantity[MET__QUANTITY_RECORDED_NS];
-            self->key = *key;
+            self->key = key;
         }
         break;
     default:
@@ -59,26 +58,23 @@ static met_error add_quantity(met__aggregate *self, uint32_t aggregation,
 }
 
 met_error met__aggregate_add(met__aggregate *self, uint32_t aggregation,
-                             uint32_t quantity, const met__part_key *key,
-                             const uint64_t *words, int *has_out)
+                             uint32_t quantity, const met__usage_item *item)
 {
-    MET__ASSERT(self != NULL && has_out != NULL);
-    *has_out = 1;
+    MET__ASSERT(self != NULL && item != NULL);
     if (aggregation == MET__AGGREGATION_UNIQUE_COUNT) {
         return MET_OK; /* its values are groups; they are counted, not added */
     }
     if (quantity == MET__MATCH_COUNTS) {
         return met__amount_add(&self->value,
-                               (int64_t)words[MET__PART_COUNT])
+                               (int64_t)item->words[MET__PART_COUNT])
                    ? MET_OK
                    : MET_E_OVERFLOW;
     }
-    if (quantity >= (words[MET__PART_PLAN] & UINT32_MAX)) {
-        return MET_E_CORRUPT;
-    }
-    words += MET__PART_QUANTITIES + quantity * MET__QUANTITY_WORDS;
-    *has_out = words[MET__QUANTITY_COUNT] > 0;
-    return *has_out ? add_quantity(self, aggregation, key, words) : MET_OK;
+    MET__ASSERT(quantity < (item->words[MET__PART_PLAN] & UINT32_MAX));
+    return add_quantity(self, aggregation,
+                        met__usage_item_origin(item, quantity),
+                        item->words + MET__PART_QUANTITIES
+                            + quantity * MET__QUANTITY_WORDS);
 }
 
 met_error met__aggregate_value(const met__aggregate *self,

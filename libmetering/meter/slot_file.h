@@ -83,7 +83,7 @@ enum {
     MET__QUANTITY_LATEST = 7,
     MET__QUANTITY_EVENT_NS = 9, /* of the latest: when it happened, */
     MET__QUANTITY_RECORDED_NS,  /* and when it was recorded */
-    MET__QUANTITY_RESERVED,
+    MET__QUANTITY_SPAN, /* of cells of hours and days (usage_cell.h); else 0 */
     MET__QUANTITY_WORDS
 };
 #define MET__COPY_WORDS_MAX \

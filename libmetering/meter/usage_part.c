@@ -71,52 +71,6 @@ met_error met__part_put(met__txn *txn, const met__part_key *key,
                             * sizeof *words);
 }
 
-/* --- Many ------------------------------------------------------------------ */
-met_error met__part_scan_seek(met__part_scan *scan, int64_t minute)
-{
-    unsigned char start[4];
-
-    MET__ASSERT(minute >= 0 && minute <= UINT32_MAX);
-    met__put_u32(start, (uint32_t)minute);
-    return met__scan_seek(&scan->scan, start, sizeof start);
-}
-
-met_error met__part_scan_begin(met__txn *txn, int64_t from, int64_t to,
-                               met__part_scan *scan_out)
-{
-    scan_out->to = to;
-    met_error error = met__scan_begin(txn, MET__TABLE_PART, NULL, 0,
-                                      &scan_out->scan);
-    return error == MET_OK ? met__part_scan_seek(scan_out, from) : error;
-}
-
-met_error met__part_scan_next(met__part_scan *scan, met__part_key *key_out,
-                              uint64_t *words_out)
-{
-    met__text key;
-    met__text value;
-    met_error error = met__scan_next(&scan->scan, &key, &value);
-
-    if (error != MET_OK) {
-        return error;
-    }
-    if (key.size != MET__PART_KEY_SIZE) {
-        return MET_E_CORRUPT;
-    }
-    const unsigned char *bytes = (const unsigned char *)key.data;
-    *key_out = (met__part_key){.minute = met__get_u32(bytes),
-                               .generation = met__get_u64(bytes + 4),
-                               .epoch = met__get_u32(bytes + 12),
-                               .cell = met__get_u32(bytes + 16)};
-    return key_out->minute < scan->to ? met__part_read(value, words_out)
-                                      : MET_E_NOT_FOUND;
-}
-
-void met__part_scan_end(met__part_scan *scan)
-{
-    met__scan_end(&scan->scan);
-}
-
 /* --- Generations ----------------------------------------------------------- */
 met_error met__generation_get(met__txn *txn, uint64_t generation,
                               met__generation_state *state_out)

@@ -42,24 +42,6 @@ met_error met__part_put(met__txn *txn, const met__part_key *key,
 /* A value as it lies in the store. MET_E_CORRUPT */
 met_error met__part_read(met__text value, uint64_t *words_out);
 
-/* All parts of a range of minutes, in the order of their keys. */
-typedef struct met__part_scan {
-    met__scan scan;
-    int64_t to; /* exclusive */
-} met__part_scan;
-
-/* [from, to) in minutes since 1970. */
-met_error met__part_scan_begin(met__txn *txn, int64_t from, int64_t to,
-                               met__part_scan *scan_out);
-/* Goes back, or on, to the first part of a minute or later. */
-met_error met__part_scan_seek(met__part_scan *scan, int64_t minute);
-/* words_out has MET__PART_WORDS_MAX. MET_E_NOT_FOUND at the end ·
- * MET_E_CORRUPT */
-met_error met__part_scan_next(met__part_scan *scan, met__part_key *key_out,
-                              uint64_t *words_out);
-/* Before the transaction ends; right also after a failed begin. */
-void met__part_scan_end(met__part_scan *scan);
-
 /* What is durable about a generation: SETTLED[generation]. */
 typedef struct met__generation_state {
     uint64_t settled_epoch;

@@ -1,6 +1,6 @@
-/* Usage queries: a pass over the parts of a range of minutes. In: a meter,
+/* Usage queries: a pass over the usage of a range of minutes. In: a meter,
  * filters, bounds, windows and groups. Out: rows, one by one, or one number.
- * Parts come in the order of their minutes, so one window is open at a time;
+ * Usage comes in the order of its minutes, so one window is open at a time;
  * what a shape is to the query is found out once and remembered for a while.
  * Distinct values are counted as groups of one value more: equal neighbours
  * in the order of groups make one row. */
@@ -9,7 +9,7 @@
 #include "base/check.h"
 #include "meter/usage_groups.h"
 #include "meter/usage_match.h"
-#include "meter/usage_part.h"
+#include "meter/usage_scan.h"
 
 #define USES_MAX (1u << 18) /* shapes remembered at once: 10 MB */
 
@@ -25,10 +25,8 @@ struct met__usage_cursor {
     met__usage_query query;
     int64_t from; /* minutes looked at */
     int64_t to;
-    met__part_scan scan;
-    met__part_key key; /* of the part that is next */
-    uint64_t words[MET__PART_WORDS_MAX];
-    int has_part;
+    met__usage_scan scan;
+    const met__usage_item *item; /* that is next; NULL: none */
     int is_unique;
     int64_t window_from; /* of the open window, cut to what is looked at */
     int64_t window_to;
@@ -205,43 +203,81 @@ static met_error use_of(met__usage_cursor *self, uint64_t number,
 }
 
 /* --- The pass -------------------------------------------------------------- */
-static met_error next_part(met__usage_cursor *self)
+static met_error next_item(met__usage_cursor *self)
 {
-    met_error error = met__part_scan_next(&self->scan, &self->key,
-                                          self->words);
+    met_error error = met__usage_scan_next(&self->scan, &self->item);
 
-    self->has_part = error == MET_OK;
+    if (error != MET_OK) {
+        self->item = NULL;
+    }
     return error == MET_E_NOT_FOUND ? MET_OK : error;
 }
 
-static met_error add_part(met__usage_cursor *self, met_error_info *info)
+/* A bound inside a folded hour or day is answered when all usage in there lies
+ * on one side of it. */
+static met_error cut_item(const met__usage_cursor *self, int64_t first,
+                          int64_t last, int *is_out, met_error_info *info)
+{
+    const met__usage_item *item = self->item;
+    int64_t minute = item->key.minute;
+    const char *field = "window";
+
+    *is_out = self->query.window == MET__WINDOW_NONE
+              && (last < self->from || first >= self->to);
+    if (*is_out
+        || (first >= self->window_from && last < self->window_to)) {
+        return MET_OK;
+    }
+    if (minute < self->from) {
+        field = self->query.from_ns / MET__MINUTE_NS > minute ? "from"
+                                                              : "meter";
+    } else if (minute + item->minutes > self->to) {
+        field = "to";
+    }
+    return met__fail(info, MET_E_UNSUPPORTED, field,
+                     "parts a%s whose minutes are no longer kept",
+                     item->minutes == MET__HOUR_MINUTES ? "n hour" : " day");
+}
+
+static met_error add_item(met__usage_cursor *self, met_error_info *info)
 {
     uint32_t aggregation = self->query.meter->aggregation;
+    const met__usage_item *item = self->item;
     shape_use use = {MET__NO_GROUP, 0};
-    met__aggregate *aggregate;
-    int has = 0;
-    met_error error = use_of(self, self->words[MET__PART_SHAPE], &use);
+    int64_t first = 0;
+    int64_t last = 0;
+    int is_out = 0;
+    met_error error = use_of(self, item->words[MET__PART_SHAPE], &use);
 
     if (error != MET_OK || use.group == MET__NO_GROUP) {
         return error;
     }
-    aggregate = &self->groups.list[use.group]->aggregate;
-    error = met__aggregate_add(aggregate, aggregation, use.quantity,
-                               &self->key, self->words, &has);
+    if (use.quantity != MET__MATCH_COUNTS
+        && use.quantity >= (item->words[MET__PART_PLAN] & UINT32_MAX)) {
+        return MET_E_CORRUPT;
+    }
+    if (!met__usage_item_span(item, use.quantity, &first, &last)) {
+        return MET_OK; /* it brings nothing */
+    }
+    error = cut_item(self, first, last, &is_out, info);
+    if (error != MET_OK || is_out) {
+        return error;
+    }
+    error = met__aggregate_add(&self->groups.list[use.group]->aggregate,
+                               aggregation, use.quantity, item);
     if (error == MET_E_OVERFLOW) {
         return met__fail(info, error, "",
                          "the sum has more digits than a decimal holds");
     }
-    if (error == MET_OK && has) {
-        int64_t minute = self->key.minute;
+    if (error == MET_OK) {
         met__usage_groups_touch(&self->groups, use.group);
-        self->first = minute < self->first ? minute : self->first;
-        self->last = minute > self->last ? minute : self->last;
+        self->first = first < self->first ? first : self->first;
+        self->last = last > self->last ? last : self->last;
     }
     return error;
 }
 
-/* All parts of the open window that belong to this pass. */
+/* All usage of the open window that belongs to this pass. */
 static met_error gather(met__usage_cursor *self, int is_further,
                         met_error_info *info)
 {
@@ -250,16 +286,16 @@ static met_error gather(met__usage_cursor *self, int is_further,
     met__usage_groups_begin(&self->groups, is_further);
     self->at = 0;
     if (is_further) {
-        error = met__part_scan_seek(&self->scan, self->window_from);
+        error = met__usage_scan_seek(&self->scan, self->window_from);
         if (error == MET_OK) {
-            error = next_part(self);
+            error = next_item(self);
         }
     }
-    while (error == MET_OK && self->has_part
-           && self->key.minute < self->window_to) {
-        error = add_part(self, info);
+    while (error == MET_OK && self->item != NULL
+           && self->item->key.minute < self->window_to) {
+        error = add_item(self, info);
         if (error == MET_OK) {
-            error = next_part(self);
+            error = next_item(self);
         }
     }
     met__usage_groups_sort(&self->groups);
@@ -272,8 +308,9 @@ static met_error open_window(met__usage_cursor *self, met_error_info *info)
     int64_t to = self->to;
 
     if (self->query.window != MET__WINDOW_NONE) {
+        int64_t minute = self->item->key.minute;
         met__usage_window(self->query.window, self->query.zone,
-                          self->key.minute, &from, &to);
+                          minute > from ? minute : from, &from, &to);
     }
     self->window_from = from > self->from ? from : self->from;
     self->window_to = to < self->to ? to : self->to;
@@ -381,7 +418,7 @@ met_error met__usage_next(met__usage_cursor *self, met__usage_row *row_out,
             error = gather(self, 1, info);
         } else if (self->has_open) {
             return give(self, row_out, info);
-        } else if (self->has_part) {
+        } else if (self->item != NULL) {
             error = open_window(self, info);
         } else if (is_zero_row(self)) {
             self->total = (met__aggregate){0};
@@ -445,9 +482,10 @@ met_error met__usage_open(met__txn *txn, const met__usage_query *query,
     forget_shapes(self);
     set_range(self);
     if (self->from < self->to) {
-        error = met__part_scan_begin(txn, self->from, self->to, &self->scan);
+        error = met__usage_scan_begin(txn, self->from, self->to,
+                                      &self->scan);
         if (error == MET_OK) {
-            error = next_part(self);
+            error = next_item(self);
         }
     }
     if (error != MET_OK) {
@@ -461,7 +499,7 @@ met_error met__usage_open(met__txn *txn, const met__usage_query *query,
 void met__usage_close(met__usage_cursor *self)
 {
     if (self != NULL) {
-        met__part_scan_end(&self->scan);
+        met__usage_scan_end(&self->scan);
         met__usage_groups_release(&self->groups);
         met__arena_release(&self->arena);
         met__release(self->platform, self, sizeof *self);

@@ -10,6 +10,9 @@
  *   SHAPE      number:8                             shape: type, subject, pairs
  *   SHAPE_ID   hash:16                              -> shape number
  *   PART       minute:4 generation:8 epoch:4 cell:4 usage part of one cell
+ *   HOUR       minute:4 shape:8                     usage of an hour, of parts
+ *                                                   that can never change
+ *   DAY        minute:4 shape:8                     the same of a day
  *   SETTLED    generation:8                         settled epoch, retired mark
  *   FEATURE    key                                  feature document
  *   PLAN       key 0 version:4                      plan version document
@@ -61,7 +64,9 @@
     X(MET__TABLE_EVENT_BATCH, "event_batch")      \
     X(MET__TABLE_EVENT, "event")                  \
     X(MET__TABLE_CURSOR, "cursor")                \
-    X(MET__TABLE_ADJUSTMENT, "adjustment")
+    X(MET__TABLE_ADJUSTMENT, "adjustment")        \
+    X(MET__TABLE_HOUR, "hour")                    \
+    X(MET__TABLE_DAY, "day")
 /* Tables that stores made by earlier builds do not have: opening adds them. */
 #define MET__TABLE_FIRST_ADDED MET__TABLE_EVENT_BATCH
 

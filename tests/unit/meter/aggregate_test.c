@@ -1,20 +1,18 @@
-/* What parts come to, in any order: extremes, ties of the latest value, and
- * sums that end. */
+/* What parts come to, in any order, folded into a cell or not: extremes, ties of
+ * the latest value, and sums that end. */
 #include "meter_support.h"
 
 #include "meter/aggregate.h"
 #include "meter/usage_match.h"
 
-typedef struct test_part {
-    met__part_key key;
-    uint64_t words[MET__PART_QUANTITIES + 2 * MET__QUANTITY_WORDS];
-} test_part;
+typedef met__usage_item test_part;
 
 /* The second of two quantities is the one that is asked for. */
 static test_part part(uint64_t count, met__wide sum, met__wide least,
                       met__wide greatest)
 {
-    test_part made = {.words = {[MET__PART_COUNT] = count + 1,
+    test_part made = {.minutes = 1,
+                      .words = {[MET__PART_COUNT] = count + 1,
                                 [MET__PART_PLAN] = UINT64_C(7) << 32 | 2}};
     uint64_t *quantity = made.words + MET__PART_QUANTITIES
                          + MET__QUANTITY_WORDS;
@@ -45,32 +43,54 @@ static test_part latest(met__wide value, uint64_t event_ns,
 static void join(met__aggregate *total, uint32_t aggregation,
                  const test_part *one)
 {
-    int has = 0;
     uint32_t quantity = aggregation == MET__AGGREGATION_COUNT
                             ? MET__MATCH_COUNTS
                             : 1;
 
-    assert_int_equal(met__aggregate_add(total, aggregation, quantity,
-                                        &one->key, one->words, &has),
+    assert_int_equal(met__aggregate_add(total, aggregation, quantity, one),
                      MET_OK);
-    assert_int_equal(has, 1);
+}
+
+/* The first parts of a list as a cell, the rest as they are. */
+static void join_folded(met__aggregate *total, uint32_t aggregation,
+                        const test_part *parts, int first, int count,
+                        int folded)
+{
+    test_part cell = {.minutes = MET__HOUR_MINUTES};
+    uint64_t more[MET__CELL_WORDS_MAX];
+
+    met__cell_of(&parts[first % count], cell.words);
+    for (int i = 1; i < folded; i++) {
+        met__cell_of(&parts[(first + i) % count], more);
+        assert_int_equal(met__cell_join(cell.words, more), 1);
+    }
+    for (int i = folded; i < count; i++) {
+        join(total, aggregation, &parts[(first + i) % count]);
+    }
+    join(total, aggregation, &cell);
 }
 
 static void assert_value(uint32_t aggregation, const test_part *parts,
                          int count, const char *expected)
 {
     for (int first = 0; first < count; first++) {
-        met__aggregate total = {0};
-        met_decimal value;
-        met_decimal want;
-        for (int i = 0; i < count; i++) {
-            join(&total, aggregation, &parts[(first + i) % count]);
+        for (int folded = 0; folded <= count; folded++) {
+            met__aggregate total = {0};
+            met_decimal value;
+            met_decimal want;
+            for (int i = 0; folded == 0 && i < count; i++) {
+                join(&total, aggregation, &parts[(first + i) % count]);
+            }
+            if (folded > 0) {
+                join_folded(&total, aggregation, parts, first, count, folded);
+            }
+            assert_int_equal(met__aggregate_value(&total, aggregation,
+                                                  &value),
+                             MET_OK);
+            assert_int_equal(met__decimal_parse(met__text_z(expected), &want),
+                             MET_OK);
+            assert_int_equal(met__decimal_compare(value, want), 0);
         }
-        assert_int_equal(met__aggregate_value(&total, aggregation, &value),
-                         MET_OK);
-        assert_int_equal(met__decimal_parse(met__text_z(expected), &want),
-                         MET_OK);
-        assert_int_equal(met__decimal_compare(value, want), 0);
     }
 }
 
@@ -109,21 +129,14 @@ static void test_aggregate__nothing(void **state)
 {
     met__aggregate total = {0};
     test_part none = part(0, 0, 0, 0);
-    int has = 1;
 
-    assert_int_equal(met__aggregate_add(&total, MET__AGGREGATION_MIN, 1,
-                                        &none.key, none.words, &has),
-                     MET_OK);
-    assert_int_equal(has, 0);
-    assert_int_equal(total.count, 0);
     assert_int_equal(met__aggregate_add(&total, MET__AGGREGATION_MIN, 2,
-                                        &none.key, none.words, &has),
-                     MET_E_CORRUPT);
+                                        &none),
+                     MET_E_BUG);
     assert_int_equal(met__aggregate_add(&total, MET__AGGREGATION_UNIQUE_COUNT,
-                                        MET__MATCH_COUNTS, &none.key,
-                                        none.words, &has),
+                                        MET__MATCH_COUNTS, &none),
                      MET_OK);
-    assert_int_equal(has, 1);
+    assert_int_equal(total.count, 0);
 }
 
 static void test_aggregate__overflow(void **state)
@@ -131,11 +144,9 @@ static void test_aggregate__overflow(void **state)
     met__wide large = met__amount_power(33) * 9;
     test_part one = part(1, large, large, large);
     met__aggregate total = {0};
-    int has = 0;
 
     join(&total, MET__AGGREGATION_SUM, &one);
-    assert_int_equal(met__aggregate_add(&total, MET__AGGREGATION_SUM, 1,
-                                        &one.key, one.words, &has),
+    assert_int_equal(met__aggregate_add(&total, MET__AGGREGATION_SUM, 1, &one),
                      MET_E_OVERFLOW);
     assert_true(total.value == large);
 }

@@ -75,51 +75,6 @@ static void test_part__round_trip(void **state)
     met__txn_abort(txn);
 }
 
-/* Parts of a range of minutes, in order; the scan can go back. */
-static void test_part__scan(void **state)
-{
-    static const uint32_t minutes[] = {7, 3, 5, 5, 9, 4};
-    static const uint32_t expected[] = {4, 5, 5, 7, 5, 5, 7};
-    uint64_t words[MET__PART_WORDS_MAX] = {0};
-    met__part_key key = {0};
-    met__part_scan scan = {0};
-    met__txn *txn = NULL;
-    met_error error = MET_OK;
-    size_t count = 0;
-
-    assert_int_equal(met__txn_begin(store, 1, &txn), MET_OK);
-    for (uint32_t i = 0; i < 6; i++) {
-        met__part_key put = {.generation = UINT64_MAX - i,
-                             .minute = minutes[i],
-                             .epoch = i + 1,
-                             .cell = i + 100};
-        words[MET__PART_SHAPE] = i;
-        assert_int_equal(met__part_put(txn, &put, words), MET_OK);
-    }
-    assert_int_equal(met__part_scan_begin(txn, 4, 9, &scan), MET_OK);
-    for (int turn = 0; turn < 2; turn++) {
-        while ((error = met__part_scan_next(&scan, &key, words)) == MET_OK) {
-            uint64_t i = words[MET__PART_SHAPE];
-            assert_int_equal(key.minute, expected[count++]);
-            assert_int_equal(key.minute, minutes[i]);
-            assert_true(key.generation == UINT64_MAX - i);
-            assert_int_equal(key.epoch, i + 1);
-            assert_int_equal(key.cell, i + 100);
-        }
-        assert_int_equal(error, MET_E_NOT_FOUND);
-        assert_int_equal(met__part_scan_seek(&scan, 5), MET_OK);
-    }
-    assert_int_equal(count, 7);
-    met__part_scan_end(&scan);
-    assert_int_equal(met__txn_put(txn, MET__TABLE_PART, "\0\0\0\6", 4, words,
-                                  32),
-                     MET_OK);
-    assert_int_equal(met__part_scan_begin(txn, 6, 7, &scan), MET_OK);
-    assert_int_equal(met__part_scan_next(&scan, &key, words), MET_E_CORRUPT);
-    met__part_scan_end(&scan);
-    met__txn_abort(txn);
-}
-
 static void test_part__damaged(void **state)
 {
     uint64_t words[MET__PART_WORDS_MAX + 1] = {0};
@@ -172,7 +127,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_part__key_order),
         TEST(test_part__round_trip),
-        TEST(test_part__scan),
         cmocka_unit_test(test_part__damaged),
         TEST(test_part__generations),
     };
