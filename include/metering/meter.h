@@ -124,6 +124,82 @@ MET_API MET_NODISCARD met_error met_store_settle(
     met_store *store, const met_settle_config *config, met_buffer *report_out,
     met_error_info *info);
 
+/* --- Compaction ------------------------------------------------------------- */
+
+/* Zero means default for every field. */
+typedef struct met_compact_config {
+    size_t struct_size;
+    uint64_t records_max; /* stop after so many; 0 = all there is */
+    int64_t as_of_ns;     /* UTC; ages are counted from it; 0 = now */
+    uint64_t flags;       /* 0 */
+} met_compact_config;
+
+/**
+ * Fold settled usage that is old and can never change again: minutes into
+ * hours, hours into days, as met_usage_settings_put says. What queries,
+ * entitlements and invoices answer stays the same; a bound inside what was
+ * folded is refused (MET_E_UNSUPPORTED), never estimated. An hour or day in
+ * which a meter begins to count is left in minutes, and so is one, for the
+ * customer whose it is, that a phase, a billing or a usage period begins or
+ * ends in. Call it now and then from one process; more at once do no harm.
+ *
+ * @param config      NULL for defaults
+ * @param report_out  JSON, NULL when not wanted: {"transactions", "parts" (of
+ *                    minutes, that are gone), "hours" (written),
+ *                    "hours_folded" (gone), "days" (written), "bytes_freed",
+ *                    "bytes_written", "duration_ns"}
+ * @param info        NULL, or where to put field path and reason
+ * @return MET_OK · MET_E_INVALID (as_of_ns is in the future or negative) ·
+ *         MET_E_UNSUPPORTED (unknown flag or field) · MET_E_NO_MEMORY ·
+ *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT ·
+ *         MET_E_FORKED · MET_E_BUG; transactions that were committed before it
+ *         stand, and the rest is done by the next call
+ * @owner  report_out with met_buffer_release
+ * @blocks waits for the store's one writer and for the disk, each time for at
+ *         most 4,096 records
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_store_compact(
+    met_store *store, const met_compact_config *config, met_buffer *report_out,
+    met_error_info *info);
+
+/**
+ * Change how long usage is kept fine, for the whole store.
+ *
+ * @param json       {"keep_minutes"?: ISO 8601 duration (default P35D):
+ *                   minutes that are older may be folded into hours (UTC);
+ *                   "keep_hours"? (default P400D): and hours into days (UTC),
+ *                   not before their minutes}; at most P36600D each. What is
+ *                   missing gets its default. What is folded stays folded.
+ * @param json_size  bytes; no NUL needed
+ * @param json_out   the stored document; NULL when not wanted
+ * @return MET_OK · MET_E_INVALID (not JSON, or a field is wrong) ·
+ *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO ·
+ *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG; nothing is stored then
+ * @owner  caller keeps json; json_out with met_buffer_release
+ * @blocks waits for the store's one writer and for the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_usage_settings_put(met_store *store,
+                                                       const char *json,
+                                                       size_t json_size,
+                                                       met_buffer *json_out,
+                                                       met_error_info *info);
+
+/**
+ * How long usage is kept fine.
+ *
+ * @param json_out  {"keep_minutes", "keep_hours"}; written only on MET_OK
+ * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_IO ·
+ *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ * @owner  json_out with met_buffer_release
+ * @blocks reads the store: a page may come from the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_usage_settings_get(met_store *store,
+                                                       met_buffer *json_out,
+                                                       met_error_info *info);
+
 /* --- Queries ---------------------------------------------------------------- */
 
 /**
@@ -161,7 +237,8 @@ MET_API MET_NODISCARD met_error met_store_settle(
  * @param info       NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID (not JSON, a field is wrong, a bound inside a
  *         minute, no such dimension or time zone) · MET_E_NOT_FOUND (meter,
- *         feature or customer) · MET_E_UNSUPPORTED (like and its kin) ·
+ *         feature or customer) · MET_E_UNSUPPORTED (like and its kin; from, to
+ *         or window parts usage that is no longer kept that fine) ·
  *         MET_E_LIMIT · MET_E_OVERFLOW (a sum with more than 34 digits) ·
  *         MET_E_NO_MEMORY · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED ·
  *         MET_E_BUG; with settle_first also those of met_store_settle

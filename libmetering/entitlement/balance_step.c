@@ -309,6 +309,11 @@ static met_error write_balances(met__balance_step *step, met__txn *txn,
         if (error == MET_OK && step->table != NULL) {
             error = set_cells(step, txn, item, &balance, &arena);
         }
+        if (error == MET_E_UNSUPPORTED) {
+            /* A period made up after its minutes were folded: nothing is kept
+             * of it, and who asks is told. Settling goes on. */
+            error = MET_OK;
+        }
         met__arena_release(&arena);
     }
     return error;

@@ -19,7 +19,7 @@ static void read_keep(met__fields *fields, const char *name,
     }
 }
 
-static met_error read(const met__node *node, const met__path *path,
+static met_error read_settings(const met__node *node, const met__path *path,
                       met__usage_settings *settings_out, met_error_info *info)
 {
     met__fields fields;
@@ -63,7 +63,7 @@ met_error met__usage_settings_get(met__txn *txn,
         error = node != NULL ? MET_OK : MET_E_NO_MEMORY;
     }
     if (error == MET_OK) {
-        error = read(node, NULL, settings_out, NULL);
+        error = read_settings(node, NULL, settings_out, NULL);
         error = error == MET_E_INVALID ? MET_E_CORRUPT : error;
     }
     met__arena_release(&arena);
@@ -76,7 +76,7 @@ met_error met__usage_settings_put(met__txn *txn, const met__node *node,
     met__arena arena;
     met__node *record = NULL;
     met__usage_settings settings;
-    met_error error = read(node, path, &settings, info);
+    met_error error = read_settings(node, path, &settings, info);
 
     if (error != MET_OK) {
         return error;

@@ -62,6 +62,11 @@ static met_error put_event_settings(void)
     return put(met_event_settings_put);
 }
 
+static met_error put_usage_settings(void)
+{
+    return put(met_usage_settings_put);
+}
+
 static met_error put_adjustment(void)
 {
     return put(met_usage_adjust);
@@ -319,6 +324,7 @@ static struct kind {
     {"declarative", put_declarative, 0, 0},
     {"event", put_event, 0, 0},
     {"event_settings", put_event_settings, 0, 0},
+    {"usage_settings", put_usage_settings, 0, 0},
     {"adjustment", put_adjustment, 0, 0},
     {"usage_query", run_query, 1, 0},
     {"usage_answer", must_be_answer, 1, 0},

@@ -29,7 +29,8 @@ NEVER_FAILS = re.compile(r"met_\w+_(close|destroy|release)$|met_error_\w+$|"
                          r"met_version_\w+$")
 # With the handle alone these have all they need (a batch of 0 quantities).
 COMPLETE = {"met_prepared_add", "met_price_rate_batch",
-            "met_recorder_add_batch", "met_store_settle"}
+            "met_recorder_add_batch", "met_store_compact",
+            "met_store_settle"}
 
 FRAME = r"""
 #include <metering/metering.h>

@@ -1,4 +1,4 @@
-"""usage query, usage plot, settle, entitlement show."""
+"""usage query, usage plot, usage settings, settle, compact, entitlement show."""
 import csv
 import json
 import signal
@@ -212,6 +212,44 @@ def test_query_without_bounds(unchanged):
     unchanged.refused("usage", "query", reason="MET_E_INVALID")
     assert unchanged.json("usage", "query", "--meter",
                           "api_requests")["data"] == []
+
+
+def test_usage_settings(filled):
+    assert filled.json("usage", "settings") == {"keep_minutes": "P35D",
+                                                "keep_hours": "P400D"}
+    filled.run("usage", "settings", "--keep-minutes", "PT2H")
+    out, _ = filled.run("usage", "settings", "--field", "keep_minutes")
+    assert out == "PT2H\n"
+    filled.refused("usage", "settings", "--keep-hours", "soon",
+                   reason="keep_hours")
+    assert filled.json("usage", "settings")["keep_hours"] == "P400D"
+
+
+def test_compact(filled):
+    event = ('{"specversion":"1.0","id":"%d","source":"s",'
+             '"type":"kong.api_request","subject":"s","time":"%s"}')
+    filled.run("event", "settings", "--late-after", "P366D")
+    times = [time.strftime("%Y-%m-%dT%H:%M:00Z", time.gmtime(
+        (int(time.time()) // 86400 - 50) * 86400 + minute * 60))
+        for minute in range(0, 1440, 60)]
+    filled.run("event", "ingest", "-", stdin="\n".join(
+        event % (i, t) for i, t in enumerate(times * 2)))
+    query = ["usage", "query", "--meter", "api_requests", "--from", times[1],
+             "--to", times[20]]
+    before = filled.json(*query)
+    assert [row["value"] for row in before["data"]] == ["38"]
+    assert filled.json("compact", "--records-max", "5")["parts"] == 5
+    report = filled.json("compact")
+    assert report["parts"] == 19 and report["hours"] == 19
+    assert filled.json(*query) == before
+    out, _ = filled.run("compact", "--as-of", times[0])
+    assert out.startswith("folded 0 parts into 0 hours, 0 hours into 0 days")
+    filled.refused("compact", "--as-of", "2190-01-01T00:00:00Z",
+                   reason="in the future")
+    filled.refused("compact", "--as-of", "never", reason="--as-of", status=2)
+    filled.refused("compact", "--records-max", "0", reason="--records-max",
+                   status=2)
+    filled.run("check")
 
 
 def test_settle_nothing(filled):

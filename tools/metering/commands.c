@@ -103,6 +103,12 @@ const tool_command tool_commands[] = {
      "  --follow           again and again, until SIGINT or SIGTERM\n"
      "  --interval TIME    between two passes: 500ms, 1s (default), 1m",
      0, 0, command_settle},
+    {"compact", NULL, "", "as-of= records-max= field=",
+     "fold old usage into hours and days",
+     "Answers stay the same. \"metering usage settings\" says what is old.\n"
+     "  --as-of TIME       ages are counted from it, not from now\n"
+     "  --records-max N    stop after so many records",
+     0, 0, command_compact},
     {"usage", "adjust", "ID",
      "meter= subject= dimension=+ time= value= reason= actor= field=",
      "correct the usage of one meter",
@@ -125,6 +131,12 @@ const tool_command tool_commands[] = {
      "  --ascii              # instead of blocks, also where the locale is no "
      "UTF-8",
      0, 0, command_usage_plot},
+    {"usage", "settings", "", "keep-minutes= keep-hours= field=",
+     "how long usage is kept by the minute and by the hour",
+     "Without options it shows them. What is not given gets its default.\n"
+     "  --keep-minutes P35D    then \"metering compact\" folds them into hours\n"
+     "  --keep-hours P400D     and those into days",
+     0, 0, command_usage_settings},
     {"entitlement", "show", "CUSTOMER [FEATURE]", "at= field=",
      "what a customer may use, and what is left",
      "Counts settled usage.\n  --at TIME    at another time than now", 1, 2,

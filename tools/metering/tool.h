@@ -140,6 +140,8 @@ int command_event_settings(tool *self);
 int command_usage_adjust(tool *self);
 int command_usage_query(tool *self);
 int command_usage_plot(tool *self);
+int command_usage_settings(tool *self);
+int command_compact(tool *self);
 int command_settle(tool *self);
 int command_entitlement_show(tool *self);
 int command_invoice_preview(tool *self);
