@@ -9,8 +9,8 @@
  *     meter_torture [--kills N] [--seed N] [--planted]
  *
  * --planted: this build has a bug (plant.py), and the test is that it is seen.
- * Settlers fold settled parts into one of every shape, since the protocol
- * allows it and some bugs show only then. */
+ * Settlers compact all that is settled, however young: some bugs show only
+ * when parts are gone. */
 #include "unit/meter/event_support.h"
 
 #include <signal.h>
@@ -19,7 +19,7 @@
 #include <time.h>
 
 #include "base/atomic.h"
-#include "property/fold_parts.h"
+#include "meter/compaction.h"
 
 #define RECORDERS 3
 #define SETTLERS 2
@@ -160,6 +160,13 @@ static void record_for_ever(int number)
     }
 }
 
+/* All that can never change again, into hours and days. */
+static met_error compact(met_store *store)
+{
+    return met__compact(store, START_NS + 3000 * MET__DAY_NS, 0, 64, NULL,
+                        NULL, NULL);
+}
+
 static void settle_for_ever(int number)
 {
     met_store *store = NULL;
@@ -169,7 +176,7 @@ static void settle_for_ever(int number)
         must(8, met__settle(store, NULL, 0, 0, NULL, NULL));
         met__fetch_add(&all->passes, 1);
         if (turn % 4 == 0) {
-            must(9, fold_parts(store));
+            must(9, compact(store));
             met__fetch_add(&all->folds, 1);
         }
         met__fetch_add(&all->steps[number], 1);
@@ -391,7 +398,7 @@ static void check(uint64_t in_hand, int is_cut)
                  (unsigned long long)report.cells_unreadable,
                  (unsigned long long)report.slots_damaged);
     }
-    assert_int_equal(fold_parts(store), MET_OK);
+    assert_int_equal(compact(store), MET_OK);
     met_store_close(store);
 }
 
@@ -523,7 +530,9 @@ static void test_torture(void **state)
     if (is_planted != (verdict[0] != '\0')) {
         fail_msg("%s", is_planted ? "the bug was not seen" : verdict);
     }
-    assert_true(events > kills && met__load_relaxed(&all->folds) > 0);
+    /* A bug may be seen before anything was folded. */
+    assert_true(events > kills
+                && (is_planted || met__load_relaxed(&all->folds) > 0));
 }
 
 static int setup(void **state)

@@ -8,7 +8,7 @@
 #include "meter/amount.h"
 #include "meter/recorder.h"
 #include "meter/settlement.h"
-#include "meter/usage_part.h"
+#include "meter/usage_scan.h"
 #include "meter/usage_shape.h"
 
 #define COUNT_METER(key, type, dimensions)                             \
@@ -102,33 +102,29 @@ static inline met__settle_report must_settle(met_store *store)
     return report;
 }
 
-/* Calls visit for every settled part with its shape. */
+/* Calls visit for every settled part, folded or not, with its shape; words have
+ * count and quantities at a part's places. */
 static inline void each_part(met_store *store, void *context,
                              void (*visit)(void *context, uint32_t minute,
                                            const met__usage_shape *shape,
                                            const uint64_t *words))
 {
     static met__usage_shape shape;
-    uint64_t words[MET__PART_WORDS_MAX];
+    static met__usage_scan scan;
+    const met__usage_item *item;
     met__txn *txn = NULL;
-    met__scan scan;
-    met__text key;
-    met__text value;
 
     assert_int_equal(met__txn_begin(store, 0, &txn), MET_OK);
-    assert_int_equal(met__scan_begin(txn, MET__TABLE_PART, NULL, 0, &scan),
-                     MET_OK);
+    assert_int_equal(met__usage_scan_begin(txn, 0, UINT32_MAX, &scan), MET_OK);
     met_error error;
-    while ((error = met__scan_next(&scan, &key, &value)) == MET_OK) {
-        assert_int_equal(met__part_read(value, words), MET_OK);
-        assert_int_equal(met__usage_shape_get(txn, words[MET__PART_SHAPE],
+    while ((error = met__usage_scan_next(&scan, &item)) == MET_OK) {
+        assert_int_equal(met__usage_shape_get(txn, item->words[MET__PART_SHAPE],
                                               &shape),
                          MET_OK);
-        visit(context, met__get_u32((const unsigned char *)key.data), &shape,
-              words);
+        visit(context, item->key.minute, &shape, item->words);
     }
     assert_int_equal(error, MET_E_NOT_FOUND);
-    met__scan_end(&scan);
+    met__usage_scan_end(&scan);
     met__txn_abort(txn);
 }
 
