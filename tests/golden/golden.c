@@ -374,6 +374,25 @@ static const golden_kind *find_kind(const golden_kind *const *tables,
     return NULL;
 }
 
+/* A kind that is not served: its table or the row kind.NAME says why. */
+static void skip_kind(runner *self, const golden_kind *kind, const char *name)
+{
+    char row[80];
+    int is_listed = 0;
+
+    snprintf(row, sizeof row, "kind.%s", name);
+    met__text reason = difference_of(self, met__text_z(row), &is_listed);
+    if (kind == NULL || kind->reason != NULL) {
+        note_skipped(self, name, kind ? kind->reason : "is not served");
+    } else if (reason.size > 0) {
+        note_skipped(self, name, "differs on purpose (differences.md)");
+    } else {
+        self->failed++;
+        printf("FAIL %s\n    is not served, and no row %s says why\n", name,
+               row);
+    }
+}
+
 static void run_case(runner *self, const golden_kind *kind, const char *name,
                      const met__node *item)
 {
@@ -384,7 +403,7 @@ static void run_case(runner *self, const golden_kind *kind, const char *name,
     int is_listed = 0;
 
     if (kind == NULL || kind->run == NULL) {
-        note_skipped(self, name, kind ? kind->reason : "is not served");
+        skip_kind(self, kind, name);
         return;
     }
     met__arena_init(&arena, &self->platform);

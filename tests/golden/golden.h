@@ -21,7 +21,8 @@ typedef struct golden {
 } golden;
 
 /* One row: the name of a section (or of a case's kind), and how to run it.
- * run NULL: not served, and why. */
+ * run NULL: not served; why says reason or, when it is NULL too, the row
+ * kind.NAME of differences.md. */
 typedef struct golden_kind {
     const char *name;
     void (*run)(golden *self, const met__node *item);
