@@ -239,8 +239,12 @@ def test_compact(filled):
     before = filled.json(*query)
     assert [row["value"] for row in before["data"]] == ["38"]
     assert filled.json("compact", "--records-max", "5")["parts"] == 5
-    report = filled.json("compact")
-    assert report["parts"] == 19 and report["hours"] == 19
+    assert filled.json("compact", "--records-max", "1")["parts"] == 1
+    out, _ = filled.run("settle", "--compact")
+    assert out.splitlines()[1].startswith("folded 18 parts into 18 hours")
+    assert filled.run("settle", "--compact")[0].count("\n") == 1
+    assert filled.json("settle", "--compact")["parts"] == 0
+    assert filled.json("compact")["parts"] == 0
     assert filled.json(*query) == before
     out, _ = filled.run("compact", "--as-of", times[0])
     assert out.startswith("folded 0 parts into 0 hours, 0 hours into 0 days")

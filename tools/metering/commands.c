@@ -98,10 +98,11 @@ const tool_command tool_commands[] = {
      "  --future-after P1D    so are events that far ahead\n"
      "  --retain P90D         keeps events as they came that long",
      0, 0, command_event_settings},
-    {"settle", NULL, "", "follow interval= field=",
+    {"settle", NULL, "", "follow interval= compact field=",
      "move what recorders counted into the store",
      "  --follow           again and again, until SIGINT or SIGTERM\n"
-     "  --interval TIME    between two passes: 500ms, 1s (default), 1m",
+     "  --interval TIME    between two passes: 500ms, 1s (default), 1m\n"
+     "  --compact          \"metering compact\", too; once a minute",
      0, 0, command_settle},
     {"compact", NULL, "", "as-of= records-max= field=",
      "fold old usage into hours and days",

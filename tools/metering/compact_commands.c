@@ -4,11 +4,46 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void print_report(const char *data, size_t size, int is_quiet)
+{
+    json_t *root = json_loadb(data, size, 0, NULL);
+    json_int_t parts = json_integer_value(json_object_get(root, "parts"));
+    json_int_t hours = json_integer_value(json_object_get(root,
+                                                          "hours_folded"));
+
+    if (!is_quiet || parts > 0 || hours > 0) {
+        printf("folded %lld parts into %lld hours, %lld hours into %lld days; "
+               "%lld bytes became %lld\n",
+               parts, json_integer_value(json_object_get(root, "hours")),
+               hours, json_integer_value(json_object_get(root, "days")),
+               json_integer_value(json_object_get(root, "bytes_freed")),
+               json_integer_value(json_object_get(root, "bytes_written")));
+    }
+    json_decref(root);
+}
+
+int tool_compact(tool *self, const met_compact_config *config, int is_quiet)
+{
+    met_error_info info = {.struct_size = sizeof info};
+    met_buffer report = {0};
+    int status = TOOL_OK;
+    met_error error = met_store_compact(self->store, config, &report, &info);
+
+    if (error != MET_OK) {
+        return tool_error(self, error, &info);
+    }
+    if (!is_quiet && (self->is_json || tool_flag(self, "field"))) {
+        status = tool_print_document(self, report.data, report.size);
+    } else if (!self->is_json) {
+        print_report(report.data, report.size, is_quiet);
+    }
+    met_buffer_release(&report);
+    return status;
+}
+
 int command_compact(tool *self)
 {
     met_compact_config config = {.struct_size = sizeof config};
-    met_error_info info = {.struct_size = sizeof info};
-    met_buffer report = {0};
     int64_t records = 0;
     int status = tool_option_time(self, "as-of", 0, &config.as_of_ns);
 
@@ -19,30 +54,8 @@ int command_compact(tool *self)
     if (status == TOOL_OK) {
         status = tool_open(self, 0);
     }
-    if (status != TOOL_OK) {
-        return status;
-    }
     config.records_max = (uint64_t)records;
-    met_error error = met_store_compact(self->store, &config, &report, &info);
-    if (error != MET_OK) {
-        return tool_error(self, error, &info);
-    }
-    if (self->is_json || tool_flag(self, "field")) {
-        status = tool_print_document(self, report.data, report.size);
-    } else {
-        json_t *root = json_loadb(report.data, report.size, 0, NULL);
-        printf("folded %lld parts into %lld hours, %lld hours into %lld days; "
-               "%lld bytes became %lld\n",
-               json_integer_value(json_object_get(root, "parts")),
-               json_integer_value(json_object_get(root, "hours")),
-               json_integer_value(json_object_get(root, "hours_folded")),
-               json_integer_value(json_object_get(root, "days")),
-               json_integer_value(json_object_get(root, "bytes_freed")),
-               json_integer_value(json_object_get(root, "bytes_written")));
-        json_decref(root);
-    }
-    met_buffer_release(&report);
-    return status;
+    return status == TOOL_OK ? tool_compact(self, &config, 0) : status;
 }
 
 /* Options that are given, as a document; NULL: none is. */

@@ -142,6 +142,9 @@ int command_usage_query(tool *self);
 int command_usage_plot(tool *self);
 int command_usage_settings(tool *self);
 int command_compact(tool *self);
+/* One compaction of the open store; quiet: a line only when it did something,
+ * and none with --json. */
+int tool_compact(tool *self, const met_compact_config *config, int is_quiet);
 int command_settle(tool *self);
 int command_entitlement_show(tool *self);
 int command_invoice_preview(tool *self);

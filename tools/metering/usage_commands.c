@@ -43,12 +43,30 @@ static int settle_once(tool *self, int is_quiet_when_idle)
     return status;
 }
 
+#define COMPACT_EVERY_S 60
+
+/* With --compact: after the first pass, and then once a minute. */
+static int compact_sometimes(tool *self, time_t *last)
+{
+    met_compact_config config = {.struct_size = sizeof config};
+    struct timespec now = {0, 0};
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (!tool_flag(self, "compact")
+        || (*last != 0 && now.tv_sec - *last < COMPACT_EVERY_S)) {
+        return TOOL_OK;
+    }
+    *last = now.tv_sec;
+    return tool_compact(self, &config, 1);
+}
+
 int command_settle(tool *self)
 {
     const char *text = tool_option(self, "interval", 0);
     int is_following = tool_flag(self, "follow");
     int64_t interval_ns = text ? tool_duration(text) : 1000000000;
     struct sigaction action = {.sa_handler = stop};
+    time_t compacted = 0;
 
     if (interval_ns <= 0) {
         return tool_usage(self, "--interval: \"%s\" is not a duration like "
@@ -58,8 +76,13 @@ int command_settle(tool *self)
         return tool_usage(self, "--interval goes with --follow");
     }
     int status = tool_open(self, 0);
-    if (status != TOOL_OK || !is_following) {
-        return status == TOOL_OK ? settle_once(self, 0) : status;
+    if (status == TOOL_OK && !is_following) {
+        status = settle_once(self, 0);
+        return status == TOOL_OK ? compact_sometimes(self, &compacted)
+                                 : status;
+    }
+    if (status != TOOL_OK) {
+        return status;
     }
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
@@ -67,6 +90,9 @@ int command_settle(tool *self)
         struct timespec interval = {(time_t)(interval_ns / 1000000000),
                                     (long)(interval_ns % 1000000000)};
         status = settle_once(self, 1);
+        if (status == TOOL_OK) {
+            status = compact_sometimes(self, &compacted);
+        }
         if (status == TOOL_OK && !is_stopping) {
             nanosleep(&interval, NULL);
         }
