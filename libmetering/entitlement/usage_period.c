@@ -4,6 +4,7 @@
 #include "entitlement/usage_period.h"
 
 #include "base/check.h"
+#include "base/error.h"
 #include "catalog/rate_card.h"
 
 int met__usage_entries_are_valid(const met__usage_entry *entries,
@@ -142,4 +143,39 @@ met_error met__usage_resets(const met__usage_entry *entries, size_t count,
         *reset_count_out = all.count;
     }
     return error;
+}
+
+/* --- Resets by hand -------------------------------------------------------- */
+met_error met__usage_reset(const met__usage_entry *entries, size_t count,
+                           int64_t at_ns, int64_t now_ns, int retains_anchor,
+                           met__usage_entry *entry_out, met_error_info *info)
+{
+    met__period now;
+    met_error error = met__usage_period_at(entries, count, now_ns, &now);
+
+    MET__ASSERT(entry_out != NULL);
+    if (error != MET_OK) {
+        return error;
+    }
+    if (at_ns > now_ns) {
+        return met__fail(info, MET_E_INVALID, "at",
+                         "a reset cannot be in the future");
+    }
+    if (at_ns < now.from_ns) {
+        return met__fail(info, MET_E_INVALID, "at",
+                         "the reset is before current usage period start");
+    }
+    met__usage_entry last = entries[count - 1];
+    if (at_ns / MET__MINUTE_NS
+        <= last.effective_from_ns / MET__MINUTE_NS) {
+        return met__fail(info, MET_E_INVALID, "at",
+                         "the reset must be after last reset, in another "
+                         "minute");
+    }
+    last.effective_from_ns = at_ns;
+    if (!retains_anchor) {
+        last.usage_period.anchor_ns = at_ns - at_ns % MET__MINUTE_NS;
+    }
+    *entry_out = last;
+    return MET_OK;
 }

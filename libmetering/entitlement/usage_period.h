@@ -28,5 +28,12 @@ met_error met__usage_period_at(const met__usage_entry *entries, size_t count,
 met_error met__usage_resets(const met__usage_entry *entries, size_t count,
                             met__period between, met__arena *arena,
                             int64_t **resets_out, size_t *reset_count_out);
+/* The entry that a reset by hand at at_ns appends: not in the future, not
+ * before the usage period of now, and not in the minute of the last entry. The
+ * anchor stays, or moves to the minute of the reset. MET_E_INVALID with the
+ * reason. */
+met_error met__usage_reset(const met__usage_entry *entries, size_t count,
+                           int64_t at_ns, int64_t now_ns, int retains_anchor,
+                           met__usage_entry *entry_out, met_error_info *info);
 
 #endif

@@ -20,6 +20,8 @@ static const golden_kind *const section_tables[] = {
     golden_limit_sections,
     golden_usage_sections,
     golden_filter_sections,
+    golden_grant_sections,
+    golden_entitlement_sections,
     NULL,
 };
 static const golden_kind *const kind_tables[] = {
