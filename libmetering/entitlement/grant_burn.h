@@ -12,7 +12,8 @@
  * Changes at the first instant of a run are made by it; at its last instant
  * only resets and recurrences are, and the state says which grants were issued
  * then. So a run that is split anywhere comes to the same balances, as long as
- * no part of the usage is negative. */
+ * no part of the usage is negative; and a run of no length makes the changes of
+ * its instant. */
 #ifndef MET_ENTITLEMENT_GRANT_BURN_H
 #define MET_ENTITLEMENT_GRANT_BURN_H
 

@@ -18,23 +18,15 @@ const met__burn_state *met__burn_state_before(const met__burn_result *result,
     return NULL;
 }
 
-static met_error row_of(const met__burn_result *result, met__period period,
+/* What is left when the window begins, and what was used in it. */
+static met_error row_of(const met__burn_value *start,
+                        const met__burn_result *result, met__period period,
                         uint32_t measure, met__burn_window *row)
 {
-    const met__burn_state *start = &result->segments[0].start;
-    met_decimal zero = met__decimal_zero();
     met_error error = MET_OK;
 
-    *row = (met__burn_window){period, zero, zero, start->overage};
-    if (met__decimal_is_negative(start->overage)) {
-        row->balance_at_start = met__decimal_negate(start->overage);
-        row->overage_at_start = zero;
-    }
-    for (size_t i = 0; error == MET_OK && i < start->count; i++) {
-        error = met__decimal_add(row->balance_at_start,
-                                 start->balances[i].balance,
-                                 &row->balance_at_start);
-    }
+    *row = (met__burn_window){period, met__decimal_zero(), start->balance,
+                              start->overage};
     for (size_t i = 0; error == MET_OK && i < result->segment_count; i++) {
         if (measure == MET__MEASURE_LEVEL) {
             row->usage = result->segments[i].usage;
@@ -54,6 +46,7 @@ met_error met__burn_windows(const met__burn_terms *terms,
 {
     met__burn_terms part = *terms;
     met__burn_state state = *start;
+    met__burn_result begun;
     met__burn_result result;
     size_t done = 0; /* resets */
     met_error error = MET_OK;
@@ -72,17 +65,22 @@ met_error met__burn_windows(const met__burn_terms *terms,
             return met__fail(info, MET_E_INVALID, "bounds",
                              "windows must come one after another");
         }
-        part.resets = terms->resets + done;
         part.reset_count = 0;
+        error = met__burn_run(&part, &state, period.from_ns, arena, &begun,
+                              info);
+        part.resets = terms->resets + done;
         while (done < terms->reset_count
                && terms->resets[done].at_ns <= period.to_ns) {
             part.reset_count++;
             done++;
         }
-        error = met__burn_run(&part, &state, period.to_ns, arena, &result,
-                              info);
         if (error == MET_OK) {
-            error = row_of(&result, period, terms->measure, &windows[i]);
+            error = met__burn_run(&part, &begun.end, period.to_ns, arena,
+                                  &result, info);
+        }
+        if (error == MET_OK) {
+            error = row_of(&begun.value, &result, period, terms->measure,
+                           &windows[i]);
             state = result.end;
         }
     }

@@ -14,7 +14,7 @@ const met__burn_state *met__burn_state_before(const met__burn_result *result,
 typedef struct met__burn_window {
     met__period period;
     met_decimal usage; /* of both usage periods when a reset lies inside */
-    met_decimal balance_at_start;
+    met_decimal balance_at_start; /* with what begins then, debt paid */
     met_decimal overage_at_start;
 } met__burn_window;
 

@@ -84,12 +84,56 @@ static void test_many_resets_are_bounded(void **state)
     assert_int_equal(memory.live, 0);
 }
 
+static void test_a_reset_by_hand_appends(void **state)
+{
+    const met__usage_entry first = {2 * MET__HOUR_NS + 5,
+                                    {MET__HOUR_NS, {.days = 1}}};
+    const int64_t minute = 2 * MET__HOUR_NS;
+    met_error_info info = {.struct_size = sizeof info};
+    met__usage_entry entry = {0};
+    int64_t now = 30 * MET__HOUR_NS; /* the period began at hour 25 */
+
+    static const struct {
+        int64_t at_ns;
+        int64_t now_ns;
+        const char *reason; /* NULL: accepted */
+    } rows[] = {
+        {30 * MET__HOUR_NS + 1, 30 * MET__HOUR_NS, "in the future"},
+        {25 * MET__HOUR_NS - 1, 30 * MET__HOUR_NS, "usage period start"},
+        {2 * MET__HOUR_NS + 9, 3 * MET__HOUR_NS, "after last reset"},
+        {25 * MET__HOUR_NS, 30 * MET__HOUR_NS, NULL},
+        {30 * MET__HOUR_NS, 30 * MET__HOUR_NS, NULL},
+        {2 * MET__HOUR_NS + MET__MINUTE_NS, 3 * MET__HOUR_NS, NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_int_equal(met__usage_reset(&first, 1, rows[i].at_ns,
+                                          rows[i].now_ns, 0, &entry, &info),
+                         rows[i].reason ? MET_E_INVALID : MET_OK);
+        if (rows[i].reason != NULL) {
+            assert_string_equal(info.field, "at");
+            assert_non_null(strstr(info.reason, rows[i].reason));
+            assert_int_equal(entry.effective_from_ns, 0);
+        }
+    }
+    assert_int_equal(met__usage_reset(&first, 1, now - 1, now, 1, &entry,
+                                      NULL), MET_OK);
+    assert_int_equal(entry.effective_from_ns, now - 1);
+    assert_int_equal(entry.usage_period.anchor_ns, MET__HOUR_NS);
+    assert_int_equal(met__usage_reset(&first, 1, now - 1, now, 0, &entry,
+                                      NULL), MET_OK);
+    assert_int_equal(entry.usage_period.anchor_ns, now - MET__MINUTE_NS);
+    assert_int_equal(entry.usage_period.interval.days, 1);
+    assert_int_equal(met__usage_reset(&first, 0, minute, now, 0, &entry,
+                                      NULL), MET_E_INVALID);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_resets_are_where_periods_begin),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_many_resets_are_bounded),
+        cmocka_unit_test(test_a_reset_by_hand_appends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
