@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "entitlement/balance.h"
 #include "entitlement/customer_usage.h"
+#include "entitlement/grant_burn.h"
 
 /* --- Documents ------------------------------------------------------------- */
 static void build_no_access(met__builder *builder, met__text feature_key,
@@ -60,15 +61,61 @@ static void build_period(met__builder *builder, met__arena *arena,
     }
 }
 
+static met_error known_usage(void *context, int64_t from_ns, int64_t to_ns,
+                             met_decimal *usage_out)
+{
+    (void)from_ns;
+    (void)to_ns;
+    *usage_out = *(const met_decimal *)context;
+    return MET_OK;
+}
+
+/* An allowance is one grant, issued at every usage period's begin: a run
+ * through the period up to the end of the minute. */
+static met_error burn_allowance(const met__allowance *allowance,
+                                int64_t from_ns, int64_t at_ns,
+                                met_decimal usage, met__arena *arena,
+                                met__burn_value *value_out)
+{
+    met_decimal limit = allowance->card->entitlement.limit;
+    met__grant grant = {.id = allowance->card->feature_key,
+                        .amount = limit,
+                        .rollover_min = limit,
+                        .rollover_max = limit,
+                        .effective_at_ns = from_ns,
+                        .expires_at_ns = MET__NEVER,
+                        .voided_at_ns = MET__NEVER,
+                        .deleted_at_ns = MET__NEVER};
+    met__burn_terms terms = {.grants = &grant,
+                             .grant_count = !met__decimal_is_zero(limit),
+                             .measure = met__meter_is_additive(allowance->meter)
+                                            ? MET__MEASURE_ADDS
+                                            : MET__MEASURE_LEVEL,
+                             .usage = known_usage,
+                             .context = &usage};
+    met__burn_state start;
+    met__burn_result result;
+    met_error error = met__burn_begin(terms.grants, terms.grant_count,
+                                      from_ns, arena, &start);
+
+    if (error == MET_OK) {
+        error = met__burn_run(&terms, &start, met__minute_last(at_ns) + 1,
+                              arena, &result, NULL);
+    }
+    if (error == MET_OK) {
+        *value_out = result.value;
+    }
+    return error;
+}
+
 static met_error build_metered(met__txn *txn, const met__holder *holder,
                                const met__allowance *allowance, int64_t at_ns,
                                met__arena *arena, met__builder *builder,
                                met_error_info *info)
 {
     const met__entitlement_template *template = &allowance->card->entitlement;
-    met_decimal zero = met__decimal_zero();
-    met_decimal usage = zero;
-    met_decimal left;
+    met_decimal usage = met__decimal_zero();
+    met__burn_value value;
     met__period period;
     uint64_t number;
 
@@ -84,20 +131,20 @@ static met_error build_metered(met__txn *txn, const met__holder *holder,
                          info);
     }
     if (error == MET_OK) {
-        error = met__decimal_subtract(template->limit, usage, &left);
+        error = burn_allowance(allowance, period.from_ns, at_ns, usage, arena,
+                               &value);
     }
     if (error != MET_OK) {
         return error;
     }
-    int is_over = met__decimal_is_negative(left);
-    int has_balance = !is_over && !met__decimal_is_zero(left);
-    int has_access = template->is_soft_limit || has_balance;
+    int has_access = template->is_soft_limit
+                     || (!met__decimal_is_negative(value.balance)
+                         && !met__decimal_is_zero(value.balance));
     met__build_boolean(builder, "has_access", has_access);
-    met__build_decimal(builder, "balance", is_over ? zero : left);
-    met__build_decimal(builder, "usage", usage);
-    met__build_decimal(builder, "overage",
-                       is_over ? met__decimal_negate(left) : zero);
-    met__build_decimal(builder, "total_available", template->limit);
+    met__build_decimal(builder, "balance", value.balance);
+    met__build_decimal(builder, "usage", value.usage);
+    met__build_decimal(builder, "overage", value.overage);
+    met__build_decimal(builder, "total_available", value.total_available);
     met__build_boolean(builder, "is_soft_limit", template->is_soft_limit);
     build_period(builder, arena, period);
     if (!has_access) {

@@ -442,14 +442,14 @@ static met_error value_of(const run *self, int64_t at_ns,
                                      &value.balance);
         }
     }
+    if (error == MET_OK) {
+        error = met__decimal_add(value.balance, self->grant_usage,
+                                 &value.total_available);
+    }
     if (error == MET_OK && met__decimal_is_negative(value.overage)) {
         error = met__decimal_subtract(value.balance, value.overage,
                                       &value.balance);
         value.overage = met__decimal_zero();
-    }
-    if (error == MET_OK) {
-        error = met__decimal_add(value.balance, self->grant_usage,
-                                 &value.total_available);
     }
     *value_out = value;
     return error;

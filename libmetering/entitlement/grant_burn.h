@@ -77,10 +77,12 @@ typedef struct met__burn_segment {
 
 /* What a customer is told. */
 typedef struct met__burn_value {
-    met_decimal balance; /* of the grants in force; never with overage */
+    met_decimal balance; /* of the grants in force, and usage taken back that
+                            none has paid; never with overage */
     met_decimal usage;
     met_decimal overage;
-    met_decimal total_available; /* balance and what grants have paid */
+    met_decimal total_available; /* what the grants in force have left, and
+                                    what grants have paid */
 } met__burn_value;
 
 typedef struct met__burn_result {

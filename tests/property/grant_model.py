@@ -303,9 +303,9 @@ class Model:
 
     # --- Answers ---
     def value(self, at):
-        balance = sum(g.balance for g in self.grants if g.active(at))
-        balance -= min(0, self.overage)
-        return balance, self.usage, max(0, self.overage), balance + self.paid
+        left = sum(g.balance for g in self.grants if g.active(at))
+        return (left - min(0, self.overage), self.usage,
+                max(0, self.overage), left + self.paid)
 
 
 class Level(Model):

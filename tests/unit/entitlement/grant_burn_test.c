@@ -141,7 +141,7 @@ static void test_what_is_taken_back_pays_what_comes(void **state)
                                    &result, NULL), MET_OK);
     is(result.value.balance, 70);
     is(result.value.usage, 30);
-    is(result.value.total_available, 100 + 10);
+    is(result.value.total_available, 100);
     value = run(&terms, 3 * HOUR, &result);
     is(value.balance, 70);
 }
