@@ -148,6 +148,9 @@ MET_API MET_NODISCARD met_error met_store_check(met_store *store,
  *                    tables {name: records}, readers (how many are reading
  *                    now), and when there is one oldest_reader {process_id,
  *                    transactions_behind}, who keeps freed pages from use;
+ *                    writer {process_id} when another process is changing the
+ *                    store now: when it stays the same one, all writers wait
+ *                    for it;
  *                    tally {slots, slots_live, slots_dead, slots_damaged,
  *                    cells_unsettled, cells_unreadable, oldest_unsettled?,
  *                    oldest_unsettled_seconds?, full_percent (of the fullest

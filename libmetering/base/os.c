@@ -262,6 +262,32 @@ static int os_lock(void *context, int file, int operation, uint64_t offset)
     return 0;
 }
 
+static int os_mark(void *context, int file, uint64_t offset, int is_set)
+{
+    struct flock lock = {
+        .l_type = is_set ? F_RDLCK : F_UNLCK,
+        .l_whence = SEEK_SET,
+        .l_start = (off_t)offset,
+        .l_len = 1,
+    };
+    return fcntl(file, F_SETLK, &lock) < 0 ? -errno : 0;
+}
+
+static int os_marked_by(void *context, int file, uint64_t offset,
+                        uint64_t size)
+{
+    struct flock lock = {
+        .l_type = F_WRLCK,
+        .l_whence = SEEK_SET,
+        .l_start = (off_t)offset,
+        .l_len = (off_t)size,
+    };
+    if (fcntl(file, F_GETLK, &lock) < 0) {
+        return -errno;
+    }
+    return lock.l_type == F_UNLCK ? 0 : (int)lock.l_pid;
+}
+
 static int os_rename(void *context, const char *from, const char *to)
 {
     return rename(from, to) < 0 ? -errno : 0;
@@ -375,6 +401,8 @@ const met__os *met__os_default(void)
         .map = os_map,
         .unmap = os_unmap,
         .lock = os_lock,
+        .mark = os_mark,
+        .marked_by = os_marked_by,
         .rename = os_rename,
         .link = os_link,
         .unlink = os_unlink,

@@ -56,6 +56,11 @@ typedef struct met__os {
     int (*unmap)(void *context, void *memory, uint64_t size);
     /* Open-file-description lock on byte `offset`, length 1. */
     int (*lock)(void *context, int file, int operation, uint64_t offset);
+    /* A mark on byte `offset` for others to see: it keeps nobody out and goes
+     * with its process, or when that closes any descriptor of the file. */
+    int (*mark)(void *context, int file, uint64_t offset, int is_set);
+    /* Another process that has a mark on one of `size` bytes; 0: none. */
+    int (*marked_by)(void *context, int file, uint64_t offset, uint64_t size);
     int (*rename)(void *context, const char *from, const char *to);
     /* A second name; -EEXIST when `to` is there. */
     int (*link)(void *context, const char *from, const char *to);

@@ -17,6 +17,7 @@ struct met_store {
     char *path;
     size_t path_size;         /* of the allocation */
     met__atomic_u64 failure;  /* met_error that ended this handle, or 0 */
+    met__atomic_u64 marks;    /* write transactions ever begun */
     uint64_t device;          /* of data.mdb, which stays open: */
     uint64_t inode;           /* nobody else can get these two */
     uint32_t references;
@@ -28,7 +29,9 @@ struct met__txn {
     MDB_txn *txn;
     uint64_t writes;
     met_error error; /* sticky: a failed write must not commit */
-    int is_write;
+    uint32_t is_write;
+    uint32_t reserved;
+    uint64_t mark; /* the byte of data.mdb that says who writes */
 };
 
 extern const char *const met__table_names[MET__TABLE_COUNT];
@@ -36,6 +39,11 @@ extern const char *const met__table_names[MET__TABLE_COUNT];
 /* An LMDB result as ours. LMDB answers EIO for a write that found no block:
  * on a disk without free blocks EIO is MET_E_DISK_FULL. */
 met_error met__lmdb_error(const met_store *store, int result);
+
+/* A process in a write transaction has a mark on one of these bytes of
+ * data.mdb, far behind its end, so that others can say whom they wait for. */
+#define MET__WRITER_MARKS 64u
+#define MET__WRITER_OFFSET (UINT64_C(1) << 62)
 
 /* --- Paths and directories (store_create.c) -------------------------------- */
 #define MET__STORE_PATH_MAX 4096

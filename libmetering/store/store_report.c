@@ -218,6 +218,31 @@ static met_error describe_readers(met_store *store, met__arena *arena,
                : error;
 }
 
+/* Who is in a write transaction now: everybody else who wants to write waits
+ * for it. */
+static met_error describe_writer(met_store *store, met__arena *arena,
+                                 met__node *report)
+{
+    const met__os *os = store->platform.os;
+    int file;
+
+    if (mdb_env_get_fd(store->env, &file) != MDB_SUCCESS) {
+        return MET_OK;
+    }
+    int process = os->marked_by(os->context, file, MET__WRITER_OFFSET,
+                                MET__WRITER_MARKS);
+    if (process <= 0) {
+        return process < 0 ? met__os_error(process) : MET_OK;
+    }
+    met__node *writer = met__node_object(arena);
+    const member rows[] = {
+        {"process_id", met__node_integer(arena, process)},
+    };
+    met_error error = set_members(arena, writer, rows, 1);
+    return error == MET_OK ? met__node_set(arena, report, "writer", writer)
+                           : error;
+}
+
 met_error met__store_describe(met_store *store, met__arena *arena,
                               met__node *report)
 {
@@ -251,6 +276,9 @@ met_error met__store_describe(met_store *store, met__arena *arena,
     error = set_members(arena, report, rows, sizeof rows / sizeof *rows);
     if (error == MET_OK) {
         error = describe_readers(store, arena, info.me_last_txnid, report);
+    }
+    if (error == MET_OK) {
+        error = describe_writer(store, arena, report);
     }
     return error == MET_OK ? describe_tables(store, arena, tables) : error;
 }

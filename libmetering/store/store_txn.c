@@ -64,8 +64,29 @@ static int is_forked(const met__txn *txn)
     return txn->store->fork_generation != met__fork_generation();
 }
 
+/* Only for reports: what fails here holds nothing up. The next transaction of
+ * this process may begin before our mark goes, hence another byte for each. */
+static void mark_writer(met__txn *txn, int is_set)
+{
+    met_store *store = txn->store;
+    const met__os *os = store->platform.os;
+    int file;
+
+    if (!txn->is_write || mdb_env_get_fd(store->env, &file) != MDB_SUCCESS) {
+        return;
+    }
+    if (is_set) {
+        txn->mark = MET__WRITER_OFFSET
+                    + met__fetch_add(&store->marks, 1) % MET__WRITER_MARKS;
+    }
+    (void)os->mark(os->context, file, txn->mark, is_set);
+}
+
 static void release_txn(met__txn *txn)
 {
+    if (!is_forked(txn)) {
+        mark_writer(txn, 0);
+    }
     met__release(&txn->store->platform, txn, sizeof *txn);
 }
 
@@ -93,7 +114,8 @@ met_error met__txn_begin(met_store *store, int is_write, met__txn **txn_out)
         return met__lmdb_error(store, result);
     }
     txn->store = store;
-    txn->is_write = is_write;
+    txn->is_write = (uint32_t)is_write;
+    mark_writer(txn, 1);
     *txn_out = txn;
     return MET_OK;
 }

@@ -190,6 +190,18 @@ static inline int faulty_lock(void *context, int file, int operation,
 {
     FAULTY_CALL("lock", FAULTY_REAL->lock(NULL, file, operation, offset));
 }
+static inline int faulty_mark(void *context, int file, uint64_t offset,
+                              int is_set)
+{
+    (void)context; /* whether it failed is nobody's concern */
+    return FAULTY_REAL->mark(NULL, file, offset, is_set);
+}
+static inline int faulty_marked_by(void *context, int file, uint64_t offset,
+                                   uint64_t size)
+{
+    FAULTY_CALL("marked_by",
+                FAULTY_REAL->marked_by(NULL, file, offset, size));
+}
 static inline int faulty_rename(void *context, const char *from,
                                 const char *to)
 {
@@ -256,6 +268,8 @@ static inline void faulty_disk_init(faulty_disk *disk)
         .map = faulty_map,
         .unmap = faulty_unmap,
         .lock = faulty_lock,
+        .mark = faulty_mark,
+        .marked_by = faulty_marked_by,
         .rename = faulty_rename,
         .link = faulty_link,
         .unlink = faulty_unlink,

@@ -2,7 +2,9 @@
 #include "base_support.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/os.h"
@@ -87,6 +89,46 @@ static void test_locks_belong_to_descriptions(void **state)
     os->close(NULL, two);
 }
 
+/* A mark is seen by other processes, keeps nobody out, and goes with its
+ * process. */
+static void test_marks_name_their_process(void **state)
+{
+    const met__os *os = met__os_default();
+    const char *path = temp_path(directory, "mark");
+    int file = os->open(NULL, path, MET__OS_CREATE);
+    int pipes[2];
+    char byte;
+
+    assert_int_equal(os->marked_by(NULL, file, 0, 64), 0);
+    assert_int_equal(pipe(pipes), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        int good = os->mark(NULL, file, 7, 1) == 0
+                   && os->mark(NULL, file, 9, 1) == 0
+                   && os->mark(NULL, file, 9, 0) == 0;
+        if (!good || write(pipes[1], "x", 1) != 1) {
+            _exit(1);
+        }
+        for (;;) {
+            pause();
+        }
+    }
+    assert_int_equal(read(pipes[0], &byte, 1), 1);
+    assert_int_equal(os->marked_by(NULL, file, 0, 64), child);
+    assert_int_equal(os->marked_by(NULL, file, 7, 1), child);
+    assert_int_equal(os->marked_by(NULL, file, 8, 8), 0);
+    assert_int_equal(os->mark(NULL, file, 7, 1), 0);
+    assert_int_equal(os->marked_by(NULL, file, 7, 1), child); /* not we */
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_int_equal(os->marked_by(NULL, file, 0, 64), 0);
+    assert_int_equal(os->marked_by(NULL, -1, 0, 64), -EBADF);
+    assert_int_equal(os->mark(NULL, -1, 0, 1), -EBADF);
+    close(pipes[0]);
+    close(pipes[1]);
+    os->close(NULL, file);
+}
+
 static int count_names(void *context, const met__os_entry *entry)
 {
     assert_true(entry->name[0] == 'n');
@@ -135,6 +177,7 @@ int main(void)
         TEST(test_errors_have_one_meaning), TEST(test_files),
         TEST(test_links_are_not_followed),
         TEST(test_locks_belong_to_descriptions),
+        TEST(test_marks_name_their_process),
         TEST(test_listing_stops_when_told), TEST(test_clocks_and_randomness),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

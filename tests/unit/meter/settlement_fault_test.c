@@ -17,8 +17,17 @@ static char home[64];
 static met_store *store;
 static uint64_t random_state;
 
-/* In memory that a child shares. */
+/* In memory that a child shares: which child's turn it is, and OPENED for each
+ * that has opened the store. */
 static met__atomic_u64 *go;
+#define OPENED 1000
+
+static void pause_briefly(void)
+{
+    struct timespec some = {0, 500000};
+
+    nanosleep(&some, NULL);
+}
 
 static uint64_t next_random(uint64_t below)
 {
@@ -256,7 +265,8 @@ static void stop_after_commit(void *context)
     raise(SIGSTOP);
 }
 
-/* A process that settles when `go` says so. */
+/* A process that opens the store and settles when `go` says so; it says when
+ * the store is open. */
 static pid_t start_settler(uint64_t when, const met__settle_step *step)
 {
     fflush(NULL);
@@ -264,13 +274,13 @@ static pid_t start_settler(uint64_t when, const met__settle_step *step)
 
     assert_true(child >= 0);
     if (child == 0) {
-        struct timespec some = {0, 500000};
         met_store *own = NULL;
-        while (met__load_acquire(go) < when) {
-            nanosleep(&some, NULL);
+        while (met__load_acquire(go) % OPENED < when) {
+            pause_briefly();
         }
         met_error error = open_at("s", MAP_SIZE, &own);
         if (error == MET_OK) {
+            met__fetch_add(go, OPENED);
             error = met__settle(own, step, step != NULL, 0, NULL, NULL);
         }
         met_store_close(own);
@@ -328,8 +338,26 @@ static void test_settlement_fault__frozen_after_commit(void **state)
     assert_int_equal(settled_events(store), 41);
 }
 
-/* Frozen inside of its transaction: recorders and readers go on; whoever wants
- * to write waits, and goes on when it is killed. */
+/* The process that the store's report names as the one that writes; 0: none. */
+static int64_t writer(void)
+{
+    met__arena arena;
+    int64_t process = 0;
+
+    met__arena_init(&arena, met__store_platform(store));
+    met__node *report = met__node_object(&arena);
+    assert_int_equal(met__store_describe(store, &arena, report), MET_OK);
+    const met__node *found = met__node_get(report, "writer");
+    if (found != NULL) {
+        process = met__node_get(found, "process_id")->as.integer;
+    }
+    met__arena_release(&arena);
+    return process;
+}
+
+/* Frozen inside of its transaction: recorders and readers go on, the report
+ * says who it is; whoever wants to write waits, and goes on when it is
+ * killed. */
 static void test_settlement_fault__frozen_in_transaction(void **state)
 {
     static const met__settle_step step = {.change = stop_in_change};
@@ -342,7 +370,11 @@ static void test_settlement_fault__frozen_in_transaction(void **state)
     must_add(recorder, "t", "1", "x");
     met__store_release(go, 1);
     wait_until_stopped(frozen);
+    assert_int_equal(writer(), frozen);
     met__store_release(go, 2);
+    while (met__load_acquire(go) != OPENED + 2) { /* opening needs no turn */
+        pause_briefly();
+    }
     for (int i = 0; i < 100; i++) {
         must_add(recorder, "t", "1", "x");
         assert_int_equal(met__recorder_tick(recorder), MET_OK);
@@ -352,6 +384,7 @@ static void test_settlement_fault__frozen_in_transaction(void **state)
     kill(frozen, SIGKILL);
     assert_int_equal(waitpid(frozen, NULL, 0), frozen);
     assert_ends_well(waiting);
+    assert_int_equal(writer(), 0);
     met__recorder_close(recorder);
     must_settle(store);
     assert_int_equal(settled_events(store), 101);
