@@ -7,11 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/calendar.h"
 #include "base/check.h"
 #include "base/fork_guard.h"
 
 #define PATH_SIZE 4200
 #define READ_TRIES 8
+#define MINUTE_LAST (MET__TIME_MAX / MET__MINUTE_NS)
 
 MET__STATIC_ASSERT(sizeof(met__slot_owner) <= 4096, owner_fits);
 MET__STATIC_ASSERT(12288 + 8 * MET__SEGMENTS_MAX <= MET__SEGMENTS_OFFSET,
@@ -204,7 +206,8 @@ int met__slot_read_copy(const met__slot *slot, uint32_t segment,
     }
     return copy_out[words] == met__copy_checksum(copy_out, quantities)
            && copy_out[MET__COPY_CELL] >> 32
-                  == segment * MET__SEGMENT_ITEMS_MAX + index;
+                  == segment * MET__SEGMENT_ITEMS_MAX + index
+           && (uint32_t)copy_out[MET__COPY_EPOCH] <= MINUTE_LAST;
 }
 
 /* A place nobody ever wrote to. */

@@ -252,6 +252,46 @@ static void test_settlement_fault__garbage(void **state)
     free(whole.bytes);
 }
 
+/* A cell whose checksum is right and whose minute cannot be: it is not read,
+ * and reports go on. */
+static void test_settlement_fault__impossible_minute(void **state)
+{
+    met_recorder *recorder = must_recorder(store, 64);
+    uint64_t copy[MET__COPY_WORDS_MAX];
+    met__slot slot = {0};
+    met__arena arena;
+
+    must_add(recorder, "t", "1", "x");
+    met__recorder_close(recorder);
+    assert_int_equal(met__slot_open(store, 0, 0, &slot, NULL), MET_OK);
+    uint32_t segment = 0;
+    uint32_t kind = met__slot_segment_kind(&slot, 0);
+    while (kind >> 8 != MET__SEGMENT_CELLS
+           || met__slot_read_cell(&slot, segment, kind & 0xff, 0, copy)
+                  != MET__CELL_READ) {
+        kind = met__slot_segment_kind(&slot, ++segment);
+        assert_true(kind != 0);
+    }
+    met__atomic_u64 *words = met__slot_copy(&slot, segment, kind & 0xff, 0,
+                                            copy[MET__COPY_SEQUENCE] & 1);
+    uint64_t quantities = copy[MET__COPY_PLAN] & UINT32_MAX;
+    copy[MET__COPY_EPOCH] |= UINT32_MAX;
+    met__store_relaxed(words + MET__COPY_EPOCH, copy[MET__COPY_EPOCH]);
+    met__store_relaxed(words + MET__COPY_QUANTITIES
+                           + quantities * MET__QUANTITY_WORDS,
+                       met__copy_checksum(copy, quantities));
+    assert_int_equal(met__slot_read_cell(&slot, segment, kind & 0xff, 0, copy),
+                     MET__CELL_UNREADABLE);
+    met__slot_close(&slot);
+    met__arena_init(&arena, met__store_platform(store));
+    assert_int_equal(met__tally_describe(store, &arena,
+                                         met__node_object(&arena)),
+                     MET_OK);
+    met__arena_release(&arena);
+    assert_int_equal(must_settle(store).cells_unreadable, 1);
+    assert_int_equal(settled_events(store), 0);
+}
+
 /* --- Who stands still ------------------------------------------------------ */
 static met_error stop_in_change(void *context, met__txn *txn,
                                 const met__usage_change *change)
@@ -507,6 +547,7 @@ int main(void)
         TEST(test_settlement_fault__map_full),
         TEST(test_settlement_fault__cut_short),
         TEST(test_settlement_fault__garbage),
+        TEST(test_settlement_fault__impossible_minute),
         TEST(test_settlement_fault__frozen_after_commit),
         TEST(test_settlement_fault__frozen_in_transaction),
         TEST(test_settlement_fault__clock_steps),
