@@ -16,9 +16,10 @@ MET_BEGIN_DECLS
  *
  * Counts settled usage: call met_store_settle first for the last second's. A
  * gateway does not ask here; it enforces allowances from shared memory, to the
- * unit; of a meter that neither counts nor sums it gives nothing, and the answer
- * here is MET_E_UNSUPPORTED. A soft limit never takes access away; a hard one does when nothing is
- * left. In the past, usage is that up to the end of the minute of at_ns.
+ * unit; of a meter that neither counts nor sums it gives nothing, and the
+ * answer here is MET_E_UNSUPPORTED. A soft limit never takes access away; a
+ * hard one does when nothing is left. In the past, usage is that up to the end
+ * of the minute of at_ns.
  *
  * @param store         open store
  * @param customer_key  not necessarily NUL-terminated

@@ -34,8 +34,8 @@ enum {
     MET_VERDICT_INVALID = 7    /* breaks a rule: field and reason say which */
 };
 
-/* One event. Attributes and quantities are as in met_event (recorder.h): canonical
- * names, numbers as decimals. Frozen for ever. */
+/* One event. Attributes and quantities are as in met_event (recorder.h):
+ * canonical names, numbers as decimals. Frozen for ever. */
 typedef struct met_ingest_event {
     const char *id; /* 1 to 128 bytes */
     size_t id_size;
@@ -78,6 +78,7 @@ typedef struct met_ingest_config {
     uint64_t flags; /* 0 */
 } met_ingest_config;
 
+/* Flags of met_event_ingest_json. */
 enum {
     MET_EVENTS_LINES = 1 /* one event a line (NDJSON); else one, or an array */
 };
@@ -210,8 +211,9 @@ MET_API MET_NODISCARD met_error met_event_cursor_get(
  *                   P32D): older events are refused, ids are remembered that
  *                   long; "future_after"?: at most P366D (default P1D);
  *                   "retain"?: at most P3660D (default: not at all): accepted
- *                   events younger than that are kept as they came}. is missing gets its default. An age that was refused
- *                   once stays refused: a wider bound fills up with time.
+ *                   events younger than that are kept as they came}. What
+ *                   is missing gets its default. An age that was refused
+ *                   once stays refused: a wider bound fills up with time
  * @param json_size  bytes; no NUL needed
  * @param json_out   the stored document; NULL when not wanted
  * @return MET_OK · MET_E_INVALID (not JSON, or a field is wrong) ·

@@ -36,9 +36,9 @@ enum {
  * advance whose billing period has begun, and corrections: usage that came in
  * after its period was billed, as a line of its own with "is_correction"; so is
  * what was billed for periods after a subscription's end, when it was ended in
- * the past. A flat fee that was billed is final. Flat fees of a period cut short by a
- * subscription's or a phase's bounds are prorated to the second, usage prices
- * never.
+ * the past. A flat fee that was billed is final. Flat fees of a period cut
+ * short by a subscription's or a phase's bounds are prorated to the second,
+ * usage prices never.
  *
  * @param store         open store; settle first: only settled usage counts
  * @param customer_key  not necessarily NUL-terminated

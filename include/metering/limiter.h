@@ -16,8 +16,8 @@
 MET_BEGIN_DECLS
 
 #define MET_LIMITER_WINDOWS_MAX 6
-#define MET_LIMITER_LIMIT_MAX 1048576         /* of one window, also of a cost */
-#define MET_LIMITER_WINDOW_NS_MIN 1000000     /* 1 ms */
+#define MET_LIMITER_LIMIT_MAX 1048576 /* of one window, also of a cost */
+#define MET_LIMITER_WINDOW_NS_MIN 1000000 /* 1 ms */
 #define MET_LIMITER_WINDOW_NS_MAX 31622400000000000 /* 366 days */
 #define MET_LIMITER_POLICIES_MAX 1024 /* at the same time */
 #define MET_LIMITER_SHAPES_MAX 255 /* distinct (limit, length, algorithm) */
@@ -226,9 +226,10 @@ typedef struct met_limiter_result {
 } met_limiter_result;
 
 /* Where a batch's answers go: arrays of the caller with room for its count, one
- * entry per request in its order. NULL: not wanted; without reset_ns and wait_ns
- * the search for the oldest hit is saved. Fields mean what they mean in
- * met_limiter_result; remaining and reset_ns are those of the reported window. */
+ * entry per request in its order. NULL: not wanted; without reset_ns and
+ * wait_ns the search for the oldest hit is saved. Fields mean what they mean in
+ * met_limiter_result; remaining and reset_ns are those of the reported
+ * window. */
 typedef struct met_limiter_verdicts {
     size_t struct_size;
     uint32_t *is_allowed; /* always wanted */

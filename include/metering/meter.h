@@ -228,9 +228,9 @@ MET_API MET_NODISCARD met_error met_usage_settings_get(met_store *store,
  *                   "value", "subject"?, "customer_id"? with "customer", its
  *                   key, "dimensions": {}}]}, by window and group values. A
  *                   window is shown whole, also where the range cuts it. Only
- *                   rows that have usage, and one of "0"
- *                   when a meter counts events or unique values of a closed
- *                   range without windows and groups. Values are exact;
+ *                   rows that have usage, and one of "0" when a meter counts
+ *                   events or unique values of a closed range without windows
+ *                   and groups. Values are exact;
  *                   averages are rounded half to even at 18 decimals. Of
  *                   values of the same instant the latest is the one that
  *                   was recorded last. Written only on MET_OK.

@@ -1,6 +1,7 @@
 /* Every atomic operation of the library, so that a model checker can stand in
  * for them (define MET__ATOMIC_MODEL and give these names). Orders are in the
- * names. The words live in shared memory: lock-free, 64 bits or a pair of them. */
+ * names. The words live in shared memory: lock-free, 64 bits or a pair of
+ * them. */
 #ifndef MET_BASE_ATOMIC_H
 #define MET_BASE_ATOMIC_H
 

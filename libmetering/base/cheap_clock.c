@@ -1,5 +1,5 @@
-/* A cheap clock. In: the table of OS calls. Out: monotonic nanoseconds, from the
- * processor's counter and the last reading of the system's clock.
+/* A cheap clock. In: the table of OS calls. Out: monotonic nanoseconds, from
+ * the processor's counter and the last reading of the system's clock.
  *
  * The system's clock is asked again after AGE_NS, so that errors cannot add up:
  * the kernel may run its clock faster or slower by 1,000 millionths at most,

@@ -1,5 +1,6 @@
 /* A map from hashes to places in a list of the caller's: who has a list of
- * things and wants to find one again. Lives in an arena; grows up to a bound. */
+ * things and wants to find one again. Lives in an arena; grows up to a
+ * bound. */
 #ifndef MET_BASE_INDEX_MAP_H
 #define MET_BASE_INDEX_MAP_H
 

@@ -90,8 +90,8 @@ met_error met__plan_issues(met__txn *txn, const met__plan *plan,
 /* --- Stored ---------------------------------------------------------------- */
 /* Creates the draft (version = highest + 1) or replaces it. Without a draft, a
  * document equal to the highest version changes nothing, unless that one is
- * archived, or one of its features' keys has another owner by now. Critical issues are
- * MET_E_INVALID with the code in the reason. */
+ * archived, or one of its features' keys has another owner by now. Critical
+ * issues are MET_E_INVALID with the code in the reason. */
 met_error met__plan_put(met__txn *txn, const met__node *node,
                         const met__path *path, uint32_t *change_out,
                         met_error_info *info);

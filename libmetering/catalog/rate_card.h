@@ -60,8 +60,10 @@ met_error met__rate_card_document(const met__rate_card *card, int with_ids,
 met__text met__price_type(const met__node *price);
 /* The dimension that a matrix price goes by; empty for other prices. */
 met__text met__price_dimension(const met__node *price);
-int met__price_is_billable(const met__node *price);    /* neither NULL nor free */
-int met__price_is_usage_based(const met__node *price); /* neither free nor flat */
+/* Neither NULL nor free. */
+int met__price_is_billable(const met__node *price);
+/* Neither free nor flat. */
+int met__price_is_usage_based(const met__node *price);
 /* NULL, or the issue code of the first discount this price may not have. */
 const char *met__discounts_issue(const met__node *discounts,
                                  const met__node *price);

@@ -187,7 +187,9 @@ static met_error create(creation *c)
     }
     c->made->created_at_ns = c->when->now_ns;
     c->made->updated_at_ns = c->when->now_ns;
-    return error == MET_OK ? met__subscription_put(c->txn, c->made, c->arena) : error;
+    return error == MET_OK
+               ? met__subscription_put(c->txn, c->made, c->arena)
+               : error;
 }
 
 met_error met__subscription_create(met__txn *txn, const met__node *node,
@@ -367,7 +369,8 @@ static met_error cancel(met__txn *txn, met__text id, const met__cancel *when,
     }
     subscription->active_to_ns = to_ns;
     subscription->updated_at_ns = when->now_ns;
-    return error == MET_OK ? met__subscription_put(txn, subscription, arena) : error;
+    return error == MET_OK ? met__subscription_put(txn, subscription, arena)
+                           : error;
 }
 
 met_error met__subscription_cancel(met__txn *txn, met__text id,

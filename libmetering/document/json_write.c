@@ -1,4 +1,5 @@
-/* A tree as JSON text. In: nodes. Out: bytes in a buffer, whose error sticks. */
+/* A tree as JSON text. In: nodes. Out: bytes in a buffer, whose error
+ * sticks. */
 #include "document/document.h"
 
 void met__json_write_text(met__text text, met__buffer *buffer)

@@ -1,5 +1,6 @@
 /* DIR/gateway: snapshot-N.map for catalog number N - 1, and current.map, whose
- * one word says which N is in force; 0 is none. Any process compiles, everybody maps. */
+ * one word says which N is in force; 0 is none. Any process compiles, everybody
+ * maps. */
 #ifndef MET_GATEWAY_SNAPSHOT_FILES_H
 #define MET_GATEWAY_SNAPSHOT_FILES_H
 
@@ -22,8 +23,8 @@ void met__snapshot_files_close(met__snapshot_files *files);
 /* The number in force; 0 = none yet. */
 uint64_t met__snapshot_files_current(const met__snapshot_files *files);
 /* Compiles when the catalog's number is another one, or anyhow when is_damaged
- * says that the snapshot in force cannot be used. *number_out: what it asks for.
- * MET_E_BUSY: another one is compiling; come back later. */
+ * says that the snapshot in force cannot be used. *number_out: what it asks
+ * for. MET_E_BUSY: another one is compiling; come back later. */
 met_error met__snapshot_files_compile(met__snapshot_files *files,
                                       int is_damaged, uint64_t *number_out,
                                       met_error_info *info);

@@ -6,7 +6,7 @@
 
 typedef struct met__policy_window {
     uint32_t shape;
-    uint32_t born;   /* with the shape: whose records these are */
+    uint32_t born;    /* with the shape: whose records these are */
     uint32_t follows; /* of a predecessor: the window that took its place */
     uint32_t row;     /* of a predecessor: its index in the row */
 } met__policy_window;
@@ -85,8 +85,8 @@ static inline int met__policy_read_row(const met__policy_row *row,
            && (left == 0 || met__policy_read_predecessors(row, view, left));
 }
 
-/* What a slot says, whosever it is; no windows: nobody's. MET_E_NOT_FOUND (never
- * used) · MET_E_BUSY (a row that never holds still). */
+/* What a slot says, whosever it is; no windows: nobody's. MET_E_NOT_FOUND
+ * (never used) · MET_E_BUSY (a row that never holds still). */
 static inline met_error met__policy_read_slot(met__limit_table *table,
                                               uint32_t index,
                                               met__policy_view *view_out)

@@ -4,8 +4,8 @@
  * Source: draft-ietf-httpapi-ratelimit-headers-10 (lists of strings with
  * parameters: q quota, w window in seconds, pk partition key; r remaining, t
  * seconds until there is more), in the syntax of RFC 9651. A window that is no
- * whole number of seconds has no w, for the field knows no parts of one; what is
- * in flight is counted in "concurrent-requests" (qu) and has none either. */
+ * whole number of seconds has no w, for the field knows no parts of one; what
+ * is in flight is counted in "concurrent-requests" (qu) and has none either. */
 #include <string.h>
 
 #include "limit/limiter_headers.h"

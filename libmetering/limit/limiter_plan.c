@@ -3,7 +3,8 @@
  * are frozen. */
 #include "limit/limiter_plan.h"
 
-/* 0: the record is not this name's any more, or others were faster too often. */
+/* 0: the record is not this name's any more, or others were faster too
+ * often. */
 static int freeze(met__record *record, uint64_t name)
 {
     uint64_t head = met__load_acquire(&record->head);

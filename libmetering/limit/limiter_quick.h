@@ -103,7 +103,8 @@ static inline int met__quick_find(met__quick *q)
 }
 
 /* Looks where the guess was wrong; 0: there is no record. */
-static inline int met__quick_find_record(const met__quick *q, met__quick_window *window)
+static inline int met__quick_find_record(const met__quick *q,
+                                         met__quick_window *window)
 {
     met__record *record = window->record;
 
@@ -118,7 +119,7 @@ static inline int met__quick_find_record(const met__quick *q, met__quick_window 
 
 /* Whether a later window has room for sure. */
 static inline int met__quick_has_room(const met__quick *q,
-                           const met__quick_window *window)
+                                      const met__quick_window *window)
 {
     const met__shape *shape = window->shape;
     uint64_t head = met__load_acquire(&window->record->head);

@@ -39,8 +39,8 @@ met_error met__window_shape(met__shape *shape, uint64_t limit,
 
 /* With s = floor(log2 d) and m = floor(2^(64+s) / d), (n + 1) * m >> (64+s) is
  * n / d for every n < 2^63: rounding m down takes less than n + 1 <= 2^63 off
- * the product, and the 1 that was added is worth 2^(64+s) / d > 2^63. Of a power
- * of two m would be 2^64; one less does the same for every n. */
+ * the product, and the 1 that was added is worth 2^(64+s) / d > 2^63. Of a
+ * power of two m would be 2^64; one less does the same for every n. */
 void met__window_divider(met__shape *shape)
 {
     uint64_t divisor = shape->tick_ns;

@@ -1,6 +1,7 @@
 /* `gcra`: pacing. In: a record and a moment. Out: whether the debt, which is
  * paid off at limit / length, has room for the cost. Can let 2 * limit through
- * in a window: a burst of `limit` after a pause, and what is paid off meanwhile.
+ * in a window: a burst of `limit` after a pause, and what is paid off
+ * meanwhile.
  *
  *   head   moment at which all is paid off, in units, modulo 2^62; 0: nothing
  *          was counted

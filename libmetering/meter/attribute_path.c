@@ -1,6 +1,7 @@
-/* The subset of JSONPath that names an attribute: members and array items.
- * In: "$.a.b", "$['x'][0]". Out: "a.b", "x[0]", and where that leads to. Two spellings of one path
- * become one name, so that what a recorder is given can be compared. */
+/* The subset of JSONPath that names an attribute: members and array items. In:
+ * "$.a.b", "$['x'][0]". Out: "a.b", "x[0]", and where that leads to. Two
+ * spellings of one path become one name, so that what a recorder is given can
+ * be compared. */
 #include "meter/attribute_path.h"
 
 #include "base/check.h"

@@ -1,12 +1,12 @@
 /* What ingest keeps in the store beside usage: its state (META "ingest"), the
  * ids of every batch (EVENT_BATCH), cursors of sources, settings.
  *
- * EVENT_BATCH[number:8]: day:4 count:4 times:4 0:4 chain:8, then `count` hashes of 16
- * bytes, then `times` instants of 8 bytes, beside the hashes: 0 or count, when
- * raw events are retained. day is the last one that any of its events is of, or
- * of the ingest itself: when all of that day is refused as late, nobody needs
- * these ids any more. chain is a checksum of this batch's hashes and of the chain
- * before: two stores that went different ways have different ones. */
+ * EVENT_BATCH[number:8]: day:4 count:4 times:4 0:4 chain:8, then `count` hashes
+ * of 16 bytes, then `times` instants of 8 bytes, beside the hashes: 0 or count,
+ * when raw events are retained. day is the last one that any of its events is
+ * of, or of the ingest itself: when all of that day is refused as late, nobody
+ * needs these ids any more. chain is a checksum of this batch's hashes and of
+ * the chain before: two stores that went different ways have different ones. */
 #ifndef MET_METER_EVENT_BATCH_H
 #define MET_METER_EVENT_BATCH_H
 

@@ -11,7 +11,8 @@
  * added has the value "" there.
  *
  * Paths are the subset $.a.b, ['x'], [n]; kept in canonical form without the
- * leading "$." ("a.b", "x[0]"): that is an attribute's name. Record: METER[key].
+ * leading "$." ("a.b", "x[0]"): that is an attribute's name. Record:
+ * METER[key].
  */
 #ifndef MET_METER_METER_DEF_H
 #define MET_METER_METER_DEF_H

@@ -160,7 +160,6 @@ static inline met_error build_key(const met_recorder *recorder,
     return MET_OK;
 }
 
-
 static met_error read_quantity(const met_event *event, size_t index,
                                met__wide *value_out, met_error_info *info)
 {

@@ -120,7 +120,8 @@ static met_error check_texts(const met__reading *reading,
     const met__recorder_type *type = reading->type;
     uint32_t at = 8;
 
-    for (uint32_t i = 0; i <= type->attribute_count && at < reading->key_size; i++) {
+    for (uint32_t i = 0;
+         i <= type->attribute_count && at < reading->key_size; i++) {
         uint32_t length = reading->key[at];
         met__text text = {(const char *)reading->key + at + 1, length};
         if (!met__text_is_clean(text)) {

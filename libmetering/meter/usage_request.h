@@ -3,8 +3,8 @@
  * {"meter" or "feature": key, "customer"?: key, "customers"?, "subjects"?:
  *  [text, ...], {"in": [text, ...]} or {"eq": text}, "filters"?: {DIMENSION:
  *  condition}, "from"?, "to"?: RFC 3339, "window"?: "minute"|"hour"|"day"|
- *  "month"|"PT1M"|"PT1H"|"P1D"|"P1M", "time_zone"?: name, "group_by"?: [name, ...], "settle_first"?:
- *  bool}
+ *  "month"|"PT1M"|"PT1H"|"P1D"|"P1M", "time_zone"?: name, "group_by"?: [name,
+ *  ...], "settle_first"?: bool}
  *
  * Names are left as they are: the caller knows who features and customers
  * are. */

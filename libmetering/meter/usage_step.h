@@ -19,9 +19,9 @@ typedef struct met__usage_change {
                           0: look at the store */
 } met__usage_change;
 
-/* A later room's part of every transaction that writes usage (api hands the list
- * in).
- * Called in order; any may be NULL. committed may touch shared memory. */
+/* A later room's part of every transaction that writes usage (api hands the
+ * list in). Called in order; any may be NULL. committed may touch shared
+ * memory. */
 typedef struct met__settle_step {
     void *context;
     met_error (*begin)(void *context, met__txn *txn);

@@ -77,8 +77,9 @@ met_error met__superblock_write(const met__platform *platform,
     if (result >= 0) {
         result = closed;
     }
-    return result < 0 ? met__store_io_fail(info, path, "cannot be written", result)
-                      : MET_OK;
+    return result < 0
+               ? met__store_io_fail(info, path, "cannot be written", result)
+               : MET_OK;
 }
 
 /* The order of these tests is part of the format: what a newer version keeps

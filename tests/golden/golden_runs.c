@@ -25,48 +25,6 @@ static void book(golden *self, met__node *line, uint32_t phase, uint32_t number,
     (void)met__node_append(self->arena, booked, line);
 }
 
-static void run_delta(golden *self, const met__node *item)
-{
-    const met__node *input = met__node_get(item, "input");
-    const met__node *phases = met__node_get(input, "phases");
-    const met__node *expect = golden_get(self, item, "expect.phases");
-    met__node *booked = met__node_array(self->arena);
-    met_error_info info;
-    met_price *price = golden_price_of(self, input, &info);
-
-    if (price == NULL || expect == NULL || expect->count != phases->count) {
-        golden_fail(self, "no usable price or phases: %s", info.reason);
-        met_price_destroy(price);
-        return;
-    }
-    for (uint32_t i = 0; i < phases->count; i++) {
-        const met__node *phase = phases->as.items[i];
-        met__node *request = met__node_object(self->arena);
-        golden_set(self, request, "quantity",
-                   met__node_get(phase, "cumulative_quantity"));
-        golden_set(self, request, "is_minimum_applied",
-                   met__node_boolean(self->arena, i + 1 == phases->count));
-        golden_set(self, request, "booked", booked);
-        const met__node *answer = golden_rate(self, price, request, &info);
-        if (answer == NULL) {
-            golden_fail(self, "phase %u: %s %s", i, info.field, info.reason);
-            break;
-        }
-        const met__node *lines = met__node_get(answer, "lines");
-        const met__node *copies =
-            met__node_get(golden_json(self, golden_print(self, answer)), "lines");
-        for (uint32_t k = 0; k < lines->count; k++) {
-            book(self, copies->as.items[k], i, k,
-                 met__node_get(phase, "booked_credits"), booked);
-            /* Everything is booked on the run's own period. */
-            golden_set(self, lines->as.items[k], "service_period",
-                       met__node_get(phase, "service_period"));
-        }
-        golden_same_lines(self, expect->as.items[i], answer);
-    }
-    met_price_destroy(price);
-}
-
 /* The case's [from, to] as a period of ours. */
 static met__node *period_node(golden *self, const met__node *pair)
 {
@@ -109,7 +67,32 @@ static void rewrite_periods(golden *self, const met__node *expect)
     }
 }
 
-static void run_by_period(golden *self, const met__node *item)
+/* What is asked for a phase; by_period: each line on its own run's period. */
+static met__node *request_of(golden *self, const met__node *phases,
+                             uint32_t index, int by_period,
+                             const met__node *booked)
+{
+    const met__node *phase = phases->as.items[index];
+    met__node *request = met__node_object(self->arena);
+
+    if (by_period) {
+        const met__node *all = met__node_get(phase, "cumulative_quantities");
+        golden_set(self, request, "quantity", all->as.items[index]);
+        golden_set(self, request, "period",
+                   period_node(self, met__node_get(phase, "service_period")));
+        golden_set(self, request, "earlier_runs",
+                   earlier_runs(self, phases, index));
+    } else {
+        golden_set(self, request, "quantity",
+                   met__node_get(phase, "cumulative_quantity"));
+    }
+    golden_set(self, request, "is_minimum_applied",
+               met__node_boolean(self->arena, index + 1 == phases->count));
+    golden_set(self, request, "booked", booked);
+    return request;
+}
+
+static void run_series(golden *self, const met__node *item, int by_period)
 {
     const met__node *input = met__node_get(item, "input");
     const met__node *phases = met__node_get(input, "phases");
@@ -125,31 +108,40 @@ static void run_by_period(golden *self, const met__node *item)
     }
     for (uint32_t i = 0; i < phases->count; i++) {
         const met__node *phase = phases->as.items[i];
-        met__node *request = met__node_object(self->arena);
-        golden_set(self, request, "quantity",
-                   met__node_get(phase, "cumulative_quantities")->as.items[i]);
-        golden_set(self, request, "period",
-                   period_node(self, met__node_get(phase, "service_period")));
-        golden_set(self, request, "earlier_runs",
-                   earlier_runs(self, phases, i));
-        golden_set(self, request, "is_minimum_applied",
-                   met__node_boolean(self->arena, i + 1 == phases->count));
-        golden_set(self, request, "booked", booked);
-        const met__node *answer = golden_rate(self, price, request, &info);
+        const met__node *answer = golden_rate(
+            self, price, request_of(self, phases, i, by_period, booked),
+            &info);
         if (answer == NULL) {
             golden_fail(self, "phase %u: %s %s", i, info.field, info.reason);
             break;
         }
-        const met__node *copies =
-            met__node_get(golden_json(self, golden_print(self, answer)), "lines");
-        for (uint32_t k = 0; k < copies->count; k++) {
+        const met__node *lines = met__node_get(answer, "lines");
+        const met__node *copy = golden_json(self, golden_print(self, answer));
+        const met__node *copies = met__node_get(copy, "lines");
+        for (uint32_t k = 0; k < lines->count; k++) {
             book(self, copies->as.items[k], i, k,
                  met__node_get(phase, "booked_credits"), booked);
+            if (!by_period) { /* all is booked on the run's own period */
+                golden_set(self, lines->as.items[k], "service_period",
+                           met__node_get(phase, "service_period"));
+            }
         }
-        rewrite_periods(self, expect->as.items[i]);
+        if (by_period) {
+            rewrite_periods(self, expect->as.items[i]);
+        }
         golden_same_lines(self, expect->as.items[i], answer);
     }
     met_price_destroy(price);
+}
+
+static void run_delta(golden *self, const met__node *item)
+{
+    run_series(self, item, 0);
+}
+
+static void run_by_period(golden *self, const met__node *item)
+{
+    run_series(self, item, 1);
 }
 
 const golden_kind golden_runs_kinds[] = {

@@ -1,8 +1,8 @@
 /* Answers for the oracle of usage: one command a line.
- *   store NS: a fresh one at that time, and the old one is gone · meter JSON · customer JSON · settle · tick N ·
- *   event N {"type", "subject", "ns", "attributes": {}, "quantities": {}}, by
- *   recorder N · ingest [CloudEvent, ...] · query JSON · rows JSON (the same,
- *   row by row)
+ *   store NS (a fresh one at that time, and the old one is gone) · meter JSON ·
+ *   customer JSON · settle · tick N · event N {"type", "subject", "ns",
+ *   "attributes": {}, "quantities": {}}, by recorder N · ingest [CloudEvent,
+ *   ...] · query JSON · rows JSON (the same, row by row)
  * What was answered, "= JSON" or "! ERROR FIELD"; an event that was counted and
  * what has no answer say "=". The clock moves by a microsecond an event. */
 #include <stdio.h>

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Compares usage queries with a model written from the rules: random events of
 a few subjects and dimensions, in two orders, recorded by three recorders or
-ingested in batches, with settlements between; random queries of every aggregation, window, zone, filter
-and group, some of which must be refused.
+ingested in batches, with settlements between; random queries of every
+aggregation, window, zone, filter and group, some of which must be refused.
 
     usage_oracle.py DRIVER [--count N] [--seed N] [--plant]
 

@@ -36,8 +36,8 @@ static int syscall_fails(syscall_faults *faults)
                || (faults->for_ever && call > faults->fail_at));
 }
 
-static inline void syscall_arm(syscall_faults *faults, long fail_at, int for_ever,
-                        int error)
+static inline void syscall_arm(syscall_faults *faults, long fail_at,
+                               int for_ever, int error)
 {
     *faults = (syscall_faults){1, 0, fail_at, for_ever, error, NULL};
 }

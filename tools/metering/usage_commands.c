@@ -1,4 +1,4 @@
-/* Commands on usage: settle, entitlement show. usage_query.c has the queries. */
+/* Commands on usage: settle, entitlement show. Queries: usage_query.c. */
 #include "tool.h"
 
 #include <signal.h>

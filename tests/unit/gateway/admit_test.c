@@ -187,7 +187,8 @@ static void test_admit__changes_are_followed(void **state)
     assert_int_equal(serve("/anything", "ariel-key"), 401);
 }
 
-/* Bytes that are no text, and more than a recorder keeps, count all the same. */
+/* Bytes that are no text, and more than a recorder keeps, count all the
+ * same. */
 static void test_admit__hostile_requests_count(void **state)
 {
     static char path[4096];

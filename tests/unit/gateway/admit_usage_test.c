@@ -334,7 +334,8 @@ static void test_usage__ticket_of_another_store(void **state)
     assert_int_equal(usage_of("{\"meter\":\"api_requests\"}"), 1);
 }
 
-/* Whatever stands in a ticket that was damaged: refused or completed, no more. */
+/* Whatever stands in a ticket that was damaged: refused or completed, no
+ * more. */
 static void test_usage__damaged_tickets(void **state)
 {
     uint64_t random = 1;

@@ -1,8 +1,8 @@
-/* kill -9 at any moment of worker processes that admit and complete, and of
- * the one that changes routes and settles, which compiles snapshots: usage is what was acknowledged, and at most one request
- * more for each killed worker; an allowance is never exceeded, and at most one
- * unit for each killed worker stays withheld.
- * Every round is a month of its own with a fresh allowance. */
+/* kill -9 at any moment of worker processes that admit and complete, and of the
+ * one that changes routes and settles, which compiles snapshots: usage is what
+ * was acknowledged, and at most one request more for each killed worker; an
+ * allowance is never exceeded, and at most one unit for each killed worker
+ * stays withheld. Every round is a month of its own with a fresh allowance. */
 #include "support/gateway_calls.h"
 
 #include <signal.h>

@@ -13,7 +13,8 @@ typedef struct model {
 } model;
 
 /* As it is in a slot, without a hit there. */
-static inline model model_at(const model *m, const met__shape *shape, uint64_t slot)
+static inline model model_at(const model *m, const met__shape *shape,
+                             uint64_t slot)
 {
     size_t most = (shape->limit + shape->quantum - 1) / shape->quantum;
     model now = *m;

@@ -461,7 +461,7 @@ static void survives_garbage(void **state)
         take(&record, &shape, now, 1 + random_below(shape.limit),
              random_below(4) == 0, &mark);
         shape.ops->undo(&record, &shape, mark.stamp, 1 + random_below(30));
-        assert_true(used(&record, &shape, now) 
+        assert_true(used(&record, &shape, now)
                     <= shape.limit + shape.quantum);
     }
 }

@@ -1,5 +1,5 @@
-/* What parts come to, in any order, folded into a cell or not: extremes, ties of
- * the latest value, and sums that end. */
+/* What parts come to, in any order, folded into a cell or not: extremes, ties
+ * of the latest value, and sums that end. */
 #include "meter_support.h"
 
 #include "meter/aggregate.h"

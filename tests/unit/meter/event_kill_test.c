@@ -1,7 +1,7 @@
 /* Processes that take in the same numbered events are killed: at every system
  * call of a batch, one after the other, and at any instruction, several at
- * once, beside a recorder and a settler that are killed too. In the end every event that was acknowledged counts once, whoever sent
- * it again. */
+ * once, beside a recorder and a settler that are killed too. In the end every
+ * event that was acknowledged counts once, whoever sent it again. */
 #include "event_support.h"
 
 #include <signal.h>

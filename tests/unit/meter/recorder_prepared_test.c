@@ -32,7 +32,6 @@ static uint32_t chance(uint32_t below)
     return (uint32_t)(seed >> 33) % below;
 }
 
-
 /* --- Usage as one number --------------------------------------------------- */
 /* Sums over parts, weighted by what they belong to, so that usage under another
  * subject, value or minute gives another number. */
