@@ -11,12 +11,13 @@
 #include "meter/usage_match.h"
 #include "meter/usage_scan.h"
 
+#define NOTHING (MET__MATCH_COUNTS - 1) /* usage of others */
 #define USES_MAX (1u << 18) /* shapes remembered at once: 10 MB */
 
 /* What one shape is to this query. */
 typedef struct shape_use {
-    uint32_t group;    /* its place, or MET__NO_GROUP: nothing */
-    uint32_t quantity; /* or MET__MATCH_COUNTS */
+    uint32_t group;    /* its place, or MET__NO_GROUP: not in this pass */
+    uint32_t quantity; /* or MET__MATCH_COUNTS, or NOTHING */
 } shape_use;
 
 struct met__usage_cursor {
@@ -181,7 +182,7 @@ static met_error use_of(met__usage_cursor *self, uint64_t number,
     met__index_cursor place = {0};
     met__usage_shape shape;
     met__usage_match match;
-    shape_use use = {MET__NO_GROUP, MET__MATCH_COUNTS};
+    shape_use use = {MET__NO_GROUP, NOTHING};
 
     if (self->version == self->groups.version
         && met__index_map_next(&self->shapes, number, &place)) {
@@ -243,13 +244,13 @@ static met_error add_item(met__usage_cursor *self, met_error_info *info)
 {
     uint32_t aggregation = self->query.meter->aggregation;
     const met__usage_item *item = self->item;
-    shape_use use = {MET__NO_GROUP, 0};
+    shape_use use = {MET__NO_GROUP, NOTHING};
     int64_t first = 0;
     int64_t last = 0;
     int is_out = 0;
     met_error error = use_of(self, item->words[MET__PART_SHAPE], &use);
 
-    if (error != MET_OK || use.group == MET__NO_GROUP) {
+    if (error != MET_OK || use.quantity == NOTHING) {
         return error;
     }
     if (use.quantity != MET__MATCH_COUNTS
@@ -263,6 +264,11 @@ static met_error add_item(met__usage_cursor *self, met_error_info *info)
     if (error != MET_OK || is_out) {
         return error;
     }
+    self->first = first < self->first ? first : self->first;
+    self->last = last > self->last ? last : self->last;
+    if (use.group == MET__NO_GROUP) {
+        return MET_OK;
+    }
     error = met__aggregate_add(&self->groups.list[use.group]->aggregate,
                                aggregation, use.quantity, item);
     if (error == MET_E_OVERFLOW) {
@@ -271,8 +277,6 @@ static met_error add_item(met__usage_cursor *self, met_error_info *info)
     }
     if (error == MET_OK) {
         met__usage_groups_touch(&self->groups, use.group);
-        self->first = first < self->first ? first : self->first;
-        self->last = last > self->last ? last : self->last;
     }
     return error;
 }

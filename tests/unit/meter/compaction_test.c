@@ -112,12 +112,7 @@ static void make_query(asked *made)
 
 static met_error ask_again(const asked *made)
 {
-    int is_open = made->query.from_ns == MET__USAGE_FIRST
-                  || made->query.to_ns == MET__USAGE_LAST;
-
-    /* Where an open range ends is known pass by pass. */
-    groups_max = is_open || next_random(2) ? MET__USAGE_GROUPS_MAX
-                                           : 2 + next_random(9);
+    groups_max = next_random(2) ? MET__USAGE_GROUPS_MAX : 2 + next_random(9);
     met_error error = ask(made->meter, made->query);
     groups_max = MET__USAGE_GROUPS_MAX;
     return error;
