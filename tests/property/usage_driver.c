@@ -2,7 +2,8 @@
  *   store NS (a fresh one at that time, and the old one is gone) · meter JSON ·
  *   customer JSON · settle · tick N · event N {"type", "subject", "ns",
  *   "attributes": {}, "quantities": {}}, by recorder N · ingest [CloudEvent,
- *   ...] · query JSON · rows JSON (the same, row by row)
+ *   ...] · compact NS (as of; after a day into hours, after five into days) ·
+ *   query JSON · rows JSON (the same, row by row)
  * What was answered, "= JSON" or "! ERROR FIELD"; an event that was counted and
  * what has no answer say "=". The clock moves by a microsecond an event. */
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #include "document/document.h"
+#include "meter/compaction.h"
 #include "metering/customer.h"
 #include "metering/event.h"
 #include "metering/meter.h"
@@ -54,6 +56,8 @@ static int open_all(void)
 {
     static const char widest[] =
         "{\"late_after\":\"P366D\",\"future_after\":\"P366D\"}";
+    static const char kept[] =
+        "{\"keep_minutes\":\"P1D\",\"keep_hours\":\"P5D\"}";
     char path[128];
     met_platform outside = {.struct_size = sizeof outside,
                             .clock = {NULL, read_clock, read_clock}};
@@ -71,6 +75,8 @@ static int open_all(void)
     }
     if (met_event_settings_put(store, widest, sizeof widest - 1, NULL, &info)
             != MET_OK
+        || met_usage_settings_put(store, kept, sizeof kept - 1, NULL, &info)
+               != MET_OK
         || met_ingest_open(store, NULL, &ingest, &info) != MET_OK) {
         return 0;
     }
@@ -188,15 +194,23 @@ static int run_rows(const char *json)
     if (error != MET_OK) {
         return tell(error, NULL, 0);
     }
-    printf("= [");
+    char *text = NULL;
+    size_t text_size = 0;
+    FILE *rows = open_memstream(&text, &text_size);
     for (int i = 0;
          (error = met_usage_query_next(cursor, &row, &size, &info)) == MET_OK;
          i++) {
-        printf("%s%.*s", i > 0 ? "," : "", (int)size, row);
+        fprintf(rows, "%s%.*s", i > 0 ? "," : "[", (int)size, row);
     }
     met_usage_query_close(cursor);
-    printf("]\n");
-    return error == MET_E_NOT_FOUND;
+    fclose(rows);
+    if (error == MET_E_NOT_FOUND) {
+        printf("= %s]\n", text_size > 0 ? text : "[");
+    } else {
+        tell(error, NULL, 0);
+    }
+    free(text);
+    return 1;
 }
 
 static int run_query(const char *json)
@@ -228,6 +242,11 @@ static int run(const char *what, const char *words)
     }
     if (strcmp(what, "settle") == 0) {
         return tell(met_store_settle(store, NULL, NULL, &info), NULL, 0);
+    }
+    if (strcmp(what, "compact") == 0) {
+        return tell(met__compact(store, strtoll(words, NULL, 10), 0, 7, NULL,
+                                 NULL, &info),
+                    NULL, 0);
     }
     if (strcmp(what, "tick") == 0) {
         now_ns += INT64_C(60000000000);
