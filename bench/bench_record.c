@@ -1,8 +1,10 @@
 /* What counting an event costs: met_recorder_add beside the least there could
- * be, an atomic add to one shared counter. */
+ * be, an atomic add to one shared counter. Nanoseconds are processor time. */
+#define BENCH_PROCESSOR_TIME
 #include "bench.h"
 
 #include <ftw.h>
+#include <pthread.h>
 #include <unistd.h>
 
 #include <metering/meter.h>
@@ -25,6 +27,7 @@ typedef struct recording {
     uint64_t state;
     uint64_t turn;
     uint64_t counter;
+    uint64_t half; /* of a round, for each of two threads */
 } recording;
 
 /* Time stands still, or every shape would need a cell for every minute that a
@@ -51,13 +54,16 @@ static void must(met_error error, const char *what)
     }
 }
 
-static void choose_subject(recording *r)
+static void name_subject(recording *r, uint64_t number)
 {
-    uint64_t number = bench_random(&r->state) % r->subjects;
-
     for (size_t i = 0; i < 8; i++) {
         r->subject[i] = "0123456789abcdef"[number >> (4 * i) & 15];
     }
+}
+
+static void choose_subject(recording *r)
+{
+    name_subject(r, bench_random(&r->state) % r->subjects);
 }
 
 static void record(void *context, uint64_t count)
@@ -180,9 +186,12 @@ static void put_meter(met_store *store, const char *json)
 /* All subjects live, room made by ticks. */
 static void warm_up(recording *r)
 {
-    for (uint64_t i = 0; i < 4 * r->subjects; i += 2000) {
-        record(r, 2000);
-        must(met_recorder_tick(r->recorder), "tick");
+    for (uint64_t i = 0; i < r->subjects; i++) {
+        if (i % 2000 == 0) {
+            must(met_recorder_tick(r->recorder), "tick");
+        }
+        name_subject(r, i);
+        must(met_recorder_add(r->recorder, &r->event, NULL), "add");
     }
 }
 
@@ -229,6 +238,66 @@ static void measure(met_store *store, const measured *m)
     }
     met_prepared_close(r.prepared);
     met_recorder_close(r.recorder);
+}
+
+/* --- Two threads, each with a recorder ------------------------------------- */
+static uint64_t shared_counter;
+
+static void *record_half(void *context)
+{
+    record(context, ((recording *)context)->half);
+    return NULL;
+}
+
+static void *atomic_half(void *context)
+{
+    for (uint64_t i = ((recording *)context)->half; i > 0; i--) {
+        __atomic_fetch_add(&shared_counter, 1, __ATOMIC_RELAXED);
+    }
+    return NULL;
+}
+
+/* Both do half of it at once; processor time is that of both. */
+static void in_halves(void *(*run)(void *), recording *both, uint64_t count)
+{
+    pthread_t thread;
+
+    both[0].half = both[1].half = count / 2;
+    if (pthread_create(&thread, NULL, run, &both[1]) != 0) {
+        exit(1);
+    }
+    (void)run(&both[0]);
+    pthread_join(thread, NULL);
+}
+
+static void record_by_two(void *context, uint64_t count)
+{
+    in_halves(record_half, context, count);
+}
+
+static void atomic_by_two(void *context, uint64_t count)
+{
+    in_halves(atomic_half, context, count);
+}
+
+static void measure_two(met_store *store, const char *name, uint64_t shapes)
+{
+    recording both[2];
+
+    still_ns = INT64_C(1772323200000000000);
+    for (size_t i = 0; i < 2; i++) {
+        fill(&both[i], store, shapes);
+        rest(&both[i]);
+        both[i].state = i;
+        if (shapes > 1) {
+            warm_up(&both[i]);
+        }
+    }
+    bench_case(name, record_by_two, both, "two threads add to one atomic",
+               atomic_by_two, both);
+    for (size_t i = 0; i < 2; i++) {
+        met_recorder_close(both[i].recorder);
+    }
 }
 
 static const measured cases[] = {
@@ -285,6 +354,8 @@ int main(void)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         measure(store, &cases[i]);
     }
+    measure_two(store, "record: two threads, one shape each", 1);
+    measure_two(store, "record: two threads, 100,000 shapes each", 100000);
     met_store_close(store);
     nftw(home, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     return 0;

@@ -109,7 +109,10 @@ typedef struct met_settle_config {
  *                    "parts", "events", "slots", "slots_live",
  *                    "slots_retired", "slots_damaged" (files that cannot be
  *                    read, passed over), "cells_unreadable",
- *                    "oldest_unsettled"?, "duration_ns"}
+ *                    "oldest_unsettled"?, "held_up_by"?: [{"slot",
+ *                    "process_id"?, "reason"}] (the first 16
+ *                    slots that cannot be settled to their end),
+ *                    "duration_ns"}
  * @param info        NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_UNSUPPORTED (unknown flag or field) ·
  *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO ·

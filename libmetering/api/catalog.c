@@ -5,27 +5,6 @@
 #include "catalog/plan.h"
 #include "customer/subscription.h"
 
-/* Begins a call whose only argument is an object's key. */
-static met_error begin_by_key(met__call *call, met_store *store,
-                              const char *key, size_t key_size, int is_write,
-                              met__text *key_out, met_error_info *info)
-{
-    met_error error = met__call_begin(call, store, info);
-
-    if (error == MET_OK) {
-        error = met__call_key(call, "key", key, key_size, MET__KEY_SIZE_MAX,
-                              key_out);
-    }
-    return error == MET_OK ? met__call_transact(call, is_write) : error;
-}
-
-static met_error no_output(met__call *call, const met_buffer *json_out)
-{
-    return json_out != NULL ? MET_OK
-                            : met__fail(&call->why, MET_E_INVALID, "json_out",
-                                        "is NULL");
-}
-
 /* --- Features -------------------------------------------------------------- */
 met_error met_feature_put(met_store *store, const char *json,
                           size_t json_size, met_buffer *json_out,
@@ -35,14 +14,9 @@ met_error met_feature_put(met_store *store, const char *json,
     met__call call;
     met__node *node = NULL;
     met__node *document = NULL;
-    met_error error = met__call_begin(&call, store, info);
+    met_error error = met__call_put(&call, store, json, json_size, &node,
+                                    info);
 
-    if (error == MET_OK) {
-        error = met__call_parse(&call, json, json_size, &node);
-    }
-    if (error == MET_OK) {
-        error = met__call_transact(&call, 1);
-    }
     if (error == MET_OK) {
         error = met__feature_put(call.txn, node, &path, NULL, &call.why);
     }
@@ -61,10 +35,10 @@ met_error met_feature_get(met_store *store, const char *key, size_t key_size,
     met__text text = {NULL, 0};
     met__node *document = NULL;
     met_error error =
-        begin_by_key(&call, store, key, key_size, 0, &text, info);
+        met__call_by_key(&call, store, key, key_size, 0, &text, info);
 
     if (error == MET_OK) {
-        error = no_output(&call, json_out);
+        error = met__call_needs(&call, json_out);
     }
     if (error == MET_OK) {
         error = met__feature_document(call.txn, text, &call.arena, &document);
@@ -77,22 +51,12 @@ met_error met_feature_list(met_store *store, met_buffer *json_out,
 {
     met__call call;
     met__node *array = NULL;
-    met__node *document = NULL;
-    met_error error = met__call_begin(&call, store, info);
+    met_error error = met__call_read(&call, store, json_out, info);
 
-    if (error == MET_OK) {
-        error = no_output(&call, json_out);
-    }
-    if (error == MET_OK) {
-        error = met__call_transact(&call, 0);
-    }
     if (error == MET_OK) {
         error = met__feature_list(call.txn, &call.arena, &array);
     }
-    if (error == MET_OK) {
-        error = met__call_items(&call, array, &document);
-    }
-    return met__call_end(&call, error, document, json_out);
+    return met__call_end_items(&call, error, array, json_out);
 }
 
 met_error met_feature_archive(met_store *store, const char *key,
@@ -101,7 +65,7 @@ met_error met_feature_archive(met_store *store, const char *key,
     met__call call;
     met__text text = {NULL, 0};
     met_error error =
-        begin_by_key(&call, store, key, key_size, 1, &text, info);
+        met__call_by_key(&call, store, key, key_size, 1, &text, info);
 
     if (error == MET_OK) {
         error = met__feature_archive(call.txn, text,
@@ -133,14 +97,9 @@ met_error met_plan_put(met_store *store, const char *json, size_t json_size,
     met__call call;
     met__node *node = NULL;
     met__node *document = NULL;
-    met_error error = met__call_begin(&call, store, info);
+    met_error error = met__call_put(&call, store, json, json_size, &node,
+                                    info);
 
-    if (error == MET_OK) {
-        error = met__call_parse(&call, json, json_size, &node);
-    }
-    if (error == MET_OK) {
-        error = met__call_transact(&call, 1);
-    }
     if (error == MET_OK) {
         error = met__plan_put(call.txn, node, &path, NULL, &call.why);
     }
@@ -159,7 +118,7 @@ met_error met_plan_publish(met_store *store, const char *key, size_t key_size,
     met__text text = {NULL, 0};
     met__node *document = NULL;
     met_error error =
-        begin_by_key(&call, store, key, key_size, 1, &text, info);
+        met__call_by_key(&call, store, key, key_size, 1, &text, info);
 
     if (error == MET_OK && (flags & ~MET_ALLOW_PAST) != 0) {
         error = met__fail(&call.why, MET_E_UNSUPPORTED, "flags",
@@ -182,7 +141,7 @@ met_error met_plan_archive(met_store *store, const char *key, size_t key_size,
     met__call call;
     met__text text = {NULL, 0};
     met_error error =
-        begin_by_key(&call, store, key, key_size, 1, &text, info);
+        met__call_by_key(&call, store, key, key_size, 1, &text, info);
 
     if (error == MET_OK) {
         error = met__plan_archive(call.txn, text, met__txn_now_ns(call.txn),
@@ -221,7 +180,7 @@ met_error met_plan_remove(met_store *store, const char *key, size_t key_size,
     met__call call;
     met__text text = {NULL, 0};
     met_error error =
-        begin_by_key(&call, store, key, key_size, 1, &text, info);
+        met__call_by_key(&call, store, key, key_size, 1, &text, info);
 
     if (error == MET_OK) {
         error = check_subscriptions(&call, text, version);
@@ -242,10 +201,10 @@ met_error met_plan_get(met_store *store, const char *key, size_t key_size,
     met__plan *plan = NULL;
     met__node *document = NULL;
     met_error error =
-        begin_by_key(&call, store, key, key_size, 0, &text, info);
+        met__call_by_key(&call, store, key, key_size, 0, &text, info);
 
     if (error == MET_OK) {
-        error = no_output(&call, json_out);
+        error = met__call_needs(&call, json_out);
     }
     if (error == MET_OK) {
         int64_t now_ns = met__txn_now_ns(call.txn);
@@ -267,21 +226,11 @@ met_error met_plan_list(met_store *store, met_buffer *json_out,
 {
     met__call call;
     met__node *array = NULL;
-    met__node *document = NULL;
-    met_error error = met__call_begin(&call, store, info);
+    met_error error = met__call_read(&call, store, json_out, info);
 
-    if (error == MET_OK) {
-        error = no_output(&call, json_out);
-    }
-    if (error == MET_OK) {
-        error = met__call_transact(&call, 0);
-    }
     if (error == MET_OK) {
         error = met__plan_list(call.txn, met__txn_now_ns(call.txn),
                                &call.arena, &array);
     }
-    if (error == MET_OK) {
-        error = met__call_items(&call, array, &document);
-    }
-    return met__call_end(&call, error, document, json_out);
+    return met__call_end_items(&call, error, array, json_out);
 }

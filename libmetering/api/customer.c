@@ -40,13 +40,6 @@ static met_error begin_by_id(met__call *call, met_store *store,
     return error;
 }
 
-static met_error no_output(met__call *call, const met_buffer *json_out)
-{
-    return json_out != NULL ? MET_OK
-                            : met__fail(&call->why, MET_E_INVALID, "json_out",
-                                        "is NULL");
-}
-
 /* --- Customers ------------------------------------------------------------- */
 met_error met_customer_put(met_store *store, const char *json,
                            size_t json_size, met_buffer *json_out,
@@ -56,14 +49,9 @@ met_error met_customer_put(met_store *store, const char *json,
     met__call call;
     met__node *node = NULL;
     met__node *document = NULL;
-    met_error error = met__call_begin(&call, store, info);
+    met_error error = met__call_put(&call, store, json, json_size, &node,
+                                    info);
 
-    if (error == MET_OK) {
-        error = met__call_parse(&call, json, json_size, &node);
-    }
-    if (error == MET_OK) {
-        error = met__call_transact(&call, 1);
-    }
     if (error == MET_OK) {
         error = met__customer_put(call.txn, node, &path,
                                   met__txn_now_ns(call.txn), NULL, &call.why);
@@ -86,7 +74,7 @@ met_error met_customer_get(met_store *store, const char *key, size_t key_size,
         begin_by_key(&call, store, "key", key, key_size, 0, &text, info);
 
     if (error == MET_OK) {
-        error = no_output(&call, json_out);
+        error = met__call_needs(&call, json_out);
     }
     if (error == MET_OK) {
         error = met__customer_document(call.txn, text, &call.arena, &document);
@@ -106,7 +94,7 @@ met_error met_customer_of_subject(met_store *store, const char *subject,
                                    subject_size, 0, &text, info);
 
     if (error == MET_OK) {
-        error = no_output(&call, json_out);
+        error = met__call_needs(&call, json_out);
     }
     if (error == MET_OK) {
         error = met__customer_of_subject(call.txn, text, &call.arena,
@@ -124,22 +112,12 @@ met_error met_customer_list(met_store *store, met_buffer *json_out,
 {
     met__call call;
     met__node *array = NULL;
-    met__node *document = NULL;
-    met_error error = met__call_begin(&call, store, info);
+    met_error error = met__call_read(&call, store, json_out, info);
 
-    if (error == MET_OK) {
-        error = no_output(&call, json_out);
-    }
-    if (error == MET_OK) {
-        error = met__call_transact(&call, 0);
-    }
     if (error == MET_OK) {
         error = met__customer_list(call.txn, &call.arena, &array);
     }
-    if (error == MET_OK) {
-        error = met__call_items(&call, array, &document);
-    }
-    return met__call_end(&call, error, document, json_out);
+    return met__call_end_items(&call, error, array, json_out);
 }
 
 met_error met_customer_remove(met_store *store, const char *key,
@@ -249,7 +227,7 @@ met_error met_subscription_get(met_store *store, const char *id,
     met_error error = begin_by_id(&call, store, id, id_size, 0, &text, info);
 
     if (error == MET_OK) {
-        error = no_output(&call, json_out);
+        error = met__call_needs(&call, json_out);
     }
     if (error == MET_OK) {
         error = document_of(&call, text, &document);
@@ -264,12 +242,8 @@ met_error met_subscription_list(met_store *store, const char *customer_key,
     met__call call;
     met__text text = {NULL, 0};
     met__node *array = NULL;
-    met__node *document = NULL;
-    met_error error = met__call_begin(&call, store, info);
+    met_error error = met__call_begin_answer(&call, store, json_out, info);
 
-    if (error == MET_OK) {
-        error = no_output(&call, json_out);
-    }
     if (error == MET_OK && (customer_key != NULL || customer_key_size != 0)) {
         error = met__call_key(&call, "customer_key", customer_key,
                               customer_key_size, MET__SUBJECT_SIZE_MAX, &text);
@@ -282,8 +256,5 @@ met_error met_subscription_list(met_store *store, const char *customer_key,
                                        met__txn_now_ns(call.txn), &call.arena,
                                        &array);
     }
-    if (error == MET_OK) {
-        error = met__call_items(&call, array, &document);
-    }
-    return met__call_end(&call, error, document, json_out);
+    return met__call_end_items(&call, error, array, json_out);
 }

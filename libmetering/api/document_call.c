@@ -56,21 +56,63 @@ met_error met__call_key(met__call *call, const char *name, const char *key,
     return MET_OK;
 }
 
+met_error met__call_needs(met__call *call, const met_buffer *json_out)
+{
+    return json_out != NULL ? MET_OK
+                            : met__fail(&call->why, MET_E_INVALID, "json_out",
+                                        "is NULL");
+}
+
 met_error met__call_transact(met__call *call, int is_write)
 {
     call->is_write = is_write;
     return met__txn_begin(call->store, is_write, &call->txn);
 }
 
-met_error met__call_items(met__call *call, met__node *array,
-                          met__node **node_out)
+/* --- Fronts that many calls have ------------------------------------------- */
+met_error met__call_begin_answer(met__call *call, met_store *store,
+                                 const met_buffer *json_out,
+                                 met_error_info *info)
 {
-    met__node *object = met__node_object(&call->arena);
-    met_error error = met__node_set(&call->arena, object, "items", array);
+    met_error error = met__call_begin(call, store, info);
 
-    *node_out = object;
-    return error;
+    return error == MET_OK ? met__call_needs(call, json_out) : error;
 }
+
+met_error met__call_read(met__call *call, met_store *store,
+                         const met_buffer *json_out, met_error_info *info)
+{
+    met_error error = met__call_begin_answer(call, store, json_out, info);
+
+    return error == MET_OK ? met__call_transact(call, 0) : error;
+}
+
+met_error met__call_put(met__call *call, met_store *store, const char *json,
+                        size_t json_size, met__node **node_out,
+                        met_error_info *info)
+{
+    met_error error = met__call_begin(call, store, info);
+
+    if (error == MET_OK) {
+        error = met__call_parse(call, json, json_size, node_out);
+    }
+    return error == MET_OK ? met__call_transact(call, 1) : error;
+}
+
+met_error met__call_by_key(met__call *call, met_store *store, const char *key,
+                           size_t key_size, int is_write, met__text *key_out,
+                           met_error_info *info)
+{
+    met_error error = met__call_begin(call, store, info);
+
+    if (error == MET_OK) {
+        error = met__call_key(call, "key", key, key_size, MET__KEY_SIZE_MAX,
+                              key_out);
+    }
+    return error == MET_OK ? met__call_transact(call, is_write) : error;
+}
+
+/* --- Handing out ----------------------------------------------------------- */
 
 /* JSON as a buffer of the caller's; *given_out stays empty without node. */
 static met_error give(met__call *call, const met__node *node,
@@ -128,4 +170,16 @@ met_error met__call_end(met__call *call, met_error error,
         *json_out = given;
     }
     return MET_OK;
+}
+
+met_error met__call_end_items(met__call *call, met_error error,
+                              met__node *array, met_buffer *json_out)
+{
+    met__node *object = NULL;
+
+    if (error == MET_OK) {
+        object = met__node_object(&call->arena);
+        error = met__node_set(&call->arena, object, "items", array);
+    }
+    return met__call_end(call, error, object, json_out);
 }

@@ -4,13 +4,8 @@
  * out.
  *
  *     met__call call;
- *     met_error error = met__call_begin(&call, store, info);
- *     if (error == MET_OK) {
- *         error = met__call_parse(&call, json, json_size, &node);
- *     }
- *     if (error == MET_OK) {
- *         error = met__call_transact(&call, 1);
- *     }
+ *     met_error error = met__call_put(&call, store, json, json_size, &node,
+ *                                     info);
  *     if (error == MET_OK) {
  *         error = met__feature_put(call.txn, node, &path, NULL, &call.why);
  *     }
@@ -45,14 +40,33 @@ met_error met__call_parse(met__call *call, const char *json, size_t json_size,
 met_error met__call_key(met__call *call, const char *name, const char *key,
                         size_t key_size, size_t size_max,
                         met__text *key_out);
+/* For what has nothing else to give. */
+met_error met__call_needs(met__call *call, const met_buffer *json_out);
 /* As late as possible: a write transaction is the only writer. */
 met_error met__call_transact(met__call *call, int is_write);
 /* Commits when error is MET_OK, else aborts and fills the caller's info. node
  * (may be NULL) goes into json_out (may be NULL) as compact JSON. */
 met_error met__call_end(met__call *call, met_error error,
                         const met__node *node, met_buffer *json_out);
-/* Wraps an array as {"items": [...]}. */
-met_error met__call_items(met__call *call, met__node *array,
-                          met__node **node_out);
+/* The same, of {"items": array}. */
+met_error met__call_end_items(met__call *call, met_error error,
+                              met__node *array, met_buffer *json_out);
+
+/* --- Fronts that many calls have ------------------------------------------- */
+/* met__call_begin, and json_out must be given. */
+met_error met__call_begin_answer(met__call *call, met_store *store,
+                                 const met_buffer *json_out,
+                                 met_error_info *info);
+/* The same, and a transaction that reads. */
+met_error met__call_read(met__call *call, met_store *store,
+                         const met_buffer *json_out, met_error_info *info);
+/* A document is read, and a transaction writes. */
+met_error met__call_put(met__call *call, met_store *store, const char *json,
+                        size_t json_size, met__node **node_out,
+                        met_error_info *info);
+/* All that is given is "key", the key of a meter, feature or plan. */
+met_error met__call_by_key(met__call *call, met_store *store, const char *key,
+                           size_t key_size, int is_write, met__text *key_out,
+                           met_error_info *info);
 
 #endif

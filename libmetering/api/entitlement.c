@@ -17,13 +17,6 @@ static met_error read_instant(met__call *call, int64_t at_ns,
     return MET_OK;
 }
 
-static met_error need_output(met__call *call, const met_buffer *json_out)
-{
-    return json_out != NULL ? MET_OK
-                            : met__fail(&call->why, MET_E_INVALID, "json_out",
-                                        "is NULL");
-}
-
 met_error met_entitlement_get(met_store *store, const char *customer_key,
                               size_t customer_key_size,
                               const char *feature_key,
@@ -34,11 +27,8 @@ met_error met_entitlement_get(met_store *store, const char *customer_key,
     met__text feature;
     met__node *node = NULL;
     met__call call;
-    met_error error = met__call_begin(&call, store, info);
+    met_error error = met__call_begin_answer(&call, store, json_out, info);
 
-    if (error == MET_OK) {
-        error = need_output(&call, json_out);
-    }
     if (error == MET_OK) {
         error = met__call_key(&call, "customer_key", customer_key,
                               customer_key_size, MET__SUBJECT_SIZE_MAX,
@@ -68,11 +58,8 @@ met_error met_entitlement_list(met_store *store, const char *customer_key,
     met__text customer;
     met__node *node = NULL;
     met__call call;
-    met_error error = met__call_begin(&call, store, info);
+    met_error error = met__call_begin_answer(&call, store, json_out, info);
 
-    if (error == MET_OK) {
-        error = need_output(&call, json_out);
-    }
     if (error == MET_OK) {
         error = met__call_key(&call, "customer_key", customer_key,
                               customer_key_size, MET__SUBJECT_SIZE_MAX,

@@ -258,14 +258,9 @@ met_error met_event_settings_put(met_store *store, const char *json,
     met__call call;
     met__node *node = NULL;
     met__node *document = NULL;
-    met_error error = met__call_begin(&call, store, info);
+    met_error error = met__call_put(&call, store, json, json_size, &node,
+                                    info);
 
-    if (error == MET_OK) {
-        error = met__call_parse(&call, json, json_size, &node);
-    }
-    if (error == MET_OK) {
-        error = met__call_transact(&call, 1);
-    }
     if (error == MET_OK) {
         error = met__ingest_settings_put(call.txn, node, &path, &call.why);
     }
@@ -280,14 +275,8 @@ met_error met_event_settings_get(met_store *store, met_buffer *json_out,
 {
     met__call call;
     met__node *document = NULL;
-    met_error error = met__call_begin(&call, store, info);
+    met_error error = met__call_read(&call, store, json_out, info);
 
-    if (error == MET_OK && json_out == NULL) {
-        error = is_null(&call.why, "json_out");
-    }
-    if (error == MET_OK) {
-        error = met__call_transact(&call, 0);
-    }
     if (error == MET_OK) {
         error = met__ingest_describe(call.txn, &call.arena, &document);
     }
@@ -302,11 +291,8 @@ met_error met_event_list(met_store *store, const char *json, size_t json_size,
     met__call call;
     met__node *node = NULL;
     met__node *document = NULL;
-    met_error error = met__call_begin(&call, store, info);
+    met_error error = met__call_begin_answer(&call, store, json_out, info);
 
-    if (error == MET_OK && json_out == NULL) {
-        error = is_null(&call.why, "json_out");
-    }
     if (error == MET_OK) {
         error = met__call_parse(&call, json, json_size, &node);
     }
@@ -328,11 +314,8 @@ met_error met_event_explain(met_store *store, const char *source,
     met__text source_text = {NULL, 0};
     met__text id_text = {NULL, 0};
     met__node *document = NULL;
-    met_error error = met__call_begin(&call, store, info);
+    met_error error = met__call_begin_answer(&call, store, json_out, info);
 
-    if (error == MET_OK && json_out == NULL) {
-        error = is_null(&call.why, "json_out");
-    }
     if (error == MET_OK) {
         error = met__call_key(&call, "source", source, source_size,
                               MET__EVENT_SOURCE_SIZE_MAX, &source_text);
@@ -421,21 +404,11 @@ met_error met_usage_adjustment_list(met_store *store, met_buffer *json_out,
 {
     met__call call;
     met__node *array = NULL;
-    met__node *document = NULL;
-    met_error error = met__call_begin(&call, store, info);
+    met_error error = met__call_read(&call, store, json_out, info);
 
-    if (error == MET_OK && json_out == NULL) {
-        error = is_null(&call.why, "json_out");
-    }
-    if (error == MET_OK) {
-        error = met__call_transact(&call, 0);
-    }
     if (error == MET_OK) {
         error = met__adjustment_list(call.txn, MET__TEXT(""), 0, &call.arena,
                                      &array);
     }
-    if (error == MET_OK) {
-        error = met__call_items(&call, array, &document);
-    }
-    return met__call_end(&call, error, document, json_out);
+    return met__call_end_items(&call, error, array, json_out);
 }

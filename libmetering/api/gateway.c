@@ -155,12 +155,8 @@ met_error met_gateway_entity_list(met_store *store, const char *kind,
     met__call call;
     met__text kind_text;
     met__node *array = NULL;
-    met__node *node = NULL;
-    met_error error = met__call_begin(&call, store, info);
+    met_error error = met__call_begin_answer(&call, store, json_out, info);
 
-    if (error == MET_OK && json_out == NULL) {
-        error = met__fail(&call.why, MET_E_INVALID, "json_out", "is NULL");
-    }
     if (error == MET_OK) {
         error = read_kind(&call, kind, kind_size, &kind_text);
     }
@@ -170,10 +166,7 @@ met_error met_gateway_entity_list(met_store *store, const char *kind,
     if (error == MET_OK) {
         error = met__entity_list(call.txn, kind_text, &call.arena, &array);
     }
-    if (error == MET_OK) {
-        error = met__call_items(&call, array, &node);
-    }
-    return met__call_end(&call, error, node, json_out);
+    return met__call_end_items(&call, error, array, json_out);
 }
 
 /* The two texts that name an entity. */
@@ -198,11 +191,8 @@ met_error met_gateway_entity_get(met_store *store, const char *kind,
     met__text kind_text;
     met__text name_text;
     met__node *node = NULL;
-    met_error error = met__call_begin(&call, store, info);
+    met_error error = met__call_begin_answer(&call, store, json_out, info);
 
-    if (error == MET_OK && json_out == NULL) {
-        error = met__fail(&call.why, MET_E_INVALID, "json_out", "is NULL");
-    }
     if (error == MET_OK) {
         error = read_names(&call, kind, kind_size, name, name_size,
                            &kind_text, &name_text);

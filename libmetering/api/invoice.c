@@ -89,11 +89,8 @@ met_error met_invoice_get(met_store *store, const char *id, size_t id_size,
     met__node *node = NULL;
     met__text found;
     met__call call;
-    met_error error = met__call_begin(&call, store, info);
+    met_error error = met__call_begin_answer(&call, store, json_out, info);
 
-    if (error == MET_OK && json_out == NULL) {
-        error = met__fail(&call.why, MET_E_INVALID, "json_out", "is NULL");
-    }
     if (error == MET_OK) {
         error = met__call_key(&call, "id", id, id_size, MET__KEY_SIZE_MAX,
                               &found);
@@ -118,13 +115,9 @@ met_error met_invoice_list(met_store *store, const char *customer_key,
 {
     met__text customer = {NULL, 0};
     met__node *array = NULL;
-    met__node *node = NULL;
     met__call call;
-    met_error error = met__call_begin(&call, store, info);
+    met_error error = met__call_begin_answer(&call, store, json_out, info);
 
-    if (error == MET_OK && json_out == NULL) {
-        error = met__fail(&call.why, MET_E_INVALID, "json_out", "is NULL");
-    }
     if (error == MET_OK && (customer_key != NULL || customer_key_size != 0)) {
         error = met__call_key(&call, "customer_key", customer_key,
                               customer_key_size, MET__SUBJECT_SIZE_MAX,
@@ -137,10 +130,7 @@ met_error met_invoice_list(met_store *store, const char *customer_key,
         error =
             met__invoice_list(call.txn, customer, &call.arena, &array);
     }
-    if (error == MET_OK) {
-        error = met__call_items(&call, array, &node);
-    }
-    return met__call_end(&call, error, node, json_out);
+    return met__call_end_items(&call, error, array, json_out);
 }
 
 /* --- Rendering: no store --------------------------------------------------- */

@@ -8,11 +8,6 @@
 #include "meter/plan_signal.h"
 #include "meter/recorder.h"
 
-static met_error is_null(met_error_info *info, const char *name)
-{
-    return met__fail(info, MET_E_INVALID, name, "is NULL");
-}
-
 /* --- Meters ---------------------------------------------------------------- */
 met_error met_meter_put(met_store *store, const char *json, size_t json_size,
                         met_buffer *json_out, met_error_info *info)
@@ -21,14 +16,9 @@ met_error met_meter_put(met_store *store, const char *json, size_t json_size,
     met__call call;
     met__node *node = NULL;
     met__node *document = NULL;
-    met_error error = met__call_begin(&call, store, info);
+    met_error error = met__call_put(&call, store, json, json_size, &node,
+                                    info);
 
-    if (error == MET_OK) {
-        error = met__call_parse(&call, json, json_size, &node);
-    }
-    if (error == MET_OK) {
-        error = met__call_transact(&call, 1);
-    }
     if (error == MET_OK) {
         error = met__meter_put_guarded(call.txn, node, &path, NULL,
                                        &call.why);
@@ -51,17 +41,11 @@ met_error met_meter_get(met_store *store, const char *key, size_t key_size,
     met__call call;
     met__text text = {NULL, 0};
     met__node *document = NULL;
-    met_error error = met__call_begin(&call, store, info);
+    met_error error =
+        met__call_by_key(&call, store, key, key_size, 0, &text, info);
 
-    if (error == MET_OK && json_out == NULL) {
-        error = is_null(&call.why, "json_out");
-    }
     if (error == MET_OK) {
-        error = met__call_key(&call, "key", key, key_size, MET__KEY_SIZE_MAX,
-                              &text);
-    }
-    if (error == MET_OK) {
-        error = met__call_transact(&call, 0);
+        error = met__call_needs(&call, json_out);
     }
     if (error == MET_OK) {
         error = met__meter_document(call.txn, text, &call.arena, &document);
@@ -74,22 +58,12 @@ met_error met_meter_list(met_store *store, met_buffer *json_out,
 {
     met__call call;
     met__node *array = NULL;
-    met__node *document = NULL;
-    met_error error = met__call_begin(&call, store, info);
+    met_error error = met__call_read(&call, store, json_out, info);
 
-    if (error == MET_OK && json_out == NULL) {
-        error = is_null(&call.why, "json_out");
-    }
-    if (error == MET_OK) {
-        error = met__call_transact(&call, 0);
-    }
     if (error == MET_OK) {
         error = met__meter_list(call.txn, &call.arena, &array);
     }
-    if (error == MET_OK) {
-        error = met__call_items(&call, array, &document);
-    }
-    return met__call_end(&call, error, document, json_out);
+    return met__call_end_items(&call, error, array, json_out);
 }
 
 met_error met_meter_remove(met_store *store, const char *key, size_t key_size,
@@ -97,15 +71,9 @@ met_error met_meter_remove(met_store *store, const char *key, size_t key_size,
 {
     met__call call;
     met__text text = {NULL, 0};
-    met_error error = met__call_begin(&call, store, info);
+    met_error error =
+        met__call_by_key(&call, store, key, key_size, 1, &text, info);
 
-    if (error == MET_OK) {
-        error = met__call_key(&call, "key", key, key_size, MET__KEY_SIZE_MAX,
-                              &text);
-    }
-    if (error == MET_OK) {
-        error = met__call_transact(&call, 1);
-    }
     if (error == MET_OK) {
         error = met__meter_remove_guarded(call.txn, text, &call.why);
     }
@@ -121,7 +89,15 @@ static met_error report_document(const met__settle_report *report,
                                  met__arena *arena, met__node **node_out)
 {
     met__builder builder;
+    met__node *held_up = met__node_array(arena);
+    met_error error = held_up != NULL ? MET_OK : MET_E_NO_MEMORY;
 
+    for (size_t i = 0; error == MET_OK && i < report->held_up_count; i++) {
+        error = met__hold_up_append(arena, held_up, &report->held_up[i]);
+    }
+    if (error != MET_OK) {
+        return error;
+    }
     met__builder_begin(&builder, arena);
     met__build_integer(&builder, "transactions",
                        (int64_t)report->transactions);
@@ -138,6 +114,9 @@ static met_error report_document(const met__settle_report *report,
                        (int64_t)report->cells_unreadable);
     met__build_time(&builder, "oldest_unsettled",
                     report->oldest_unsettled_ns);
+    if (held_up->count > 0) {
+        met__build_node(&builder, "held_up_by", held_up);
+    }
     met__build_integer(&builder, "duration_ns", report->duration_ns);
     return met__builder_end(&builder, node_out);
 }

@@ -209,11 +209,8 @@ met_error met_usage_query(met_store *store, const char *json, size_t json_size,
     met__node *document = NULL;
     met__usage_request *request = NULL;
     met__zone *zone = NULL;
-    met_error error = met__call_begin(&call, store, info);
+    met_error error = met__call_begin_answer(&call, store, json_out, info);
 
-    if (error == MET_OK && json_out == NULL) {
-        error = met__fail(&call.why, MET_E_INVALID, "json_out", "is NULL");
-    }
     if (error == MET_OK) {
         error = begin_query(&call, json, json_size, &request, &zone);
     }

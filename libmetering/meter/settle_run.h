@@ -74,6 +74,10 @@ typedef struct met__settle_run {
     uint32_t reserved;
 } met__settle_run;
 
+/* Notes who holds the run up. */
+void met__settle_held_up(met__settle_run *run, uint32_t slot,
+                         uint64_t process_id, const char *reason);
+
 /* --- settle_slot.c --------------------------------------------------------- */
 /* Reads cells into the run until the slot ends or the run is full. */
 met_error met__settle_read(met__settle_run *run, uint32_t slot);

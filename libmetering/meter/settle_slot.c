@@ -265,6 +265,10 @@ void met__settle_publish(met__settle_run *run, met__settle_slot *slot)
     int64_t now_ns = met__now_utc_ns(run->platform);
 
     if (!is_whole(slot)) {
+        if (slot->is_adopted) {
+            met__settle_held_up(run, slot->slot.number, 0,
+                                MET__HELD_UP_BY_CELLS);
+        }
         return;
     }
     met__store_relaxed(&settlers->settled_ns, (uint64_t)now_ns);

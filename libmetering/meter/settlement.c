@@ -7,9 +7,32 @@
 #include "base/check.h"
 #include "meter/plan_signal.h"
 #include "meter/settle_run.h"
-#include "meter/tally_report.h"
+
+void met__settle_held_up(met__settle_run *run, uint32_t slot,
+                         uint64_t process_id, const char *reason)
+{
+    met__settle_report *report = run->report;
+
+    if (report->held_up_count < MET__HOLD_UPS_MAX) {
+        report->held_up[report->held_up_count++] =
+            (met__hold_up){process_id, reason, slot, 0};
+    }
+}
 
 /* --- One transaction ------------------------------------------------------- */
+static void note_owner(met__settle_run *run, const met__slot *slot)
+{
+    const char *silence = met__slot_silence(
+        slot, met__now_utc_ns(run->platform));
+
+    run->report->slots_live++;
+    if (silence != NULL) {
+        met__settle_held_up(
+            run, slot->number,
+            met__load_relaxed(&met__slot_owner_of(slot)->process_id), silence);
+    }
+}
+
 /* Opens the next slot that has something; *opened_out = 0 when it has not. */
 static met_error open_slot(met__settle_run *run, uint32_t number,
                            int *opened_out)
@@ -23,6 +46,7 @@ static met_error open_slot(met__settle_run *run, uint32_t number,
     if (error == MET_E_CORRUPT || error == MET_E_LAYOUT
         || error == MET_E_FOREIGN) {
         run->report->slots_damaged++;
+        met__settle_held_up(run, number, 0, MET__HELD_UP_BY_DAMAGE);
         return MET_OK; /* one bad file must not hold up the others */
     }
     if (error != MET_OK) {
@@ -56,7 +80,9 @@ static met_error open_slot(met__settle_run *run, uint32_t number,
         met__slot_close(&slot->slot);
         return error;
     }
-    run->report->slots_live += !slot->is_adopted;
+    if (!slot->is_adopted) {
+        note_owner(run, &slot->slot);
+    }
     run->slot_count++;
     *opened_out = 1;
     return MET_OK;

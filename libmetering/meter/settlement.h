@@ -2,6 +2,7 @@
 #ifndef MET_METER_SETTLEMENT_H
 #define MET_METER_SETTLEMENT_H
 
+#include "meter/tally_report.h"
 #include "meter/usage_step.h"
 
 typedef struct met__settle_report {
@@ -16,6 +17,8 @@ typedef struct met__settle_report {
     uint64_t cells_unreadable; /* left for the next pass */
     int64_t oldest_unsettled_ns; /* of what is left; 0 = nothing is left */
     int64_t duration_ns;
+    size_t held_up_count;
+    met__hold_up held_up[MET__HOLD_UPS_MAX]; /* the first ones */
 } met__settle_report;
 
 /* One pass over all slots of the store, in transactions of at most 10,000

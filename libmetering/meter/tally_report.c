@@ -9,7 +9,6 @@
 #include "store/object.h"
 
 #define TICK_MISSING_NS (10 * MET__SECOND_NS)
-#define HELD_UP_MAX 16
 
 typedef struct tally {
     met__txn *txn;
@@ -86,24 +85,41 @@ static met_error count_cells(tally *t, const met__slot *slot,
 }
 
 /* --- Who holds it up ------------------------------------------------------- */
-static met_error hold_up(tally *t, uint32_t slot, uint64_t process,
-                         const char *reason)
+const char *met__slot_silence(const met__slot *slot, int64_t now_ns)
+{
+    int64_t beat_ns =
+        (int64_t)met__load_relaxed(&met__slot_owner_of(slot)->beat_ns);
+
+    return now_ns - beat_ns > TICK_MISSING_NS
+               ? "the recorder does not tick, or is stopped"
+               : NULL;
+}
+
+met_error met__hold_up_append(met__arena *arena, met__node *array,
+                              const met__hold_up *hold_up)
 {
     met__builder builder;
     met__node *node = NULL;
 
-    if (t->held_up == NULL || t->held_up->count >= HELD_UP_MAX) {
-        return MET_OK;
+    met__builder_begin(&builder, arena);
+    met__build_integer(&builder, "slot", hold_up->slot);
+    if (hold_up->process_id != 0) {
+        met__build_integer(&builder, "process_id",
+                           (int64_t)hold_up->process_id);
     }
-    met__builder_begin(&builder, t->arena);
-    met__build_integer(&builder, "slot", slot);
-    if (process != 0) {
-        met__build_integer(&builder, "process_id", (int64_t)process);
-    }
-    met__build_text(&builder, "reason", met__text_z(reason));
+    met__build_text(&builder, "reason", met__text_z(hold_up->reason));
     met_error error = met__builder_end(&builder, &node);
-    return error == MET_OK ? met__node_append(t->arena, t->held_up, node)
-                           : error;
+    return error == MET_OK ? met__node_append(arena, array, node) : error;
+}
+
+static met_error hold_up(tally *t, uint32_t slot, uint64_t process,
+                         const char *reason)
+{
+    met__hold_up found = {process, reason, slot, 0};
+
+    return t->held_up == NULL || t->held_up->count >= MET__HOLD_UPS_MAX
+               ? MET_OK
+               : met__hold_up_append(t->arena, t->held_up, &found);
 }
 
 static void count_owner(tally *t, const met__slot_owner *owner)
@@ -148,16 +164,13 @@ static met_error count_slot(tally *t, met__slot *slot)
     }
     if (is_dead) {
         return t->unreadable > before
-                   ? hold_up(t, slot->number, 0,
-                             "cells of a dead recorder cannot be read")
+                   ? hold_up(t, slot->number, 0, MET__HELD_UP_BY_CELLS)
                    : MET_OK;
     }
     count_owner(t, owner);
-    int64_t beat_ns = (int64_t)met__load_relaxed(&owner->beat_ns);
-    return t->now_ns - beat_ns > TICK_MISSING_NS
-               ? hold_up(t, slot->number, process,
-                         "the recorder does not tick, or is stopped")
-               : MET_OK;
+    const char *silence = met__slot_silence(slot, t->now_ns);
+    return silence != NULL ? hold_up(t, slot->number, process, silence)
+                           : MET_OK;
 }
 
 static met_error count_slots(met_store *store, tally *t)
@@ -183,7 +196,7 @@ static met_error count_slots(met_store *store, tally *t)
         } else if (error == MET_E_CORRUPT || error == MET_E_LAYOUT
                    || error == MET_E_FOREIGN) {
             t->damaged++;
-            error = hold_up(t, numbers[i], 0, "the slot file is damaged");
+            error = hold_up(t, numbers[i], 0, MET__HELD_UP_BY_DAMAGE);
         }
         met__slot_close(&slot);
     }

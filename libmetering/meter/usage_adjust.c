@@ -93,7 +93,8 @@ static met_error read_value(const adjustment *read, const met__meter *meter,
 
     if (!is_count && meter->aggregation != MET__AGGREGATION_SUM) {
         return met__fail_at(info, MET_E_UNSUPPORTED, path, "meter",
-                            "only meters that count or sum can be adjusted");
+                            "only meters that count or sum can be adjusted: "
+                            "of the others a signed amount says nothing");
     }
     met_error error = met__decimal_to_wide(
         read->value, is_count ? 0 : MET__AMOUNT_PLACES, value);

@@ -15,6 +15,40 @@ static void stop(int signal_number)
     is_stopping = 1;
 }
 
+/* Who holds settlement up, for people; the same again is not told again. */
+static void say_held_up(json_t *root)
+{
+    static char told[1024];
+    char text[sizeof told] = "";
+    size_t size = 0;
+    size_t i;
+    json_t *item;
+
+    json_array_foreach(json_object_get(root, "held_up_by"), i, item) {
+        json_t *process = json_object_get(item, "process_id");
+        char whose[40] = "";
+        if (process != NULL) {
+            snprintf(whose, sizeof whose, " (process %lld)",
+                     (long long)json_integer_value(process));
+        }
+        int more = snprintf(text + size, sizeof text - size,
+                            "held up by slot %lld%s: %s\n",
+                            (long long)json_integer_value(
+                                json_object_get(item, "slot")),
+                            whose, json_string_value(
+                                       json_object_get(item, "reason")));
+        if (more < 0 || (size_t)more >= sizeof text - size) {
+            text[size] = '\0';
+            break;
+        }
+        size += (size_t)more;
+    }
+    if (strcmp(text, told) != 0) {
+        fputs(text, stderr);
+        memcpy(told, text, sizeof told);
+    }
+}
+
 static int settle_once(tool *self, int is_quiet_when_idle)
 {
     met_settle_config config = {.struct_size = sizeof config};
@@ -34,8 +68,15 @@ static int settle_once(tool *self, int is_quiet_when_idle)
     } else if (self->is_json) {
         status = tool_print_line(self, json_incref(root));
     } else if (events > 0 || parts > 0 || !is_quiet_when_idle) {
-        printf("settled %lld events in %lld parts\n", (long long)events,
-               (long long)parts);
+        printf("settled %lld events in %lld parts of %lld slots, %.1f ms\n",
+               (long long)events, (long long)parts,
+               (long long)json_integer_value(json_object_get(root, "slots")),
+               (double)json_integer_value(json_object_get(root,
+                                                          "duration_ns"))
+                   / 1e6);
+    }
+    if (!self->is_json && !tool_flag(self, "field")) {
+        say_held_up(root);
     }
     fflush(stdout);
     json_decref(root);

@@ -118,6 +118,30 @@ static void test_api_meter__from_event_to_answer(void **state)
     met_recorder_close(recorder);
 }
 
+static void test_api_meter__who_holds_settlement_up(void **state)
+{
+    char process[24];
+
+    must_have_catalog();
+    met_recorder *recorder = open_recorder();
+    add(recorder, "ariel", "example_service", "r");
+    assert_ok(settle());
+    assert_shown("held_up_by", "");
+    clock_now_ns += INT64_C(11000000000);
+    assert_ok(settle());
+    snprintf(process, sizeof process, "%ld", (long)getpid());
+    assert_shown("held_up_by.0.process_id", process);
+    assert_shown("held_up_by.0.reason",
+                 "the recorder does not tick, or is stopped");
+    assert_shown("held_up_by.1", "");
+    assert_ok(met_recorder_tick(recorder));
+    assert_ok(settle());
+    assert_shown("held_up_by", "");
+    met_recorder_close(recorder);
+    assert_ok(settle());
+    assert_shown("held_up_by", "");
+}
+
 static void test_api_meter__refused(void **state)
 {
     must_put_requests_meter();
@@ -277,6 +301,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_api_meter__documents),
         TEST(test_api_meter__from_event_to_answer),
+        TEST(test_api_meter__who_holds_settlement_up),
         TEST(test_api_meter__refused),
         TEST(test_api_meter__arguments),
         TEST(test_api_meter__forked),
