@@ -14,7 +14,9 @@ MET_BEGIN_DECLS
  * Create a meter, or change its name, description or dimensions.
  *
  * A new meter or dimension counts from the first minute that begins after
- * every recorder knows of it: "counting_since" of the stored document.
+ * every recorder knows of it: "counting_since" of the stored document. What was
+ * recorded or taken in before is not counted for it, also when "events_from"
+ * lies before and events are retained.
  *
  * @param store      open store
  * @param json       {"key", "name", "description"?, "event_type",

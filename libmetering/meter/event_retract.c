@@ -252,11 +252,11 @@ static met_error explain_meter(void *context, const met__meter *meter,
     int is_early = x->event->utc_ns / MET__MINUTE_NS
                    < met__usage_first_minute(meter);
     const char *reason =
-        !matches || !has_value(match, x->event)
+        is_early ? "the event is before it counts"
+        : !matches || !has_value(match, x->event)
             ? "the event has no value for it"
-        : is_early                      ? "the event is before it counts"
         : x->event->retracted_ns != 0 ? "the event was retracted"
-                                        : NULL;
+                                      : NULL;
 
     met__builder_begin(&builder, x->arena);
     met__build_text(&builder, "meter", meter->key);
