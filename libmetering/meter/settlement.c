@@ -22,14 +22,15 @@ void met__settle_held_up(met__settle_run *run, uint32_t slot,
 /* --- One transaction ------------------------------------------------------- */
 static void note_owner(met__settle_run *run, const met__slot *slot)
 {
-    const char *silence = met__slot_silence(
-        slot, met__now_utc_ns(run->platform));
+    const met__slot_owner *owner = met__slot_owner_of(slot);
+    const char *silence = met__owner_silence(
+        (int64_t)met__load_relaxed(&owner->beat_ns),
+        met__now_utc_ns(run->platform));
 
     run->report->slots_live++;
     if (silence != NULL) {
-        met__settle_held_up(
-            run, slot->number,
-            met__load_relaxed(&met__slot_owner_of(slot)->process_id), silence);
+        met__settle_held_up(run, slot->number,
+                            met__load_relaxed(&owner->process_id), silence);
     }
 }
 

@@ -85,11 +85,8 @@ static met_error count_cells(tally *t, const met__slot *slot,
 }
 
 /* --- Who holds it up ------------------------------------------------------- */
-const char *met__slot_silence(const met__slot *slot, int64_t now_ns)
+const char *met__owner_silence(int64_t beat_ns, int64_t now_ns)
 {
-    int64_t beat_ns =
-        (int64_t)met__load_relaxed(&met__slot_owner_of(slot)->beat_ns);
-
     return now_ns - beat_ns > TICK_MISSING_NS
                ? "the recorder does not tick, or is stopped"
                : NULL;
@@ -168,7 +165,8 @@ static met_error count_slot(tally *t, met__slot *slot)
                    : MET_OK;
     }
     count_owner(t, owner);
-    const char *silence = met__slot_silence(slot, t->now_ns);
+    const char *silence = met__owner_silence(
+        (int64_t)met__load_relaxed(&owner->beat_ns), t->now_ns);
     return silence != NULL ? hold_up(t, slot->number, process, silence)
                            : MET_OK;
 }

@@ -3,7 +3,6 @@
 #define MET_METER_TALLY_REPORT_H
 
 #include "document/document.h"
-#include "meter/slot_file.h"
 #include "store/store.h"
 
 #define MET__HOLD_UPS_MAX 16
@@ -21,7 +20,7 @@ typedef struct met__hold_up {
 
 /* Why a slot whose owner lives is not settled to its end, or NULL: its epochs
  * are not closed when nobody ticks. */
-const char *met__slot_silence(const met__slot *slot, int64_t now_ns);
+const char *met__owner_silence(int64_t beat_ns, int64_t now_ns);
 /* Adds {"slot", "process_id"?, "reason"} to an array. */
 met_error met__hold_up_append(met__arena *arena, met__node *array,
                               const met__hold_up *hold_up);
