@@ -68,6 +68,50 @@ MET_API MET_NODISCARD met_error met_entitlement_list(
     met_store *store, const char *customer_key, size_t customer_key_size,
     int64_t at_ns, met_buffer *json_out, met_error_info *info);
 
+/* Widths of the windows of a history, in UTC. */
+#define MET_HISTORY_HOUR 0u
+#define MET_HISTORY_DAY 1u
+
+/**
+ * How a customer used a metered entitlement: window by window, and by usage
+ * period. It is the entitlement that is in force just before to_ns.
+ *
+ * Counts settled usage. What begins inside a minute owns all of it. A window in
+ * which a usage period begins has the usage of both, and shows the new balance
+ * in the next one.
+ *
+ * @param store         open store
+ * @param customer_key  not necessarily NUL-terminated
+ * @param feature_key   not necessarily NUL-terminated
+ * @param from_ns       nanoseconds UTC, inside the first window; 0 = the
+ *                      beginning of the usage period that to_ns ends in
+ * @param to_ns         nanoseconds UTC, after from_ns, inside or at the end of
+ *                      the last window; 0 = the end of this minute. Windows are
+ *                      whole, except where the entitlement begins or ends and
+ *                      where now is
+ * @param window        MET_HISTORY_HOUR or MET_HISTORY_DAY; at most 10,000
+ * @param json_out      {"feature_key", "from", "to", "windows": [{"from", "to",
+ *                      "usage", "balance_at_start", "overage_at_start"}],
+ *                      "segments": [{"from", "to", "usage", "balance_at_start",
+ *                      "burned", "overage_at_end"}]}; amounts are decimal
+ *                      texts. Written only on MET_OK
+ * @param info          NULL, or where to put field path and reason
+ * @return MET_OK · MET_E_INVALID (also: not metered, or before the entitlement
+ *         began) · MET_E_NOT_FOUND (the customer, or an entitlement then) ·
+ *         MET_E_LIMIT (more windows) · MET_E_UNSUPPORTED (the meter's
+ *         aggregation, or a window that parts folded usage) · MET_E_OVERFLOW ·
+ *         MET_E_NO_MEMORY · MET_E_IO · MET_E_MAP_FULL · MET_E_BUSY ·
+ *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ * @owner  json_out with met_buffer_release
+ * @blocks reads the store: pages may come from the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_entitlement_history(
+    met_store *store, const char *customer_key, size_t customer_key_size,
+    const char *feature_key, size_t feature_key_size, int64_t from_ns,
+    int64_t to_ns, uint32_t window, met_buffer *json_out,
+    met_error_info *info);
+
 MET_END_DECLS
 
 #endif

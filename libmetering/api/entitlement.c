@@ -17,6 +17,32 @@ static met_error read_instant(met__call *call, int64_t at_ns,
     return MET_OK;
 }
 
+/* Begins a call that reads about one customer and one feature. */
+static met_error begin_of_feature(met__call *call, met_store *store,
+                                  const char *customer_key,
+                                  size_t customer_key_size,
+                                  const char *feature_key,
+                                  size_t feature_key_size,
+                                  met_buffer *json_out,
+                                  met__text *customer_out,
+                                  met__text *feature_out,
+                                  met_error_info *info)
+{
+    met_error error = met__call_begin_answer(call, store, json_out, info);
+
+    if (error == MET_OK) {
+        error = met__call_key(call, "customer_key", customer_key,
+                              customer_key_size, MET__SUBJECT_SIZE_MAX,
+                              customer_out);
+    }
+    if (error == MET_OK) {
+        error = met__call_key(call, "feature_key", feature_key,
+                              feature_key_size, MET__KEY_SIZE_MAX,
+                              feature_out);
+    }
+    return error == MET_OK ? met__call_transact(call, 0) : error;
+}
+
 met_error met_entitlement_get(met_store *store, const char *customer_key,
                               size_t customer_key_size,
                               const char *feature_key,
@@ -27,20 +53,10 @@ met_error met_entitlement_get(met_store *store, const char *customer_key,
     met__text feature;
     met__node *node = NULL;
     met__call call;
-    met_error error = met__call_begin_answer(&call, store, json_out, info);
+    met_error error = begin_of_feature(
+        &call, store, customer_key, customer_key_size, feature_key,
+        feature_key_size, json_out, &customer, &feature, info);
 
-    if (error == MET_OK) {
-        error = met__call_key(&call, "customer_key", customer_key,
-                              customer_key_size, MET__SUBJECT_SIZE_MAX,
-                              &customer);
-    }
-    if (error == MET_OK) {
-        error = met__call_key(&call, "feature_key", feature_key,
-                              feature_key_size, MET__KEY_SIZE_MAX, &feature);
-    }
-    if (error == MET_OK) {
-        error = met__call_transact(&call, 0);
-    }
     if (error == MET_OK) {
         error = read_instant(&call, at_ns, &at_ns);
     }
@@ -74,6 +90,42 @@ met_error met_entitlement_list(met_store *store, const char *customer_key,
     if (error == MET_OK) {
         error = met__access_list(call.txn, customer, at_ns, &call.arena,
                                  &node, &call.why);
+    }
+    return met__call_end(&call, error, node, json_out);
+}
+
+met_error met_entitlement_history(met_store *store, const char *customer_key,
+                                  size_t customer_key_size,
+                                  const char *feature_key,
+                                  size_t feature_key_size, int64_t from_ns,
+                                  int64_t to_ns, uint32_t window,
+                                  met_buffer *json_out, met_error_info *info)
+{
+    met__text customer;
+    met__text feature;
+    met__node *node = NULL;
+    met__call call;
+    met_error error = begin_of_feature(
+        &call, store, customer_key, customer_key_size, feature_key,
+        feature_key_size, json_out, &customer, &feature, info);
+
+    if (error == MET_OK && window > MET_HISTORY_DAY) {
+        error = met__fail(&call.why, MET_E_INVALID, "window",
+                          "must be MET_HISTORY_HOUR or MET_HISTORY_DAY");
+    }
+    if (error == MET_OK && (from_ns < 0 || from_ns > MET__TIME_MAX)) {
+        error = met__fail(&call.why, MET_E_INVALID, "from_ns",
+                          "must lie between 1970 and 2200");
+    }
+    if (error == MET_OK && (to_ns < 0 || to_ns > MET__TIME_MAX)) {
+        error = met__fail(&call.why, MET_E_INVALID, "to_ns",
+                          "must lie between 1970 and 2200");
+    }
+    if (error == MET_OK) {
+        error = met__access_history(
+            call.txn, customer, feature, (met__period){from_ns, to_ns},
+            window == MET_HISTORY_DAY ? MET__DAY_NS : MET__HOUR_NS,
+            &call.arena, &node, &call.why);
     }
     return met__call_end(&call, error, node, json_out);
 }

@@ -189,25 +189,6 @@ static met_error allowance_document(met__txn *txn, const met__holder *holder,
 }
 
 /* --- Calls ----------------------------------------------------------------- */
-static met_error find_holder(met__txn *txn, met__text customer_key,
-                             met__arena *arena, met__holder **holder_out,
-                             met_error_info *info)
-{
-    met__terms_cache terms = {0};
-    met__customer *customer;
-    met_error error = met__customer_get(txn, customer_key, arena, &customer);
-
-    if (error == MET_E_NOT_FOUND) {
-        return met__fail(info, error, "customer_key",
-                         "there is no customer \"%.*s\"",
-                         (int)customer_key.size, customer_key.data);
-    }
-    if (error != MET_OK) {
-        return error;
-    }
-    return met__holder_of(txn, customer, &terms, arena, holder_out);
-}
-
 /* A subscription that owns at_ns? It need not entitle to anything. */
 static met_error has_subscription(met__txn *txn, const met__holder *holder,
                                   int64_t at_ns, met__arena *arena,
@@ -258,7 +239,7 @@ met_error met__access_document(met__txn *txn, met__text customer_key,
 {
     met__holder *holder = NULL;
     met_error error =
-        find_holder(txn, customer_key, arena, &holder, info);
+        met__holder_by_key(txn, customer_key, arena, &holder, info);
 
     if (error != MET_OK) {
         return error;
@@ -284,7 +265,7 @@ met_error met__access_list(met__txn *txn, met__text customer_key,
     met_error error =
         items == NULL
             ? MET_E_NO_MEMORY
-            : find_holder(txn, customer_key, arena, &holder, info);
+            : met__holder_by_key(txn, customer_key, arena, &holder, info);
 
     for (size_t i = 0; error == MET_OK && i < holder->count; i++) {
         const met__allowance *allowance = &holder->allowances[i];

@@ -79,6 +79,20 @@ met_error met__access_list(met__txn *txn, met__text customer_key,
                            int64_t at_ns, met__arena *arena,
                            met__node **node_out, met_error_info *info);
 
+/* How a metered entitlement was used: {"feature_key", "from", "to", "windows":
+ * [{"from", "to", "usage", "balance_at_start", "overage_at_start"}],
+ * "segments": [{"from", "to", "usage", "balance_at_start", "burned",
+ * "overage_at_end"}]}. It is the one in force in the minute before to_ns (0:
+ * now); from_ns 0: its usage period's begin. Windows are hours or days of UTC,
+ * whole except where the entitlement begins or ends and where now is.
+ * MET_E_NOT_FOUND (customer, or entitlement) · MET_E_INVALID · MET_E_LIMIT
+ * (more than MET__HISTORY_WINDOWS_MAX) · errors of usage */
+#define MET__HISTORY_WINDOWS_MAX 10000
+met_error met__access_history(met__txn *txn, met__text customer_key,
+                              met__text feature_key, met__period period,
+                              int64_t window_ns, met__arena *arena,
+                              met__node **node_out, met_error_info *info);
+
 /* The step that settlement runs: balances and then quota cells (base, granted,
  * next period), both inside the write transaction, so that of two settlers the
  * later one also writes the cells last. Cells are left alone while the table is

@@ -4,6 +4,7 @@
 #include "entitlement/allowance.h"
 
 #include "base/check.h"
+#include "base/error.h"
 
 typedef struct terms_card {
     const met__rate_card *card;
@@ -307,6 +308,25 @@ met_error met__holder_of(met__txn *txn, const met__customer *customer,
     }
     *holder_out = holder;
     return error;
+}
+
+met_error met__holder_by_key(met__txn *txn, met__text customer_key,
+                             met__arena *arena, met__holder **holder_out,
+                             met_error_info *info)
+{
+    met__terms_cache terms = {0};
+    met__customer *customer;
+    met_error error = met__customer_get(txn, customer_key, arena, &customer);
+
+    if (error == MET_E_NOT_FOUND) {
+        return met__fail(info, error, "customer_key",
+                         "there is no customer \"%.*s\"",
+                         (int)customer_key.size, customer_key.data);
+    }
+    if (error != MET_OK) {
+        return error;
+    }
+    return met__holder_of(txn, customer, &terms, arena, holder_out);
 }
 
 /* --- Looking up ------------------------------------------------------------ */

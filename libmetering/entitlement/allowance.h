@@ -36,6 +36,11 @@ met_error met__holder_of(met__txn *txn, const met__customer *customer,
                          met__terms_cache *cache, met__arena *arena,
                          met__holder **holder_out);
 
+/* Of the customer with this key; MET_E_NOT_FOUND names "customer_key". */
+met_error met__holder_by_key(met__txn *txn, met__text customer_key,
+                             met__arena *arena, met__holder **holder_out,
+                             met_error_info *info);
+
 /* The last nanosecond of the minute: what is in force then owns the minute. */
 int64_t met__minute_last(int64_t at_ns);
 

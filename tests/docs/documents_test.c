@@ -262,6 +262,18 @@ static met_error entitlement_answer(void)
     return must_be_answer();
 }
 
+static met_error entitlement_history_answer(void)
+{
+    met_buffer *out = fresh();
+    assert_ok(keep(met_entitlement_history(
+                       store, "rosario", 7, "example_service", 15,
+                       time_of("2026-03-14T00:00:00Z"),
+                       time_of("2026-03-17T00:00:00Z"), MET_HISTORY_DAY, out,
+                       &told),
+                   out));
+    return must_be_answer();
+}
+
 static met_error invoice_answer(void)
 {
     met_buffer *out = fresh();
@@ -329,6 +341,7 @@ static struct kind {
     {"usage_query", run_query, 1, 0},
     {"usage_answer", must_be_answer, 1, 0},
     {"entitlement_answer", entitlement_answer, 1, 0},
+    {"entitlement_history_answer", entitlement_history_answer, 1, 0},
     {"invoice_answer", invoice_answer, 1, 0},
 };
 #define KIND_COUNT (sizeof kinds / sizeof *kinds)

@@ -286,6 +286,26 @@ def test_entitlement(unchanged):
     assert out.strip() == "1000"
 
 
+def test_entitlement_history(unchanged):
+    document = unchanged.json("entitlement", "history", "ariel",
+                              "example_service")
+    assert document["feature_key"] == "example_service"
+    assert document["windows"][0]["balance_at_start"] == "1000"
+    assert len(document["segments"]) == 1
+    hours = unchanged.json("entitlement", "history", "ariel",
+                           "example_service", "--window", "hour")
+    assert len(hours["windows"]) >= len(document["windows"])
+    out, _ = unchanged.run("entitlement", "history", "ariel",
+                           "example_service", "--segments")
+    assert "BURNED" in out and "1000" in out
+    for wrong in (["--window", "week"], ["--from", "then"]):
+        unchanged.refused("entitlement", "history", "ariel",
+                          "example_service", *wrong, reason=wrong[0],
+                          status=2)
+    unchanged.refused("entitlement", "history", "ariel", "nothing",
+                      reason="MET_E_NOT_FOUND")
+
+
 def test_bad_entitlement(unchanged):
     unchanged.refused("entitlement", "show", "nobody", reason="MET_E_")
     unchanged.refused("entitlement", "show", "", reason="MET_E_")

@@ -142,6 +142,13 @@ const tool_command tool_commands[] = {
      "what a customer may use, and what is left",
      "Counts settled usage.\n  --at TIME    at another time than now", 1, 2,
      command_entitlement_show},
+    {"entitlement", "history", "CUSTOMER FEATURE",
+     "from= to= window= segments field=",
+     "how an allowance was used",
+     "  --from TIME --to TIME    this usage period up to now\n"
+     "  --window hour|day        in UTC; day\n"
+     "  --segments               by usage period instead",
+     2, 2, command_entitlement_history},
     {"invoice", "preview", "CUSTOMER", "as-of= due field=",
      "what the next invoice would be",
      "  --as-of TIME   at another time than now\n"

@@ -146,6 +146,7 @@ int command_compact(tool *self);
  * and none with --json. */
 int tool_compact(tool *self, const met_compact_config *config, int is_quiet);
 int command_settle(tool *self);
+int command_entitlement_history(tool *self);
 int command_entitlement_show(tool *self);
 int command_invoice_preview(tool *self);
 int command_invoice_finalize(tool *self);

@@ -1,4 +1,5 @@
-/* Commands on usage: settle, entitlement show. Queries: usage_query.c. */
+/* Commands on usage: settle, entitlement show and history. Queries:
+ * usage_query.c. */
 #include "tool.h"
 
 #include <signal.h>
@@ -175,6 +176,51 @@ int command_entitlement_show(tool *self)
                  ? tool_print_document(self, answer.data, answer.size)
                  : tool_print_list(self, answer.data, answer.size, "items",
                                    columns);
+    met_buffer_release(&answer);
+    return status;
+}
+
+/* --- entitlement history ------------------------------------------------------ */
+int command_entitlement_history(tool *self)
+{
+    static const char *const windows[] = {"from", "usage",
+                                          "balance_at_start",
+                                          "overage_at_start", NULL};
+    static const char *const segments[] = {
+        "from", "to", "usage", "balance_at_start", "burned",
+        "overage_at_end", NULL};
+    met_error_info info = {.struct_size = sizeof info};
+    met_buffer answer = {0};
+    const char *customer = self->arguments[0];
+    const char *feature = self->arguments[1];
+    const char *window = tool_option(self, "window", 0);
+    int by_segment = tool_flag(self, "segments");
+    int64_t from_ns = 0;
+    int64_t to_ns = 0;
+    int by_hour = window != NULL && strcmp(window, "hour") == 0;
+    int status = tool_option_time(self, "from", 0, &from_ns);
+
+    if (window != NULL && !by_hour && strcmp(window, "day") != 0) {
+        return tool_usage(self, "--window: \"%s\" is not hour or day", window);
+    }
+    status = status == TOOL_OK ? tool_option_time(self, "to", 0, &to_ns)
+                               : status;
+    status = status == TOOL_OK ? tool_open(self, 0) : status;
+    if (status != TOOL_OK) {
+        return status;
+    }
+    met_error error = met_entitlement_history(
+        self->store, customer, strlen(customer), feature, strlen(feature),
+        from_ns, to_ns, by_hour ? MET_HISTORY_HOUR : MET_HISTORY_DAY, &answer,
+        &info);
+    if (error != MET_OK) {
+        return tool_error(self, error, &info);
+    }
+    status = tool_flag(self, "field")
+                 ? tool_print_document(self, answer.data, answer.size)
+                 : tool_print_list(self, answer.data, answer.size,
+                                   by_segment ? "segments" : "windows",
+                                   by_segment ? segments : windows);
     met_buffer_release(&answer);
     return status;
 }
