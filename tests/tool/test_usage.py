@@ -253,7 +253,8 @@ def test_compact(filled):
     filled.refused("compact", "--as-of", "never", reason="--as-of", status=2)
     filled.refused("compact", "--records-max", "0", reason="--records-max",
                    status=2)
-    filled.run("check")
+    tables = filled.json("check")["tables"]
+    assert (tables["part"], tables["hour"], tables["day"]) == (0, 24, 0)
 
 
 def test_settle_nothing(filled):
