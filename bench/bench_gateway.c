@@ -29,7 +29,7 @@ static void must(met_error error, const met_error_info *info)
     }
 }
 
-/* --- Baseline ----------------------------------------------------------------- */
+/* --- Baseline ------------------------------------------------------------- */
 #define SLOTS 256
 
 typedef struct own_slot {
@@ -90,7 +90,7 @@ static int own_serve(own_map *map, const char *key)
     return is_allowed;
 }
 
-/* --- Cases ---------------------------------------------------------------------- */
+/* --- Cases ---------------------------------------------------------------- */
 typedef struct load {
     met_gateway *gateway;
     own_map *map;
@@ -164,7 +164,7 @@ static void run_own(void *context, uint64_t count)
     }
 }
 
-/* --- The store -------------------------------------------------------------------- */
+/* --- The store ------------------------------------------------------------ */
 static char json[64 * 1024];
 static size_t json_size;
 

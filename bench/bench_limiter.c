@@ -17,7 +17,7 @@
 #define FAR_LINES (KEYS * 2)
 #define BATCH 16
 
-/* --- Keys: made in place, so that reading them is not what is measured ------ */
+/* --- Keys: made in place, so that reading them is not what is measured ---- */
 #define DIGITS 1024 /* of one half of a key's number */
 
 static char digits[DIGITS][4];
@@ -62,7 +62,7 @@ static void next(load *l, char *key)
     write_key(key, bench_random(&l->random) & l->key_mask);
 }
 
-/* --- Baselines ------------------------------------------------------------- */
+/* --- Baselines ------------------------------------------------------------ */
 static uint64_t shared_word;
 static uint64_t *far_memory; /* FAR_LINES lines, about as many as records */
 
@@ -141,7 +141,7 @@ static void run_gcra(void *context, uint64_t count)
     l->asked += count;
 }
 
-/* --- Ours ------------------------------------------------------------------ */
+/* --- Ours ----------------------------------------------------------------- */
 static void run_limiter(void *context, uint64_t count)
 {
     load *l = context;
@@ -234,7 +234,7 @@ static void run_pair(void *context, uint64_t count)
     p->load->asked += p->other.asked;
 }
 
-/* --- Rows ------------------------------------------------------------------ */
+/* --- Rows ----------------------------------------------------------------- */
 enum { BESIDE_FETCH_ADD, BESIDE_TWO_READS, BESIDE_MAP };
 
 typedef struct bench_row {

@@ -32,7 +32,7 @@ typedef struct worker { /* one thread */
 static int has_upstream;
 static atomic_int is_stopping;
 
-/* --- The one place where libmetering is embedded ---------------------------- */
+/* --- The one place where libmetering is embedded -------------------------- */
 /* What the service behind us says: its status, 0 for none. */
 static unsigned serve(const http_request *asked,
                       const met_gateway_decision *decision,
@@ -102,7 +102,7 @@ static void answer(void *context, const http_request *asked,
     }
 }
 
-/* --- Threads ------------------------------------------------------------------ */
+/* --- Threads -------------------------------------------------------------- */
 static void *work(void *context)
 {
     worker *self = context;

@@ -8,7 +8,7 @@
 
 MET_BEGIN_DECLS
 
-/* --- Features --------------------------------------------------------------- */
+/* --- Features ------------------------------------------------------------- */
 
 /**
  * Create a feature, or change its name and description.
@@ -84,7 +84,7 @@ MET_API MET_NODISCARD met_error met_feature_archive(met_store *store,
                                                     size_t key_size,
                                                     met_error_info *info);
 
-/* --- Plans ------------------------------------------------------------------ */
+/* --- Plans ---------------------------------------------------------------- */
 
 /* For met_plan_publish and the calls on subscriptions: times in the past are
  * taken, for imports and for a replay in virtual time. */
@@ -210,7 +210,7 @@ MET_API MET_NODISCARD met_error met_plan_list(met_store *store,
                                               met_buffer *json_out,
                                               met_error_info *info);
 
-/* --- Declarative documents -------------------------------------------------- */
+/* --- Declarative documents ------------------------------------------------ */
 
 /* Flags of met_catalog_apply, beside MET_ALLOW_PAST. */
 #define MET_APPLY_DRY_RUN UINT64_C(4) /* report what would change, only */

@@ -7,7 +7,7 @@
 
 MET_BEGIN_DECLS
 
-/* --- Customers -------------------------------------------------------------- */
+/* --- Customers ------------------------------------------------------------ */
 
 /**
  * Create or replace a customer.
@@ -101,7 +101,7 @@ MET_API MET_NODISCARD met_error met_customer_remove(met_store *store,
                                                     size_t key_size,
                                                     met_error_info *info);
 
-/* --- Subscriptions ---------------------------------------------------------- */
+/* --- Subscriptions -------------------------------------------------------- */
 
 /* For met_subscription_cancel: at the end of the current billing period. */
 #define MET_CANCEL_NEXT_BILLING_CYCLE UINT64_C(2)

@@ -36,7 +36,7 @@ typedef struct apply {
     met__node *ignored;
 } apply;
 
-/* --- The report ------------------------------------------------------------- */
+/* --- The report ----------------------------------------------------------- */
 static met_error report_change(apply *self, met__text kind, met__text key,
                                uint32_t change)
 {
@@ -73,7 +73,7 @@ static met_error report_entity(void *context, const met__entity_note *note)
                            : error;
 }
 
-/* --- The parts of the document ----------------------------------------------- */
+/* --- The parts of the document -------------------------------------------- */
 static met_error take_list(apply *self, const met__member *member, size_t index)
 {
     if (member->node->kind == MET__NODE_NULL) {
@@ -137,7 +137,7 @@ static met__text text_of(const met__node *item, const char *name)
                                                         : met__text_z("");
 }
 
-/* --- Two items of one key ------------------------------------------------------ */
+/* --- Two items of one key ------------------------------------------------- */
 typedef struct keyed {
     met__text key;
     size_t index;
@@ -182,7 +182,7 @@ static met_error refuse_duplicates(apply *self, size_t list)
     return MET_OK;
 }
 
-/* --- Storing ------------------------------------------------------------------ */
+/* --- Storing -------------------------------------------------------------- */
 static met_error apply_subscription(apply *self, const met__node *item,
                                     const met__path *path,
                                     uint32_t *change_out, met__text *key_out)
@@ -272,7 +272,7 @@ static met_error apply_all(apply *self)
     return error;
 }
 
-/* --- The front door --------------------------------------------------------------- */
+/* --- The front door ------------------------------------------------------- */
 static met_error check_arguments(apply *self, uint64_t flags)
 {
     const uint64_t known = MET_ALLOW_PAST | MET_APPLY_DRY_RUN

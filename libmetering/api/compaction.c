@@ -5,7 +5,7 @@
 #include "base/caller_struct.h"
 #include "customer/period_guard.h"
 
-/* --- Compaction ------------------------------------------------------------ */
+/* --- Compaction ----------------------------------------------------------- */
 static met_error report_document(const met__compact_report *report,
                                  met__arena *arena, met__node **node_out)
 {
@@ -78,7 +78,7 @@ met_error met_store_compact(met_store *store, const met_compact_config *config,
     return met__call_end(&call, error, document, report_out);
 }
 
-/* --- Settings -------------------------------------------------------------- */
+/* --- Settings ------------------------------------------------------------- */
 met_error met_usage_settings_put(met_store *store, const char *json,
                                  size_t json_size, met_buffer *json_out,
                                  met_error_info *info)

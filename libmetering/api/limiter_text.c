@@ -80,7 +80,7 @@ met_error met_limiter_headers_write(const met_limiter_result *result,
                : error;
 }
 
-/* --- Keys ---------------------------------------------------------------- */
+/* --- Keys ----------------------------------------------------------------- */
 static met_error check_identity(met_limiter_identity *known,
                                 met_error_info *info)
 {

@@ -67,7 +67,7 @@ met_error met_recorder_tick(met_recorder *recorder)
     return recorder == NULL ? MET_E_INVALID : met__recorder_tick(recorder);
 }
 
-/* --- Batches --------------------------------------------------------------- */
+/* --- Batches -------------------------------------------------------------- */
 /* events[3].subject instead of subject. */
 static void name_event(met_error_info *info, size_t index)
 {
@@ -146,7 +146,7 @@ met_error met_recorder_add_batch(met_recorder *recorder,
     return first;
 }
 
-/* --- Prepared events ------------------------------------------------------- */
+/* --- Prepared events ------------------------------------------------------ */
 met_error met_prepared_open(met_recorder *recorder, const met_event *event,
                             met_prepared **prepared_out, met_error_info *info)
 {

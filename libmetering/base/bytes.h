@@ -42,7 +42,7 @@ size_t met__utf8_sequence(const unsigned char *s, size_t left);
 /* Well-formed UTF-8 without control characters below 0x20 and 0x7f. */
 int met__text_is_clean(met__text text);
 
-/* --- Growing buffer. After a failed append, error is sticky. --------------- */
+/* --- Growing buffer. After a failed append, error is sticky. -------------- */
 typedef struct met__buffer {
     const met__platform *platform;
     char *data; /* always NUL-terminated once anything was appended */
@@ -64,7 +64,7 @@ met_error met__buffer_give(met__buffer *buffer, met_buffer *buffer_out);
 /* What met_buffer_release does. */
 void met__buffer_take_back(met_buffer *buffer);
 
-/* --- Numbers as text, on paths where printf is too slow --------------------- */
+/* --- Numbers as text, on paths where printf is too slow ------------------- */
 #define MET__DIGITS_MAX 20
 
 /* Decimal digits without a NUL; how many. */
@@ -82,7 +82,7 @@ static inline size_t met__put_digits(char out[MET__DIGITS_MAX],
     return sizeof digits - at;
 }
 
-/* --- Big-endian integers: their byte order is their numeric order. --------- */
+/* --- Big-endian integers: their byte order is their numeric order. -------- */
 static inline void met__put_u32(unsigned char *out, uint32_t value)
 {
     for (int i = 3; i >= 0; i--) {

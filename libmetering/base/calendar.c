@@ -94,7 +94,7 @@ met_error met__civil_to_ns(const met__civil *civil, int64_t *utc_ns_out)
     return MET_OK;
 }
 
-/* --- RFC 3339 -------------------------------------------------------------- */
+/* --- RFC 3339 ------------------------------------------------------------- */
 typedef struct cursor {
     const char *at;
     const char *end;

@@ -221,7 +221,7 @@ met_error met__duration_add(int64_t at_ns, const met__duration *duration,
     return MET_OK;
 }
 
-/* --- Divisibility ---------------------------------------------------------- */
+/* --- Divisibility --------------------------------------------------------- */
 
 /* Length when every month has `days` days and every day `hours` hours. */
 static wide extent_ns(const met__duration *d, int32_t days, int32_t hours)
@@ -251,7 +251,7 @@ int met__duration_divides(const met__duration *whole,
     return 1;
 }
 
-/* --- Recurrence ------------------------------------------------------------ */
+/* --- Recurrence ----------------------------------------------------------- */
 met_error met__recurrence_point(const met__recurrence *recurrence, int64_t n,
                                 int64_t *utc_ns_out)
 {

@@ -124,7 +124,7 @@ int64_t met__now_monotonic_ns(const met__platform *platform)
     return platform->clock.monotonic_ns(platform->clock.context);
 }
 
-/* --- Arena ----------------------------------------------------------------- */
+/* --- Arena ---------------------------------------------------------------- */
 #define BLOCK_SIZE 16384
 #define ALIGNMENT 16
 

@@ -249,7 +249,7 @@ void met__zone_close(met__zone *zone)
     }
 }
 
-/* --- Offsets ----------------------------------------------------------------- */
+/* --- Offsets -------------------------------------------------------------- */
 static int32_t offset_at(const met__zone *zone, int64_t utc_s)
 {
     uint32_t low = 0;

@@ -17,7 +17,7 @@ typedef struct stored {
     int64_t updated_at_ns;
 } stored;
 
-/* --- Reading --------------------------------------------------------------- */
+/* --- Reading -------------------------------------------------------------- */
 static met_error read_meter(const met__node *node, const met__path *path,
                             met__arena *arena, met__feature *feature,
                             met_error_info *info)
@@ -89,7 +89,7 @@ met_error met__feature_read(const met__node *node, const met__path *path,
     return error;
 }
 
-/* --- Documents and records ------------------------------------------------- */
+/* --- Documents and records ------------------------------------------------ */
 static void build_meter(met__builder *builder, const met__feature *feature)
 {
     met__builder meter;
@@ -164,7 +164,7 @@ static met_error put_stored(met__txn *txn, met__text store_key,
     return error == MET_OK ? met__txn_touch_catalog(txn) : error;
 }
 
-/* --- Putting --------------------------------------------------------------- */
+/* --- Putting -------------------------------------------------------------- */
 /* The meter exists, can be added up, and has the filtered dimensions. */
 static met_error check_meter(met__txn *txn, const met__feature *feature,
                              const met__path *path, met__arena *arena,
@@ -343,7 +343,7 @@ met_error met__feature_archive(met__txn *txn, met__text key, int64_t now_ns,
     return error;
 }
 
-/* --- Getting --------------------------------------------------------------- */
+/* --- Getting -------------------------------------------------------------- */
 met_error met__feature_get(met__txn *txn, met__text key, met__arena *arena,
                            met__feature **feature_out)
 {

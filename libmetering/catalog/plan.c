@@ -11,7 +11,7 @@ static const char *const unserved[] = {
     "pro_rating",      "pro_rating_config", "pro_rating_enabled",
     "settlement_mode", "addons",          NULL};
 
-/* --- Status ---------------------------------------------------------------- */
+/* --- Status --------------------------------------------------------------- */
 uint32_t met__plan_status_at(int64_t effective_from_ns,
                              int64_t effective_to_ns, int64_t at_ns)
 {
@@ -53,7 +53,7 @@ const char *met__effective_period_issue(int64_t effective_from_ns,
                : NULL;
 }
 
-/* --- Reading --------------------------------------------------------------- */
+/* --- Reading -------------------------------------------------------------- */
 static met_error read_cards(const met__node *array, const met__path *path,
                             const met__duration *cadence, met__arena *arena,
                             met__phase *phase, met_error_info *info)
@@ -198,7 +198,7 @@ met_error met__plan_read_record(const met__node *node, met__arena *arena,
     return met__record_error(read_plan(node, NULL, 1, arena, plan_out, NULL));
 }
 
-/* --- Writing --------------------------------------------------------------- */
+/* --- Writing -------------------------------------------------------------- */
 static met_error build_cards(const met__phase *phase, int with_ids,
                              met__arena *arena, met__node **array_out)
 {

@@ -50,7 +50,7 @@ typedef struct met__plan {
     met__phase *phases;
 } met__plan;
 
-/* --- Pure ------------------------------------------------------------------ */
+/* --- Pure ----------------------------------------------------------------- */
 /* Status of a period at an instant: exactly at from it is active, exactly at
  * to it is archived. 0 = not set. */
 uint32_t met__plan_status_at(int64_t effective_from_ns,
@@ -87,7 +87,7 @@ met_error met__plan_issues(met__txn *txn, const met__plan *plan,
                            const met__path *path, met__arena *arena,
                            met__node **array_out);
 
-/* --- Stored ---------------------------------------------------------------- */
+/* --- Stored --------------------------------------------------------------- */
 /* Creates the draft (version = highest + 1) or replaces it. Without a draft, a
  * document equal to the highest version changes nothing, unless that one is
  * archived, or one of its features' keys has another owner by now. Critical

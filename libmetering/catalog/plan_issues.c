@@ -43,7 +43,7 @@ static void add(report *to, const met__path *path, const char *name,
     }
 }
 
-/* --- Rate cards ------------------------------------------------------------ */
+/* --- Rate cards ----------------------------------------------------------- */
 static void check_price_feature(report *to, const met__rate_card *card,
                                 const met__path *path,
                                 const met__feature *feature)
@@ -188,7 +188,7 @@ static void check_card(report *to, const met__rate_card *card,
     }
 }
 
-/* --- Phases ---------------------------------------------------------------- */
+/* --- Phases --------------------------------------------------------------- */
 static void check_duration(report *to, const met__phase *phase,
                            const met__path *path, int is_last)
 {
@@ -240,7 +240,7 @@ static void check_phase(report *to, const met__plan *plan, size_t index,
     }
 }
 
-/* --- The plan -------------------------------------------------------------- */
+/* --- The plan ------------------------------------------------------------- */
 static int is_plan_cadence(const met__duration *cadence)
 {
     static const met__duration allowed[] = {

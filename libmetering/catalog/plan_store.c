@@ -6,7 +6,7 @@
 #include "base/check.h"
 #include "catalog/identity.h"
 
-/* --- Records --------------------------------------------------------------- */
+/* --- Records -------------------------------------------------------------- */
 static met_error version_key(met__arena *arena, met__text key,
                              uint32_t version, met__text *key_out)
 {
@@ -85,7 +85,7 @@ static uint32_t status_at(const met__plan *plan, int64_t at_ns)
                                at_ns);
 }
 
-/* --- Getting --------------------------------------------------------------- */
+/* --- Getting -------------------------------------------------------------- */
 met_error met__plan_get(met__txn *txn, met__text key, uint32_t version,
                         int64_t at_ns, met__arena *arena, met__plan **plan_out)
 {
@@ -160,7 +160,7 @@ met_error met__rate_card_feature(met__txn *txn, const met__rate_card *card,
                            feature_out);
 }
 
-/* --- Drafts ---------------------------------------------------------------- */
+/* --- Drafts --------------------------------------------------------------- */
 /* Refuses by the first issue of that severity, or (NULL) by the first at
  * all, and says how many others there are. */
 static met_error refuse(const met__node *issues, const char *severity,
@@ -327,7 +327,7 @@ met_error met__plan_put(met__txn *txn, const met__node *node,
     return error;
 }
 
-/* --- Publishing ------------------------------------------------------------ */
+/* --- Publishing ----------------------------------------------------------- */
 /* Ends what is in force at that instant. */
 static met_error end_others(met__txn *txn, const versions *list,
                             int64_t at_ns, int64_t now_ns, met__arena *arena,
@@ -478,7 +478,7 @@ met_error met__plan_apply(met__txn *txn, const met__node *node,
     return error;
 }
 
-/* --- Ending ---------------------------------------------------------------- */
+/* --- Ending --------------------------------------------------------------- */
 met_error met__plan_archive(met__txn *txn, met__text key, int64_t now_ns,
                             met_error_info *info)
 {

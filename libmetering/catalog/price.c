@@ -9,8 +9,7 @@
 #include "base/limits.h"
 #include "catalog/problems.h"
 
-/* --- Tiers -----------------------------------------------------------------
- */
+/* --- Tiers ---------------------------------------------------------------- */
 /* Order of two tiers; open-ended ones are last and equal to each other. */
 static int compare_tiers(const met__tier *a, const met__tier *b)
 {
@@ -162,8 +161,7 @@ static void read_tiers(met__rules *rules, met__price *price)
     check_tiers(rules, &path, price->tiers, price->tier_count);
 }
 
-/* --- Prices ----------------------------------------------------------------
- */
+/* --- Prices --------------------------------------------------------------- */
 static void read_commitments(met__rules *rules, met__price *price)
 {
     const met__node *node = NULL;
@@ -408,8 +406,7 @@ met_error met__price_read(const met__node *node, const met__path *path,
     return error;
 }
 
-/* --- All together ----------------------------------------------------------
- */
+/* --- All together --------------------------------------------------------- */
 static void report_at(met__problems *list, const char *code,
                       const met__path *path, const char *name,
                       const char *reason)

@@ -13,7 +13,7 @@ static const char *const unserved[] = {"labels", "metadata", "tax_config",
                                        "currency", "commitments",
                                        "payment_term", NULL};
 
-/* --- Entitlement templates ------------------------------------------------- */
+/* --- Entitlement templates ------------------------------------------------ */
 static const char *const types[] = {"metered", "static", "boolean", NULL};
 
 static met_error read_metered(met__fields *fields,
@@ -130,7 +130,7 @@ static void build_entitlement(met__builder *card,
     met__build_object(card, "entitlement", &builder);
 }
 
-/* --- Parts that price.c reads ---------------------------------------------- */
+/* --- Parts that price.c reads --------------------------------------------- */
 /* Checks a part by its own reader and keeps it in canonical form. */
 static met_error keep_price(const met__node *node, const met__path *path,
                             met__arena *arena, const met__node **kept_out,
@@ -177,7 +177,7 @@ static met_error keep_unit_config(const met__node *node,
                                (met__node *)precision);
 }
 
-/* --- The card -------------------------------------------------------------- */
+/* --- The card ------------------------------------------------------------- */
 static met_error read_feature(const met__node *node, const met__path *path,
                               met__rate_card *card, met_error_info *info)
 {

@@ -55,7 +55,7 @@ met_error met__rate_card_read(const met__node *node, const met__path *path,
 met_error met__rate_card_document(const met__rate_card *card, int with_ids,
                                   met__arena *arena, met__node **node_out);
 
-/* --- Rules by themselves, each with its golden section --------------------- */
+/* --- Rules by themselves, each with its golden section -------------------- */
 /* The price's "type"; empty when there is no price. */
 met__text met__price_type(const met__node *price);
 /* The dimension that a matrix price goes by; empty for other prices. */

@@ -18,7 +18,7 @@ typedef struct stored {
     int64_t updated_at_ns;
 } stored;
 
-/* --- Reading --------------------------------------------------------------- */
+/* --- Reading -------------------------------------------------------------- */
 static met_error read_subject(const met__node *node, const met__path *path,
                               met__customer *customer, met_error_info *info)
 {
@@ -133,7 +133,7 @@ met_error met__customer_read(const met__node *node, const met__path *path,
     return error;
 }
 
-/* --- Documents and records ------------------------------------------------- */
+/* --- Documents and records ------------------------------------------------ */
 static met_error build(const stored *from, met__arena *arena,
                        met__node **node_out)
 {
@@ -189,7 +189,7 @@ static met_error put_stored(met__txn *txn, met__text store_key,
     return error == MET_OK ? met__txn_touch_catalog(txn) : error;
 }
 
-/* --- Subjects -------------------------------------------------------------- */
+/* --- Subjects ------------------------------------------------------------- */
 /* The customer that has this subject, as its key or listed; empty: none. */
 static met_error owner_of(met__txn *txn, met__text subject,
                           met__text *owner_out)
@@ -290,7 +290,7 @@ static met_error index_subjects(met__txn *txn, const met__customer *before,
     return error == MET_E_NOT_FOUND ? MET_E_CORRUPT : error;
 }
 
-/* --- Putting --------------------------------------------------------------- */
+/* --- Putting -------------------------------------------------------------- */
 /* What may not change while a subscription runs or is to run. */
 static met_error check_subscriptions(met__txn *txn, const met__customer *now,
                                      const met__customer *wanted,
@@ -424,7 +424,7 @@ met_error met__customer_set_currency(met__txn *txn, met__text key,
     return error;
 }
 
-/* --- Removing -------------------------------------------------------------- */
+/* --- Removing ------------------------------------------------------------- */
 static met_error check_removal(met__txn *txn, met__text key, int64_t now_ns,
                                met__arena *arena, met_error_info *info)
 {
@@ -485,7 +485,7 @@ met_error met__customer_remove(met__txn *txn, met__text key, int64_t now_ns,
     return error;
 }
 
-/* --- Getting --------------------------------------------------------------- */
+/* --- Getting -------------------------------------------------------------- */
 met_error met__customer_get(met__txn *txn, met__text key, met__arena *arena,
                             met__customer **customer_out)
 {

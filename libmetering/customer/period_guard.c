@@ -35,7 +35,7 @@ struct met__period_guard {
     size_t room;
 };
 
-/* --- Whose ----------------------------------------------------------------- */
+/* --- Whose ---------------------------------------------------------------- */
 static met_error find_plan(met__period_guard *self, met__txn *txn,
                            const met__subscription *subscription,
                            const met__plan **plan_out)
@@ -141,7 +141,7 @@ static met_error find_owner(met__period_guard *self, met__txn *txn,
     return error;
 }
 
-/* --- Instants -------------------------------------------------------------- */
+/* --- Instants ------------------------------------------------------------- */
 /* Instants apply to usage from the start of their minute on. */
 static int is_inside(int64_t at_ns, met__period bounds)
 {
@@ -219,7 +219,7 @@ static met_error entry_inside(const subscription_entry *entry,
                            : error;
 }
 
-/* --- The guard ------------------------------------------------------------- */
+/* --- The guard ------------------------------------------------------------ */
 static void forget(met__period_guard *self)
 {
     if (self->is_begun) {

@@ -33,7 +33,7 @@ typedef struct met__subscription {
     int64_t updated_at_ns;
 } met__subscription;
 
-/* --- Pure ------------------------------------------------------------------ */
+/* --- Pure ----------------------------------------------------------------- */
 /* [active_from, active_to); one of zero length is inactive. */
 uint32_t met__subscription_status_at(const met__subscription *subscription,
                                      int64_t at_ns);
@@ -60,7 +60,7 @@ met_error met__subscription_period(const met__subscription *subscription,
  * start of its minute. */
 met__period met__usage_bounds(met__period period);
 
-/* --- Stored ---------------------------------------------------------------- */
+/* --- Stored --------------------------------------------------------------- */
 typedef struct met__subscribe {
     int64_t now_ns; /* the library's clock, or virtual in a replay */
     int allow_past; /* imports and replays */

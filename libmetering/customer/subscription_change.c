@@ -6,7 +6,7 @@
 
 #define LATE_NS (2 * MET__MINUTE_NS) /* how late "now" may arrive here */
 
-/* --- Creating -------------------------------------------------------------- */
+/* --- Creating ------------------------------------------------------------- */
 typedef struct creation {
     met__txn *txn;
     met__arena *arena;
@@ -212,7 +212,7 @@ met_error met__subscription_create(met__txn *txn, const met__node *node,
     return error;
 }
 
-/* --- Applying -------------------------------------------------------------- */
+/* --- Applying ------------------------------------------------------------- */
 /* What a declarative document states about a subscription that is there. */
 static met_error compare(const creation *c, const met__subscription *now)
 {
@@ -292,7 +292,7 @@ met_error met__subscription_apply(met__txn *txn, const met__node *node,
     return error;
 }
 
-/* --- Cancelling ------------------------------------------------------------ */
+/* --- Cancelling ----------------------------------------------------------- */
 /* An instant at which one of its billing periods begins. */
 static met_error check_boundary(const met__subscription *subscription,
                                 const met__plan *plan, int64_t at_ns,

@@ -5,7 +5,7 @@
 #include "catalog/identity.h"
 #include "customer/subscription_document.h"
 
-/* --- Records --------------------------------------------------------------- */
+/* --- Records -------------------------------------------------------------- */
 met_error met__subscription_put(met__txn *txn,
                                 const met__subscription *subscription,
                                 met__arena *arena)
@@ -50,7 +50,7 @@ met_error met__subscription_get(met__txn *txn, met__text id,
     return error;
 }
 
-/* --- Finding --------------------------------------------------------------- */
+/* --- Finding -------------------------------------------------------------- */
 typedef struct found_list {
     met__arena *arena;
     size_t count;

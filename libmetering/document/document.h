@@ -38,7 +38,7 @@ struct met__node {
     } as;
 };
 
-/* --- JSON ------------------------------------------------------------------ */
+/* --- JSON ----------------------------------------------------------------- */
 /* Strict: duplicate keys, NaN, bad UTF-8, NUL, trailing text, depth beyond
  * MET__DOCUMENT_DEPTH_MAX, more than MET__DOCUMENT_VALUES_MAX values, and
  * numbers with a fraction or an exponent that a double would spoil (more than
@@ -51,7 +51,7 @@ void met__json_write(const met__node *node, int pretty, met__buffer *buffer);
 /* A text as a JSON string with quotes. */
 void met__json_write_text(met__text text, met__buffer *buffer);
 
-/* --- Building (NULL when memory is out; a NULL member is skipped) ---------- */
+/* --- Building (NULL when memory is out; a NULL member is skipped) --------- */
 met__node *met__node_null(met__arena *arena);
 met__node *met__node_boolean(met__arena *arena, int value);
 met__node *met__node_integer(met__arena *arena, int64_t value);
@@ -79,7 +79,7 @@ const met__node *met__node_get(const met__node *object, const char *name);
 size_t met__list_bytes(size_t count, size_t element_size);
 int met__node_equal(const met__node *a, const met__node *b);
 
-/* --- Reading fields -------------------------------------------------------- */
+/* --- Reading fields ------------------------------------------------------- */
 /* Where a node stands, for messages; lives on the caller's stack. */
 typedef struct met__path {
     const struct met__path *parent; /* NULL at the root */

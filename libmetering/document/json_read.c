@@ -21,7 +21,7 @@ typedef struct reader {
     met_error_info *info;
 } reader;
 
-/* --- Refusing --------------------------------------------------------------- */
+/* --- Refusing ------------------------------------------------------------- */
 static met_error refuse_at(const reader *r, size_t at, const char *reason)
 {
     size_t line = 1;
@@ -41,7 +41,7 @@ static met_error refuse(const reader *r, const char *reason)
                      r->at < r->text.size ? reason : "the text ends too early");
 }
 
-/* --- Tokens ------------------------------------------------------------------ */
+/* --- Tokens --------------------------------------------------------------- */
 static void skip_space(reader *r)
 {
     while (r->at < r->text.size
@@ -73,7 +73,7 @@ static int take_word(reader *r, met__text word)
     return 1;
 }
 
-/* --- Numbers ------------------------------------------------------------------ */
+/* --- Numbers -------------------------------------------------------------- */
 /* What a number token is made of. */
 typedef struct number {
     int64_t digits;   /* significant ones: without zeros at either end */
@@ -219,7 +219,7 @@ static met_error read_number(reader *r, met__node *node)
     return MET_OK;
 }
 
-/* --- Strings ------------------------------------------------------------------ */
+/* --- Strings -------------------------------------------------------------- */
 static int hex_of(char c)
 {
     if (c >= '0' && c <= '9') {
@@ -372,7 +372,7 @@ static met_error read_string(reader *r, met__text *text_out)
     return MET_OK;
 }
 
-/* --- Values -------------------------------------------------------------------- */
+/* --- Values --------------------------------------------------------------- */
 static met_error read_value(reader *r, size_t depth, met__node **node_out);
 
 /* After a value of a list: 1 when another one follows. */

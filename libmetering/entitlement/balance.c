@@ -6,7 +6,7 @@
 #include "base/check.h"
 #include "entitlement/customer_usage.h"
 
-/* --- Record ---------------------------------------------------------------- */
+/* --- Record --------------------------------------------------------------- */
 static met_error balance_key(const met__allowance *allowance,
                              met__period period, met__arena *arena,
                              met__text *key_out)
@@ -119,7 +119,7 @@ static met_error write_record(met__txn *txn, met__text key, int64_t proof,
     return error;
 }
 
-/* --- Reading and changing -------------------------------------------------- */
+/* --- Reading and changing ------------------------------------------------- */
 static met_error derive(met__txn *txn, const met__holder *holder,
                         const met__allowance *allowance, met__period period,
                         met__balance *balance_out, met_error_info *info)
@@ -216,7 +216,7 @@ met_error met__balance_change(met__txn *txn, const met__holder *holder,
     return error;
 }
 
-/* --- Quota cells ----------------------------------------------------------- */
+/* --- Quota cells ---------------------------------------------------------- */
 /* Up, so that rounding never gives anything away; cut at the cell's bounds. */
 static met_error to_units(met_decimal usage, int64_t minimum,
                           int64_t *units_out)

@@ -47,7 +47,7 @@ struct met__balance_step {
     text_map balances; /* by allowance and start of the period */
 };
 
-/* --- Map ------------------------------------------------------------------- */
+/* --- Map ------------------------------------------------------------------ */
 static map_entry *map_place(const met_store *store, const text_map *map,
                             met__text key)
 {
@@ -99,7 +99,7 @@ static met_error map_add(met__balance_step *step, text_map *map, met__text key,
     return MET_OK;
 }
 
-/* --- Whose usage ----------------------------------------------------------- */
+/* --- Whose usage ---------------------------------------------------------- */
 /* One holder per customer, whichever of its subjects comes first: a balance
  * must not be met twice in one transaction. */
 static met_error find_holder(met__balance_step *step, met__txn *txn,
@@ -145,7 +145,7 @@ static met_error find_owner(met__balance_step *step, met__txn *txn,
     return error;
 }
 
-/* --- Which allowance ------------------------------------------------------- */
+/* --- Which allowance ------------------------------------------------------ */
 static int passes_filters(const met__feature *feature,
                           const met__usage_change *change)
 {
@@ -230,7 +230,7 @@ static met_error step_change(void *context, met__txn *txn,
     return error;
 }
 
-/* --- From begin to end ----------------------------------------------------- */
+/* --- From begin to end ---------------------------------------------------- */
 static void forget(met__balance_step *step)
 {
     if (step->is_begun) {
@@ -354,7 +354,7 @@ static void step_aborted(void *context)
     forget(context);
 }
 
-/* --- Handle ---------------------------------------------------------------- */
+/* --- Handle --------------------------------------------------------------- */
 met_error met__balance_step_create(met_store *store,
                                    met__balance_step **step_out)
 {

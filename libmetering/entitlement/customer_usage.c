@@ -48,7 +48,7 @@ met_error met__customer_usage(met__txn *txn, const met__customer *customer,
     return met__usage_total(txn, &query, value_out, info);
 }
 
-/* --- By value ---------------------------------------------------------------- */
+/* --- By value ------------------------------------------------------------- */
 static met_error collect(met__usage_cursor *cursor, met__arena *arena,
                          met__value_usage *usage, size_t *count_out,
                          met_error_info *info)

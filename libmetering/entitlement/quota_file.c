@@ -54,7 +54,7 @@ met_error met__quota_file_open_filled(met_store *store,
     return error;
 }
 
-/* --- Filling --------------------------------------------------------------- */
+/* --- Filling -------------------------------------------------------------- */
 /* Both cells of one allowance: the period that owns at_ns, and the next. */
 static met_error prepare_allowance(met__txn *txn, met__quota_table *table,
                                    const met__holder *holder,
@@ -211,7 +211,7 @@ static met_error settle_first(met_store *store, met_error_info *info)
     return error;
 }
 
-/* --- Opening --------------------------------------------------------------- */
+/* --- Opening -------------------------------------------------------------- */
 static met_error count_subscriber(void *context, met__txn *txn,
                                   met__text customer_key)
 {

@@ -145,7 +145,7 @@ met_error met__usage_resets(const met__usage_entry *entries, size_t count,
     return error;
 }
 
-/* --- Resets by hand -------------------------------------------------------- */
+/* --- Resets by hand ------------------------------------------------------- */
 met_error met__usage_reset(const met__usage_entry *entries, size_t count,
                            int64_t at_ns, int64_t now_ns, int retains_anchor,
                            met__usage_entry *entry_out, met_error_info *info)

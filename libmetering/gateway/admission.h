@@ -38,14 +38,14 @@ int met__refuse(met__admission *admission, uint32_t status, uint32_t reason,
  * lets the request through. */
 int met__admission_failed(met__admission *admission, uint32_t failure);
 
-/* --- admit_access.c: 1 = go on, 0 = decided -------------------------------- */
+/* --- admit_access.c: 1 = go on, 0 = decided ------------------------------- */
 int met__admit_route(met__admission *admission);
 int met__admit_key(met__admission *admission);
 int met__admit_groups(met__admission *admission);
 /* The query that goes upstream. MET_E_NO_MEMORY */
 met_error met__admit_query(met__admission *admission);
 
-/* --- admit_limits.c -------------------------------------------------------- */
+/* --- admit_limits.c ------------------------------------------------------- */
 /* The limit that holds, and whether it has room, without counting. */
 int met__admit_peek(met__admission *admission);
 /* Counts in all windows. */
@@ -53,13 +53,13 @@ int met__admit_count(met__admission *admission);
 /* Rate limit headers of what the limiter said last. */
 void met__admit_limit_headers(met__admission *admission);
 
-/* --- admit_quota.c --------------------------------------------------------- */
+/* --- admit_quota.c -------------------------------------------------------- */
 /* Reserves what the request needs of every allowance. */
 int met__admit_reserve(met__admission *admission);
 /* Gives back what is reserved. */
 void met__ticket_release(met_gateway *gateway, met__ticket *ticket);
 
-/* --- admit_event.c --------------------------------------------------------- */
+/* --- admit_event.c -------------------------------------------------------- */
 /* Value of an attribute of the event; "" when it is not known now. */
 met__text met__admission_attribute(const met__admission *admission,
                                    uint32_t number, met__text name);

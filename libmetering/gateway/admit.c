@@ -8,7 +8,7 @@
 
 #define COST_MAX UINT64_C(1000000000000)
 
-/* --- Saying no -------------------------------------------------------------- */
+/* --- Saying no ------------------------------------------------------------ */
 int met__refuse(met__admission *admission, uint32_t status, uint32_t reason,
                 met__text body)
 {
@@ -38,7 +38,7 @@ int met__admission_failed(met__admission *admission, uint32_t failure)
                                  "occurred\"}"));
 }
 
-/* --- Checking the request ---------------------------------------------------- */
+/* --- Checking the request ------------------------------------------------- */
 static int is_text(const char *text, size_t size)
 {
     return text != NULL || size == 0;
@@ -95,7 +95,7 @@ static met_error check(const met_gateway_request *request)
     return bytes > MET_GATEWAY_ATTRIBUTE_BYTES ? MET_E_LIMIT : MET_OK;
 }
 
-/* --- The answer -------------------------------------------------------------- */
+/* --- The answer ----------------------------------------------------------- */
 /* Everything but struct_size and the ticket's bytes. */
 static void clear(met_gateway_decision *decision, met__ticket *ticket)
 {

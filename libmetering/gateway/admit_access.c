@@ -10,7 +10,7 @@
 #define UNAUTHORIZED "{\"message\":\"Unauthorized\"}"
 #define NOT_ALLOWED "{\"message\":\"You cannot consume this service\"}"
 
-/* --- Route ------------------------------------------------------------------ */
+/* --- Route ---------------------------------------------------------------- */
 static int no_route(met__admission *admission)
 {
     return met__refuse(admission, 404, MET_GATEWAY_REASON_NO_ROUTE,
@@ -77,7 +77,7 @@ int met__admit_route(met__admission *admission)
     return 1;
 }
 
-/* --- Key -------------------------------------------------------------------- */
+/* --- Key ------------------------------------------------------------------ */
 /* The credential of a key, or none. Unknown keys cost the same work. */
 static uint32_t find_credential(met_gateway *gateway, met__text key)
 {
@@ -227,7 +227,7 @@ met_error met__admit_query(met__admission *admission)
     return out->error;
 }
 
-/* --- Groups ------------------------------------------------------------------ */
+/* --- Groups --------------------------------------------------------------- */
 static void add_lines(met_gateway *gateway, size_t *size, met__text text)
 {
     /* make_room has counted everything that is ever added. */

@@ -83,7 +83,7 @@ met__text met__admission_attribute(const met__admission *admission,
     return met__text_of("", 0);
 }
 
-/* --- Into the ticket --------------------------------------------------------- */
+/* --- Into the ticket ------------------------------------------------------ */
 static void put(met__ticket *ticket, const char *bytes, size_t size)
 {
     if (size > 0) {

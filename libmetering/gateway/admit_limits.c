@@ -4,7 +4,7 @@
 #include "gateway/admission.h"
 #include "gateway/plugin_config.h"
 
-/* --- Which limit ------------------------------------------------------------- */
+/* --- Which limit ---------------------------------------------------------- */
 static uint32_t limit_of(const met__admission *admission)
 {
     const met__snapshot *snapshot = admission->snapshot;
@@ -30,7 +30,7 @@ static uint32_t limit_of(const met__admission *admission)
     return plugins->record[MET__PLUGIN_LIMIT];
 }
 
-/* --- Whom it counts ---------------------------------------------------------- */
+/* --- Whom it counts ------------------------------------------------------- */
 static int same_header(met__text a, const char *name, size_t size)
 {
     if (a.size != size) {
@@ -148,7 +148,7 @@ static void fill_request(met__admission *admission,
                                      .utc_ns = admission->utc_ns};
 }
 
-/* --- Deciding ---------------------------------------------------------------- */
+/* --- Deciding ------------------------------------------------------------- */
 static int refuse(met__admission *admission)
 {
     const met__snapshot_limit *limit =
@@ -250,7 +250,7 @@ int met__admit_count(met__admission *admission)
     return admission->limit_result.is_allowed ? 1 : refuse(admission);
 }
 
-/* --- Telling ----------------------------------------------------------------- */
+/* --- Telling -------------------------------------------------------------- */
 void met__admit_limit_headers(met__admission *admission)
 {
     met_gateway *gateway = admission->gateway;

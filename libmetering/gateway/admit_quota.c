@@ -16,7 +16,7 @@
     "{\"message\":\"Customer is not found by subject.\"," \
     "\"reason\":\"CUSTOMER_NOT_FOUND\"}"
 
-/* --- Which features ----------------------------------------------------------- */
+/* --- Which features ------------------------------------------------------- */
 /* A status that a filter asks for; 0 when it asks for none there is. */
 static uint16_t status_of(met__text text)
 {
@@ -98,7 +98,7 @@ static int64_t cost_of(const met__admission *admission,
     return (int64_t)admission->cost * UNIT;
 }
 
-/* --- Reserving --------------------------------------------------------------- */
+/* --- Reserving ------------------------------------------------------------ */
 /* What the row says of this period: usage was read in the period of at_ns. */
 static met_error make_cell(met_gateway *gateway,
                            const met__snapshot_row *row, uint64_t number)
@@ -202,7 +202,7 @@ static int reserve_rows(met__admission *admission)
     return 1;
 }
 
-/* --- Whether it must be entitled --------------------------------------------- */
+/* --- Whether it must be entitled ------------------------------------------ */
 static int has_row(const met__admission *admission,
                    const met__snapshot_consumer *consumer, uint32_t feature)
 {

@@ -24,7 +24,7 @@ typedef struct completion {
     char numbers[4][MET__DIGITS_MAX];
 } completion;
 
-/* --- Reservations ------------------------------------------------------------ */
+/* --- Reservations --------------------------------------------------------- */
 static int64_t units_of(uint64_t amount)
 {
     return amount > (uint64_t)(MET__QUOTA_AMOUNT_MAX / UNIT)
@@ -74,7 +74,7 @@ static void end_quotas(completion *c)
     }
 }
 
-/* --- The event --------------------------------------------------------------- */
+/* --- The event ------------------------------------------------------------ */
 static void add_pair(completion *c, met__text name, const char *value,
                      size_t size)
 {
@@ -235,7 +235,7 @@ static met_error record(completion *c)
     return error == MET_E_NOT_FOUND ? MET_OK : error; /* nobody meters it */
 }
 
-/* --- Completing -------------------------------------------------------------- */
+/* --- Completing ----------------------------------------------------------- */
 static met_error count(completion *c)
 {
     met_error error = MET_OK;

@@ -20,7 +20,7 @@ void met__credential_hash_of(const uint8_t *credential_key, met__text api_key,
 /* In constant time. */
 int met__credential_hash_equal(const void *a, const void *b);
 
-/* --- Cache: keys that were verified against the snapshot in force ---------- */
+/* --- Cache: keys that were verified against the snapshot in force --------- */
 /* One per handle, so of one thread. Bounded, all memory at creation. Keys are
  * known by 128-bit SipHash under a random key of this cache. Unknown keys have
  * a part of their own, so that guessing pushes out nobody. */

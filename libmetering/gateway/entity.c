@@ -7,7 +7,7 @@
 #include "base/check.h"
 #include "gateway/entity_parts.h"
 
-/* --- Names of this document ------------------------------------------------ */
+/* --- Names of this document ----------------------------------------------- */
 
 met__name_slot *met__entity_slot(met__entity_run *run, const char *kind,
                                  met__text name)
@@ -32,7 +32,7 @@ met_error met__entity_once(met__entity_run *run, const char *kind,
     return MET_OK;
 }
 
-/* --- What is not served ---------------------------------------------------- */
+/* --- What is not served --------------------------------------------------- */
 
 met_error met__entity_ignore(met__entity_run *run, met__fields *fields,
                              const char *const *names, met__text *ignored_out)
@@ -95,7 +95,7 @@ met_error met__entity_note_ignored(met__entity_run *run, const char *kind,
     return run->note(run->context, &note);
 }
 
-/* --- Lists ----------------------------------------------------------------- */
+/* --- Lists ---------------------------------------------------------------- */
 
 met_error met__entity_each(met__entity_run *run, const met__node *list,
                            const met__path *path, const char *name,
@@ -186,7 +186,7 @@ static met_error consumer_plugins(met__entity_run *run, const met__node *item,
                             met__node_text_at(item, "username"));
 }
 
-/* --- The document ---------------------------------------------------------- */
+/* --- The document --------------------------------------------------------- */
 
 /* In the order in which references need them: plugins last. */
 static const struct {

@@ -104,7 +104,7 @@ static met_error owner(met__entity_run *run, met__fields *fields,
                : pending(run, username, path, consumer_out);
 }
 
-/* --- Reading --------------------------------------------------------------- */
+/* --- Reading -------------------------------------------------------------- */
 
 static met_error add_key(met__entity_run *run, met__pending_consumer *who,
                          const pending_key *key)
@@ -280,7 +280,7 @@ met_error met__consumer_read(met__entity_run *run, const met__node *item,
                : error;
 }
 
-/* --- Keys in the store ----------------------------------------------------- */
+/* --- Keys in the store ---------------------------------------------------- */
 
 static void hash_text(const met__credential_hash *hash, char *hex_out)
 {
@@ -434,7 +434,7 @@ static met_error key_list(met__entity_run *run,
     return error;
 }
 
-/* --- Storing --------------------------------------------------------------- */
+/* --- Storing -------------------------------------------------------------- */
 
 /* custom_id is unique; its index follows a change. */
 static met_error claim_custom_id(met__entity_run *run,

@@ -35,7 +35,7 @@ typedef struct met__entity_run {
     uint64_t changes; /* entities created or updated */
 } met__entity_run;
 
-/* --- entity.c -------------------------------------------------------------- */
+/* --- entity.c ------------------------------------------------------------- */
 /* The slot of a name, made when it is missing; NULL when memory is out. */
 met__name_slot *met__entity_slot(met__entity_run *run, const char *kind,
                                  met__text name);
@@ -63,7 +63,7 @@ met_error met__entity_each(met__entity_run *run, const met__node *list,
                            const met__path *path, const char *name,
                            met__entity_reader reader, met__text parent);
 
-/* --- entity_store.c -------------------------------------------------------- */
+/* --- entity_store.c ------------------------------------------------------- */
 /* Creates or updates: content is the document without id and times; a given
  * id is in given_id. The stored id and created_at stay. */
 met_error met__entity_put(met__entity_run *run, const char *kind,
@@ -88,13 +88,13 @@ met_error met__entity_index_get(met__txn *txn, const char *kind,
 /* "" when the member is missing or no text. */
 met__text met__node_text_at(const met__node *object, const char *name);
 
-/* --- entity_service.c ------------------------------------------------------ */
+/* --- entity_service.c ----------------------------------------------------- */
 met_error met__service_read(met__entity_run *run, const met__node *item,
                             const met__path *path, met__text parent);
 met_error met__route_read(met__entity_run *run, const met__node *item,
                           const met__path *path, met__text service);
 
-/* --- entity_consumer.c ----------------------------------------------------- */
+/* --- entity_consumer.c ---------------------------------------------------- */
 met_error met__consumer_read(met__entity_run *run, const met__node *item,
                              const met__path *path, met__text parent);
 /* Items of the lists "keyauth_credentials" and "acls"; consumer is empty for
@@ -112,7 +112,7 @@ met_error met__consumer_forget(met__txn *txn, const met__node *document,
 /* Of a text that is stored; 0 when it is none. */
 int met__credential_hash_parse(met__text hex, met__credential_hash *hash_out);
 
-/* --- entity_plugin.c, plugin_config.c -------------------------------------- */
+/* --- entity_plugin.c, plugin_config.c ------------------------------------- */
 typedef struct met__plugin_scope {
     met__text service;
     met__text route;

@@ -26,7 +26,7 @@ static met_error read_name(met__fields *fields, met__text *name_out)
     return error;
 }
 
-/* --- Services -------------------------------------------------------------- */
+/* --- Services ------------------------------------------------------------- */
 
 static const char *const protocols[] = {
     "http", "https", "grpc", "grpcs", "tcp", "tls", "udp", "ws", "wss",
@@ -178,7 +178,7 @@ met_error met__service_read(met__entity_run *run, const met__node *item,
                : error;
 }
 
-/* --- Routes ---------------------------------------------------------------- */
+/* --- Routes --------------------------------------------------------------- */
 
 static met_error check_path(met__entity_run *run, met__text text,
                             const met__path *path)

@@ -48,7 +48,7 @@ met_error met__entity_load(met__txn *txn, met__text kind, met__text name,
                                              node_out);
 }
 
-/* --- Index ----------------------------------------------------------------- */
+/* --- Index ---------------------------------------------------------------- */
 
 static met_error index_key(const char *kind, met__text from,
                            met__arena *arena, met__text *key_out)
@@ -115,7 +115,7 @@ met_error met__entity_resolve(met__txn *txn, const char *kind, met__text name,
                : error;
 }
 
-/* --- Put ------------------------------------------------------------------- */
+/* --- Put ------------------------------------------------------------------ */
 
 /* The id of the document: the stored one, the given one, or a new one. */
 static met_error choose_id(met__entity_run *run, const char *kind,
@@ -224,7 +224,7 @@ met_error met__entity_put(met__entity_run *run, const char *kind,
                            : met__entity_note_change(run, kind, name, change);
 }
 
-/* --- References ------------------------------------------------------------ */
+/* --- References ----------------------------------------------------------- */
 
 met_error met__entity_reference(met__entity_run *run, met__fields *fields,
                                 const char *field, const char *kind,
@@ -261,7 +261,7 @@ met_error met__entity_reference(met__entity_run *run, met__fields *fields,
     return error;
 }
 
-/* --- Show ------------------------------------------------------------------ */
+/* --- Show ----------------------------------------------------------------- */
 
 /* A copy without the hashes of credentials. */
 static met_error shown(const met__node *stored, met__arena *arena,
@@ -350,7 +350,7 @@ met_error met__entity_list(met__txn *txn, met__text kind, met__arena *arena,
     return error;
 }
 
-/* --- Remove ---------------------------------------------------------------- */
+/* --- Remove --------------------------------------------------------------- */
 
 static met_error remove_one(met__txn *txn, met__text kind, met__text name,
                             met__arena *arena)

@@ -16,7 +16,7 @@
 #define UPSTREAM_EXTRA 256
 #define QUERY_ROOM 8000
 
-/* --- The snapshot in force -------------------------------------------------- */
+/* --- The snapshot in force ------------------------------------------------ */
 /* The policy of one limit. */
 static met_error set_policy(met_gateway *gateway,
                             const met__snapshot *snapshot,
@@ -217,7 +217,7 @@ static met_error keep_up(met_gateway *gateway, met_error_info *info)
     return error != MET_OK ? error : mapped;
 }
 
-/* --- Opening ---------------------------------------------------------------- */
+/* --- Opening -------------------------------------------------------------- */
 /* Somebody else may be compiling the first one. */
 static met_error first_snapshot(met_gateway *gateway, met_error_info *info)
 {
@@ -366,7 +366,7 @@ void met__gateway_close(met_gateway *gateway)
     met__release(&kept, gateway, sizeof *gateway);
 }
 
-/* --- Housekeeping ------------------------------------------------------------ */
+/* --- Housekeeping --------------------------------------------------------- */
 met_error met__gateway_tick(met_gateway *gateway)
 {
     if (gateway->fork_generation != met__fork_generation()) {
@@ -387,7 +387,7 @@ met_error met__gateway_tick(met_gateway *gateway)
                                                           : error;
 }
 
-/* --- Telling ------------------------------------------------------------------ */
+/* --- Telling -------------------------------------------------------------- */
 const char *met__gateway_reason_name(uint32_t reason)
 {
     static const char *const names[MET__REASONS] = {

@@ -8,7 +8,7 @@
 
 #define ARGUMENT_SIZE (MET_GATEWAY_KEY_SIZE_MAX + 1)
 
-/* --- Headers --------------------------------------------------------------- */
+/* --- Headers -------------------------------------------------------------- */
 
 static unsigned char lower(char c)
 {
@@ -55,7 +55,7 @@ static int count_header(const met_gateway_request *request, met__text wanted,
     return count[which];
 }
 
-/* --- Arguments of a query or a form ---------------------------------------- */
+/* --- Arguments of a query or a form --------------------------------------- */
 
 static int hex_digit(char c)
 {
@@ -156,7 +156,7 @@ static met__text decode_value(met__text value, char *scratch)
     return met__text_of(scratch, size);
 }
 
-/* --- The rule -------------------------------------------------------------- */
+/* --- The rule ------------------------------------------------------------- */
 
 /* One name. 0: go on with the next one. */
 static uint32_t find_name(const met__key_auth *auth, uint32_t index,
@@ -222,7 +222,7 @@ uint32_t met__key_auth_find(const met__key_auth *auth,
     return MET__KEY_MISSING;
 }
 
-/* --- Hiding ---------------------------------------------------------------- */
+/* --- Hiding --------------------------------------------------------------- */
 
 /* What nginx leaves as it is in an argument. */
 static int is_plain(unsigned char c)

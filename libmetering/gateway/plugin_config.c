@@ -60,7 +60,7 @@ static met_error texts(met__fields *fields, const char *name,
     return fields->error;
 }
 
-/* --- key-auth -------------------------------------------------------------- */
+/* --- key-auth ------------------------------------------------------------- */
 
 static void key_names(met__entity_run *run, met__fields *fields,
                       met__builder *out)
@@ -124,7 +124,7 @@ static met_error read_key_auth(met__entity_run *run, met__fields *fields,
     return met__entity_ignore(run, fields, unserved, ignored);
 }
 
-/* --- acl ------------------------------------------------------------------- */
+/* --- acl ------------------------------------------------------------------ */
 
 static met_error read_acl(met__entity_run *run, met__fields *fields,
                           met__builder *out, met__text *ignored)
@@ -147,7 +147,7 @@ static met_error read_acl(met__entity_run *run, met__fields *fields,
     return met__entity_ignore(run, fields, unserved, ignored);
 }
 
-/* --- rate-limiting --------------------------------------------------------- */
+/* --- rate-limiting -------------------------------------------------------- */
 
 static void read_windows(met__entity_run *run, met__fields *fields,
                          met__builder *out)
@@ -268,7 +268,7 @@ static met_error read_rate_limiting(met__entity_run *run, met__fields *fields,
     return met__entity_ignore(run, fields, unserved, ignored);
 }
 
-/* --- Which one ------------------------------------------------------------- */
+/* --- Which one ------------------------------------------------------------ */
 
 met_error met__plugin_config_read(met__entity_run *run, met__text name,
                                   const met__node *config,

@@ -36,7 +36,7 @@ size_t met__snapshot_record_size(uint32_t section)
     return section < MET__SECTION_COUNT ? sizes[section] : 1;
 }
 
-/* --- Opening --------------------------------------------------------------- */
+/* --- Opening -------------------------------------------------------------- */
 
 /* Every section inside the file, and a power of two of slots. */
 static int take_sections(const met__snapshot_directory *directory,
@@ -118,7 +118,7 @@ void met__snapshot_close(const met__platform *platform,
     *snapshot = (met__snapshot){0};
 }
 
-/* --- Finding --------------------------------------------------------------- */
+/* --- Finding -------------------------------------------------------------- */
 
 int met__snapshot_groups_overlap(const met__snapshot *snapshot, met__range a,
                                  met__range b)

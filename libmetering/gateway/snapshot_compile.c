@@ -9,7 +9,7 @@
 #include "base/check.h"
 #include "gateway/entity_parts.h"
 
-/* --- Helpers --------------------------------------------------------------- */
+/* --- Helpers -------------------------------------------------------------- */
 
 int64_t met__node_integer_at(const met__node *object, const char *name,
                              int64_t standard)
@@ -123,7 +123,7 @@ static met__snapshot_plugins no_plugins(void)
     return plugins;
 }
 
-/* --- Services and routes --------------------------------------------------- */
+/* --- Services and routes -------------------------------------------------- */
 
 static met_error add_service(met__compile *compile, const met__node *node)
 {
@@ -199,7 +199,7 @@ static met_error add_route(met__compile *compile, const met__node *node)
                              number);
 }
 
-/* --- Paths in order -------------------------------------------------------- */
+/* --- Paths in order ------------------------------------------------------- */
 
 /* What the sort below looks at: texts in place of references. */
 typedef struct path_entry {
@@ -272,7 +272,7 @@ static met_error sort_paths(met__compile *compile)
     return MET_OK;
 }
 
-/* --- Consumers ------------------------------------------------------------- */
+/* --- Consumers ------------------------------------------------------------ */
 
 static met_error add_groups(met__compile *compile, const met__node *list,
                             met__snapshot_consumer *consumer)
@@ -425,7 +425,7 @@ static met_error add_slots(met__compile *compile)
     return MET_OK;
 }
 
-/* --- All of it ------------------------------------------------------------- */
+/* --- All of it ------------------------------------------------------------ */
 
 static met_error compile_all(met__compile *compile)
 {

@@ -29,7 +29,7 @@ typedef struct met__compile {
 met_error met__snapshot_compile(met__txn *txn, met__snapshot_writer *writer,
                                 met_error_info *info);
 
-/* --- Between the files ----------------------------------------------------- */
+/* --- Between the files ---------------------------------------------------- */
 /* Numbers of a kind by name; MET__NONE when there is none. */
 uint32_t met__compile_number(const met__compile *compile, const char *kind,
                              met__text name);

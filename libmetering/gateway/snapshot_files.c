@@ -15,7 +15,7 @@
 #define CURRENT_SIZE (MET__FILE_HEADER_SIZE + UINT64_C(4096))
 #define PATH_SIZE 4096
 
-/* --- Names ----------------------------------------------------------------- */
+/* --- Names ---------------------------------------------------------------- */
 
 static met_error path_of(const met_store *store, const char *name,
                          char path_out[PATH_SIZE])
@@ -51,7 +51,7 @@ static uint64_t number_of_name(const char *name)
     return strcmp(name, ".map") == 0 ? number : 0;
 }
 
-/* --- Opening --------------------------------------------------------------- */
+/* --- Opening -------------------------------------------------------------- */
 
 met_error met__snapshot_files_open(met_store *store, int create,
                                    met__snapshot_files *files_out,
@@ -140,7 +140,7 @@ met_error met__snapshot_files_map(const met__snapshot_files *files,
     return error;
 }
 
-/* --- Compiling ------------------------------------------------------------- */
+/* --- Compiling ------------------------------------------------------------ */
 
 /* The lock of compiling: a file description of its own, that a dead process
  * lets go and a forked child does not keep. */

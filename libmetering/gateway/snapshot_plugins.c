@@ -55,7 +55,7 @@ static met__ref add_print(met__compile *compile, const char *before,
     return met__snapshot_add_text(compile->writer, met__text_z(text));
 }
 
-/* --- Configurations -------------------------------------------------------- */
+/* --- Configurations ------------------------------------------------------- */
 
 static uint32_t key_auth_flags(const met__node *config)
 {
@@ -212,7 +212,7 @@ static uint32_t add_limit(met__compile *compile, const met__node *plugin,
     return met__snapshot_add(writer, MET__SECTION_LIMIT, &limit);
 }
 
-/* --- Scopes ---------------------------------------------------------------- */
+/* --- Scopes --------------------------------------------------------------- */
 
 static uint32_t rank_of(int has_route, int has_service, int has_consumer)
 {

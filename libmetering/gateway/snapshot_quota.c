@@ -11,7 +11,7 @@
 #include "gateway/entity_parts.h"
 #include "gateway/event.h"
 
-/* --- Features -------------------------------------------------------------- */
+/* --- Features ------------------------------------------------------------- */
 
 static uint32_t attribute_number(met__text name)
 {
@@ -105,7 +105,7 @@ met_error met__compile_features(met__compile *compile)
     return error;
 }
 
-/* --- Rows ------------------------------------------------------------------ */
+/* --- Rows ----------------------------------------------------------------- */
 
 typedef struct row_visit {
     met__compile *compile;

@@ -61,7 +61,7 @@ static met_error take_currency(met__bill *bill, const line_draft *draft)
     return MET_OK;
 }
 
-/* --- Quantity -------------------------------------------------------------- */
+/* --- Quantity ------------------------------------------------------------- */
 /* A price by dimension: its values, and their sum. */
 static met_error measure_values(const met__bill *bill, line_draft *draft,
                                 const met__meter *meter, met__period period)
@@ -145,7 +145,7 @@ static met_error measure(const met__bill *bill, line_draft *draft)
                : error;
 }
 
-/* --- Price ----------------------------------------------------------------- */
+/* --- Price ---------------------------------------------------------------- */
 static int64_t seconds_of(met__period period)
 {
     return period.to_ns / MET__SECOND_NS - period.from_ns / MET__SECOND_NS;
@@ -256,7 +256,7 @@ static met_error rate(const met__bill *bill, line_draft *draft)
     return error;
 }
 
-/* --- Document -------------------------------------------------------------- */
+/* --- Document ------------------------------------------------------------- */
 static void build_period(met__builder *builder, met__arena *arena,
                          const char *name, met__period period)
 {

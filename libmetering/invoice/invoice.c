@@ -10,7 +10,7 @@
 #include "invoice/bill.h"
 #include "store/object.h"
 
-/* --- Making the bill ------------------------------------------------------- */
+/* --- Making the bill ------------------------------------------------------ */
 static met_error fill_bill(met__bill *bill)
 {
     met__subscription **subscriptions;
@@ -68,7 +68,7 @@ static met_error make_bill(met__txn *txn, const met__invoice_request *request,
     return bill->lines == NULL ? MET_E_NO_MEMORY : fill_bill(bill);
 }
 
-/* --- Document -------------------------------------------------------------- */
+/* --- Document ------------------------------------------------------------- */
 static void build_customer(met__builder *builder, met__arena *arena,
                            const met__customer *customer)
 {
@@ -138,7 +138,7 @@ met_error met__invoice_preview(met__txn *txn,
     return error;
 }
 
-/* --- Issuing --------------------------------------------------------------- */
+/* --- Issuing -------------------------------------------------------------- */
 static met_error check_bill(const met__bill *bill, met_error_info *info)
 {
     if (bill->lines->count == 0) {
@@ -228,7 +228,7 @@ met_error met__invoice_finalize(met__txn *txn,
     return error;
 }
 
-/* --- Reading --------------------------------------------------------------- */
+/* --- Reading -------------------------------------------------------------- */
 met_error met__invoice_document(met__txn *txn, met__text id,
                                 met__arena *arena, met__node **node_out)
 {

@@ -8,7 +8,7 @@
 #define WIDTH 80
 #define INDENT 2
 
-/* --- Reading a document that may be anything -------------------------------- */
+/* --- Reading a document that may be anything ------------------------------ */
 static const met__node *member(const met__node *node, const char *name)
 {
     return node != NULL && node->kind == MET__NODE_OBJECT
@@ -47,7 +47,7 @@ static int is_zero(met__text amount)
                && met__decimal_is_zero(value));
 }
 
-/* --- Columns --------------------------------------------------------------- */
+/* --- Columns -------------------------------------------------------------- */
 /* A line under construction: bytes, and columns counted as code points. */
 typedef struct text_row {
     met__buffer *buffer;
@@ -141,7 +141,7 @@ static void put_rule(met__buffer *buffer)
     met__buffer_byte(buffer, '\n');
 }
 
-/* --- Pieces of text -------------------------------------------------------- */
+/* --- Pieces of text ------------------------------------------------------- */
 /* "2026-01-31" of a time at midnight, else "2026-01-31 10:15:00". */
 static void append_time(met__buffer *buffer, met__text time)
 {
@@ -188,7 +188,7 @@ static void begin(met__buffer *piece)
     piece->size = 0;
 }
 
-/* --- Parts of an invoice --------------------------------------------------- */
+/* --- Parts of an invoice -------------------------------------------------- */
 static void write_head(const met__node *invoice, met__buffer *buffer,
                        met__buffer *left, met__buffer *right)
 {

@@ -1,7 +1,7 @@
 /* Finding the record of a key: on the way of every request, therefore inlined.
  * In: a key. Out: its blocks, its records' names, and a record by its tag. */
-#ifndef MET_LIMIT_FIND_H
-#define MET_LIMIT_FIND_H
+#ifndef MET_LIMIT_LIMIT_FIND_H
+#define MET_LIMIT_LIMIT_FIND_H
 
 #include <string.h>
 

@@ -46,7 +46,7 @@ met__record *met__place_find_far(const met__limit_table *table,
     return record;
 }
 
-/* --- Tags ------------------------------------------------------------------ */
+/* --- Tags ----------------------------------------------------------------- */
 static void set_tag(met__limit_table *table, const met__record *record,
                     uint32_t tag)
 {
@@ -67,7 +67,7 @@ static void set_tag(met__limit_table *table, const met__record *record,
     }
 }
 
-/* --- Heads of closed places ------------------------------------------------ */
+/* --- Heads of closed places ----------------------------------------------- */
 static uint64_t now_ms(const met__window_time *time)
 {
     return time->monotonic_ns / 1000000 & UINT32_MAX;
@@ -112,7 +112,7 @@ static int give_up(met__limit_table *table, met__record *record,
                     closed_at(table, now_ms(time) - LEASE_MS));
 }
 
-/* --- Looking at every place ------------------------------------------------ */
+/* --- Looking at every place ----------------------------------------------- */
 static met__record *place_at(const met__limit_table *table,
                              const met__place_key *key, uint64_t index)
 {

@@ -78,7 +78,7 @@ int met__policy_weighs(const met__policy_view *view,
     return now_ns / 1000000 <= payload;
 }
 
-/* --- Changing -------------------------------------------------------------- */
+/* --- Changing ------------------------------------------------------------- */
 typedef struct draft {
     met__policy_window windows[MET_LIMITER_WINDOWS_MAX];
     met__policy_window predecessors[MET__PREDECESSORS];

@@ -1,6 +1,6 @@
 /* Policies in the shared table: which windows a number stands for. */
-#ifndef MET_LIMIT_POLICY_H
-#define MET_LIMIT_POLICY_H
+#ifndef MET_LIMIT_LIMIT_POLICY_H
+#define MET_LIMIT_LIMIT_POLICY_H
 
 #include "limit/limit_table.h"
 
@@ -23,7 +23,7 @@ typedef struct met__policy_view {
     met__policy_window predecessors[MET__PREDECESSORS];
 } met__policy_view;
 
-/* --- Reading: on the way of every request, therefore inlined --------------- */
+/* --- Reading: on the way of every request, therefore inlined -------------- */
 /* A number is the generation of a slot above the slot. */
 #define MET__POLICY_SLOT_BITS 10
 #define MET__POLICY_GENERATIONS (UINT32_C(1) << (32 - MET__POLICY_SLOT_BITS))

@@ -104,7 +104,7 @@ static met_error agree_head(met__limit_table *table, uint64_t boot,
     return MET_OK;
 }
 
-/* --- In a file ------------------------------------------------------------- */
+/* --- In a file ------------------------------------------------------------ */
 /* Throws out what an earlier boot left. Others wait: until it is done, the
  * boot's word is not theirs. */
 static met_error empty_old(met__limit_table *table, uint64_t boot,
@@ -178,7 +178,7 @@ static met_error open_file(met__limit_table *table,
                            : error;
 }
 
-/* --- In the caller's memory ------------------------------------------------ */
+/* --- In the caller's memory ----------------------------------------------- */
 static met_error open_memory(met__limit_table *table,
                              const met_limiter_config *config, uint64_t boot,
                              met_error_info *info)
@@ -251,7 +251,7 @@ void met__limit_table_close(met__limit_table *table)
     met__mapped_file_close(table->platform, &table->file);
 }
 
-/* --- Shapes ---------------------------------------------------------------- */
+/* --- Shapes --------------------------------------------------------------- */
 static uint64_t shape_first(uint64_t limit, uint32_t algorithm)
 {
     return UINT64_C(1) << 63 | (uint64_t)algorithm << 32 | limit;
@@ -320,7 +320,7 @@ const met__shape *met__shape_work_out(met__limit_table *table,
     return spare;
 }
 
-/* --- Figures --------------------------------------------------------------- */
+/* --- Figures -------------------------------------------------------------- */
 void met__limit_table_stats(met__limit_table *table,
                             const met__window_time *time,
                             met_limiter_stats *stats_out)

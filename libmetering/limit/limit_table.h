@@ -1,8 +1,8 @@
 /* The shared memory of a limiter: where everything lies, and the places of
  * records. Whatever is read from it is bounded before use: another process may
  * write anything into it. */
-#ifndef MET_LIMIT_TABLE_H
-#define MET_LIMIT_TABLE_H
+#ifndef MET_LIMIT_LIMIT_TABLE_H
+#define MET_LIMIT_LIMIT_TABLE_H
 
 #include "base/hash.h"
 #include "base/mapped_file.h"
@@ -10,7 +10,7 @@
 #include "limit/window.h"
 #include "metering/limiter.h"
 
-/* --- Layout ---------------------------------------------------------------- */
+/* --- Layout --------------------------------------------------------------- */
 #ifndef MET__GROUP_PLACES
 #define MET__GROUP_PLACES 8 /* one tag byte each in the group's control word */
 #endif
@@ -75,7 +75,7 @@ typedef struct met__policy_slot {
     met__policy_row rows[MET__POLICY_ROWS];
 } met__policy_slot;
 
-/* --- One process's view ---------------------------------------------------- */
+/* --- One process's view --------------------------------------------------- */
 typedef struct met__limit_table {
     const met__platform *platform;
     met__table_head *head;
@@ -105,7 +105,7 @@ static inline void met__limit_count(met__limit_table *table, int counter)
     met__fetch_add_relaxed(&table->head->counters[counter], 1);
 }
 
-/* --- Shapes ---------------------------------------------------------------- */
+/* --- Shapes --------------------------------------------------------------- */
 /* Number of a shape, entered when it is new. MET_E_LIMIT · MET_E_UNSUPPORTED */
 met_error met__shape_enter(met__limit_table *table, uint64_t limit,
                            uint64_t window_ns, uint32_t algorithm,
@@ -129,7 +129,7 @@ static inline const met__shape *met__shape_get(met__limit_table *table,
     return met__shape_work_out(table, number, spare);
 }
 
-/* --- Places ---------------------------------------------------------------- */
+/* --- Places --------------------------------------------------------------- */
 /* A key: its blocks, and what its records' names are made of. */
 typedef struct met__place_key {
     uint64_t block[MET__CHOICES]; /* first record of each */

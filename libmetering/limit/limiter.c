@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "limit/limiter_quick.h"
 
-/* --- Open and close -------------------------------------------------------- */
+/* --- Open and close ------------------------------------------------------- */
 met_error met__limiter_open(const met__platform *platform,
                             const met_limiter_config *config,
                             met_limiter **limiter_out, met_error_info *info)
@@ -79,7 +79,7 @@ met_error met__limiter_policy_remove(met_limiter *limiter, uint32_t number,
     return met__policy_remove(&limiter->table, number, info);
 }
 
-/* --- Deciding -------------------------------------------------------------- */
+/* --- Deciding ------------------------------------------------------------- */
 void met__plan_give_back(met__plan *p)
 {
     for (uint32_t i = 0; i < p->view.count; i++) {

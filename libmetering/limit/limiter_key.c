@@ -25,7 +25,7 @@ typedef struct address {
     size_t size;             /* 4 or 16 */
 } address;
 
-/* --- Addresses as text ------------------------------------------------------- */
+/* --- Addresses as text ---------------------------------------------------- */
 /* Four numbers up to 255, without leading zeros, to the end of the text. */
 static int parse_v4(const char *text, size_t size, unsigned char out[4])
 {
@@ -132,7 +132,7 @@ static int parse_v6(const char *text, size_t size, unsigned char out[16])
     return 1;
 }
 
-/* --- Addresses --------------------------------------------------------------- */
+/* --- Addresses ------------------------------------------------------------ */
 /* ::ffff:a.b.c.d is the IPv4 address it maps. */
 static void unmap(address *a)
 {
@@ -182,7 +182,7 @@ static void keep_prefix(address *a, uint32_t bits)
     }
 }
 
-/* --- Keys -------------------------------------------------------------------- */
+/* --- Keys ----------------------------------------------------------------- */
 static size_t put(char *out, size_t at, const void *bytes, size_t size)
 {
     if (size != 0) {

@@ -33,7 +33,7 @@ struct met__quota_table {
     uint64_t probes;
 };
 
-/* --- Sizes ----------------------------------------------------------------- */
+/* --- Sizes ---------------------------------------------------------------- */
 static int is_prime(uint64_t number)
 {
     for (uint64_t i = 2; i * i <= number; i++) {
@@ -62,7 +62,7 @@ static uint64_t file_size(uint64_t cells)
            + cells * sizeof(met__quota_cell);
 }
 
-/* --- Opening --------------------------------------------------------------- */
+/* --- Opening -------------------------------------------------------------- */
 /* Takes a file of another boot out of its place, unless somebody else has
  * just done so: only who holds its lock and still finds it there may. */
 static met_error remove_old(const met__platform *platform, const char *path,
@@ -199,7 +199,7 @@ void met__quota_set_filled(met__quota_table *table)
     }
 }
 
-/* --- Finding a cell -------------------------------------------------------- */
+/* --- Finding a cell ------------------------------------------------------- */
 /* The first half of the key claims the cell, the second completes it. One
  * that was claimed by somebody who then died is completed by the next who
  * wants the same half; nobody skips a cell that could become his, so a key
@@ -263,7 +263,7 @@ static met__quota_side *ticket_side(const met__quota_table *table,
     return &table->cells[place / 2].side[place % 2];
 }
 
-/* --- Calls ----------------------------------------------------------------- */
+/* --- Calls ---------------------------------------------------------------- */
 static int is_number(uint64_t number)
 {
     return number >= 1 && number <= MET__QUOTA_NUMBER_MAX;

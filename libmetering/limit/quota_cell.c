@@ -34,7 +34,7 @@ MET__STATIC_ASSERT(MET__QUOTA_AMOUNT_MAX < (INT64_C(1) << (TAG_SHIFT - 1)),
 MET__STATIC_ASSERT(MET__QUOTA_BUCKET_MAX == (INT64_C(1) << SLICE_SHIFT) - 1,
                    a_bucket_is_one_word);
 
-/* --- Words ----------------------------------------------------------------- */
+/* --- Words ---------------------------------------------------------------- */
 static uint32_t tag_of(uint64_t word)
 {
     return (uint32_t)(word >> TAG_SHIFT);
@@ -85,7 +85,7 @@ static uint32_t control_tag(uint64_t control)
     return (uint32_t)(control >> CONTROL_TAG_SHIFT & TAGS);
 }
 
-/* --- The period a side holds ----------------------------------------------- */
+/* --- The period a side holds ---------------------------------------------- */
 static int is_ready(const met__quota_side *side, uint64_t number,
                     uint32_t *tag_out)
 {
@@ -145,7 +145,7 @@ static void fill_state(const met__quota_side *side, uint32_t tag,
     }
 }
 
-/* --- taken ----------------------------------------------------------------- */
+/* --- taken ---------------------------------------------------------------- */
 /* Below 0 only in a file that somebody else wrote to. */
 static void give_back(met__quota_side *side, uint32_t tag, int64_t amount)
 {
@@ -181,7 +181,7 @@ static met_error raise_taken(met__quota_side *side, uint32_t tag,
     return MET_E_BUSY;
 }
 
-/* --- Buckets: what dead requests left behind is found by its slice --------- */
+/* --- Buckets: what dead requests left behind is found by its slice -------- */
 /* Empties a bucket that is over by one swap, then gives its amount back: the
  * other way round two could give it back. */
 static void expire(met__quota_side *side, uint32_t tag, uint64_t now)
@@ -258,7 +258,7 @@ static int64_t take_out(met__quota_side *side,
     return 0; /* it stays in the bucket and is given back from there */
 }
 
-/* --- A request ------------------------------------------------------------- */
+/* --- A request ------------------------------------------------------------ */
 met_error met__quota_cell_admit(met__quota_cell *cell, uint64_t number,
                                 int64_t cost, int64_t now_ns,
                                 met__quota_ticket *ticket_out,
@@ -374,7 +374,7 @@ met_error met__quota_cell_release(met__quota_side *side,
     return MET_OK;
 }
 
-/* --- Periods --------------------------------------------------------------- */
+/* --- Periods -------------------------------------------------------------- */
 /* Gives a word its value in the period of `tag`. From the tag before it only
  * while the period is being prepared; a value that is there already stays
  * unless overwrite is set. 0: another period's word. */
@@ -474,7 +474,7 @@ met_error met__quota_cell_prepare(met__quota_cell *cell,
     return MET_E_BUSY;
 }
 
-/* --- Settlement, grants, reading ------------------------------------------- */
+/* --- Settlement, grants, reading ------------------------------------------ */
 static met_error set_value(met__quota_side *side, uint64_t number,
                            met__atomic_u64 *word, int64_t value)
 {

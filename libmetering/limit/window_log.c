@@ -306,7 +306,7 @@ static uint64_t most_log(uint64_t head, const met__shape *shape,
                           : unpack(head, SHORT).count;
 }
 
-/* --- Looking at a copy ----------------------------------------------------- */
+/* --- Looking at a copy ---------------------------------------------------- */
 typedef struct log_view {
     log_state state; /* the live hits */
     uint64_t tick;   /* at which they are judged */

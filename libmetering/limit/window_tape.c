@@ -31,7 +31,7 @@
 #define LOG_MAX 24 /* up to here window_log.c is exact */
 #define TAKE_TRIES 10000
 
-/* --- Numbers of a shape ---------------------------------------------------- */
+/* --- Numbers of a shape --------------------------------------------------- */
 /* Counted by force, up to twice what the limit needs is kept: as much on the
  * tape, as much of the newest slot. */
 static uint64_t count_max(const met__shape *shape)
@@ -68,7 +68,7 @@ static met_error shape_tape(met__shape *shape)
     return MET_OK;
 }
 
-/* --- Writing the tape ------------------------------------------------------ */
+/* --- Writing the tape ----------------------------------------------------- */
 /* Writes the newest bits of `head` into their chunk. 0: head changed. */
 static int spill(met__record *record, uint64_t head,
                  const met__tape_state *state)
@@ -111,7 +111,7 @@ static void clear(met__tape_state *state)
     state->valid = 0;
 }
 
-/* --- Counting -------------------------------------------------------------- */
+/* --- Counting ------------------------------------------------------------- */
 /* A record under one head, at a moment. */
 typedef struct tape_view {
     met__tape_state state;
@@ -325,7 +325,7 @@ static int undo_tape(met__record *record, const met__shape *shape,
     return 0;
 }
 
-/* --- Reading a copy -------------------------------------------------------- */
+/* --- Reading a copy ------------------------------------------------------- */
 static uint64_t most_tape(uint64_t head, const met__shape *shape,
                           const met__window_time *time)
 {

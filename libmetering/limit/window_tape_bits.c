@@ -9,7 +9,7 @@
  * late; more means that the key was not seen for that long. */
 #define BEHIND_SHIFT 8
 
-/* --- Head ------------------------------------------------------------------ */
+/* --- Head ----------------------------------------------------------------- */
 /* What a head says; numbers that no writer of ours made are made harmless. */
 met__tape_state met__tape_unpack(uint64_t head, const met__shape *shape)
 {
@@ -59,7 +59,7 @@ uint64_t met__tape_passed(const met__tape_state *state,
     return passed;
 }
 
-/* --- Reading the tape ------------------------------------------------------ */
+/* --- Reading the tape ----------------------------------------------------- */
 /* A walk from the newest bit back. */
 typedef struct tape_walk {
     uint32_t zeros;

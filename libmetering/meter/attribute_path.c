@@ -193,7 +193,7 @@ met__text met__attribute_path_of(met__text name, met__arena *arena)
     return met__text_z(text);
 }
 
-/* --- Following a path ------------------------------------------------------ */
+/* --- Following a path ----------------------------------------------------- */
 static const met__node *member_of(const met__node *node, met__text name)
 {
     for (uint32_t i = 0;

@@ -57,7 +57,7 @@ typedef struct compaction {
     seen_generation seen[GENERATIONS_KEPT];
 } compaction;
 
-/* --- What may be folded ---------------------------------------------------- */
+/* --- What may be folded --------------------------------------------------- */
 /* Parts that no recorder counted never change, others not once their epoch is
  * settled. */
 static met_error can_change(compaction *self, const met__part_key *key,
@@ -142,7 +142,7 @@ static met_error is_parted(compaction *self, uint64_t number, uint32_t minute,
     return error;
 }
 
-/* --- One step -------------------------------------------------------------- */
+/* --- One step ------------------------------------------------------------- */
 static met_error keep_source(compaction *self, const met__usage_item *item)
 {
     uint64_t quantities = item->words[MET__PART_PLAN] & UINT32_MAX;
@@ -342,7 +342,7 @@ static met_error transact(compaction *self)
     return error;
 }
 
-/* --- All steps ------------------------------------------------------------- */
+/* --- All steps ------------------------------------------------------------ */
 /* Where cells of so many minutes end that are no longer kept finer. */
 static int64_t end_of(int64_t as_of_ns, const met__duration *keep,
                       int64_t minutes)

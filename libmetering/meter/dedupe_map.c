@@ -42,7 +42,7 @@ static uint64_t digest(const met__dedupe_entry *entry)
     return (mixed ^ mixed >> 29 ^ entry->high) + entry->mark;
 }
 
-/* --- The file's state ------------------------------------------------------ */
+/* --- The file's state ----------------------------------------------------- */
 static uint64_t checksum_of(const map_state *state)
 {
     return met__checksum(state, offsetof(map_state, checksum));
@@ -77,7 +77,7 @@ static met__mapped_spec spec_of(const met_store *store, uint64_t places)
     return spec;
 }
 
-/* --- Opening --------------------------------------------------------------- */
+/* --- Opening -------------------------------------------------------------- */
 met_error met__dedupe_init(met__dedupe *dedupe, met_store *store)
 {
     *dedupe = (met__dedupe){.store = store};
@@ -149,7 +149,7 @@ static met_error leave_stale(met__dedupe *dedupe)
     return MET_OK;
 }
 
-/* --- Entries --------------------------------------------------------------- */
+/* --- Entries -------------------------------------------------------------- */
 int met__dedupe_find(const met__dedupe *dedupe, met__hash128 hash,
                      uint32_t horizon_day, uint64_t *batch_out)
 {
@@ -223,7 +223,7 @@ static int has_room(const met__dedupe *dedupe, const map_state *state,
     return state->used + more <= (dedupe->mask + 1) / 4 * 3;
 }
 
-/* --- Building -------------------------------------------------------------- */
+/* --- Building ------------------------------------------------------------- */
 /* Calls for every batch that is still needed: counts ids, or enters them. */
 static met_error each_batch(met__dedupe *dedupe, met__txn *txn,
                             uint32_t horizon_day, map_state *state,
@@ -296,7 +296,7 @@ met_error met__dedupe_rebuild(met__dedupe *dedupe, met__txn *txn,
     return error;
 }
 
-/* --- Following ------------------------------------------------------------- */
+/* --- Following ------------------------------------------------------------ */
 /* What the header says, when it can be believed. */
 static met_error read_state(const met__dedupe *dedupe, met__txn *txn,
                             uint64_t last_batch, map_state *state_out,

@@ -14,7 +14,7 @@ const char *const met__verdict_names[MET__VERDICTS] = {
     "", "accepted", "duplicate", "late", "future", "no_meter", "no_value",
     "invalid"};
 
-/* --- State ----------------------------------------------------------------- */
+/* --- State ---------------------------------------------------------------- */
 met_error met__ingest_state_get(met__txn *txn, met__ingest_state *state_out)
 {
     met__text value;
@@ -80,7 +80,7 @@ met_error met__ingest_horizon(const met__ingest_settings *settings,
     return error == MET_E_NO_MEMORY || error == MET_E_BUG ? error : MET_OK;
 }
 
-/* --- Settings -------------------------------------------------------------- */
+/* --- Settings ------------------------------------------------------------- */
 static met_error check_bound(met__fields *fields, const char *name,
                              const met__duration *bound, int days)
 {
@@ -202,7 +202,7 @@ met_error met__ingest_describe(met__txn *txn, met__arena *arena,
     return met__builder_end(&builder, node_out);
 }
 
-/* --- Cursors --------------------------------------------------------------- */
+/* --- Cursors -------------------------------------------------------------- */
 met_error met__event_cursor_read(met__txn *txn, met__text name,
                                  uint64_t *generation_out,
                                  uint64_t *offset_out)
@@ -247,7 +247,7 @@ met_error met__event_cursor_move(met__txn *txn, const met_event_cursor *cursor,
                         cursor->name_size, value, sizeof value);
 }
 
-/* --- Batches --------------------------------------------------------------- */
+/* --- Batches -------------------------------------------------------------- */
 met_error met__event_batch_read(met__text value, met__event_batch *batch_out)
 {
     const unsigned char *at = (const unsigned char *)value.data;

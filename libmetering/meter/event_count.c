@@ -13,7 +13,7 @@ typedef struct brought {
     met__wide values[MET__QUANTITIES_MAX];
 } brought;
 
-/* --- What the event says --------------------------------------------------- */
+/* --- What the event says -------------------------------------------------- */
 static const met_pair *find_pair(const met_ingest_event *event,
                                  met__text name)
 {
@@ -113,9 +113,9 @@ static met_error judge(met__event_run *run, const met__event_type *type,
     for (size_t i = 0; i < type->meter_count; i++) {
         const met__event_meter *meter = &type->meters[i];
         int has_value =
-            meter->quantity != MET__NONE
+            meter->quantity != MET__NO_INDEX
                 ? (values->mask >> meter->quantity & 1) != 0
-                : meter->attribute == MET__NONE
+                : meter->attribute == MET__NO_INDEX
                       || !met__text_equal(type->shape.values[meter->attribute],
                                           MET__TEXT("null"));
         if (has_value && minute >= meter->first_minute) {
@@ -137,7 +137,7 @@ static met_error judge(met__event_run *run, const met__event_type *type,
                                 "type count");
 }
 
-/* --- Shapes and parts ------------------------------------------------------ */
+/* --- Shapes and parts ----------------------------------------------------- */
 /* Room for one more element of a list in an arena. */
 static int make_room(met__arena *arena, void **list, size_t count,
                      size_t more, size_t *room, size_t size)
@@ -348,7 +348,7 @@ met_error met__event_count(met__event_run *run, const met__event *event,
     return MET_OK;
 }
 
-/* --- Writing --------------------------------------------------------------- */
+/* --- Writing -------------------------------------------------------------- */
 static int compare_part(const void *a, const void *b)
 {
     const met__event_part *x = a;

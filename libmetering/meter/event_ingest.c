@@ -29,7 +29,7 @@ met_error met__event_say(met__ingest *ingest, met_event_verdict *verdict,
     return MET_OK;
 }
 
-/* --- One event ------------------------------------------------------------- */
+/* --- One event ------------------------------------------------------------ */
 /* 0: the text is missing or too long, and the verdict says so. */
 static int has_text(met__event_run *run, met_event_verdict *verdict,
                     const char *field, const char *text, size_t size,
@@ -114,7 +114,7 @@ static met_error check_time(met__event_run *run, int64_t utc_ns,
                                 "time", "is too far ahead of the clock");
 }
 
-/* --- Known ids ------------------------------------------------------------- */
+/* --- Known ids ------------------------------------------------------------ */
 /* Whether the batch has the id: the index's word is not enough. Who sends
  * again sends in the same order, so the search begins behind the last hit. No
  * write comes between two look-ups, so a batch that was read stays. */
@@ -176,7 +176,7 @@ static met_error is_known(met__event_run *run, met__hash128 hash,
     return error;
 }
 
-/* --- All events ------------------------------------------------------------ */
+/* --- All events ----------------------------------------------------------- */
 static met_error accept(met__event_run *run, met__hash128 hash, int64_t utc_ns)
 {
     uint32_t day = (uint32_t)(utc_ns / MET__DAY_NS);
@@ -247,7 +247,7 @@ static met_error take_events(met__event_run *run)
     return error;
 }
 
-/* --- The transaction ------------------------------------------------------- */
+/* --- The transaction ------------------------------------------------------ */
 static met_error begin_log(met__event_run *run,
                            const met__ingest_settings *settings)
 {

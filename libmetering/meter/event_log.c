@@ -8,7 +8,7 @@
 #define LOOKED_AT_MAX 100000 /* events of one list, so that it ends */
 #define LIMIT_DEFAULT 100
 
-/* --- Records --------------------------------------------------------------- */
+/* --- Records -------------------------------------------------------------- */
 void met__event_log_key(const met__logged_event *event,
                         unsigned char out[MET__EVENT_KEY_SIZE])
 {
@@ -158,7 +158,7 @@ met_error met__event_log_expire(met__txn *txn, int64_t before_ns,
     return error == MET_E_NOT_FOUND ? MET_OK : error;
 }
 
-/* --- From an id to its event ----------------------------------------------- */
+/* --- From an id to its event ---------------------------------------------- */
 /* Of the pair as length-prefixed texts: no two pairs have the same bytes. */
 met__hash128 met__event_hash(const met_store *store, met__text source,
                              met__text id)
@@ -287,7 +287,7 @@ met_error met__event_trace_id(met__txn *txn, met__text source, met__text id,
                : error;
 }
 
-/* --- Documents and lists --------------------------------------------------- */
+/* --- Documents and lists -------------------------------------------------- */
 met_error met__event_document(const met__logged_event *event,
                               met__arena *arena, met__node **node_out)
 {

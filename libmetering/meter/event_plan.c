@@ -3,7 +3,7 @@
 #include "meter/event_state.h"
 #include "meter/usage_match.h"
 
-/* --- Meters ---------------------------------------------------------------- */
+/* --- Meters --------------------------------------------------------------- */
 static uint32_t index_of(const met__text *names, size_t count, met__text name)
 {
     for (size_t i = 0; i < count; i++) {
@@ -11,7 +11,7 @@ static uint32_t index_of(const met__text *names, size_t count, met__text name)
             return (uint32_t)i;
         }
     }
-    return MET__NONE;
+    return MET__NO_INDEX;
 }
 
 static met_error add_meter(met__ingest *ingest, const met__meter *meter)
@@ -29,16 +29,16 @@ static met_error add_meter(met__ingest *ingest, const met__meter *meter)
         memcpy(list, type->meters, type->meter_count * sizeof *list);
     }
     met__event_meter *made = &list[type->meter_count];
-    *made = (met__event_meter){met__usage_first_minute(meter), MET__NONE,
-                               MET__NONE};
+    *made = (met__event_meter){met__usage_first_minute(meter), MET__NO_INDEX,
+                               MET__NO_INDEX};
     if (meter->aggregation == MET__AGGREGATION_UNIQUE_COUNT) {
         made->attribute = index_of(kept->attributes, kept->attribute_count,
                                    meter->value_attribute);
-        MET__ASSERT(made->attribute != MET__NONE);
+        MET__ASSERT(made->attribute != MET__NO_INDEX);
     } else if (meter->aggregation != MET__AGGREGATION_COUNT) {
         made->quantity = index_of(kept->quantities, kept->quantity_count,
                                   meter->value_attribute);
-        MET__ASSERT(made->quantity != MET__NONE);
+        MET__ASSERT(made->quantity != MET__NO_INDEX);
     }
     type->meters = list;
     type->meter_count++;
@@ -148,7 +148,7 @@ met__event_type *met__ingest_type(met__ingest *ingest, met__text type)
     return &ingest->types[ingest->last_type];
 }
 
-/* --- Handle ---------------------------------------------------------------- */
+/* --- Handle --------------------------------------------------------------- */
 void met__ingest_forget_shapes(met__ingest *ingest)
 {
     met__arena_release(&ingest->shape_arena);

@@ -12,7 +12,7 @@ typedef struct list {
     size_t room;
 } list;
 
-/* --- Where one event ends -------------------------------------------------- */
+/* --- Where one event ends ------------------------------------------------- */
 static int is_space(char c)
 {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
@@ -42,7 +42,7 @@ static size_t skip_value(met__text json, size_t at)
     return at < json.size ? at : json.size;
 }
 
-/* --- Texts ----------------------------------------------------------------- */
+/* --- Texts ---------------------------------------------------------------- */
 static met_error say(met__ingest *ingest, met__event *event, const char *field,
                      const char *reason)
 {
@@ -130,7 +130,7 @@ static met_error check_rest(met__ingest *ingest, met__event *event,
     return MET_OK;
 }
 
-/* --- Data ------------------------------------------------------------------ */
+/* --- Data ----------------------------------------------------------------- */
 static met_error text_of(met__arena *arena, const met__node *node,
                          met_pair *pair)
 {
@@ -251,7 +251,7 @@ static met_error take_data(met__ingest *ingest, met__event *event,
     return error;
 }
 
-/* --- One event ------------------------------------------------------------- */
+/* --- One event ------------------------------------------------------------ */
 static met_error take_node(met__ingest *ingest, met__event *event,
                            const met__node *node)
 {
@@ -321,7 +321,7 @@ static met_error take_one(met__ingest *ingest, list *l, met__text text)
     return error;
 }
 
-/* --- All of them ----------------------------------------------------------- */
+/* --- All of them ---------------------------------------------------------- */
 static met__text trimmed(met__text text)
 {
     while (text.size > 0 && is_space(text.data[text.size - 1])) {

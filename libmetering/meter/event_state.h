@@ -21,10 +21,10 @@ typedef struct met__event {
 /* A meter as far as it decides whether an event counts. */
 typedef struct met__event_meter {
     int64_t first_minute;
-    uint32_t quantity;  /* index in the type's, or MET__NONE */
-    uint32_t attribute; /* whose distinct values count, or MET__NONE */
+    uint32_t quantity;  /* index in the type's, or MET__NO_INDEX */
+    uint32_t attribute; /* whose distinct values count, or MET__NO_INDEX */
 } met__event_meter;
-#define MET__NONE UINT32_MAX
+#define MET__NO_INDEX UINT32_MAX
 
 /* An event type: what is kept of it, and who counts it. */
 typedef struct met__event_type {
@@ -121,21 +121,21 @@ typedef struct met__event_run {
     size_t word_room;
 } met__event_run;
 
-/* --- event_plan.c ---------------------------------------------------------- */
+/* --- event_plan.c --------------------------------------------------------- */
 /* Meters and plan of this transaction; *is_new_out: they were read anew. */
 met_error met__ingest_take_plan(met__ingest *ingest, met__txn *txn,
                                 int *is_new_out);
 met__event_type *met__ingest_type(met__ingest *ingest, met__text type);
 void met__ingest_forget_shapes(met__ingest *ingest);
 
-/* --- event_read.c ---------------------------------------------------------- */
+/* --- event_read.c --------------------------------------------------------- */
 /* CloudEvents out of JSON, by the plan that the ingest has, into its arena.
  * MET_E_INVALID · MET_E_LIMIT · MET_E_NO_MEMORY */
 met_error met__events_read(met__ingest *ingest, met__text json, int is_lines,
                            met__event **events_out, size_t *count_out,
                            met_error_info *info);
 
-/* --- event_count.c --------------------------------------------------------- */
+/* --- event_count.c -------------------------------------------------------- */
 /* Counts one event whose id is new: sets its verdict. */
 met_error met__event_count(met__event_run *run, const met__event *event,
                            int64_t utc_ns, met_event_verdict *verdict);
@@ -143,7 +143,7 @@ met_error met__event_count(met__event_run *run, const met__event *event,
 met_error met__event_write_parts(met__event_run *run,
                                  met__telling *telling);
 
-/* --- event_keep.c ---------------------------------------------------------- */
+/* --- event_keep.c --------------------------------------------------------- */
 /* Raw events of the batch, when they are retained; old ones go. */
 met_error met__event_write_log(met__event_run *run);
 

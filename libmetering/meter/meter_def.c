@@ -12,7 +12,7 @@
 static const char *const aggregations[] = {
     "sum", "count", "unique_count", "avg", "min", "max", "latest", NULL};
 
-/* --- Reading --------------------------------------------------------------- */
+/* --- Reading -------------------------------------------------------------- */
 static int is_reserved_type(met__text type)
 {
     return (type.size >= 3 && memcmp(type.data, "om.", 3) == 0)
@@ -218,7 +218,7 @@ const met__dimension *met__meter_dimension(const met__meter *meter,
     return NULL;
 }
 
-/* --- Writing --------------------------------------------------------------- */
+/* --- Writing -------------------------------------------------------------- */
 void met__meter_build(met__builder *builder, const met__meter *meter,
                       met__arena *arena)
 {

@@ -10,7 +10,7 @@
 
 #define PENDING_KEY "meters_pending"
 
-/* --- As a record ----------------------------------------------------------- */
+/* --- As a record ---------------------------------------------------------- */
 /* What is not told: */
 static void build_private(met__builder *builder, const met__meter *meter)
 {
@@ -96,7 +96,7 @@ met_error met__meter_get(met__txn *txn, met__text key, met__arena *arena,
     return error == MET_OK ? from_record(arena, node, meter_out) : error;
 }
 
-/* --- From when on a meter counts ------------------------------------------- */
+/* --- From when on a meter counts ------------------------------------------ */
 static int64_t next_minute(int64_t now_ns)
 {
     int64_t inside = now_ns % MET__MINUTE_NS;
@@ -213,7 +213,7 @@ met_error met__meters_publish(met__txn *txn)
     return error;
 }
 
-/* --- Storing --------------------------------------------------------------- */
+/* --- Storing -------------------------------------------------------------- */
 static met_error refuse_change(met__text key, const met__path *path,
                                const char *name, met_error_info *info)
 {
@@ -417,7 +417,7 @@ met_error met__meter_pin(met__txn *txn, met__text key, met__text dimension)
     return error;
 }
 
-/* --- Telling --------------------------------------------------------------- */
+/* --- Telling -------------------------------------------------------------- */
 met_error met__meter_dropped(met__txn *txn, const met__meter *meter,
                              met__arena *arena, met__text *names_out,
                              size_t *count_out)

@@ -10,7 +10,7 @@
 #include "meter/quantity.h"
 #include "meter/recorder_state.h"
 
-/* --- Publishing ------------------------------------------------------------ */
+/* --- Publishing ----------------------------------------------------------- */
 /* No two events of a recorder have the same: it is the order they came in,
  * which decides between values of the same instant. */
 static int64_t recording_time(met_recorder *recorder)
@@ -110,7 +110,7 @@ static inline met_error publish(met_recorder *recorder,
     return MET_OK;
 }
 
-/* --- Shapes ---------------------------------------------------------------- */
+/* --- Shapes --------------------------------------------------------------- */
 /* A shape nobody has counted yet. When all values cannot be kept, those that
  * nothing is sold by become one. */
 static met_error new_shape(met_recorder *recorder, const met_event *event,
@@ -187,7 +187,7 @@ met_error met__recorder_count(met_recorder *recorder, const met_event *event,
     return error == MET_E_TALLY_FULL ? full(recorder, info) : error;
 }
 
-/* --- Calls ----------------------------------------------------------------- */
+/* --- Calls ---------------------------------------------------------------- */
 static inline void follow_plan(met_recorder *recorder)
 {
     if (met__load_relaxed(recorder->plan_word) != recorder->plan_seen) {

@@ -13,7 +13,7 @@
 #define CELLS_PER_SHAPE 4u   /* unsettled minutes kept of every shape */
 #define GROW_MAX 512u        /* segments at once */
 
-/* --- Taking a cell --------------------------------------------------------- */
+/* --- Taking a cell -------------------------------------------------------- */
 static uint32_t take_cell(met_recorder *recorder, met__cell_pool *pool)
 {
     uint32_t cell;
@@ -36,7 +36,7 @@ static uint32_t take_cell(met_recorder *recorder, met__cell_pool *pool)
     return cell;
 }
 
-/* --- Cells of other minutes ------------------------------------------------ */
+/* --- Cells of other minutes ----------------------------------------------- */
 static met__other_minute *find_minute(const met_recorder *recorder,
                                       uint32_t shape, uint32_t minute)
 {
@@ -141,7 +141,7 @@ met_error met__recorder_turn(met_recorder *recorder, uint32_t shape,
     return MET_OK;
 }
 
-/* --- Lists ----------------------------------------------------------------- */
+/* --- Lists ---------------------------------------------------------------- */
 static uint32_t power_of_two(uint32_t at_least)
 {
     uint32_t size = 1024;
@@ -277,7 +277,7 @@ void met__recorder_release_cells(met_recorder *recorder)
     }
 }
 
-/* --- Growing --------------------------------------------------------------- */
+/* --- Growing -------------------------------------------------------------- */
 static uint32_t least(uint32_t a, uint32_t b)
 {
     return a < b ? a : b;

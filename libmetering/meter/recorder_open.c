@@ -10,7 +10,7 @@
 
 #define EPOCH_LAST UINT32_C(0xf0000000) /* 128 years of one a second */
 
-/* --- The plan -------------------------------------------------------------- */
+/* --- The plan ------------------------------------------------------------- */
 static uint32_t cell_class_of(size_t quantities)
 {
     uint32_t cell_class = 0;
@@ -123,7 +123,7 @@ met_error met__recorder_take_plan(met_recorder *recorder)
     return met__recorder_provide(recorder);
 }
 
-/* --- Claiming -------------------------------------------------------------- */
+/* --- Claiming ------------------------------------------------------------- */
 /* The greatest epoch anywhere in the file: in either copy of any cell, and in
  * both words. Epochs of a slot file never start again. */
 static uint64_t greatest_epoch(const met__slot *slot)
@@ -282,7 +282,7 @@ static met_error claim(met_recorder *recorder, met_error_info *info)
     return met__recorder_list_segments(recorder);
 }
 
-/* --- Opening and closing --------------------------------------------------- */
+/* --- Opening and closing -------------------------------------------------- */
 static met_error allocate(met_recorder *recorder, uint32_t shapes_max)
 {
     const met__platform *platform = recorder->platform;
@@ -422,7 +422,7 @@ void met__recorder_close(met_recorder *recorder)
     release(recorder);
 }
 
-/* --- The tick -------------------------------------------------------------- */
+/* --- The tick ------------------------------------------------------------- */
 static void report(met_recorder *recorder)
 {
     met__slot_owner *owner = met__slot_owner_of(&recorder->slot);

@@ -5,7 +5,7 @@
 #include "base/check.h"
 #include "meter/recorder_state.h"
 
-/* --- Prepared events ------------------------------------------------------- */
+/* --- Prepared events ------------------------------------------------------ */
 struct met_prepared {
     met_recorder *recorder;
     met_event event; /* points into the bytes behind; no quantities */
@@ -164,7 +164,7 @@ met_error met__prepared_add(met_prepared *prepared,
     return error;
 }
 
-/* --- Batches --------------------------------------------------------------- */
+/* --- Batches -------------------------------------------------------------- */
 static void prefetch_cell(const met_recorder *recorder,
                           const met__reading *reading, uint32_t shape)
 {

@@ -25,7 +25,7 @@ uint32_t met__recorder_find(const met_recorder *recorder, met__hash128 hash)
     }
 }
 
-/* --- Giving back ----------------------------------------------------------- */
+/* --- Giving back ---------------------------------------------------------- */
 /* Closes the gap at `at` by moving up what would be found through it. */
 static void remove_place(met_recorder *recorder, uint64_t at)
 {
@@ -77,7 +77,7 @@ void met__recorder_sweep(met_recorder *recorder, uint32_t tries)
     }
 }
 
-/* --- Making ---------------------------------------------------------------- */
+/* --- Making --------------------------------------------------------------- */
 #define TRIES 8 /* old shapes looked at for a new one: no long wait */
 
 static uint32_t class_of(uint32_t size)

@@ -141,7 +141,7 @@ struct met_recorder {
     unsigned char key[MET__KEY_ROOM + MET__GROUP_MAX * 256];
 };
 
-/* --- recorder_event.c ------------------------------------------------------ */
+/* --- recorder_event.c ----------------------------------------------------- */
 /* NULL: no meter counts events of this type. */
 met__recorder_type *met__recorder_find_type(met_recorder *recorder,
                                             met__text wanted);
@@ -165,7 +165,7 @@ met_error met__recorder_read_overflow(const met_recorder *recorder,
                                       met__reading *reading,
                                       met_error_info *info);
 
-/* --- recorder.c ------------------------------------------------------------ */
+/* --- recorder.c ----------------------------------------------------------- */
 /* Counts an event that was read. `shape` is a guess, or MET__NO_SHAPE. */
 met_error met__recorder_count(met_recorder *recorder, const met_event *event,
                               met__reading *reading, uint32_t shape,
@@ -175,7 +175,7 @@ met_error met__recorder_count(met_recorder *recorder, const met_event *event,
 met_error met__recorder_enter(met_recorder *recorder, met_error_info *info);
 void met__recorder_leave(met_recorder *recorder);
 
-/* --- recorder_cell.c ------------------------------------------------------- */
+/* --- recorder_cell.c ------------------------------------------------------ */
 /* Turns to the cell of this shape and minute, taking a new one if there is
  * none in this epoch. MET_E_TALLY_FULL */
 met_error met__recorder_turn(met_recorder *recorder, uint32_t shape,
@@ -188,7 +188,7 @@ void met__recorder_release_cells(met_recorder *recorder);
 /* The lists of a freshly claimed slot: nothing in it is in use. */
 met_error met__recorder_list_segments(met_recorder *recorder);
 
-/* --- recorder_shape.c ------------------------------------------------------ */
+/* --- recorder_shape.c ----------------------------------------------------- */
 /* The record of a key, or MET__NO_SHAPE. */
 uint32_t met__recorder_find(const met_recorder *recorder, met__hash128 hash);
 /* The record that it most likely is, without looking at any. */
@@ -208,7 +208,7 @@ met_error met__recorder_add_shape(met_recorder *recorder,
 /* Gives up to `tries` shapes back that no unsettled cell names. */
 void met__recorder_sweep(met_recorder *recorder, uint32_t tries);
 
-/* --- recorder_open.c ------------------------------------------------------- */
+/* --- recorder_open.c ------------------------------------------------------ */
 /* Ends the epoch and goes on with the plan in force. */
 met_error met__recorder_take_plan(met_recorder *recorder);
 

@@ -12,7 +12,7 @@
 #define NUMBER_KEY "recording_plan"
 #define RECORDED_PREFIX "recorded_type."
 
-/* --- Collecting ------------------------------------------------------------ */
+/* --- Collecting ----------------------------------------------------------- */
 typedef struct wish {
     met__text name;
     int is_pinned;
@@ -156,7 +156,7 @@ static met_error collect(met__txn *txn, met__arena *arena,
     return error == MET_E_NOT_FOUND ? MET_OK : error;
 }
 
-/* --- As a record ----------------------------------------------------------- */
+/* --- As a record ---------------------------------------------------------- */
 static met_error append(met__arena *arena, met__node *array, met__node *item)
 {
     return item == NULL ? MET_E_NO_MEMORY
@@ -339,7 +339,7 @@ met_error met__recording_plan_compile(met__txn *txn, const met__path *path,
     return error;
 }
 
-/* --- Read back ------------------------------------------------------------- */
+/* --- Read back ------------------------------------------------------------ */
 /* Our own record with a checksum: another form is damage. */
 static met_error read_texts(met__arena *arena, const met__node *object,
                             const char *name, size_t count_max,
@@ -459,7 +459,7 @@ met__recording_plan_type(const met__recording_plan *plan, met__text type)
                          sizeof *plan->types, compare_type);
 }
 
-/* --- Types that were recorded ---------------------------------------------- */
+/* --- Types that were recorded --------------------------------------------- */
 static size_t recorded_key(met__text type, char out[])
 {
     size_t size = type.size < MET__EVENT_TYPE_SIZE_MAX

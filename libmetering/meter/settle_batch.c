@@ -12,7 +12,7 @@ static int compare_cell(const void *a, const void *b)
                                  &((const met__settle_cell *)b)->key);
 }
 
-/* --- Shapes ---------------------------------------------------------------- */
+/* --- Shapes --------------------------------------------------------------- */
 /* The cell's shape out of its slot; MET_E_CORRUPT when it is torn. */
 static met_error read_shape(met__settle_run *run, met__settle_cell *cell,
                             met__new_shape *shape)
@@ -87,7 +87,7 @@ static met_error resolve(met__settle_run *run)
     return met__usage_shapes_number(run->txn, shapes, count);
 }
 
-/* --- Parts ----------------------------------------------------------------- */
+/* --- Parts ---------------------------------------------------------------- */
 static met_error write_cell(met__settle_run *run, met__settle_cell *cell)
 {
     uint64_t words[MET__PART_WORDS_MAX];

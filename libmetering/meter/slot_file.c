@@ -19,7 +19,7 @@ MET__STATIC_ASSERT(sizeof(met__slot_owner) <= 4096, owner_fits);
 MET__STATIC_ASSERT(12288 + 8 * MET__SEGMENTS_MAX <= MET__SEGMENTS_OFFSET,
                    directory_fits);
 
-/* --- Opening and locking --------------------------------------------------- */
+/* --- Opening and locking -------------------------------------------------- */
 static void slot_path(const met_store *store, uint32_t number,
                       char out[PATH_SIZE])
 {
@@ -86,7 +86,7 @@ met_error met__slot_try_lock(met__slot *slot, int *is_locked_out)
     return MET_OK;
 }
 
-/* --- Segments -------------------------------------------------------------- */
+/* --- Segments ------------------------------------------------------------- */
 /* A power cut may have taken back the count of segments but not what was in
  * them: nothing old may be taken for cells. */
 static void clear_segment(met__slot *slot, uint32_t segment)
@@ -177,7 +177,7 @@ int met__slot_is_freed(const met__slot *slot, uint64_t boot_hash)
            && met__load_acquire(&owner->plan) != MET__PLAN_UNKNOWN;
 }
 
-/* --- Cells ----------------------------------------------------------------- */
+/* --- Cells ---------------------------------------------------------------- */
 uint64_t met__copy_checksum(const uint64_t *words, uint64_t quantities)
 {
     return met__checksum(words,
@@ -276,7 +276,7 @@ met_error met__slot_read_shape(const met__slot *slot,
     return MET_OK;
 }
 
-/* --- All slots of a store -------------------------------------------------- */
+/* --- All slots of a store ------------------------------------------------- */
 typedef struct listing {
     met__arena *arena;
     uint32_t *numbers;

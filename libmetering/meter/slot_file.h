@@ -95,7 +95,7 @@ enum {
 #define MET__SHAPE_KEY_OFFSET 8
 #define MET__SHAPE_KEY_SIZE_MAX (MET__SHAPE_SIZE_MAX - MET__SHAPE_KEY_OFFSET)
 
-/* --- Geometry -------------------------------------------------------------- */
+/* --- Geometry ------------------------------------------------------------- */
 #define MET__ROOM_WORDS(room) (MET__COPY_QUANTITIES + 1 \
                                + (room) * MET__QUANTITY_WORDS)
 #define MET__ROOM_COUNT(room) ((uint32_t)((MET__SEGMENT_SIZE - 64) \
@@ -143,7 +143,7 @@ static inline uint64_t met__segment_offset(uint32_t segment)
     return MET__SEGMENTS_OFFSET + segment * MET__SEGMENT_SIZE;
 }
 
-/* --- An open slot file ----------------------------------------------------- */
+/* --- An open slot file ---------------------------------------------------- */
 typedef struct met__slot {
     const met__platform *platform; /* NULL: not open */
     met__mapped_file file;
@@ -220,7 +220,7 @@ uint32_t met__slot_segment_kind(const met__slot *slot, uint32_t segment);
 /* Nothing is left in it: every generation in it is settled and retired. */
 int met__slot_is_freed(const met__slot *slot, uint64_t boot_hash);
 
-/* --- Reading, from any process --------------------------------------------- */
+/* --- Reading, from any process -------------------------------------------- */
 enum {
     MET__CELL_EMPTY = 0,
     MET__CELL_READ = 1,
@@ -243,7 +243,7 @@ met_error met__slot_read_shape(const met__slot *slot,
                                size_t *key_size_out);
 uint64_t met__copy_checksum(const uint64_t *words, uint64_t quantities);
 
-/* --- All slots of a store -------------------------------------------------- */
+/* --- All slots of a store ------------------------------------------------- */
 /* The numbers of all slot files, ascending, in the arena. */
 met_error met__slots_list(met_store *store, met__arena *arena,
                           uint32_t **numbers_out, size_t *count_out);

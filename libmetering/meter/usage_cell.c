@@ -7,7 +7,7 @@
 #include "meter/amount.h"
 #include "meter/usage_match.h"
 
-/* --- Spans ----------------------------------------------------------------- */
+/* --- Spans ---------------------------------------------------------------- */
 static uint64_t span_of(uint64_t first, uint64_t last)
 {
     return (last + 1) << 32 | first;
@@ -47,7 +47,7 @@ int met__usage_item_span(const met__usage_item *item, uint32_t quantity,
     return span != 0;
 }
 
-/* --- Origins --------------------------------------------------------------- */
+/* --- Origins -------------------------------------------------------------- */
 static const uint64_t *origin_of(const uint64_t *words, uint64_t index)
 {
     return quantity_of(words, words[MET__PART_PLAN] & UINT32_MAX)
@@ -76,7 +76,7 @@ met__part_key met__usage_item_origin(const met__usage_item *item,
     return key;
 }
 
-/* --- Records --------------------------------------------------------------- */
+/* --- Records -------------------------------------------------------------- */
 met__table met__usage_table(uint32_t minutes)
 {
     return minutes == 1                   ? MET__TABLE_PART
@@ -171,7 +171,7 @@ met_error met__cell_get(met__txn *txn, uint32_t minute, uint32_t minutes,
     return error == MET_OK ? cell_read(value, words_out) : error;
 }
 
-/* --- Folding --------------------------------------------------------------- */
+/* --- Folding -------------------------------------------------------------- */
 void met__cell_of(const met__usage_item *item, uint64_t *words_out)
 {
     uint64_t quantities = item->words[MET__PART_PLAN] & UINT32_MAX;

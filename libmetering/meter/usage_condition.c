@@ -67,7 +67,7 @@ struct met__condition {
     const met__condition **parts;
 };
 
-/* --- Reading --------------------------------------------------------------- */
+/* --- Reading -------------------------------------------------------------- */
 static met_error read_text(const met__node *node, const met__path *path,
                            met__text *out, met_error_info *info)
 {
@@ -232,7 +232,7 @@ met_error met__condition_read(const met__node *node, const met__path *path,
     return error;
 }
 
-/* --- Asking ---------------------------------------------------------------- */
+/* --- Asking --------------------------------------------------------------- */
 static int is_one_of(const met__condition *condition, met__text value)
 {
     for (uint32_t i = 0; i < condition->count; i++) {

@@ -44,7 +44,7 @@ void met__usage_key_copy(met__usage_key *key, const met__text *values,
     }
 }
 
-/* --- The table ------------------------------------------------------------- */
+/* --- The table ------------------------------------------------------------ */
 static void clear(met__usage_groups *self)
 {
     met__arena_release(&self->arena);

@@ -71,7 +71,7 @@ met_error met__part_put(met__txn *txn, const met__part_key *key,
                             * sizeof *words);
 }
 
-/* --- Generations ----------------------------------------------------------- */
+/* --- Generations ---------------------------------------------------------- */
 met_error met__generation_get(met__txn *txn, uint64_t generation,
                               met__generation_state *state_out)
 {

@@ -64,7 +64,7 @@ met_error met__usage_query_check(const met__usage_query *query,
 met_error met__usage_total(met__txn *txn, const met__usage_query *query,
                            met_decimal *value_out, met_error_info *info);
 
-/* --- Row by row ------------------------------------------------------------ */
+/* --- Row by row ----------------------------------------------------------- */
 /* Groups held at once: of a window with more the parts are read again. */
 #define MET__USAGE_GROUPS_MAX (1u << 17)
 /* When all rows are held anyway. */

@@ -3,7 +3,7 @@
  */
 #include "meter/usage_request.h"
 
-/* --- Filters --------------------------------------------------------------- */
+/* --- Filters -------------------------------------------------------------- */
 static met_error read_dimension(const met__member *member,
                                 const met__path *path, met__arena *arena,
                                 const char **name_out, met_error_info *info)
@@ -82,7 +82,7 @@ met_error met__filters_read(const met__node *object, const met__path *path,
     return error;
 }
 
-/* --- Checking against the meter --------------------------------------------- */
+/* --- Checking against the meter ------------------------------------------- */
 static met_error check_minute(int64_t at_ns, const char *name,
                               met_error_info *info)
 {
@@ -172,7 +172,7 @@ met_error met__usage_query_check(const met__usage_query *query,
     return error == MET_OK ? check_names(query, info) : error;
 }
 
-/* --- Requests -------------------------------------------------------------- */
+/* --- Requests ------------------------------------------------------------- */
 static met_error read_conditions(const met__node *object,
                                  const met__path *path, met__arena *arena,
                                  met__usage_request *request,

@@ -7,7 +7,7 @@
 static const uint32_t grain_minutes[MET__GRAINS] = {1, MET__HOUR_MINUTES,
                                                     MET__DAY_MINUTES};
 
-/* --- One table ------------------------------------------------------------- */
+/* --- One table ------------------------------------------------------------ */
 met_error met__grain_scan_seek(met__grain_scan *scan, int64_t minute)
 {
     unsigned char start[4];
@@ -59,7 +59,7 @@ void met__grain_scan_end(met__grain_scan *scan)
     met__scan_end(&scan->scan);
 }
 
-/* --- All ------------------------------------------------------------------- */
+/* --- All ------------------------------------------------------------------ */
 static met_error load(met__usage_scan *scan, int grain)
 {
     met_error error = met__grain_scan_next(&scan->grains[grain],

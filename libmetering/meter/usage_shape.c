@@ -9,7 +9,7 @@
 #define HEAD 4u
 #define PREFIX 8u
 
-/* --- Writing --------------------------------------------------------------- */
+/* --- Writing -------------------------------------------------------------- */
 typedef struct writer {
     unsigned char *out;
     size_t size;
@@ -100,7 +100,7 @@ size_t met__usage_shape_write(const met__usage_shape *shape,
     return w.size;
 }
 
-/* --- Reading --------------------------------------------------------------- */
+/* --- Reading -------------------------------------------------------------- */
 static int take_text(const unsigned char **at, const unsigned char *end,
                      met__text *out)
 {
@@ -158,7 +158,7 @@ met_error met__usage_shape_get(met__txn *txn, uint64_t number,
                            : error;
 }
 
-/* --- Numbers --------------------------------------------------------------- */
+/* --- Numbers -------------------------------------------------------------- */
 static void id_key(met__hash128 hash, unsigned char key[16])
 {
     met__put_u64(key, hash.high);

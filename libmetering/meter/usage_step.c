@@ -22,7 +22,7 @@ typedef struct met__known_shape {
     met__usage_match *matches;
 } known_shape;
 
-/* --- The steps of one transaction ------------------------------------------ */
+/* --- The steps of one transaction ----------------------------------------- */
 met_error met__steps_begin(met__steps *steps, met__txn *txn)
 {
     met_error error = MET_OK;
@@ -60,7 +60,7 @@ void met__steps_over(met__steps *steps, int is_committed)
     steps->begun = 0;
 }
 
-/* --- Meters and shapes ----------------------------------------------------- */
+/* --- Meters and shapes ---------------------------------------------------- */
 static met_error load_meters(met__telling *telling)
 {
     met__scan scan;
@@ -157,7 +157,7 @@ static met_error know_shape(met__telling *telling, uint64_t number,
     return error;
 }
 
-/* --- Telling --------------------------------------------------------------- */
+/* --- Telling -------------------------------------------------------------- */
 /* New minus stored; stored may be NULL. */
 static met_error difference(const met__meter *meter,
                             const met__usage_match *match,

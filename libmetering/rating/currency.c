@@ -13,8 +13,7 @@
 #define CUSTOM_NAME_SIZE_MAX 256
 #define CUSTOM_SYMBOL_SIZE_MAX 16
 
-/* --- Finding ---------------------------------------------------------------
- */
+/* --- Finding -------------------------------------------------------------- */
 met_error met__currency_of(met__text code, met__currency *currency_out)
 {
     const met__currency_row *row = met__currency_find(code);
@@ -104,8 +103,7 @@ met_error met__currency_read(const met__node *node, const met__path *path,
     return error;
 }
 
-/* --- Rounding --------------------------------------------------------------
- */
+/* --- Rounding ------------------------------------------------------------- */
 met_decimal met__currency_unit(const met__currency *currency)
 {
     return met__decimal_from_scaled(1, currency->places);
@@ -146,8 +144,7 @@ met_error met__amount_document(met_decimal amount,
     return *node_out != NULL ? MET_OK : MET_E_NO_MEMORY;
 }
 
-/* --- For people ------------------------------------------------------------
- */
+/* --- For people ----------------------------------------------------------- */
 /* Copies "1234567.50" as "1,234,567.50" with the currency's own marks. */
 static void append_grouped(const char *digits, size_t size, const char *group,
                            const char *mark, met__buffer *buffer)

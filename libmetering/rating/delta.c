@@ -34,8 +34,7 @@ static met__line *find(const list *lines, const met__line *like)
     return NULL;
 }
 
-/* --- Discounts of a difference ---------------------------------------------
- */
+/* --- Discounts of a difference -------------------------------------------- */
 static met__line_discount *find_discount(met__line *line,
                                          const met__line_discount *like)
 {
@@ -107,8 +106,7 @@ static met_error combine(met__line *line, const met__line *other, int sign,
                            : error;
 }
 
-/* --- The steps -------------------------------------------------------------
- */
+/* --- The steps ------------------------------------------------------------ */
 /* Lines without their credits, equal ones summed. */
 static met_error sum_equal(const met__line *lines, size_t count,
                            met__arena *arena, list *out)

@@ -9,8 +9,7 @@
 static const char *const categories[] = {"regular", "commitment", NULL};
 static const char *const terms[] = {"in_advance", "in_arrears", NULL};
 
-/* --- Writing ---------------------------------------------------------------
- */
+/* --- Writing -------------------------------------------------------------- */
 static met_error set_amount(met__arena *arena, met__node *object,
                             const char *name, met_decimal amount,
                             const met__currency *currency)
@@ -179,8 +178,7 @@ met_error met__line_document(const met__line *line,
     return error;
 }
 
-/* --- Reading ---------------------------------------------------------------
- */
+/* --- Reading -------------------------------------------------------------- */
 static met_error read_discounts(met__fields *fields, met__arena *arena,
                                 met__line *line)
 {

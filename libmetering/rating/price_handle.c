@@ -20,8 +20,7 @@ struct met_price {
     met__text name;
 };
 
-/* --- Opening ---------------------------------------------------------------
- */
+/* --- Opening -------------------------------------------------------------- */
 static met_error parse(met__arena *arena, met__text json, met__node **node_out,
                        met_error_info *info)
 {
@@ -145,8 +144,7 @@ void met__price_close(met_price *price)
     }
 }
 
-/* --- Checking --------------------------------------------------------------
- */
+/* --- Checking ------------------------------------------------------------- */
 /* What is wrong about the card around the price. */
 static met_error add_issue(met__arena *arena, met__node *issues,
                            const met_error_info *problem)
@@ -214,8 +212,7 @@ met_error met__price_check(const met__platform *platform, met__text json,
     return error == MET_E_NO_MEMORY ? met__fail_code(info, error) : error;
 }
 
-/* --- Rating -----------------------------------------------------------------
- */
+/* --- Rating --------------------------------------------------------------- */
 static met__rate_input whole_period(const met_price *price)
 {
     return (met__rate_input){.name = price->name,
@@ -380,8 +377,7 @@ met_error met__price_rate(const met_price *price, met__text json,
     return error == MET_E_NO_MEMORY ? met__fail_code(info, error) : error;
 }
 
-/* --- Many quantities -------------------------------------------------------
- */
+/* --- Many quantities ------------------------------------------------------ */
 met_error met__price_rate_all(const met_price *price,
                               const met_decimal *quantities, size_t count,
                               met_decimal *totals_out, met_error_info *info)

@@ -21,8 +21,7 @@ met_error met__currency_field(met__fields *fields, met__currency *currency)
     return fields->error;
 }
 
-/* --- Quantities ------------------------------------------------------------
- */
+/* --- Quantities ----------------------------------------------------------- */
 static met_error read_credits(met__fields *fields, met__rate_request *asked)
 {
     const met__node *array = NULL;
@@ -204,8 +203,7 @@ static met_error read_share(met__fields *fields, met__rate_request *asked)
     return fields->error;
 }
 
-/* --- Runs ------------------------------------------------------------------
- */
+/* --- Runs ----------------------------------------------------------------- */
 static met_error read_booked(met__fields *fields, met__rate_request *asked)
 {
     static const met__path path = {NULL, "booked", 0};
@@ -296,8 +294,7 @@ static met_error read_runs(met__fields *fields, met__rate_request *asked)
     return fields->error;
 }
 
-/* --- All of it -------------------------------------------------------------
- */
+/* --- All of it ------------------------------------------------------------ */
 met_error met__rate_request_read(const met__node *node,
                                  met__rate_request *asked)
 {

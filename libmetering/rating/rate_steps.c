@@ -6,8 +6,7 @@
 #include "base/check.h"
 #include "rating/rating_parts.h"
 
-/* --- Before the model ------------------------------------------------------
- */
+/* --- Before the model ----------------------------------------------------- */
 /* Division follows the peer's Div: 12 exact decimals, else 16 rounded. */
 met_error met__convert_units(const met__unit_config *config, met_decimal raw,
                              met_decimal *converted_out,
@@ -122,8 +121,7 @@ met_error met__rating_discount_usage(met__rating *rating)
     return discount_id(rating, discounts->usage_id, &out->child_id);
 }
 
-/* --- After the model -------------------------------------------------------
- */
+/* --- After the model ------------------------------------------------------ */
 met_error met__line_add_discount(met__line *line, met__text child_id,
                                  const char *reason, met_decimal amount,
                                  met__arena *arena)
@@ -265,8 +263,7 @@ met_error met__rating_fill_up(met__rating *rating)
     return met__rating_emit(rating, &draft);
 }
 
-/* --- Credits ---------------------------------------------------------------
- */
+/* --- Credits -------------------------------------------------------------- */
 /* One credit over the lines that still cost something. */
 static met_error apply_credit(met__line *lines, size_t line_count,
                               met_decimal credit, size_t room)

@@ -7,8 +7,7 @@
 #include "base/limits.h"
 #include "catalog/price.h"
 
-/* --- Currencies ------------------------------------------------------------
- */
+/* --- Currencies ----------------------------------------------------------- */
 typedef struct met__currency {
     met__text code;
     uint32_t places; /* minor units: USD 2, JPY 0; custom 0 to 12 */
@@ -33,8 +32,7 @@ int met__currency_is_rounded(const met__currency *currency, met_decimal amount);
 met_error met__currency_format(const met__currency *currency,
                                met_decimal amount, met__buffer *buffer);
 
-/* --- Rating one line -------------------------------------------------------
- */
+/* --- Rating one line ------------------------------------------------------ */
 /* Where engines disagree. All 0: as OpenMeter does it, but what is billed in
  * parts costs what the whole does. */
 enum {
@@ -236,8 +234,7 @@ met_error met__apply_credits(met__line *lines, size_t line_count,
                              const met_decimal *credits, size_t credit_count,
                              const met__currency *currency, met__arena *arena);
 
-/* --- Shares ----------------------------------------------------------------
- */
+/* --- Shares --------------------------------------------------------------- */
 /* round(amount * service / full), half away from zero; the
  * ratio has 16 decimals. Both are cut to whole seconds. MET_E_INVALID when
  * full is not positive. */
@@ -279,8 +276,7 @@ met_error met__allocate_amount(const met__currency *currency,
                                met__share *shares, size_t count,
                                met__arena *arena, met_error_info *info);
 
-/* --- Documents -------------------------------------------------------------
- */
+/* --- Documents ------------------------------------------------------------ */
 /* Lines as documents and back: what an invoice stores. */
 met_error met__line_document(const met__line *line,
                              const met__currency *currency, met__arena *arena,

@@ -104,7 +104,7 @@ int met__text_looks_like_id(met__text text)
     return met__ulid_is(upper, sizeof upper);
 }
 
-/* --- Building -------------------------------------------------------------- */
+/* --- Building ------------------------------------------------------------- */
 
 void met__builder_begin(met__builder *builder, met__arena *arena)
 {
@@ -215,7 +215,7 @@ met_error met__builder_end(met__builder *builder, met__node **node_out)
     return builder->error;
 }
 
-/* --- The canonical form ---------------------------------------------------- */
+/* --- The canonical form --------------------------------------------------- */
 
 static met_error canonical_number(met__arena *arena, met_decimal value,
                                   const met__node **node_out)
@@ -309,7 +309,7 @@ met_error met__node_canonical(met__arena *arena, const met__node *node,
     }
 }
 
-/* --- Keys and ids ---------------------------------------------------------- */
+/* --- Keys and ids --------------------------------------------------------- */
 
 int64_t met__txn_now_ns(const met__txn *txn)
 {

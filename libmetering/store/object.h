@@ -14,7 +14,7 @@ enum {
     MET__CHANGE_UPDATED = 2
 };
 
-/* --- Failures -------------------------------------------------------------- */
+/* --- Failures ------------------------------------------------------------- */
 /* met__fail with the field given as path and name (NULL = the path itself). */
 met_error met__fail_at(met_error_info *info, met_error code,
                        const met__path *path, const char *name,
@@ -27,7 +27,7 @@ met_error met__refuse_unserved(const met__node *object, const met__path *path,
                                const char *const *names,
                                met_error_info *info);
 
-/* --- Reading --------------------------------------------------------------- */
+/* --- Reading -------------------------------------------------------------- */
 /* A duration; one with a minus sign is refused with this issue code. */
 met_error met__fields_span(met__fields *fields, const char *name,
                            unsigned flags, const char *negative_code,
@@ -42,7 +42,7 @@ met_error met__fields_stamp(met__fields *fields, met__text *id_out,
  * never be taken for an id. */
 int met__text_looks_like_id(met__text text);
 
-/* --- Building a document; the error is sticky ------------------------------ */
+/* --- Building a document; the error is sticky ----------------------------- */
 typedef struct met__builder {
     met__arena *arena;
     met__node *object;
@@ -78,7 +78,7 @@ met_error met__builder_end(met__builder *builder, met__node **node_out);
 met_error met__node_canonical(met__arena *arena, const met__node *node,
                               const met__node **node_out);
 
-/* --- Keys and ids ---------------------------------------------------------- */
+/* --- Keys and ids --------------------------------------------------------- */
 /* A new id of this instant. */
 met_error met__object_id(met__txn *txn, int64_t now_ns, met__arena *arena,
                          met__text *id_out);

@@ -13,7 +13,7 @@
 #define TOO_DEEP (-2)
 #define EXT_DECIMAL 1 /* 16 bytes: a decimal128, high word first */
 
-/* --- Packing --------------------------------------------------------------- */
+/* --- Packing -------------------------------------------------------------- */
 static int write_bytes(void *context, const char *bytes, size_t size)
 {
     met__buffer *buffer = context;
@@ -95,7 +95,7 @@ met_error met__record_put(met__txn *txn, met__table table, const void *key,
     return error;
 }
 
-/* --- The walk before unpacking --------------------------------------------- */
+/* --- The walk before unpacking -------------------------------------------- */
 typedef struct walk {
     const unsigned char *at;
     const unsigned char *end;
@@ -191,7 +191,7 @@ static int walk_value(walk *w, int depth)
     }
 }
 
-/* --- Unpacking ------------------------------------------------------------- */
+/* --- Unpacking ------------------------------------------------------------ */
 static met_error convert(met__arena *arena, const msgpack_object *from,
                          met__node **node_out);
 

@@ -10,7 +10,7 @@
 
 #define PATH_MAX_SIZE MET__STORE_PATH_MAX
 
-/* --- Paths ----------------------------------------------------------------- */
+/* --- Paths ---------------------------------------------------------------- */
 met_error met__store_join(char *out, const char *path, const char *name)
 {
     int size = snprintf(out, PATH_MAX_SIZE, "%s/%s", path, name);
@@ -142,7 +142,7 @@ void met__store_remove_tree(const met__platform *platform, const char *path)
     platform->os->remove_directory(platform->os->context, path);
 }
 
-/* --- Content --------------------------------------------------------------- */
+/* --- Content -------------------------------------------------------------- */
 met_error met__store_complete(const met__platform *platform, const char *path,
                               const met__superblock *block,
                               met_error_info *info)

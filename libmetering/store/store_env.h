@@ -45,7 +45,7 @@ met_error met__lmdb_error(const met_store *store, int result);
 #define MET__WRITER_MARKS 64u
 #define MET__WRITER_OFFSET (UINT64_C(1) << 62)
 
-/* --- Paths and directories (store_create.c) -------------------------------- */
+/* --- Paths and directories (store_create.c) ------------------------------- */
 #define MET__STORE_PATH_MAX 4096
 
 /* path/name into out, which has MET__STORE_PATH_MAX bytes. */
@@ -72,7 +72,7 @@ void met__store_remove_tree(const met__platform *platform, const char *path);
 met_error met__store_create(const met__platform *platform, const char *path,
                             uint64_t map_size, met_error_info *info);
 
-/* --- What creating and opening share (store_open.c) ------------------------ */
+/* --- What creating and opening share (store_open.c) ----------------------- */
 met_store *met__store_new_handle(const met__platform *platform,
                                  const char *path);
 void met__store_free_handle(met_store *store);

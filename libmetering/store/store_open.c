@@ -63,7 +63,7 @@ met_error met__store_check_handle(const met_store *store)
     return (met_error)(int64_t)met__load_relaxed(&store->failure);
 }
 
-/* --- Handles --------------------------------------------------------------- */
+/* --- Handles -------------------------------------------------------------- */
 met_store *met__store_new_handle(const met__platform *platform,
                                  const char *path)
 {
@@ -100,7 +100,7 @@ void met__store_free_handle(met_store *store)
     met__release(&platform, store, sizeof *store);
 }
 
-/* --- The environment ------------------------------------------------------- */
+/* --- The environment ------------------------------------------------------ */
 /* LMDB writes into its lock file through a map: without blocks behind it a
  * full disk would be a signal. The size of one that is there stays, since
  * others may have mapped it. Opened and closed before LMDB takes its locks,
@@ -269,7 +269,7 @@ out:
     return error;
 }
 
-/* --- Opening --------------------------------------------------------------- */
+/* --- Opening -------------------------------------------------------------- */
 static int count_entry(void *context, const met__os_entry *entry)
 {
     int *count = context;

@@ -104,7 +104,7 @@ static met_error damaged(walk *w, uint64_t page, const char *reason)
     return wrong(w->report, MET_E_CORRUPT, page, reason);
 }
 
-/* --- Meta pages ------------------------------------------------------------ */
+/* --- Meta pages ----------------------------------------------------------- */
 static tree get_tree(const unsigned char *at)
 {
     return (tree){
@@ -214,7 +214,7 @@ met_error met__pages_check_metas(const met__os *os, int file,
     return error;
 }
 
-/* --- One page -------------------------------------------------------------- */
+/* --- One page ------------------------------------------------------------- */
 /* Claims pages that nobody has claimed before. */
 static met_error claim(walk *w, uint64_t page, uint64_t count)
 {
@@ -346,7 +346,7 @@ static const char *check_keys(const walk *w, const unsigned char *page,
     return NULL;
 }
 
-/* --- Values ---------------------------------------------------------------- */
+/* --- Values --------------------------------------------------------------- */
 /* The pages of a big value; *count_out is how many. */
 static met_error check_overflow(walk *w, uint64_t page, uint64_t size)
 {
@@ -439,7 +439,7 @@ static met_error check_value(walk *w, uint64_t page,
     return error;
 }
 
-/* --- Trees ----------------------------------------------------------------- */
+/* --- Trees ---------------------------------------------------------------- */
 static met_error visit(walk *w, uint64_t number, uint32_t level,
                        met__text low, met__text high)
 {

@@ -8,7 +8,7 @@
 #include "store/store_open.h"
 #include "store/store_pages.h"
 
-/* --- Verify ---------------------------------------------------------------- */
+/* --- Verify --------------------------------------------------------------- */
 typedef struct damage {
     met__arena *arena;
     met__node *tables;
@@ -139,7 +139,7 @@ met_error met__store_verify(met_store *store, met__arena *arena,
     return error == MET_OK && found.damaged ? MET_E_CORRUPT : error;
 }
 
-/* --- Describe -------------------------------------------------------------- */
+/* --- Describe ------------------------------------------------------------- */
 static met_error describe_tables(met_store *store, met__arena *arena,
                                  met__node *tables)
 {

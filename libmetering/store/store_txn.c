@@ -58,7 +58,7 @@ met_error met__lmdb_error(const met_store *store, int result)
     return error;
 }
 
-/* --- Transactions ---------------------------------------------------------- */
+/* --- Transactions --------------------------------------------------------- */
 static int is_forked(const met__txn *txn)
 {
     return txn->store->fork_generation != met__fork_generation();
@@ -171,7 +171,7 @@ met_store *met__txn_store(const met__txn *txn)
     return txn->store;
 }
 
-/* --- Records --------------------------------------------------------------- */
+/* --- Records -------------------------------------------------------------- */
 static int is_key(const void *key, size_t size)
 {
     return key != NULL && size > 0 && size <= MET__LMDB_KEY_SIZE_MAX;
@@ -270,7 +270,7 @@ met_error met__txn_remove(met__txn *txn, met__table table, const void *key,
     return error;
 }
 
-/* --- Scans ----------------------------------------------------------------- */
+/* --- Scans ---------------------------------------------------------------- */
 met_error met__scan_begin(met__txn *txn, met__table table, const void *prefix,
                           size_t prefix_size, met__scan *scan_out)
 {
@@ -376,7 +376,7 @@ void met__scan_end(met__scan *scan)
     }
 }
 
-/* --- Sequences and the catalog number -------------------------------------- */
+/* --- Sequences and the catalog number ------------------------------------- */
 static met_error read_number(met__txn *txn, const char *name,
                              uint64_t *number_out)
 {

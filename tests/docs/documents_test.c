@@ -187,7 +187,7 @@ static met_error put_declarative(void)
     return apply("", "");
 }
 
-/* --- Answers --------------------------------------------------------------- */
+/* --- Answers -------------------------------------------------------------- */
 static met_error run_query(void)
 {
     snprintf(query, sizeof query, "%s", block);
@@ -282,7 +282,7 @@ static met_error invoice_answer(void)
     return must_be_answer();
 }
 
-/* --- The story ------------------------------------------------------------- */
+/* --- The story ------------------------------------------------------------ */
 static int is_told;
 
 /* 5,001 requests of rosario in March; then it is April. */

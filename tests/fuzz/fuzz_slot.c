@@ -135,7 +135,7 @@ static void start(void)
     atexit(finish);
 }
 
-/* --- The file -------------------------------------------------------------- */
+/* --- The file ------------------------------------------------------------- */
 /* Where the first segment of cells begins, in words. */
 static size_t cells_at(uint32_t *class_out)
 {
@@ -191,7 +191,7 @@ static void change(const uint8_t *data, size_t data_size)
     unlink(slot_path(1));
 }
 
-/* --- What is done with it -------------------------------------------------- */
+/* --- What is done with it ------------------------------------------------- */
 static int is_refusal(met_error error)
 {
     return error == MET_E_CORRUPT || error == MET_E_LAYOUT

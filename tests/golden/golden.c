@@ -52,7 +52,7 @@ typedef struct runner {
     int reason_count;
 } runner;
 
-/* --- Reading and judging ---------------------------------------------------- */
+/* --- Reading and judging -------------------------------------------------- */
 void golden_fail(golden *self, const char *format, ...)
 {
     va_list arguments;
@@ -299,7 +299,7 @@ void golden_same_flag(golden *self, const met__node *expected, int got)
     golden_same(self, expected, met__node_boolean(self->arena, got != 0));
 }
 
-/* --- Differences ------------------------------------------------------------ */
+/* --- Differences ---------------------------------------------------------- */
 /* The reason of a row "| id | reason |"; size 0: not listed. */
 static met__text difference_of(const runner *self, met__text id,
                                int *is_listed)
@@ -340,7 +340,7 @@ static met__text difference_of(const runner *self, met__text id,
     return MET__TEXT("");
 }
 
-/* --- Running ---------------------------------------------------------------- */
+/* --- Running -------------------------------------------------------------- */
 static void note_skipped(runner *self, const char *name, const char *reason)
 {
     int at = 0;

@@ -51,7 +51,7 @@ extern const golden_kind golden_entitlement_sections[];
 /* golden_key_auth.c */
 void golden_run_key_auth_case(golden *self, const met__node *item);
 
-/* --- Reading a case; a missing or odd field fails the case ------------------ */
+/* --- Reading a case; a missing or odd field fails the case ---------------- */
 const met__node *golden_get(golden *self, const met__node *node,
                             const char *path); /* "input.anchor", or NULL */
 met__text golden_text(golden *self, const met__node *node, const char *path);
@@ -66,7 +66,7 @@ met__duration golden_duration(golden *self, const met__node *node,
 met_decimal golden_decimal(golden *self, const met__node *node,
                            const char *path);
 
-/* --- Judging ---------------------------------------------------------------- */
+/* --- Judging -------------------------------------------------------------- */
 void golden_fail(golden *self, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void golden_skip(golden *self, const char *format, ...)

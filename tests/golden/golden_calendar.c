@@ -72,7 +72,7 @@ static void run_recurrence_prev(golden *self, const met__node *item)
     run_neighbour(self, item, "at", golden_get(self, item, "expect.at"), 0);
 }
 
-/* --- Periods as documents: a bound that is open is not there ---------------- */
+/* --- Periods as documents: a bound that is open is not there -------------- */
 static met__node *period_node(golden *self, met__period period)
 {
     met__node *node = met__node_object(self->arena);
@@ -172,7 +172,7 @@ static void run_sequence(golden *self, const met__node *item)
     golden_same(self, met__node_get(item, "expect"), points);
 }
 
-/* --- Durations --------------------------------------------------------------- */
+/* --- Durations ------------------------------------------------------------ */
 static void add_duration(golden *self, const met__node *item,
                          const char *start, const met__node *expect)
 {
@@ -269,7 +269,7 @@ static void run_time_parse(golden *self, const met__node *item)
     }
 }
 
-/* --- Relations of periods ----------------------------------------------------- */
+/* --- Relations of periods ------------------------------------------------- */
 typedef struct relation {
     const char *name;
     int (*of_time)(met__period period, int64_t at_ns);

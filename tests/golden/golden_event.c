@@ -98,7 +98,7 @@ static const char *verdict_on(event_case *now, met__text event,
     return met__node_get(root, "verdicts")->as.items[0]->as.text.data;
 }
 
-/* --- Sections -------------------------------------------------------------- */
+/* --- Sections ------------------------------------------------------------- */
 typedef struct event_id {
     met__text type;
     char joined[512]; /* as the peer joins them */

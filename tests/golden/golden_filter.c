@@ -5,7 +5,7 @@
 
 static const met__path root = {NULL, "filter", 0};
 
-/* --- Filters --------------------------------------------------------------- */
+/* --- Filters -------------------------------------------------------------- */
 static void run_match(golden *self, const met__node *item)
 {
     const met__condition *condition = NULL;
@@ -89,7 +89,7 @@ static void run_choice(golden *self, const met__node *item)
     }
 }
 
-/* --- Queries --------------------------------------------------------------- */
+/* --- Queries -------------------------------------------------------------- */
 static void run_window_name(golden *self, const met__node *item)
 {
     static const char *const names[] = {NULL, "MINUTE", "HOUR", "DAY",
@@ -137,7 +137,7 @@ static void run_group_name(golden *self, const met__node *item)
                      met__usage_query_check(&query, NULL) == MET_OK);
 }
 
-/* --- Meters ---------------------------------------------------------------- */
+/* --- Meters --------------------------------------------------------------- */
 static void copy(golden *self, met__node *document, const char *name,
                  const met__node *node)
 {

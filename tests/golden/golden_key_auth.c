@@ -127,7 +127,7 @@ static void ask(one_case *c)
     }
 }
 
-/* --- Judging ----------------------------------------------------------------- */
+/* --- Judging -------------------------------------------------------------- */
 static void same_text(one_case *c, const char *what, const char *got,
                       const char *wanted)
 {

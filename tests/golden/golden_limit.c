@@ -109,7 +109,7 @@ static met_limiter_result ask(golden *self, const table *t, met__text key,
     return result;
 }
 
-/* --- Sequences of requests ------------------------------------------------- */
+/* --- Sequences of requests ------------------------------------------------ */
 /* The value of a header line, or -1. Names are compared without case. */
 static long long header_value(const char *text, met__text name)
 {
@@ -186,7 +186,7 @@ static size_t read_windows(golden *self, const met__node *item,
     return count;
 }
 
-/* --- Sequences of the plugin with calendar windows -------------------------- */
+/* --- Sequences of the plugin with calendar windows ------------------------ */
 static size_t read_calendar(golden *self, const met__node *config,
                             met_limiter_window *windows)
 {
@@ -333,7 +333,7 @@ static void run_calendar_sequence(golden *self, const met__node *item)
     close_table(&t);
 }
 
-/* --- Sequences of the plugin with sliding windows ---------------------------- */
+/* --- Sequences of the plugin with sliding windows ------------------------- */
 /* Who comes back after the wait is admitted, a nanosecond earlier refused. */
 static void exact_wait(golden *self, const table *t, met__text key,
                        int64_t now, const met_limiter_result *result)
@@ -395,7 +395,7 @@ static void run_sequence(golden *self, const met__node *item)
     close_table(&t);
 }
 
-/* --- One decision at given counts ------------------------------------------ */
+/* --- One decision at given counts ----------------------------------------- */
 /* Puts `hits` into the bucket of now_ns: refused hits weigh, too, so a bucket
  * can hold more than the limit. */
 static void fill(golden *self, const table *t, int64_t now_ns, int64_t hits)
@@ -466,7 +466,7 @@ static void run_arithmetic(golden *self, const met__node *item)
     close_table(&t);
 }
 
-/* --- Where fixed windows begin and end -------------------------------------- */
+/* --- Where fixed windows begin and end ------------------------------------ */
 /* A limit of 1, used a nanosecond before the window and in it: the first does
  * not weigh in it, the second until the end that the case tells. */
 static void run_bounds(golden *self, int64_t window_ns, uint32_t algorithm,
@@ -525,7 +525,7 @@ static void run_calendar(golden *self, const met__node *item)
     }
 }
 
-/* --- What the plugin may be told --------------------------------------------- */
+/* --- What the plugin may be told ------------------------------------------ */
 /* Words are our own, but for two that name what is wrong as the plugin does. */
 static void same_reason(golden *self, const met__node *item,
                         const char *reason)

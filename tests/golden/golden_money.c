@@ -6,8 +6,7 @@ static const met__node *input_of(const met__node *item)
     return met__node_get(item, "input");
 }
 
-/* --- Currencies -------------------------------------------------------------
- */
+/* --- Currencies ----------------------------------------------------------- */
 static void run_round(golden *self, const met__node *item)
 {
     met__currency currency = golden_currency(self, input_of(item));
@@ -82,8 +81,7 @@ static void run_validate_currency(golden *self, const met__node *item)
                      error == MET_OK);
 }
 
-/* --- Shares -----------------------------------------------------------------
- */
+/* --- Shares --------------------------------------------------------------- */
 static void allocate(golden *self, const met__node *item, unsigned flags,
                      const char *weight_name)
 {
@@ -142,8 +140,7 @@ static void run_by_amount(golden *self, const met__node *item)
     allocate(self, item, MET__ALLOCATE_CAPPED, "amount");
 }
 
-/* --- Proration --------------------------------------------------------------
- */
+/* --- Proration ------------------------------------------------------------ */
 static met__period period_of(golden *self, const met__node *input,
                              const char *name)
 {
@@ -232,8 +229,7 @@ static void run_should_prorate(golden *self, const met__node *item)
                          && met__flat_is_prorated(&part));
 }
 
-/* --- Totals -----------------------------------------------------------------
- */
+/* --- Totals --------------------------------------------------------------- */
 static int totals_of(golden *self, const met__node *node, met__totals *out)
 {
     met_error_info info = {.struct_size = sizeof info};
@@ -301,8 +297,7 @@ static void run_validate_totals(golden *self, const met__node *item)
     golden_same_flag(self, golden_get(self, item, "expect.valid"), valid);
 }
 
-/* --- Credits ----------------------------------------------------------------
- */
+/* --- Credits -------------------------------------------------------------- */
 static size_t amounts_of(golden *self, const met__node *array,
                          met_decimal **out)
 {

@@ -2,8 +2,7 @@
  * through the public calls: a price is created, a quantity rated. */
 #include "golden_rating.h"
 
-/* --- Shared -----------------------------------------------------------------
- */
+/* --- Shared --------------------------------------------------------------- */
 const met__node *golden_json(golden *self, met__text json)
 {
     met__node *node = NULL;
@@ -254,8 +253,7 @@ void golden_same_lines(golden *self, const met__node *expected,
     }
 }
 
-/* --- One line ---------------------------------------------------------------
- */
+/* --- One line ------------------------------------------------------------- */
 static met__node *request_of(golden *self, const met__node *input)
 {
     met__node *request = met__node_object(self->arena);
@@ -342,8 +340,7 @@ static void run_total(golden *self, const met__node *item)
     met_price_destroy(price);
 }
 
-/* --- Splits of one line -----------------------------------------------------
- */
+/* --- Splits of one line --------------------------------------------------- */
 static met__node *split_request(golden *self, const met__node *split,
                                 int is_first, int is_last, met_decimal billed)
 {

@@ -14,8 +14,7 @@ static const met__node *present(const met__node *node)
     return node != NULL && node->kind != MET__NODE_NULL ? node : NULL;
 }
 
-/* --- Prices and what goes with them -----------------------------------------
- */
+/* --- Prices and what goes with them --------------------------------------- */
 /* valid, and the codes of every broken rule. */
 static void same_issues(golden *self, const met__node *item,
                         const met__pricing *pricing)
@@ -99,8 +98,7 @@ static void run_validate_line(golden *self, const met__node *item)
                          == MET_OK);
 }
 
-/* --- Cadences ---------------------------------------------------------------
- */
+/* --- Cadences ------------------------------------------------------------- */
 static int cadence_of(golden *self, const met__node *node, met__duration *out)
 {
     if (present(node) == NULL) {
@@ -155,8 +153,7 @@ static void run_plan_cadence(golden *self, const met__node *item)
     golden_same_flag(self, golden_get(self, item, "expect.valid"), valid);
 }
 
-/* --- Rate cards -------------------------------------------------------------
- */
+/* --- Rate cards ----------------------------------------------------------- */
 /* The case's card as a document of ours. */
 static void run_rate_card(golden *self, const met__node *item)
 {
@@ -198,8 +195,7 @@ const golden_kind golden_rule_kinds[] = {
     {NULL, NULL, NULL},
 };
 
-/* --- Sections of catalog_rules.json ------------------------------------------
- */
+/* --- Sections of catalog_rules.json --------------------------------------- */
 static int64_t instant(golden *self, const met__node *node, const char *name)
 {
     return present(met__node_get(node, name)) ? golden_time(self, node, name)

@@ -34,8 +34,7 @@ static met__rate_input room_input(golden *self, const met__price *price,
     return input;
 }
 
-/* --- Tiers ------------------------------------------------------------------
- */
+/* --- Tiers ---------------------------------------------------------------- */
 static met_decimal total_to(golden *self, const met__price *price,
                             const met__currency *currency, met_decimal to)
 {
@@ -153,8 +152,7 @@ static void run_package_count(golden *self, const met__node *item)
                 golden_decimal_node(self, count));
 }
 
-/* --- Conversion and discounts -----------------------------------------------
- */
+/* --- Conversion and discounts --------------------------------------------- */
 static void run_unit_config(golden *self, const met__node *item)
 {
     const met__node *node = golden_get(self, item, "input.unit_config");
@@ -282,8 +280,7 @@ static void run_max_spend(golden *self, const met__node *item)
     golden_same(self, golden_get(self, item, "expect.discounts"), got);
 }
 
-/* --- Differences of lines ---------------------------------------------------
- */
+/* --- Differences of lines ------------------------------------------------- */
 static met__node *line_nodes(golden *self, const met__line *lines, size_t count,
                              const met__currency *currency)
 {

@@ -55,7 +55,7 @@ static void end_case(usage_case *now)
     temp_remove(now->home);
 }
 
-/* --- Documents ------------------------------------------------------------- */
+/* --- Documents ------------------------------------------------------------ */
 static void add(golden *self, met__node *object, const char *name,
                 const met__node *node)
 {
@@ -143,7 +143,7 @@ static int put_meter(usage_case *now, const char *key, const met__node *meter,
     return 1;
 }
 
-/* --- Events ---------------------------------------------------------------- */
+/* --- Events --------------------------------------------------------------- */
 /* A case's event as a CloudEvent. */
 static met__node *cloud_event(golden *self, const met__node *given,
                               uint32_t index)
@@ -227,7 +227,7 @@ static void take_in(usage_case *now, const met__node *events)
     }
 }
 
-/* --- Rows ------------------------------------------------------------------ */
+/* --- Rows ----------------------------------------------------------------- */
 /* Our row as the cases show it; customers as the ids the case gave them. */
 static met__node *shown_row(golden *self, const met__node *row,
                             const met__node *customers)
@@ -351,7 +351,7 @@ static void same_rows(golden *self, const met__node *expected,
     golden_same(self, expected, got);
 }
 
-/* --- Queries --------------------------------------------------------------- */
+/* --- Queries -------------------------------------------------------------- */
 static void add_bound(golden *self, met__node *query, const char *name,
                       const met__node *input)
 {
@@ -476,7 +476,7 @@ static void run_window(golden *self, const met__node *item)
     end_case(&now);
 }
 
-/* --- One event ------------------------------------------------------------- */
+/* --- One event ------------------------------------------------------------ */
 /* What one event comes to: its value if it has one, and its dimensions, which
  * a second meter shows that counts every event. */
 static void run_parse(golden *self, const met__node *item)

@@ -60,7 +60,7 @@ static uint64_t state = 1;
 static const char *plant = "";
 static uint64_t failures;
 
-/* --- Random ---------------------------------------------------------------- */
+/* --- Random --------------------------------------------------------------- */
 static uint64_t next_random(void)
 {
     uint64_t z = state += 0x9e3779b97f4a7c15u;
@@ -82,7 +82,7 @@ static double random_gap(double mean)
     return -log(share) * mean;
 }
 
-/* --- The exact list -------------------------------------------------------- */
+/* --- The exact list ------------------------------------------------------- */
 /* Units admitted, with two windows over them. */
 typedef struct exact {
     uint64_t *times;
@@ -132,7 +132,7 @@ static void exact_clear(exact *list)
     memset(list->sum, 0, sizeof list->sum);
 }
 
-/* --- One algorithm on one sequence ------------------------------------------ */
+/* --- One algorithm on one sequence ---------------------------------------- */
 typedef struct runner {
     met__shape shape;
     met__record record;
@@ -211,7 +211,7 @@ static void arrive(runner *r, int pattern, uint64_t now, uint64_t cost)
     }
 }
 
-/* --- Arrivals -------------------------------------------------------------- */
+/* --- Arrivals ------------------------------------------------------------- */
 typedef struct arrivals {
     int pattern;
     uint64_t limit;
@@ -288,7 +288,7 @@ static uint64_t next_arrival(arrivals *a)
     return now;
 }
 
-/* --- Sequences ------------------------------------------------------------- */
+/* --- Sequences ------------------------------------------------------------ */
 typedef struct figures {
     double over;   /* most, in percent of the limit */
     double missed; /* most of a sequence, in percent of its arrivals */
@@ -411,7 +411,7 @@ static void run(table *t, uint64_t count)
     free(runners);
 }
 
-/* --- The report ------------------------------------------------------------ */
+/* --- The report ----------------------------------------------------------- */
 static void print(const table *t)
 {
     printf("%" PRIu64 " arrivals, %" PRIu64 " decisions\n\nMost above the "

@@ -70,7 +70,7 @@ static void *map(size_t size)
     return out;
 }
 
-/* --- The writer ------------------------------------------------------------- */
+/* --- The writer ----------------------------------------------------------- */
 /* Half of it into records and their control words, a quarter each into the
  * first policies and anywhere. */
 static size_t pick_word(const met__limit_table *table, uint64_t random)
@@ -128,7 +128,7 @@ static void write_garbage(const met__limit_table *table)
     }
 }
 
-/* --- Workers ---------------------------------------------------------------- */
+/* --- Workers -------------------------------------------------------------- */
 static const met_limiter_window windows[POLICIES][2] = {
     {{.limit = 5, .window_ns = 1000000}},
     {{.limit = 20, .window_ns = 1000000}},

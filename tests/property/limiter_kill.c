@@ -148,7 +148,7 @@ static void set_policies(met_limiter *limiter)
     }
 }
 
-/* --- Workers ---------------------------------------------------------------- */
+/* --- Workers -------------------------------------------------------------- */
 static int ask(met_limiter *limiter, const met_limiter_request *request)
 {
     met_limiter_result result = {.struct_size = sizeof result};
@@ -303,7 +303,7 @@ static void kill_many(met_limiter *limiter, uint64_t kills)
     }
 }
 
-/* --- What must hold --------------------------------------------------------- */
+/* --- What must hold ------------------------------------------------------- */
 static int compare(const void *a, const void *b)
 {
     const note *left = a;

@@ -67,7 +67,7 @@ static void pause_us(uint64_t us)
     nanosleep(&some, NULL);
 }
 
-/* --- The store, as every process opens it ---------------------------------- */
+/* --- The store, as every process opens it --------------------------------- */
 static int64_t shared_clock(void *context)
 {
     (void)context;
@@ -102,7 +102,7 @@ static met_store *must_open(void)
     return store;
 }
 
-/* --- The children ---------------------------------------------------------- */
+/* --- The children --------------------------------------------------------- */
 static void fail_child(int code, met_error error)
 {
     fprintf(stderr, "child: step %d: %s\n", code, met_error_name(error));
@@ -220,7 +220,7 @@ static pid_t start(int number)
     return child;
 }
 
-/* --- The power ------------------------------------------------------------- */
+/* --- The power ------------------------------------------------------------ */
 typedef struct snapshot {
     unsigned char *bytes;
     size_t size;
@@ -281,7 +281,7 @@ static void cut_power(void)
     met__fetch_add(&all->boot, 1);
 }
 
-/* --- What is there --------------------------------------------------------- */
+/* --- What is there -------------------------------------------------------- */
 typedef struct tallies {
     uint64_t counts[SUBJECTS];
     met__wide sums[SUBJECTS];
@@ -402,7 +402,7 @@ static void check(uint64_t in_hand, int is_cut)
     met_store_close(store);
 }
 
-/* --- Rounds ---------------------------------------------------------------- */
+/* --- Rounds --------------------------------------------------------------- */
 static pid_t children[CHILDREN];
 static unsigned kills;
 static unsigned stops;

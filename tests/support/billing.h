@@ -13,7 +13,7 @@
 
 static met_recorder *recorder;
 
-/* --- Catalog --------------------------------------------------------------- */
+/* --- Catalog -------------------------------------------------------------- */
 static inline void must_put_feature(const char *json)
 {
     fresh();
@@ -112,7 +112,7 @@ static inline const char *must_subscribe(const char *customer,
     return id;
 }
 
-/* --- Usage ----------------------------------------------------------------- */
+/* --- Usage ---------------------------------------------------------------- */
 static inline void must_use_at(const char *subject, const char *service,
                                int64_t utc_ns, unsigned count, uint32_t flags)
 {
@@ -167,7 +167,7 @@ static inline void must_settle(void)
     assert_ok(settle());
 }
 
-/* --- Setup ----------------------------------------------------------------- */
+/* --- Setup ---------------------------------------------------------------- */
 static inline int billing_setup(void **state)
 {
     int failed = documents_setup(state);

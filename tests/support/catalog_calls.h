@@ -141,7 +141,7 @@ static inline met_error subscription_list(const char *customer)
                 out);
 }
 
-/* --- The get-started story ------------------------------------------------- */
+/* --- The get-started story ------------------------------------------------ */
 #define EXAMPLE_FEATURE                                                   \
     "{\"key\":\"example_service\",\"name\":\"Example service\",\"meter\":" \
     "{\"key\":\"api_requests\",\"filters\":{\"service_name\":{\"eq\":"     \

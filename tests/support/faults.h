@@ -12,7 +12,7 @@
 #include "base/os.h"
 #include "base/platform.h"
 
-/* --- Memory ---------------------------------------------------------------- */
+/* --- Memory --------------------------------------------------------------- */
 typedef struct faulty_memory {
     long calls;   /* allocations and reallocations asked for */
     long fail_at; /* the call that fails, from 1; 0: none */
@@ -66,7 +66,7 @@ static inline void faulty_release(void *context, void *block, size_t size)
     }
 }
 
-/* --- Disk ------------------------------------------------------------------ */
+/* --- Disk ----------------------------------------------------------------- */
 typedef struct faulty_disk {
     met__os table; /* what to put into a platform */
     long calls;
@@ -282,7 +282,7 @@ static inline void faulty_disk_init(faulty_disk *disk)
     };
 }
 
-/* --- A platform of them; either may be NULL for the real one --------------- */
+/* --- A platform of them; either may be NULL for the real one -------------- */
 static inline met__platform faulty_platform(faulty_memory *memory,
                                             faulty_disk *disk)
 {

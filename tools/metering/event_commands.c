@@ -11,7 +11,7 @@
 #define BATCH_BYTES (8u * 1024 * 1024)
 #define PROBLEMS_SHOWN 10
 
-/* --- event ingest ----------------------------------------------------------- */
+/* --- event ingest --------------------------------------------------------- */
 static const char *const verdict_names[] = {"accepted", "duplicate", "late",
                                             "future", "no_meter", "no_value",
                                             "invalid"};
@@ -293,7 +293,7 @@ int command_event_ingest(tool *self)
     return status;
 }
 
-/* --- event list, explain, retract, settings --------------------------------- */
+/* --- event list, explain, retract, settings ------------------------------- */
 static void set_text(json_t *object, const tool *self, const char *option,
                      const char *member)
 {
@@ -414,7 +414,7 @@ int command_event_settings(tool *self)
                      settings, NULL);
 }
 
-/* --- usage adjust ------------------------------------------------------------ */
+/* --- usage adjust --------------------------------------------------------- */
 int command_usage_adjust(tool *self)
 {
     static const char *const names[] = {"meter", "subject", "time", "value",

@@ -44,7 +44,7 @@ typedef struct replay {
     size_t reason_total;
 } replay;
 
-/* --- Reading ----------------------------------------------------------------- */
+/* --- Reading -------------------------------------------------------------- */
 static recorded *keep(const recorded *request)
 {
     size_t size = sizeof *request;
@@ -138,7 +138,7 @@ static int check_is_fresh(const tool *self)
                                        "store", self->directory);
 }
 
-/* --- Replaying ---------------------------------------------------------------- */
+/* --- Replaying ------------------------------------------------------------ */
 static int settle(const replay *run)
 {
     met_settle_config config = {.struct_size = sizeof config};

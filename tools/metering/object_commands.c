@@ -156,7 +156,7 @@ int command_show(tool *self)
     return print_answer(self, error, &answer, &info);
 }
 
-/* --- Taking out of service ------------------------------------------------- */
+/* --- Taking out of service ------------------------------------------------ */
 /* A call that takes a key and gives nothing. */
 static int change(tool *self, const char *done,
                   met_error (*call)(met_store *store, const char *key,

@@ -18,7 +18,7 @@ typedef struct plot {
     int total_width;
 } plot;
 
-/* --- What is drawn ---------------------------------------------------------- */
+/* --- What is drawn -------------------------------------------------------- */
 /* Without a step, as many quantities as a screen has rows; both ends. */
 static int choose(const tool *self, const rate_sweep *sweep, plot *out)
 {
@@ -68,7 +68,7 @@ static void measure(const rate_curve *curve, plot *out)
     }
 }
 
-/* --- Drawing ---------------------------------------------------------------- */
+/* --- Drawing -------------------------------------------------------------- */
 static int draw_row(const tool *self, const plot *drawn,
                     const met_decimal *quantity, const char *mark,
                     const met_decimal *total)

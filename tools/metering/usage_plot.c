@@ -44,7 +44,7 @@ static int is_ascii_terminal(void)
     return 1;
 }
 
-/* --- Gathering -------------------------------------------------------------- */
+/* --- Gathering ------------------------------------------------------------ */
 /* At most LABEL_MAX characters, cut between characters of UTF-8. */
 static void append(char *label, size_t size, const char *text)
 {
@@ -129,7 +129,7 @@ static int add_row(const tool *self, void *context, json_t *json)
     return TOOL_OK;
 }
 
-/* --- Drawing ---------------------------------------------------------------- */
+/* --- Drawing -------------------------------------------------------------- */
 static void draw_row(const plot *self, const plot_row *row,
                      const plot_row *before)
 {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- Options into a query --------------------------------------------------- */
+/* --- Options into a query ------------------------------------------------- */
 /* Every value of a repeated option, split at commas, as a list. */
 static json_t *texts_of(const tool *self, const char *name)
 {
@@ -156,7 +156,7 @@ char *usage_query_text(const tool *self, int *status_out)
     return text;
 }
 
-/* --- Rows ------------------------------------------------------------------- */
+/* --- Rows ----------------------------------------------------------------- */
 static void add_group(json_t *groups, const char *name)
 {
     size_t index;
@@ -245,7 +245,7 @@ int usage_query_rows(tool *self, void *context,
     return status;
 }
 
-/* --- CSV -------------------------------------------------------------------- */
+/* --- CSV ------------------------------------------------------------------ */
 static void print_csv(const char *text, int is_last)
 {
     if (strpbrk(text, ",\"\r\n") == NULL) {
@@ -313,7 +313,7 @@ static int query_csv(tool *self)
     return status;
 }
 
-/* --- Table and JSON --------------------------------------------------------- */
+/* --- Table and JSON ------------------------------------------------------- */
 #define GROUPS_SHOWN 9 /* beside from, to and value */
 
 /* from, to, the groups in the order they were asked for, value. */

@@ -7,7 +7,7 @@
 
 static char subscription_id[32];
 
-/* --- The calls ------------------------------------------------------------- */
+/* --- The calls ------------------------------------------------------------ */
 static met_error call_feature_put(void)
 {
     return feature_put("{\"key\":\"f\",\"name\":\"New\",\"description\":\"d\","

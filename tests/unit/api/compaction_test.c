@@ -30,7 +30,7 @@ static met_error compact(void)
     return keep(met_store_compact(store, NULL, out, &told), out);
 }
 
-/* --- Arguments ------------------------------------------------------------- */
+/* --- Arguments ------------------------------------------------------------ */
 static void test_compact__arguments(void **state)
 {
     met_compact_config config = {.struct_size = sizeof config};
@@ -85,7 +85,7 @@ static void test_compact__forked(void **state)
     assert_int_equal(status, 0);
 }
 
-/* --- Two months ------------------------------------------------------------ */
+/* --- Two months ----------------------------------------------------------- */
 static void ingest(int number, int64_t at_ns)
 {
     char json[512];

@@ -79,7 +79,7 @@ static met_error adjustments(void)
     return keep(met_usage_adjustment_list(store, out, &told), out);
 }
 
-/* --- Lists ----------------------------------------------------------------- */
+/* --- Lists ---------------------------------------------------------------- */
 static void test_correction__list(void **state)
 {
     char id[16];
@@ -185,7 +185,7 @@ static void test_correction__retention(void **state)
     assert_same(usage_of("calls"), "32");
 }
 
-/* --- Explaining ------------------------------------------------------------ */
+/* --- Explaining ----------------------------------------------------------- */
 static void test_correction__explain(void **state)
 {
     put_meter("since", "count", ",\"events_from\":\"2026-03-15T10:20:00Z\"");
@@ -223,7 +223,7 @@ static void test_correction__explain(void **state)
     assert_true(strstr(shown("reason"), "not retained") != NULL);
 }
 
-/* --- Taking back ----------------------------------------------------------- */
+/* --- Taking back ---------------------------------------------------------- */
 static void test_correction__retract(void **state)
 {
     must_accept("1", NOON, "{\"d\":\"x\",\"v\":2.5}");
@@ -279,7 +279,7 @@ static void test_correction__retract_what_cannot_be(void **state)
                 "not retained");
 }
 
-/* --- Adjustments ----------------------------------------------------------- */
+/* --- Adjustments ---------------------------------------------------------- */
 static void test_correction__adjust(void **state)
 {
     must_accept("1", NOON, "{\"d\":\"x\",\"v\":2.5}");

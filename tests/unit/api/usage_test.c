@@ -124,7 +124,7 @@ static void test_api_usage__customers(void **state)
                 MET_E_INVALID, "group_by", "needs customers");
 }
 
-/* --- Rows ------------------------------------------------------------------ */
+/* --- Rows ----------------------------------------------------------------- */
 static void test_api_usage__rows(void **state)
 {
     static const char query[] = "{\"meter\":\"tokens\",\"window\":\"hour\","

@@ -239,7 +239,7 @@ static void test_plan__features_are_pinned(void **state)
     assert_shown("version", "2");
 }
 
-/* --- Applying -------------------------------------------------------------- */
+/* --- Applying ------------------------------------------------------------- */
 static met_error apply(const char *json, int64_t now_ns, uint32_t *change)
 {
     static const met__path path = {NULL, "plans[0]", 0};

@@ -56,8 +56,7 @@ static void assert_decimal(met_decimal value, const char *expected)
     assert_int_equal(met__decimal_compare(value, wanted), 0);
 }
 
-/* --- What is read ----------------------------------------------------------
- */
+/* --- What is read --------------------------------------------------------- */
 static void reads_every_type(void **state)
 {
     met__price *price = read_price("{\"type\": \"free\"}");
@@ -201,8 +200,7 @@ static void takes_up_to_64_tiers(void **state)
     }
 }
 
-/* --- What is refused -------------------------------------------------------
- */
+/* --- What is refused ------------------------------------------------------ */
 typedef struct refusal {
     const char *why; /* the code; "…; N more" counts the others */
     const char *json;
@@ -409,8 +407,7 @@ static void refuses_more_than_34_digits(void **state)
     assert_null(price);
 }
 
-/* --- Issues ----------------------------------------------------------------
- */
+/* --- Issues --------------------------------------------------------------- */
 typedef struct issue_row {
     const char *why;
     const char *json;   /* a rate card's part */

@@ -208,7 +208,7 @@ static void test_rules__single_billing_cadence(void **state)
     }
 }
 
-/* --- period_recurrence.json ------------------------------------------------ */
+/* --- period_recurrence.json ----------------------------------------------- */
 static void test_rules__cadence_alignment(void **state)
 {
     const met__node *section = golden_section("billing_cadence_alignment");
@@ -235,7 +235,7 @@ static void test_rules__cadence_alignment(void **state)
     }
 }
 
-/* --- Beyond the files ------------------------------------------------------ */
+/* --- Beyond the files ----------------------------------------------------- */
 static void test_rules__status_at_the_instant(void **state)
 {
     static const struct {

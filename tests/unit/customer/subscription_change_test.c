@@ -290,7 +290,7 @@ static void test_subscription__cancel(void **state)
     assert_shown("active_to", "2026-07-31T00:00:00Z");
 }
 
-/* --- A declarative catalog ------------------------------------------------- */
+/* --- A declarative catalog ------------------------------------------------ */
 static met_error apply(const char *json, uint32_t *change)
 {
     static const met__path path = {NULL, "subscriptions[0]", 0};

@@ -305,7 +305,7 @@ static void test_json__without_memory(void **state)
     }
 }
 
-/* --- Beside another reader ------------------------------------------------- */
+/* --- Beside another reader ------------------------------------------------ */
 static uint64_t random_state = 20261125;
 
 static size_t random_below(size_t below)

@@ -314,7 +314,7 @@ static void memory_runs_out(void **state)
     assert_true(k > 5);
 }
 
-/* --- Rows for a snapshot --------------------------------------------------- */
+/* --- Rows for a snapshot -------------------------------------------------- */
 typedef struct sight {
     unsigned count;
     met__quota_visit visits[8];

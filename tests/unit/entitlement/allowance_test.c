@@ -32,7 +32,7 @@ static void leave(void)
     met__arena_release(&arena);
 }
 
-/* --- Units ----------------------------------------------------------------- */
+/* --- Units ---------------------------------------------------------------- */
 static void granted_is_in_the_unit_of_the_meter(void **state)
 {
     static const struct {
@@ -114,7 +114,7 @@ static void usage_is_shown_in_the_unit_of_the_plan(void **state)
     assert_int_equal(met__decimal_compare(out, met__decimal_from_i64(48)), 0);
 }
 
-/* --- Phases and owners ----------------------------------------------------- */
+/* --- Phases and owners ---------------------------------------------------- */
 static void phases_follow_each_other(void **state)
 {
     (void)state;

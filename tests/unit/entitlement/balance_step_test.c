@@ -5,7 +5,7 @@
 #include "entitlement/balance.h"
 #include "entitlement/customer_usage.h"
 
-/* --- The invariant --------------------------------------------------------- */
+/* --- The invariant -------------------------------------------------------- */
 static size_t stored_balances(met__txn *txn)
 {
     met__scan scan;
@@ -95,7 +95,7 @@ static size_t check_everything(void)
     return count;
 }
 
-/* --- Random histories ------------------------------------------------------ */
+/* --- Random histories ----------------------------------------------------- */
 static uint64_t seed;
 
 static unsigned dice(unsigned sides)
@@ -254,7 +254,7 @@ static void random_histories(void **state)
     }
 }
 
-/* --- Single cases ---------------------------------------------------------- */
+/* --- Single cases --------------------------------------------------------- */
 /* Two subjects of one customer in one pass are one balance, also when it is
  * derived for the first time. */
 static void subjects_share_a_balance(void **state)

@@ -334,7 +334,7 @@ static void numbers_rise_from_row_to_row(void **state)
     met__quota_close(table);
 }
 
-/* --- Meters that neither count nor sum ------------------------------------- */
+/* --- Meters that neither count nor sum ------------------------------------ */
 static met_error take_row(void *context, const met__quota_visit *visit)
 {
     *(met__quota_visit *)context = *visit;

@@ -67,7 +67,7 @@ static void assert_upstream(const char *line, int is_there)
     }
 }
 
-/* --- Nobody ----------------------------------------------------------------- */
+/* --- Nobody --------------------------------------------------------------- */
 static void test_rules__anonymous(void **state)
 {
     (void)state;
@@ -119,7 +119,7 @@ static void test_rules__anonymous_is_missing(void **state)
     assert_int_equal(serve("/a", "kong"), 200);
 }
 
-/* --- Keys ------------------------------------------------------------------- */
+/* --- Keys ----------------------------------------------------------------- */
 static void test_rules__hidden_keys(void **state)
 {
     (void)state;
@@ -207,7 +207,7 @@ static void test_rules__expired_key(void **state)
     assert_body("Unauthorized");
 }
 
-/* --- Services --------------------------------------------------------------- */
+/* --- Services ------------------------------------------------------------- */
 static void test_rules__disabled_service(void **state)
 {
     (void)state;
@@ -239,7 +239,7 @@ static void test_rules__disabled_service(void **state)
     assert_int_equal(ask(request), 200);
 }
 
-/* --- Whom a limit counts ----------------------------------------------------- */
+/* --- Whom a limit counts -------------------------------------------------- */
 #define BY(WHAT)                                                         \
     "{\"name\":\"key-auth\",\"route\":\"a\"},{\"name\":\"rate-limiting\"," \
     "\"config\":{\"minute\":1," WHAT "}}"
@@ -392,7 +392,7 @@ static void test_rules__limit_by_path(void **state)
     assert_int_equal(ask_from("/b", NULL, "203.0.113.2"), 200);
 }
 
-/* --- Which limit holds --------------------------------------------------------- */
+/* --- Which limit holds ---------------------------------------------------- */
 #define LIMIT(SCOPE, N)                                                \
     ",{\"name\":\"rate-limiting\"," SCOPE "\"config\":{\"minute\":" #N "}}"
 #define OF_S "\"service\":\"one\","
@@ -437,7 +437,7 @@ static void test_rules__narrowest_scope_holds(void **state)
     }
 }
 
-/* --- Limits that are gone ------------------------------------------------------ */
+/* --- Limits that are gone ------------------------------------------------- */
 static met_limiter *open_limits(void)
 {
     met_limiter_config config = {.struct_size = sizeof config};
@@ -499,7 +499,7 @@ static void test_rules__removed_policies_are_set_again(void **state)
     met_limiter_close(limits);
 }
 
-/* --- What clients are told ------------------------------------------------------ */
+/* --- What clients are told ------------------------------------------------ */
 static void test_rules__headers_hidden(void **state)
 {
     met_gateway_config config = {.struct_size = sizeof config,

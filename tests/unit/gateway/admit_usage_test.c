@@ -62,7 +62,7 @@ static met_error end_with(uint32_t status, uint64_t request_size,
     return met_gateway_complete(gateway, &decision.ticket, &outcome);
 }
 
-/* --- Sums ------------------------------------------------------------------- */
+/* --- Sums ----------------------------------------------------------------- */
 static void test_usage__sum_of_a_value(void **state)
 {
     (void)state;
@@ -151,7 +151,7 @@ static void test_usage__numbers_beyond_bounds(void **state)
     assert_int_equal(admit_cost(1), 429);
 }
 
-/* --- Filters that only the end can tell --------------------------------------- */
+/* --- Filters that only the end can tell ----------------------------------- */
 static void test_usage__filter_of_the_status(void **state)
 {
     (void)state;
@@ -214,7 +214,7 @@ static void test_usage__attributes_of_the_host(void **state)
     assert_int_equal(usage_of("{\"meter\":\"m\"}"), 4);
 }
 
-/* --- Clocks ------------------------------------------------------------------- */
+/* --- Clocks --------------------------------------------------------------- */
 static void must_have_one(const char *limit)
 {
     must_apply_story("");
@@ -257,7 +257,7 @@ static void test_usage__clock_steps_back(void **state)
     assert_int_equal(usage_of("{\"meter\":\"api_requests\"}"), 6);
 }
 
-/* --- Plans that change ---------------------------------------------------------- */
+/* --- Plans that change ---------------------------------------------------- */
 /* The next plan begins in the middle of the load, with requests of the one
  * before in flight. */
 static void test_usage__plan_changes_under_load(void **state)
@@ -302,7 +302,7 @@ static void test_usage__plan_changes_under_load(void **state)
                      2);
 }
 
-/* --- Tickets ----------------------------------------------------------------------- */
+/* --- Tickets -------------------------------------------------------------- */
 static void test_usage__ticket_of_another_store(void **state)
 {
     met_store *own = store;
@@ -356,7 +356,7 @@ static void test_usage__damaged_tickets(void **state)
     }
 }
 
-/* --- What fails ---------------------------------------------------------------------- */
+/* --- What fails ----------------------------------------------------------- */
 static void open_with_policy(uint32_t fail_policy)
 {
     met_gateway_config config = {.struct_size = sizeof config,
@@ -426,7 +426,7 @@ static void test_usage__fail_policies(void **state)
     met_buffer_release(&json);
 }
 
-/* --- No request allocates ----------------------------------------------------------- */
+/* --- No request allocates ------------------------------------------------- */
 static void test_usage__requests_allocate_nothing(void **state)
 {
     (void)state;

@@ -30,7 +30,7 @@ static void change_catalog(int number)
     clock_now_ns += 2 * MET__SECOND_NS;
 }
 
-/* --- Memory ------------------------------------------------------------------ */
+/* --- Memory --------------------------------------------------------------- */
 /* Every allocation of open fails once, alone and with all that follow. */
 static void test_fault__open_without_memory(void **state)
 {
@@ -139,7 +139,7 @@ static void test_fault__new_snapshot_without_memory(void **state)
     met_gateway_close(other);
 }
 
-/* --- Files --------------------------------------------------------------------- */
+/* --- Files ---------------------------------------------------------------- */
 static void path_to(const char *name, char path[256])
 {
     snprintf(path, 256, "%s/s/%s", home, name);
@@ -321,7 +321,7 @@ static void test_fault__too_many_limits(void **state)
     met_buffer_release(&out);
 }
 
-/* --- Fork ----------------------------------------------------------------------- */
+/* --- Fork ----------------------------------------------------------------- */
 static int is_useless_here(met_gateway_ticket *ticket)
 {
     met_gateway_request request = request_of("/anything", "ariel-key");

@@ -42,7 +42,7 @@ static inline met_store *open_store(const char *path)
     return open_store_on(&platform, path);
 }
 
-/* --- Notes of an apply, one line each -------------------------------------- */
+/* --- Notes of an apply, one line each ------------------------------------- */
 typedef struct notes {
     char text[8192];
     size_t size;
@@ -109,7 +109,7 @@ static inline void must_apply(met_store *store, const char *json)
     }
 }
 
-/* --- Golden files ---------------------------------------------------------- */
+/* --- Golden files --------------------------------------------------------- */
 #ifdef METERING_GOLDEN
 /* One section of a golden file: the rest has doubles our reader refuses. */
 static inline met__node *read_golden(met__arena *arena, const char *name,

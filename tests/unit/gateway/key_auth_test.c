@@ -25,7 +25,7 @@ static met_gateway_request query_of(const char *query)
                                  .query_size = strlen(query)};
 }
 
-/* --- Golden ---------------------------------------------------------------- */
+/* --- Golden --------------------------------------------------------------- */
 
 static void matrix(void **state)
 {
@@ -74,7 +74,7 @@ static void matrix(void **state)
     met__arena_release(&arena);
 }
 
-/* --- Single rules ---------------------------------------------------------- */
+/* --- Single rules --------------------------------------------------------- */
 
 typedef struct query_row {
     const char *why;

@@ -1,7 +1,7 @@
 /* Lines: late usage, prices and discounts of cards, what is booked once. */
 #include "unit/invoice/invoice_support.h"
 
-/* --- Corrections ----------------------------------------------------------- */
+/* --- Corrections ---------------------------------------------------------- */
 static void late_usage_is_a_line_of_the_next_invoice(void **state)
 {
     (void)state;
@@ -222,7 +222,7 @@ static void less_usage_is_set_off(void **state)
     assert_told(finalize("a", NULL), MET_E_CONFLICT, "as_of", "nothing");
 }
 
-/* --- Other prices ---------------------------------------------------------- */
+/* --- Other prices --------------------------------------------------------- */
 static void every_price_of_the_engine(void **state)
 {
     static const struct {

@@ -1,7 +1,7 @@
 /* Periods to bill: what is due when, and how much of a fee. */
 #include "unit/invoice/invoice_support.h"
 
-/* --- When ------------------------------------------------------------------ */
+/* --- When ----------------------------------------------------------------- */
 static void due_is_what_has_ended(void **state)
 {
     (void)state;

@@ -41,7 +41,7 @@ static void check_bills(unsigned requests, unsigned invoices)
     assert_int_equal(check_all(store), MET_OK);
 }
 
-/* --- Memory of the libraries below: LMDB, jansson and msgpack -------------- */
+/* --- Memory of the libraries below: LMDB, jansson and msgpack ------------- */
 #ifdef SYSCALL_MEMORY
 static void disarm(void)
 {
@@ -97,7 +97,7 @@ static void memory_below_runs_out(void **state)
 #endif
 }
 
-/* --- A write or a flush that fails ----------------------------------------- */
+/* --- A write or a flush that fails ---------------------------------------- */
 /* The handle is over after a failed write, unless the disk was only full. */
 static void open_again_if_over(void)
 {
@@ -147,7 +147,7 @@ static void writes_fail(void **state)
     assert_true(k > 3);
 }
 
-/* --- A store that is full -------------------------------------------------- */
+/* --- A store that is full ------------------------------------------------- */
 static void the_store_is_full(void **state)
 {
     met_platform platform = {.struct_size = sizeof platform};

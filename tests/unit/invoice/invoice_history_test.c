@@ -9,7 +9,7 @@
 #define HISTORIES 6
 #define STEPS 90
 
-/* --- The model ------------------------------------------------------------- */
+/* --- The model ------------------------------------------------------------ */
 typedef struct buyer {
     const char *key;
     const char *card_price;
@@ -88,7 +88,7 @@ static int64_t cents_of(const char *text)
     return is_negative ? -whole : whole;
 }
 
-/* --- Steps ----------------------------------------------------------------- */
+/* --- Steps ---------------------------------------------------------------- */
 static void use_some(buyer *one)
 {
     char subject[32];

@@ -2,7 +2,7 @@
  * nothing behind. */
 #include "unit/invoice/invoice_support.h"
 
-/* --- The story ------------------------------------------------------------- */
+/* --- The story ------------------------------------------------------------ */
 static void one_request_more_is_one_package_more(void **state)
 {
     (void)state;
@@ -93,7 +93,7 @@ static void no_usage_is_a_line_of_zero(void **state)
                 "nothing is due");
 }
 
-/* --- Reading --------------------------------------------------------------- */
+/* --- Reading -------------------------------------------------------------- */
 static void what_was_issued_stays_as_it_was(void **state)
 {
     char id[32];
@@ -162,7 +162,7 @@ static void a_new_owner_of_a_key_owes_nothing(void **state)
     assert_shown("items.0.number", "INV-0001");
 }
 
-/* --- Failures -------------------------------------------------------------- */
+/* --- Failures ------------------------------------------------------------- */
 static void bad_input(void **state)
 {
     met_buffer *buffer;
@@ -276,7 +276,7 @@ static void memory_runs_out(void **state)
     }
 }
 
-/* --- Rendering ------------------------------------------------------------- */
+/* --- Rendering ------------------------------------------------------------ */
 static void renders_what_it_issued(void **state)
 {
     met_buffer json = {0};

@@ -206,7 +206,7 @@ static inline met_limiter_result result_of(void)
     return result;
 }
 
-/* --- The exact list -------------------------------------------------------- */
+/* --- The exact list ------------------------------------------------------- */
 typedef struct exact_list {
     uint64_t *times; /* every admitted unit, oldest first */
     uint64_t *sums;  /* units up to and with this entry */
@@ -260,7 +260,7 @@ static inline void exact_free(exact_list *list)
     memset(list, 0, sizeof *list);
 }
 
-/* --- Arrivals -------------------------------------------------------------- */
+/* --- Arrivals ------------------------------------------------------------- */
 enum {
     ARRIVE_PACED,     /* exactly W / L apart */
     ARRIVE_RANDOM,    /* around the limit's rate */

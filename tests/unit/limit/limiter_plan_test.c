@@ -97,7 +97,7 @@ static void broken_shapes_are_told(void **state)
     assert_int_equal(plan(&p, &request, &again), MET_E_CORRUPT);
 }
 
-/* --- Own limits -------------------------------------------------------------- */
+/* --- Own limits ----------------------------------------------------------- */
 static met_limiter_result check_own(uint32_t policy, int64_t now,
                                     uint64_t cost, uint64_t limit,
                                     int is_peek)

@@ -267,7 +267,7 @@ static void brief_answers_are_the_same(void **state)
     }
 }
 
-/* --- Full and reclaimed ---------------------------------------------------- */
+/* --- Full and reclaimed --------------------------------------------------- */
 static uint64_t flood(uint32_t policy, int keys, int64_t now, int *open_out)
 {
     uint64_t allowed = 0;
@@ -338,7 +338,7 @@ static void full_table_refuses(void **state)
     assert_true(stats_now().reclaimed > 0);
 }
 
-/* --- Clocks ---------------------------------------------------------------- */
+/* --- Clocks --------------------------------------------------------------- */
 static void late_clock_admits_nothing_more(void **state)
 {
     uint32_t log = one_window(limiter, "log", 3, MINUTE, SLIDING);
@@ -368,7 +368,7 @@ static void late_clock_admits_nothing_more(void **state)
     }
 }
 
-/* --- Other processes ------------------------------------------------------- */
+/* --- Other processes ------------------------------------------------------ */
 static void forked_children_share_the_table(void **state)
 {
     uint32_t policy = one_window(limiter, "fork", 20, HOUR, SLIDING);
@@ -398,7 +398,7 @@ static void forked_children_share_the_table(void **state)
     assert_int_equal(check(limiter, policy, "a", HOUR + 70).is_allowed, 0);
 }
 
-/* --- Bytes that nobody of us wrote ----------------------------------------- */
+/* --- Bytes that nobody of us wrote ---------------------------------------- */
 static void survives_hostile_memory(void **state)
 {
     window_spec specs[] = {{5, MINUTE, SLIDING}, {500, HOUR, COUNTER}};

@@ -176,7 +176,7 @@ static void run(const char *name, int threads, int kills, int is_weak)
     fflush(stdout);
 }
 
-/* --- Scripts ---------------------------------------------------------------- */
+/* --- Scripts -------------------------------------------------------------- */
 static void small_request(int me)
 {
     request_in(me, 1, 2, 4, 0);
@@ -239,7 +239,7 @@ static void settlement(int me)
     model_require(met__quota_cell_set_base(&all.cell, 1, 0) == MET_OK);
 }
 
-/* --- Searches --------------------------------------------------------------- */
+/* --- Searches ------------------------------------------------------------- */
 static void requests_share_an_allowance(void **state)
 {
     slice_now = 0;

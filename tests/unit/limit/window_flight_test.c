@@ -38,7 +38,7 @@ static void shapes(void **state)
     }
 }
 
-/* --- Against the list -------------------------------------------------------- */
+/* --- Against the list ----------------------------------------------------- */
 static uint64_t held(uint64_t now)
 {
     uint64_t sum = 0;
@@ -119,7 +119,7 @@ static void keeps_the_list(void **state)
     assert_true(waits > 500);
 }
 
-/* --- Tickets ----------------------------------------------------------------- */
+/* --- Tickets -------------------------------------------------------------- */
 static void a_release_leaves_other_windows(void **state)
 {
     window_spec specs[] = {{2, MINUTE, FLIGHT},
@@ -212,7 +212,7 @@ static void cannot_be_charged(void **state)
                      MET_E_INVALID);
 }
 
-/* --- Clocks and bits --------------------------------------------------------- */
+/* --- Clocks and bits ------------------------------------------------------ */
 static void late_clocks_hold_no_more(void **state)
 {
     uint32_t policy = one_window(limiter, "p", 2, MINUTE, FLIGHT);

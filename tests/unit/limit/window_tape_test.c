@@ -41,7 +41,7 @@ static uint64_t used(const met__record *record, const met__shape *shape,
     return shape->ops->used(&copy, shape, &time);
 }
 
-/* --- Arrivals against model and list --------------------------------------- */
+/* --- Arrivals against model and list -------------------------------------- */
 static uint64_t ago(uint64_t moment, uint64_t ns)
 {
     return moment > ns ? moment - ns : 0;
@@ -163,7 +163,7 @@ static void slot_wraps(void **state)
     }
 }
 
-/* --- Numbers --------------------------------------------------------------- */
+/* --- Numbers -------------------------------------------------------------- */
 static void shape_has_the_least_error(void **state)
 {
     static const struct {
@@ -198,7 +198,7 @@ static void shape_has_the_least_error(void **state)
                      MET_E_UNSUPPORTED);
 }
 
-/* --- Waiting --------------------------------------------------------------- */
+/* --- Waiting -------------------------------------------------------------- */
 /* At the nanosecond where the wait ends, and not one earlier. */
 static void wait_is_exact(void **state)
 {
@@ -243,7 +243,7 @@ static void wait_is_exact(void **state)
     assert_true(waits > 2000);
 }
 
-/* --- Giving back ----------------------------------------------------------- */
+/* --- Giving back ---------------------------------------------------------- */
 static void undo_only_in_the_newest_slot(void **state)
 {
     met__shape shape = shape_of(1000, MINUTE);
@@ -266,7 +266,7 @@ static void undo_only_in_the_newest_slot(void **state)
     assert_int_equal(used(&record, &shape, 11 * slot), 6);
 }
 
-/* --- By force -------------------------------------------------------------- */
+/* --- By force ------------------------------------------------------------- */
 /* The newest limit's worth decides: as the model, which keeps as much. */
 static void forced_hits_weigh(void **state)
 {
@@ -326,7 +326,7 @@ static void forced_hits_do_not_overflow(void **state)
     }
 }
 
-/* --- The table's side ------------------------------------------------------ */
+/* --- The table's side ----------------------------------------------------- */
 static void frozen_counts_nothing(void **state)
 {
     met__shape shape = shape_of(60, MINUTE);

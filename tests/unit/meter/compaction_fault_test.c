@@ -93,7 +93,7 @@ static void disarm(void)
     write_faults = (syscall_faults){0};
 }
 
-/* --- Killed ---------------------------------------------------------------- */
+/* --- Killed --------------------------------------------------------------- */
 /* A process that compacts and dies at its call `at`; 0: it lives. */
 static pid_t start(uint64_t at)
 {
@@ -154,7 +154,7 @@ static void test_compaction_kill__two_at_once(void **state)
     }
 }
 
-/* --- Failed ---------------------------------------------------------------- */
+/* --- Failed --------------------------------------------------------------- */
 static void test_compaction_fault__memory(void **state)
 {
     for (int for_ever = 0; for_ever < 2; for_ever++) {

@@ -60,7 +60,7 @@ static met_error open_store(faulty_disk *disk, met_store **store_out)
                            store_out, NULL);
 }
 
-/* --- At every system call -------------------------------------------------- */
+/* --- At every system call ------------------------------------------------- */
 /* One life: a handle and two batches, the second of which was sent before in
  * part. Dies at the call `at`; 0: how many calls there are. */
 static uint64_t live_once(uint64_t first, uint64_t at)
@@ -118,7 +118,7 @@ static void test_event_kill__at_every_call(void **state)
     assert_int_equal(met__load_relaxed(&all->failures), 0);
 }
 
-/* --- At any instruction ---------------------------------------------------- */
+/* --- At any instruction --------------------------------------------------- */
 /* All children send the same events, from a little before where all are to a
  * little behind it. */
 static void ingest_for_ever(void)

@@ -22,7 +22,7 @@ static unsigned states_wanted = 120;
 static uint64_t random_state = 4711;
 static const char *boot;
 
-/* --- The log --------------------------------------------------------------- */
+/* --- The log -------------------------------------------------------------- */
 typedef struct log_op {
     unsigned char *bytes; /* NULL: a flush */
     size_t size;
@@ -105,7 +105,7 @@ int fsync(int file)
     return result;
 }
 
-/* --- The store ------------------------------------------------------------- */
+/* --- The store ------------------------------------------------------------ */
 static uint64_t next_random(uint64_t below)
 {
     random_state ^= random_state << 13;
@@ -212,7 +212,7 @@ static image cut_at(const image *begin, unsigned end)
     return out;
 }
 
-/* --- Cutting --------------------------------------------------------------- */
+/* --- Cutting -------------------------------------------------------------- */
 static void record_run(const char *path, image *begin_out)
 {
     met_store *store = open_store(path, "one");

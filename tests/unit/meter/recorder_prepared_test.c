@@ -32,7 +32,7 @@ static uint32_t chance(uint32_t below)
     return (uint32_t)(seed >> 33) % below;
 }
 
-/* --- Usage as one number --------------------------------------------------- */
+/* --- Usage as one number -------------------------------------------------- */
 /* Sums over parts, weighted by what they belong to, so that usage under another
  * subject, value or minute gives another number. */
 static void add_part(void *context, uint32_t minute,
@@ -60,7 +60,7 @@ static uint64_t usage(met_store *of)
     return sum;
 }
 
-/* --- Batches --------------------------------------------------------------- */
+/* --- Batches -------------------------------------------------------------- */
 typedef struct event_texts {
     char subject[160];
     char value[136];
@@ -191,7 +191,7 @@ static void test_batch__overflow(void **state)
     met__recorder_close(recorder);
 }
 
-/* --- Prepared events ------------------------------------------------------- */
+/* --- Prepared events ------------------------------------------------------ */
 static met_prepared *prepare(met_recorder *recorder, const char *type,
                              const char *subject, const char *value)
 {

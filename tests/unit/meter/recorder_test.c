@@ -51,7 +51,7 @@ static uint64_t settled_of(const char *value)
     return wanted.count;
 }
 
-/* --- What is refused ------------------------------------------------------- */
+/* --- What is refused ------------------------------------------------------ */
 static met_error try_event(met_recorder *recorder, const char *type,
                            const char *subject, const char *a,
                            const char *quantity, int64_t utc_ns)
@@ -198,7 +198,7 @@ static void test_recorder__quantities(void **state)
     met__recorder_close(recorder);
 }
 
-/* --- When room ends -------------------------------------------------------- */
+/* --- When room ends ------------------------------------------------------- */
 static void test_recorder__full(void **state)
 {
     met_recorder *recorder = must_recorder(store, 1);
@@ -262,7 +262,7 @@ static void test_recorder__overflow(void **state)
     met__recorder_close(recorder);
 }
 
-/* --- Time ------------------------------------------------------------------ */
+/* --- Time ----------------------------------------------------------------- */
 static void test_recorder__clock_back(void **state)
 {
     met_recorder *recorder = must_recorder(store, 0);
@@ -305,7 +305,7 @@ static void test_recorder__many_minutes(void **state)
     met__recorder_close(recorder);
 }
 
-/* --- Plans ----------------------------------------------------------------- */
+/* --- Plans ---------------------------------------------------------------- */
 static void test_recorder__new_plan(void **state)
 {
     met_recorder *recorder = must_recorder(store, 0);
@@ -325,7 +325,7 @@ static void test_recorder__new_plan(void **state)
     met__recorder_close(recorder);
 }
 
-/* --- Slots ----------------------------------------------------------------- */
+/* --- Slots ---------------------------------------------------------------- */
 static void test_recorder__slots(void **state)
 {
     met_recorder *one = must_recorder(store, 0);
@@ -376,7 +376,7 @@ static void test_recorder__no_slot(void **state)
     met__recorder_close(recorder);
 }
 
-/* --- Fork ------------------------------------------------------------------ */
+/* --- Fork ----------------------------------------------------------------- */
 static void test_recorder__fork(void **state)
 {
     met_recorder *recorder = must_recorder(store, 0);

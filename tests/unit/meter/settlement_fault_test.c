@@ -73,7 +73,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* --- A full map ------------------------------------------------------------ */
+/* --- A full map ----------------------------------------------------------- */
 static void test_settlement_fault__map_full(void **state)
 {
     met__settle_report report;
@@ -112,7 +112,7 @@ static void test_settlement_fault__map_full(void **state)
     met_store_close(small);
 }
 
-/* --- Slot files that are not whole ----------------------------------------- */
+/* --- Slot files that are not whole ---------------------------------------- */
 typedef struct contents {
     unsigned char *bytes;
     size_t size;
@@ -292,7 +292,7 @@ static void test_settlement_fault__impossible_minute(void **state)
     assert_int_equal(settled_events(store), 0);
 }
 
-/* --- Who stands still ------------------------------------------------------ */
+/* --- Who stands still ----------------------------------------------------- */
 static met_error stop_in_change(void *context, met__txn *txn,
                                 const met__usage_change *change)
 {
@@ -430,7 +430,7 @@ static void test_settlement_fault__frozen_in_transaction(void **state)
     assert_int_equal(settled_events(store), 101);
 }
 
-/* --- The clock ------------------------------------------------------------- */
+/* --- The clock ------------------------------------------------------------ */
 #define TIMES 400
 
 static void note_minute(void *context, uint32_t minute,
@@ -477,7 +477,7 @@ static void test_settlement_fault__clock_steps(void **state)
     each_part(store, minutes, note_minute);
 }
 
-/* --- Forks and double handles ---------------------------------------------- */
+/* --- Forks and double handles --------------------------------------------- */
 /* A child that is forked in the middle of the transaction. */
 static met_error fork_in_change(void *context, met__txn *txn,
                                 const met__usage_change *change)

@@ -108,7 +108,7 @@ static met_store *open_counting(uint64_t at)
     return store;
 }
 
-/* --- Lives ----------------------------------------------------------------- */
+/* --- Lives ---------------------------------------------------------------- */
 static void settle_once(uint64_t at)
 {
     met_store *store = open_counting(at);
@@ -166,7 +166,7 @@ static void record_and_grow(uint64_t at)
     met__recorder_close(recorder);
 }
 
-/* --- What is there --------------------------------------------------------- */
+/* --- What is there -------------------------------------------------------- */
 /* Settles what the killed one left; exactly what was acknowledged is there,
  * since nobody is killed inside of add. */
 static void check(uint64_t at, uint64_t live)
@@ -190,7 +190,7 @@ static void check(uint64_t at, uint64_t live)
     assert_int_equal(met__load_acquire(&all->failures), 0);
 }
 
-/* --- Tests ----------------------------------------------------------------- */
+/* --- Tests ---------------------------------------------------------------- */
 static void ask_live(pid_t child)
 {
     struct timespec some = {0, 100000};

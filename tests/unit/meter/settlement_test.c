@@ -51,7 +51,7 @@ static void test_settlement__one_event(void **state)
     assert_int_equal(settled_events(store), 3);
 }
 
-/* --- Against a model ------------------------------------------------------- */
+/* --- Against a model ------------------------------------------------------ */
 #define SUBJECTS 5
 #define VALUES 4
 #define MINUTES 64
@@ -184,7 +184,7 @@ static void test_settlement__model(void **state)
     }
 }
 
-/* --- Two settlers ---------------------------------------------------------- */
+/* --- Two settlers --------------------------------------------------------- */
 /* A settler stands still where another may run; meanwhile the recorder goes on
  * and others settle. Nothing is counted twice, and nothing is lost. */
 static met_recorder *pausing;
@@ -271,7 +271,7 @@ static void test_settlement__two_settlers(void **state)
     assert_int_equal(settled_events(store), acknowledged);
 }
 
-/* --- Steps ----------------------------------------------------------------- */
+/* --- Steps ---------------------------------------------------------------- */
 typedef struct step_log {
     met_error fail_begin;
     met_error fail_change;
@@ -377,7 +377,7 @@ static void test_settlement__steps(void **state)
     met__recorder_close(recorder);
 }
 
-/* --- Bounds ---------------------------------------------------------------- */
+/* --- Bounds --------------------------------------------------------------- */
 static void test_settlement__bounded(void **state)
 {
     met__settle_report report = {0};

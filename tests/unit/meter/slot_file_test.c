@@ -145,7 +145,7 @@ static void test_slot__plans(void **state)
     assert_false(may_hold);
 }
 
-/* --- The plan's word ------------------------------------------------------- */
+/* --- The plan's word ------------------------------------------------------ */
 static void test_signal__only_rises(void **state)
 {
     met__plan_signal signal = {0};

@@ -40,7 +40,7 @@ static inline int teardown(void **state)
     return 0;
 }
 
-/* --- One query as JSON rows ------------------------------------------------ */
+/* --- One query as JSON rows ----------------------------------------------- */
 static char answer[1 << 16];
 
 static size_t groups_max = MET__USAGE_GROUPS_MAX;

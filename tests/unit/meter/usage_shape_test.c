@@ -143,7 +143,7 @@ static void test_shape__dictionary(void **state)
     met__txn_abort(txn);
 }
 
-/* --- Matching -------------------------------------------------------------- */
+/* --- Matching ------------------------------------------------------------- */
 static void test_match__rule(void **state)
 {
     static met__usage_match match;

@@ -18,7 +18,7 @@ static unsigned roll(unsigned below)
     return (unsigned)(seed >> 33) % below;
 }
 
-/* --- Cards and requests ---------------------------------------------------- */
+/* --- Cards and requests --------------------------------------------------- */
 static const char *const cards[] = {
     "{'price': {'type': 'unit', 'amount': '%1', 'commitments': {'minimum': "
     "'%0', 'maximum': '%9'}}, 'discounts': {'usage': '%2', 'percentage': "
@@ -112,7 +112,7 @@ static met__text filled(const char *pattern)
     return json;
 }
 
-/* --- Digits ---------------------------------------------------------------- */
+/* --- Digits --------------------------------------------------------------- */
 static met_decimal at(const met__node *object, const char *name)
 {
     met_decimal value = met__decimal_zero();
@@ -237,7 +237,7 @@ static void names_what_is_too_long(void **state)
     }
 }
 
-/* --- Memory ---------------------------------------------------------------- */
+/* --- Memory --------------------------------------------------------------- */
 static const char *const whole_cards[] = {
     "{'price': {'type': 'graduated', 'tiers': [{'up_to': '0', 'flat': '1'}, "
     "{'up_to': '3', 'unit': '1'}, {'unit': '2', 'flat': '1'}], "
@@ -428,7 +428,7 @@ static void every_allocation_may_fail(void **state)
     }
 }
 
-/* --- Memory of the public calls --------------------------------------------- */
+/* --- Memory of the public calls ------------------------------------------- */
 /* Creates and rates with the fail_at-th block refused, until none is. */
 static void refuse_each_block(met__text card, met__text request)
 {

@@ -193,7 +193,7 @@ static void test_fault__synced_before_named(void **state)
     met_store_close(store);
 }
 
-/* --- Writes inside LMDB ---------------------------------------------------- */
+/* --- Writes inside LMDB --------------------------------------------------- */
 static met_error put_many(met_store *store, const char *value)
 {
     met__txn *txn;

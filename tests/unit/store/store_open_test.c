@@ -131,7 +131,7 @@ static void test_open__arguments(void **state)
     assert_null(store);
 }
 
-/* --- Files that are not what they should be -------------------------------- */
+/* --- Files that are not what they should be ------------------------------- */
 static void damage_nothing(const char *path)
 {
     (void)path;
@@ -328,7 +328,7 @@ static void test_open__refuses_what_is_not_its_own(void **state)
     }
 }
 
-/* --- Forks ----------------------------------------------------------------- */
+/* --- Forks ---------------------------------------------------------------- */
 typedef struct inherited {
     met_store *store;
     met__txn *reader;
@@ -447,7 +447,7 @@ static void test_open__child_closes_its_memory(void **state)
     assert_int_equal(memory.live, 0);
 }
 
-/* --- Directories one may not write to (not as root) ------------------------ */
+/* --- Directories one may not write to (not as root) ----------------------- */
 static int open_unprivileged(void *context)
 {
     const char *path = context;

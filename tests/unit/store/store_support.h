@@ -144,7 +144,7 @@ static inline int in_child(int (*work)(void *context), void *context)
                                : WEXITSTATUS(status);
 }
 
-/* --- Whole files ----------------------------------------------------------- */
+/* --- Whole files ---------------------------------------------------------- */
 static inline unsigned char *read_whole(const char *path, size_t *size_out)
 {
     struct stat found;

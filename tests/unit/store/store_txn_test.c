@@ -153,7 +153,7 @@ static void test_txn__map_full(void **state)
     met_store_close(little);
 }
 
-/* --- Checksums ------------------------------------------------------------- */
+/* --- Checksums ------------------------------------------------------------ */
 /* Changes a byte of a value or puts it under another key, below our feet. */
 static void tamper(const char *from, const char *to, int bit)
 {
@@ -210,7 +210,7 @@ static void test_txn__every_bit_counts(void **state)
     assert_int_equal(check_all(store), MET_E_CORRUPT);
 }
 
-/* --- Scans ----------------------------------------------------------------- */
+/* --- Scans ---------------------------------------------------------------- */
 static void put_words(met__txn *txn, const char *words)
 {
     char copy[256];
@@ -362,7 +362,7 @@ static void test_scan__goes_on_after_damage(void **state)
     met__txn_abort(txn);
 }
 
-/* --- Sequences ------------------------------------------------------------- */
+/* --- Sequences ------------------------------------------------------------ */
 static void test_txn__sequences(void **state)
 {
     uint64_t number = 77;
@@ -414,7 +414,7 @@ static void test_txn__catalog_number(void **state)
     met__txn_abort(txn);
 }
 
-/* --- Several processes ----------------------------------------------------- */
+/* --- Several processes ---------------------------------------------------- */
 #define ROUNDS 200
 
 static int count_up(void *context)
