@@ -155,3 +155,18 @@ def test_adjust(store):
 ])
 def test_wrong_use(store, words, reason, status):
     store.refused(*words, reason=reason, status=status, stdin="")
+
+
+def test_a_later_meter_does_not_count_what_was_there(store):
+    store.run("event", "ingest", "-",
+              stdin=lines([event(1, region="eu", size=3)]))
+    store.run("apply", "-", stdin="""
+meters:
+  - {key: sizes, name: Sizes, event_type: call, aggregation: sum,
+     value_property: $.size, events_from: "2026-01-01T00:00:00Z"}
+""")
+    told = store.json("event", "explain", "//s", "1")
+    assert [one["meter"] for one in told["counted_by"]] == ["calls"]
+    assert told["not_counted_by"] == [
+        {"meter": "sizes", "reason": "the event is before it counts"}]
+    assert used(store, "sizes") is None

@@ -266,6 +266,15 @@ def test_settle_nothing(filled):
         filled.refused("settle", *words, reason="--interval", status=2)
 
 
+def test_settle_says_who_holds_it_up(filled):
+    (filled.directory / "tally" / "0007.map").write_bytes(b"\1" * 65536)
+    out, err = filled.run("settle")
+    assert out.startswith("settled 0 events in 0 parts")
+    assert err == "held up by slot 7: the slot file is damaged\n"
+    assert filled.json("settle")["held_up_by"] == [
+        {"slot": 7, "reason": "the slot file is damaged"}]
+
+
 def test_settle_follow_ends_with_a_signal(filled):
     process = subprocess.Popen(
         [os.environ["METERING_TOOL"], "-d", str(filled.directory), "settle",
