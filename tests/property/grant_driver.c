@@ -288,7 +288,7 @@ static met_error answer(const met__node *question)
                              .keeps_segments = 1,
                              .usage = usage_between,
                              .context = &usage};
-    met__burn_state start;
+    met__burn_state start = {0};
     met__burn_state first;
     met__burn_result result = {0};
     met_error error = MET_OK;
