@@ -1,6 +1,6 @@
 /* Two weighted buckets against a plain model of two numbers: the same
  * decisions, the exact wait, costs, forced hits, late clocks, garbage. */
-#include "limit_support.h"
+#include "window_calls.h"
 
 __extension__ typedef unsigned __int128 wide;
 
@@ -16,32 +16,8 @@ static const uint64_t lengths[] = {1000000, 7919 * 1000, SECOND, MINUTE,
 
 static met__shape shape_of(uint64_t limit, uint64_t window_ns)
 {
-    met__shape shape;
-
-    assert_int_equal(met__window_shape(&shape, limit, window_ns,
-                                       MET_LIMITER_SLIDING_COUNTER),
-                     MET_OK);
-    return shape;
-}
-
-static int take(met__record *record, const met__shape *shape, uint64_t now,
-                uint64_t cost, int is_forced, met__window_mark *mark)
-{
-    met__window_ask ask = {.time = {now, 0},
-                           .cost = cost,
-                           .is_forced = (uint32_t)is_forced};
-
-    return shape->ops->take(record, shape, &ask, mark);
-}
-
-static uint64_t used(const met__record *record, const met__shape *shape,
-                     uint64_t now)
-{
-    met__snapshot copy;
-    met__window_time time = {now, 0};
-
-    assert_true(met__window_snapshot(record, &copy));
-    return shape->ops->used(&copy, shape, &time);
+    return window_shape(limit, window_ns, MET_LIMITER_SLIDING_COUNTER,
+                        &met__window_counter);
 }
 
 static void turn(model *m, uint64_t now, uint64_t length)

@@ -1,7 +1,7 @@
 /* Pacing against a plain model that keeps the moment of full payment as a
  * fraction: the same decisions, the exact wait, no drift, costs, forced hits,
  * late clocks, garbage. */
-#include "limit_support.h"
+#include "window_calls.h"
 
 __extension__ typedef __int128 wide;
 
@@ -14,33 +14,8 @@ static const uint64_t lengths[] = {1000000, 7919 * 1000, SECOND, MINUTE,
 
 static met__shape shape_of(uint64_t limit, uint64_t window_ns)
 {
-    met__shape shape;
-
-    assert_int_equal(met__window_shape(&shape, limit, window_ns,
-                                       MET_LIMITER_GCRA),
-                     MET_OK);
-    assert_ptr_equal(shape.ops, &met__window_gcra);
-    return shape;
-}
-
-static int take(met__record *record, const met__shape *shape, uint64_t now,
-                uint64_t cost, int is_forced, met__window_mark *mark)
-{
-    met__window_ask ask = {.time = {now, 0},
-                           .cost = cost,
-                           .is_forced = (uint32_t)is_forced};
-
-    return shape->ops->take(record, shape, &ask, mark);
-}
-
-static uint64_t used(const met__record *record, const met__shape *shape,
-                     uint64_t now)
-{
-    met__snapshot copy;
-    met__window_time time = {now, 0};
-
-    assert_true(met__window_snapshot(record, &copy));
-    return shape->ops->used(&copy, shape, &time);
+    return window_shape(limit, window_ns, MET_LIMITER_GCRA,
+                        &met__window_gcra);
 }
 
 /* In 1 / limit ns: a hit is window_ns of them. */

@@ -1,6 +1,6 @@
 /* The exact log against an exact list of every hit: never more than the limit
  * in a window, never a refusal without enough hits in the window and a tick. */
-#include "limit_support.h"
+#include "window_calls.h"
 
 static const uint64_t limits[] = {1, 2, 5, 11, 12, 13, 20, 23, 24};
 static const uint64_t lengths[] = {1000000, 7919 * 1000, SECOND, MINUTE,
@@ -8,31 +8,8 @@ static const uint64_t lengths[] = {1000000, 7919 * 1000, SECOND, MINUTE,
 
 static met__shape shape_of(uint64_t limit, uint64_t window_ns)
 {
-    met__shape shape;
-
-    assert_int_equal(met__window_shape(&shape, limit, window_ns,
-                                       MET_LIMITER_SLIDING),
-                     MET_OK);
-    assert_ptr_equal(shape.ops, &met__window_log);
-    return shape;
-}
-
-static int take(met__record *record, const met__shape *shape, uint64_t now,
-                uint64_t cost, met__window_mark *mark)
-{
-    met__window_ask ask = {.time = {now, 0}, .cost = cost};
-
-    return shape->ops->take(record, shape, &ask, mark);
-}
-
-static uint64_t used(const met__record *record, const met__shape *shape,
-                     uint64_t now)
-{
-    met__snapshot copy;
-    met__window_time time = {now, 0};
-
-    assert_true(met__window_snapshot(record, &copy));
-    return shape->ops->used(&copy, shape, &time);
+    return window_shape(limit, window_ns, MET_LIMITER_SLIDING,
+                        &met__window_log);
 }
 
 static uint64_t ago(uint64_t moment, uint64_t ns)
@@ -66,7 +43,7 @@ static void differ(uint64_t limit, uint64_t window_ns, int kind,
         uint64_t strictly = exact_since(&list, ago(judged, window_ns));
         uint64_t loosely =
             exact_since(&list, ago(judged, window_ns + 2 * tick));
-        int result = take(&record, &shape, now, cost, &mark);
+        int result = take(&record, &shape, now, cost, 0, &mark);
         if (result == MET__TAKE_DONE) {
             if (strictly + cost > limit) {
                 fail_msg("limit %llu window %llu kind %d hit %d: %llu more",
@@ -150,7 +127,7 @@ static void test_window_log__wait_is_exact(void **state)
         uint64_t hits = random_below(3 * limit) + 1;
         for (uint64_t hit = 0; hit < hits; hit++) {
             take(&record, &shape, now, 1 + random_below(3) * (limit > 4),
-                 &mark);
+                 0, &mark);
             now += random_below(window_ns / limit + 1);
         }
         uint64_t cost = 1 + random_below(limit);
@@ -160,13 +137,13 @@ static void test_window_log__wait_is_exact(void **state)
         uint64_t wait = shape.ops->wait(&copy, &shape, &time, limit - cost);
         met__record later = record;
         if (wait == 0) {
-            assert_int_equal(take(&later, &shape, now, cost, &mark),
+            assert_int_equal(take(&later, &shape, now, cost, 0, &mark),
                              MET__TAKE_DONE);
             continue;
         }
-        assert_int_equal(take(&later, &shape, now + wait - 1, cost, &mark),
+        assert_int_equal(take(&later, &shape, now + wait - 1, cost, 0, &mark),
                          MET__TAKE_REFUSED);
-        assert_int_equal(take(&later, &shape, now + wait, cost, &mark),
+        assert_int_equal(take(&later, &shape, now + wait, cost, 0, &mark),
                          MET__TAKE_DONE);
         time.monotonic_ns = now;
         uint64_t reset = shape.ops->reset(&copy, &shape, &time);
@@ -184,11 +161,11 @@ static void test_window_log__edge_is_the_length(void **state)
     met__record record = {0};
     met__window_mark mark;
 
-    assert_int_equal(take(&record, &shape, 100, 1, &mark), MET__TAKE_DONE);
-    assert_int_equal(take(&record, &shape, 100 + SECOND, 1, &mark),
+    assert_int_equal(take(&record, &shape, 100, 1, 0, &mark), MET__TAKE_DONE);
+    assert_int_equal(take(&record, &shape, 100 + SECOND, 1, 0, &mark),
                      MET__TAKE_REFUSED);
     assert_int_equal(shape.tick_ns, 32);
-    assert_int_equal(take(&record, &shape, 164 + SECOND, 1, &mark),
+    assert_int_equal(take(&record, &shape, 164 + SECOND, 1, 0, &mark),
                      MET__TAKE_DONE);
 }
 
@@ -206,9 +183,10 @@ static void test_window_log__long_absence_is_no_late_clock(void **state)
                 met__window_mark mark;
                 uint64_t away = i * months / 30 + random_below(months / 30);
                 assert_int_equal(take(&record, &shape, HOUR, limits[l],
-                                      &mark),
+                                      0, &mark),
                                  MET__TAKE_DONE);
-                assert_int_equal(take(&record, &shape, HOUR + away, 1, &mark),
+                assert_int_equal(take(&record, &shape, HOUR + away, 1, 0,
+                                      &mark),
                                  MET__TAKE_DONE);
             }
         }
@@ -222,9 +200,9 @@ static void test_window_log__undo_only_the_newest(void **state)
     met__window_mark first;
     met__window_mark second;
 
-    assert_int_equal(take(&record, &shape, SECOND, 2, &first),
+    assert_int_equal(take(&record, &shape, SECOND, 2, 0, &first),
                      MET__TAKE_DONE);
-    assert_int_equal(take(&record, &shape, 2 * SECOND, 1, &second),
+    assert_int_equal(take(&record, &shape, 2 * SECOND, 1, 0, &second),
                      MET__TAKE_DONE);
     assert_false(shape.ops->undo(&record, &shape, first.stamp, 2));
     assert_false(shape.ops->undo(&record, &shape, second.stamp, 2));
@@ -277,7 +255,7 @@ static void test_window_log__frozen_counts_nothing(void **state)
     met__record record = {.head = MET__HEAD_FROZEN};
     met__window_mark mark = {0};
 
-    assert_int_equal(take(&record, &shape, SECOND, 1, &mark),
+    assert_int_equal(take(&record, &shape, SECOND, 1, 0, &mark),
                      MET__TAKE_MOVED);
     assert_false(shape.ops->undo(&record, &shape, 0, 1));
     assert_int_equal(record.head, MET__HEAD_FROZEN);
@@ -291,7 +269,7 @@ static void test_window_log__is_idle_when_all_is_forgotten(void **state)
     met__window_time time = {SECOND, 0};
 
     assert_true(shape.ops->is_idle(0, &shape, &time));
-    assert_int_equal(take(&record, &shape, SECOND, 3, &mark),
+    assert_int_equal(take(&record, &shape, SECOND, 3, 0, &mark),
                      MET__TAKE_DONE);
     time.monotonic_ns = SECOND + MINUTE;
     assert_false(shape.ops->is_idle(record.head, &shape, &time));
@@ -321,7 +299,7 @@ static void test_window_log__survives_garbage(void **state)
         uint64_t room = random_below(shape.limit + 1);
         shape.ops->wait(&copy, &shape, &time, room);
         shape.ops->reset(&copy, &shape, &time);
-        take(&record, &shape, now, 1 + random_below(shape.limit), &mark);
+        take(&record, &shape, now, 1 + random_below(shape.limit), 0, &mark);
         shape.ops->undo(&record, &shape, mark.stamp, 1 + random_below(30));
         assert_true(used(&record, &shape, now) <= shape.slots);
     }

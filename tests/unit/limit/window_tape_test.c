@@ -2,6 +2,7 @@
  * list of every hit: the model's decisions, never more than the limit in a
  * window, never a refusal but for more than limit - q hits of N + 1 slots. */
 #include "tape_model.h"
+#include "window_calls.h"
 
 static const uint64_t limits[] = {25,   26,   60,     100,    250,    383,
                                   384,  1000, 4321,   100000, 999999, 1048576};
@@ -12,33 +13,8 @@ static const uint64_t lengths[] = {1000000, 7919 * 1000, SECOND, MINUTE,
 
 static met__shape shape_of(uint64_t limit, uint64_t window_ns)
 {
-    met__shape shape;
-
-    assert_int_equal(met__window_shape(&shape, limit, window_ns,
-                                       MET_LIMITER_SLIDING),
-                     MET_OK);
-    assert_ptr_equal(shape.ops, &met__window_tape);
-    return shape;
-}
-
-static int take(met__record *record, const met__shape *shape, uint64_t now,
-                uint64_t cost, int is_forced, met__window_mark *mark)
-{
-    met__window_ask ask = {.time = {now, 0},
-                           .cost = cost,
-                           .is_forced = (uint32_t)is_forced};
-
-    return shape->ops->take(record, shape, &ask, mark);
-}
-
-static uint64_t used(const met__record *record, const met__shape *shape,
-                     uint64_t now)
-{
-    met__snapshot copy;
-    met__window_time time = {now, 0};
-
-    assert_true(met__window_snapshot(record, &copy));
-    return shape->ops->used(&copy, shape, &time);
+    return window_shape(limit, window_ns, MET_LIMITER_SLIDING,
+                        &met__window_tape);
 }
 
 /* --- Arrivals against model and list -------------------------------------- */
