@@ -15,6 +15,7 @@
 
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -209,6 +210,7 @@ static pid_t start(int number)
 
     assert_true(child >= 0);
     if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* nobody outlives the test */
         if (number < RECORDERS) {
             record_for_ever(number);
         } else if (number < RECORDERS + SETTLERS) {

@@ -6,13 +6,13 @@
 #include "meter/slot_file.h"
 #include "meter/tally_report.h"
 
-#define SEEDS 20
 #define SNAPSHOTS 6
 #define SUBJECTS 3
 #define MINUTES 16
 #define SECTOR 512
 
 static char home[64];
+static uint64_t states_wanted = 20;
 static met_store *store;
 static faulty_disk disk;
 static const char *boot;
@@ -248,7 +248,7 @@ static void run_seed(uint64_t seed)
 
 static void test_power_cut__seeds(void **state)
 {
-    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+    for (uint64_t seed = 1; seed <= states_wanted; seed++) {
         run_seed(seed);
         teardown(NULL);
         setup(NULL);
@@ -383,7 +383,8 @@ static void test_power_cut__any_byte(void **state)
     met__recorder_close(good);
 }
 
-int main(void)
+/* power_cut_test [STATES] */
+int main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -393,5 +394,8 @@ int main(void)
         TEST(test_power_cut__seeds),
     };
 
+    if (argc > 1) {
+        states_wanted = strtoull(argv[1], NULL, 10);
+    }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -314,6 +315,7 @@ static pid_t start_settler(uint64_t when, const met__settle_step *step)
 
     assert_true(child >= 0);
     if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* nobody outlives the test */
         met_store *own = NULL;
         while (met__load_acquire(go) % OPENED < when) {
             pause_briefly();

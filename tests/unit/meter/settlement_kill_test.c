@@ -6,6 +6,7 @@
 
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -77,6 +78,7 @@ static pid_t start(void (*life)(uint64_t at), uint64_t at)
 
     assert_true(child >= 0);
     if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* nobody outlives the test */
         life(at);
         _exit(0);
     }
