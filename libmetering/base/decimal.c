@@ -281,11 +281,6 @@ static int round_short(met_decimal value, uint32_t places, unsigned mode,
 }
 
 /* --- Comparing ------------------------------------------------------------- */
-int met__decimal_is_zero(met_decimal value)
-{
-    return met__decimal_coefficient(value) == 0;
-}
-
 int met__decimal_is_negative(met_decimal value)
 {
     return met__decimal_sign(value) && met__decimal_coefficient(value) != 0;

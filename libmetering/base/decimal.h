@@ -50,7 +50,10 @@ met_error met__decimal_print_fixed(met_decimal value, uint32_t places,
 
 /* Operands must be values of this library (not checked again). */
 int met__decimal_compare(met_decimal a, met_decimal b);
-int met__decimal_is_zero(met_decimal value);
+static inline int met__decimal_is_zero(met_decimal value)
+{
+    return value.bits[0] == 0 && value.bits[1] << 15 == 0; /* coefficient 0 */
+}
 int met__decimal_is_negative(met_decimal value); /* 0 is not */
 met_decimal met__decimal_negate(met_decimal value);
 met_error met__decimal_add(met_decimal a, met_decimal b, met_decimal *out);

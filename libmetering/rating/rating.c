@@ -37,7 +37,7 @@ static const model models[] = {
 static met_error grow(met__rating *rating)
 {
     met__rated *rated = rating->rated;
-    size_t capacity = rating->capacity ? rating->capacity * 2 : 4;
+    size_t capacity = rating->capacity ? rating->capacity * 2 : 2;
     met__line *lines =
         met__arena_allocate(rating->arena, capacity * sizeof *lines);
 

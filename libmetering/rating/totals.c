@@ -48,6 +48,9 @@ met_error met__totals_combine(met__totals *out, const met__totals *other,
     list_fields(&sum, left);
     list_fields(&copy, right);
     for (int i = 0; error == MET_OK && i < FIELDS; i++) {
+        if (met__decimal_is_zero(*right[i])) {
+            continue; /* most are */
+        }
         error = sign < 0 ? met__decimal_subtract(*left[i], *right[i], left[i])
                          : met__decimal_add(*left[i], *right[i], left[i]);
     }
