@@ -353,7 +353,9 @@ static met_error give(met__usage_cursor *self, met__usage_row *row_out,
                  : query->to_ns / MET__MINUTE_NS;
     }
     row_out->from_ns = from * MET__MINUTE_NS;
-    row_out->to_ns = to * MET__MINUTE_NS;
+    /* The end of time itself is no time that can be written. */
+    row_out->to_ns = to < MET__MINUTES_END ? to * MET__MINUTE_NS
+                                           : MET__TIME_MAX;
     row_out->values = self->open.values;
     self->has_open = 0;
     self->has_rows = 1;

@@ -59,6 +59,12 @@ void met__usage_window(uint32_t window, const met__zone *zone, int64_t minute,
         day = month_day(day, 0);
     }
     *from_out = day_start(zone, day);
+    /* East of Greenwich time ends early in 2201, on a day that is out of range:
+     * its minutes belong to the window before. */
+    if (*from_out > minute) {
+        day = is_month ? month_day(day - 1, 0) : day - 1;
+        *from_out = day_start(zone, day);
+    }
     for (;;) {
         day = is_month ? month_day(day, 1) : day + 1;
         *to_out = day_start(zone, day);

@@ -3,6 +3,8 @@
 #include "support/catalog_calls.h"
 #include "support/meter_calls.h"
 
+#include "metering/event.h"
+
 static met_recorder *recorder;
 
 static void add(const char *subject, const char *model, const char *tokens,
@@ -160,6 +162,27 @@ static void test_api_usage__rows(void **state)
     assert_shown("data.4", "");
 }
 
+/* In the last minute that there is, also where it is the next year already. */
+static void test_api_usage__end_of_time(void **state)
+{
+    static const char late[] =
+        "{\"id\":\"z\",\"meter\":\"tokens\",\"subject\":\"z\",\"time\":"
+        "\"2200-12-31T23:59:59Z\",\"value\":\"7\",\"reason\":\"r\","
+        "\"actor\":\"a\"}";
+
+    fresh();
+    assert_ok(met_usage_adjust(store, late, strlen(late), NULL, &told));
+    assert_ok(usage_query("{\"meter\":\"tokens\",\"subjects\":[\"z\"]}"));
+    assert_shown("data.0.from", "2200-12-31T23:59:00Z");
+    assert_shown("data.0.to", "2200-12-31T23:59:59.999999999Z");
+    assert_ok(usage_query("{\"meter\":\"tokens\",\"subjects\":[\"z\"],"
+                          "\"window\":\"month\","
+                          "\"time_zone\":\"Pacific/Apia\"}"));
+    assert_shown("data.0.from", "2200-11-30T11:00:00Z");
+    assert_shown("data.0.to", "2200-12-31T23:59:59.999999999Z");
+    assert_shown("data.0.value", "7");
+}
+
 static void test_api_usage__arguments(void **state)
 {
     static const char query[] = "{\"meter\":\"tokens\"}";
@@ -235,6 +258,7 @@ int main(void)
         TEST(test_api_usage__zone),      TEST(test_api_usage__conditions),
         TEST(test_api_usage__customers), TEST(test_api_usage__rows),
         TEST(test_api_usage__arguments), TEST(test_api_usage__no_memory),
+        TEST(test_api_usage__end_of_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -115,7 +115,9 @@ static void test_window__partition(void **state)
                              (long long)end);
                 }
                 end = to;
+                int64_t begin = from;
                 met__usage_window(window, zone, end - 1, &from, &to);
+                assert_int_equal(from, begin);
                 assert_int_equal(to, end);
             }
         }
