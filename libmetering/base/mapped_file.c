@@ -153,8 +153,9 @@ static met_error check_header(const met__mapped_file *file, const char *path,
     return MET_OK;
 }
 
+/* may_miss: that there is no such file is nothing to tell. */
 static met_error open_existing(const met__platform *platform, const char *path,
-                               const met__mapped_spec *spec,
+                               const met__mapped_spec *spec, int may_miss,
                                met__mapped_file *file_out,
                                met_error_info *info)
 {
@@ -166,7 +167,10 @@ static met_error open_existing(const met__platform *platform, const char *path,
     met_error error;
 
     if (file < 0) {
-        return io_fail(info, path, "cannot be opened", file);
+        error = met__os_error(file);
+        return may_miss && error == MET_E_NOT_FOUND
+                   ? error
+                   : io_fail(info, path, "cannot be opened", file);
     }
     result = os->fstat(os->context, file, &found);
     if (result < 0) {
@@ -236,7 +240,8 @@ met_error met__mapped_file_open(const met__platform *platform,
 
     MET__ASSERT(path != NULL && spec != NULL && file_out != NULL);
     MET__ASSERT(!create || spec->size >= MET__FILE_HEADER_SIZE);
-    met_error error = open_existing(platform, path, spec, file_out, info);
+    met_error error = open_existing(platform, path, spec, create, file_out,
+                                    info);
     if (error != MET_E_NOT_FOUND || !create) {
         return error;
     }
@@ -254,7 +259,7 @@ met_error met__mapped_file_open(const met__platform *platform,
     if (result < 0 && result != -EEXIST) {
         return io_fail(info, path, "cannot be put in place", result);
     }
-    error = open_existing(platform, path, spec, file_out, info);
+    error = open_existing(platform, path, spec, 0, file_out, info);
     if (error == MET_OK) {
         file_out->is_new = result == 0;
     }
