@@ -266,7 +266,9 @@ static met_error check_batch(met_limiter *limiter,
                              met_error_info *info)
 {
     if (batch->flags != 0 || batch->reserved != 0) {
-        return met__fail(info, MET_E_UNSUPPORTED, "batch.flags", "must be 0");
+        return met__fail(info, MET_E_UNSUPPORTED,
+                         batch->flags != 0 ? "batch.flags" : "batch.reserved",
+                         "must be 0");
     }
     if (batch->monotonic_ns < 0 || batch->utc_ns < 0) {
         return met__fail(info, MET_E_INVALID,

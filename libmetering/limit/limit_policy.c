@@ -305,8 +305,11 @@ static met_error enter_shapes(met__limit_table *table,
                                    "the table holds %d different windows",
                                    MET_LIMITER_SHAPES_MAX)
                        : met__fail(info, error, field,
-                                   "this algorithm does not serve limit %llu%s",
+                                   "algorithm %u does not serve limit %llu "
+                                   "in %lld ns%s",
+                                   (unsigned)windows[i].algorithm,
                                    (unsigned long long)windows[i].limit,
+                                   (long long)windows[i].window_ns,
                                    want->flags & MET_LIMITER_COUNT_DENIED
                                        ? " with refused requests counted"
                                        : "");

@@ -84,6 +84,27 @@ static void refuses_policy(const met_limiter_policy *policy,
     assert_int_equal(after.shapes, before.shapes);
 }
 
+/* The reason has what the field alone does not say: which algorithm, which
+ * limit and which length do not go together. */
+static void policy_says_what_is_not_served(void **state)
+{
+    met_limiter_window window = {.limit = 5,
+                                 .window_ns = 61 * SECOND,
+                                 .algorithm = MET_LIMITER_CALENDAR_UTC};
+    met_limiter_policy policy = {.struct_size = sizeof policy,
+                                 .name = "new",
+                                 .name_size = 3,
+                                 .windows = &window,
+                                 .window_count = 1};
+    met_error_info info = {.struct_size = sizeof info};
+    uint32_t number;
+
+    assert_int_equal(met_limiter_policy_set(limiter, &policy, &number, &info),
+                     MET_E_UNSUPPORTED);
+    assert_string_equal(info.reason, "algorithm 4 does not serve limit 5 in "
+                                     "61000000000 ns");
+}
+
 static void policy_checks_its_fields(void **state)
 {
     met_limiter_window windows[8] = {{.limit = 5, .window_ns = MINUTE}};
@@ -288,6 +309,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(open_checks_its_config),
         TEST(policy_checks_its_fields),
+        TEST(policy_says_what_is_not_served),
         TEST(check_checks_its_request),
         TEST(other_sizes_of_structs),
         TEST(stats_and_headers_check_theirs),

@@ -201,6 +201,7 @@ static void is_refused_whole(void **state)
     REFUSED(it.batch.utc_ns = -1, MET_E_INVALID, "batch.utc_ns");
     REFUSED(it.batch.flags = MET_LIMITER_BRIEF, MET_E_UNSUPPORTED,
             "batch.flags");
+    REFUSED(it.batch.reserved = 1, MET_E_UNSUPPORTED, "batch.reserved");
     REFUSED(it.batch.policy = policy + 1, MET_E_NOT_FOUND, "batch.policy");
     REFUSED(it.batch.policy = UINT32_MAX, MET_E_NOT_FOUND, "batch.policy");
     REFUSED(it.batch.struct_size = 7, MET_E_INVALID, "batch");
