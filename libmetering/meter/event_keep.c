@@ -1,6 +1,7 @@
 /* Retaining the events of a batch as they came. In: accepted events. Out:
  * records of the log, in the order of their time. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "meter/event_state.h"
 
@@ -25,7 +26,64 @@ static void put_text(met__buffer *buffer, const char *name, const char *text,
     met__json_write_text(met__text_of(text, size), buffer);
 }
 
-/* What came as a struct, as JSON: names of attributes stand as they are. */
+/* A name that JSON can hold. What no meter asks for is not checked before. */
+static int is_name(const char *key, size_t size)
+{
+    return (key != NULL || size == 0)
+           && met__text_is_clean(met__text_of(key, size));
+}
+
+static int is_same(const char *a, size_t a_size, const char *b, size_t b_size)
+{
+    return a_size == b_size
+           && (a_size == 0 || (a != NULL && memcmp(a, b, b_size) == 0));
+}
+
+/* Of quantities of the same name the first counts. */
+static int is_kept_quantity(const met_ingest_event *given, size_t at)
+{
+    const met_quantity *one = &given->quantities[at];
+
+    if (!is_name(one->key, one->key_size)
+        || !met__decimal_is_printable(one->value)) {
+        return 0;
+    }
+    for (size_t i = 0; i < at; i++) {
+        const met_quantity *other = &given->quantities[i];
+        if (is_same(other->key, other->key_size, one->key, one->key_size)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* As of quantities, which go before: a retraction reads them again, but the
+ * attributes are those of the shape. */
+static int is_kept_attribute(const met_ingest_event *given, size_t at)
+{
+    const met_pair *one = &given->attributes[at];
+
+    if (!is_name(one->key, one->key_size)
+        || !is_name(one->value, one->value_size)) {
+        return 0;
+    }
+    for (size_t i = 0; i < at; i++) {
+        const met_pair *other = &given->attributes[i];
+        if (is_same(other->key, other->key_size, one->key, one->key_size)) {
+            return 0;
+        }
+    }
+    for (size_t i = 0; i < given->quantity_count; i++) {
+        const met_quantity *other = &given->quantities[i];
+        if (is_same(other->key, other->key_size, one->key, one->key_size)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* What came as a struct, as JSON: names of attributes stand as they are, each
+ * once; what is no text and no number is left out. */
 static met_error write_json(const met__kept_event *kept, met__buffer *buffer)
 {
     const met_ingest_event *given = &kept->event->given;
@@ -42,12 +100,18 @@ static met_error write_json(const met__kept_event *kept, met__buffer *buffer)
     met__buffer_text(buffer, "\",\"data\":{");
     for (size_t i = 0; i < given->attribute_count; i++) {
         const met_pair *pair = &given->attributes[i];
+        if (!is_kept_attribute(given, i)) {
+            continue;
+        }
         put_text(buffer, comma, pair->key, pair->key_size);
         put_text(buffer, ":", pair->value, pair->value_size);
         comma = ",";
     }
     for (size_t i = 0; error == MET_OK && i < given->quantity_count; i++) {
         const met_quantity *quantity = &given->quantities[i];
+        if (!is_kept_quantity(given, i)) {
+            continue;
+        }
         put_text(buffer, comma, quantity->key, quantity->key_size);
         met__buffer_text(buffer, ":\"");
         error = met__decimal_print(quantity->value, buffer);

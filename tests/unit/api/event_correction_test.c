@@ -154,6 +154,32 @@ static void test_correction__structs_are_retained(void **state)
                  "\"v\":\"2.5\"}}");
 }
 
+/* What no meter asks for may be anything: the log stays readable. */
+static void test_correction__odd_structs_are_retained(void **state)
+{
+    met_pair pairs[] = {{"d", 1, "A", 1},      {"d", 1, "B", 1},
+                        {"z", 1, "\xff", 1},   {"\xff", 1, "x", 1},
+                        {"n", 1, "a\0b", 3},   {NULL, 1, "x", 1},
+                        {"y", 1, NULL, 1},     {"v", 1, "C", 1}};
+    met_quantity quantities[] = {{"v", 1, {{0, 0}}},
+                                 {"v", 1, {{0, 0}}},
+                                 {"w", 1, {{UINT64_MAX, UINT64_MAX}}},
+                                 {NULL, 1, {{0, 0}}}};
+    met_ingest_event event = {
+        .id = "1", .id_size = 1, .source = "s", .source_size = 1,
+        .type = "t", .type_size = 1, .subject = "u", .subject_size = 1,
+        .attributes = pairs, .attribute_count = 8,
+        .quantities = quantities, .quantity_count = 4};
+
+    assert_int_equal(met_decimal_parse("2.5", 3, &quantities[0].value),
+                     MET_OK);
+    fresh();
+    assert_ok(met_event_ingest(ingest, &event, 1, NULL, NULL, &told));
+    assert_ok(list("{}"));
+    assert_shown("items.0.event.data", "{\"d\":\"A\",\"v\":\"2.5\"}");
+    assert_ok(retract("1"));
+}
+
 /* Ten days of events; only accepted ones. */
 static void test_correction__retention(void **state)
 {
@@ -393,6 +419,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_correction__list),
         TEST(test_correction__structs_are_retained),
+        TEST(test_correction__odd_structs_are_retained),
         TEST(test_correction__retention),
         TEST(test_correction__explain),
         TEST(test_correction__retract),
