@@ -19,6 +19,39 @@ static met_error fail_bound(met_error_info *info, const char *field,
                      bound);
 }
 
+static met_error fail_null(met_error_info *info, const char *list, size_t at)
+{
+    char field[MET_ERROR_FIELD_SIZE];
+
+    snprintf(field, sizeof field, "%s[%zu].key", list, at);
+    return met__fail(info, MET_E_INVALID, field, "is NULL");
+}
+
+/* Names are compared before anybody knows whether they are asked for. */
+static met_error check_attributes(const met_event *event,
+                                  met_error_info *info)
+{
+    for (size_t i = 0; i < event->attribute_count; i++) {
+        if (event->attributes[i].key == NULL
+            && event->attributes[i].key_size > 0) {
+            return fail_null(info, "attributes", i);
+        }
+    }
+    return MET_OK;
+}
+
+static met_error check_quantities(const met_event *event,
+                                  met_error_info *info)
+{
+    for (size_t i = 0; i < event->quantity_count; i++) {
+        if (event->quantities[i].key == NULL
+            && event->quantities[i].key_size > 0) {
+            return fail_null(info, "quantities", i);
+        }
+    }
+    return MET_OK;
+}
+
 static met_error check_event(const met_event *event, met_error_info *info)
 {
     if (event->type == NULL || event->type_size == 0) {
@@ -46,7 +79,7 @@ static met_error check_event(const met_event *event, met_error_info *info)
                              : "quantities",
                          "is NULL");
     }
-    return MET_OK;
+    return check_attributes(event, info);
 }
 
 met__recorder_type *met__recorder_find_type(met_recorder *recorder,
@@ -206,7 +239,11 @@ static met_error read_quantities(const met_event *event,
                                  met__reading *reading, met_error_info *info)
 {
     const met__recorder_type *type = reading->type;
+    met_error checked = check_quantities(event, info);
 
+    if (checked != MET_OK) {
+        return checked;
+    }
     for (uint32_t i = 0; i < type->quantity_count; i++) {
         size_t at = find_quantity(event, &type->quantities[i],
                                   &type->quantity_hints[i]);

@@ -21,7 +21,7 @@ static char *put_bytes(char **at, const char *from, size_t size)
 {
     char *to = *at;
 
-    if (size > 0) {
+    if (size > 0 && from != NULL) { /* NULL: a value that nobody asks for */
         memcpy(to, from, size);
     }
     *at += size;

@@ -101,6 +101,44 @@ static void test_api_recorder__batch_arguments(void **state)
     met_recorder_close(recorder);
 }
 
+/* A name that is not there is refused wherever names are read. */
+static void test_api_recorder__null_names(void **state)
+{
+    met_recorder *recorder = open_recorder();
+    met_event event = event_of("a");
+    met_pair pairs[] = {{"x", 1, NULL, 1}, {NULL, 1, "y", 1}};
+    met_quantity quantity = {NULL, 1, {{0, 0}}};
+    met_prepared *prepared = NULL;
+    met_event plain = event;
+
+    event.attributes = pairs;
+    event.attribute_count = 2;
+    fresh();
+    assert_told(met_recorder_add(recorder, &event, &told), MET_E_INVALID,
+                "attributes[1].key", "is NULL");
+    assert_told(met_prepared_open(recorder, &event, &prepared, &told),
+                MET_E_INVALID, "attributes[1].key", "is NULL");
+    event.attribute_count = 1; /* a value that nobody asks for */
+    fresh();
+    assert_ok(met_prepared_open(recorder, &event, &prepared, &told));
+    met_prepared_close(prepared);
+    assert_ok(meter_put("{\"key\":\"s\",\"name\":\"n\",\"event_type\":"
+                        "\"sums\",\"aggregation\":\"sum\","
+                        "\"value_property\":\"$.v\"}"));
+    assert_ok(met_recorder_tick(recorder));
+    plain.type = "sums";
+    plain.type_size = 4;
+    assert_ok(met_prepared_open(recorder, &plain, &prepared, &told));
+    assert_told(met_prepared_add(prepared, &quantity, 1, 0, &told),
+                MET_E_INVALID, "quantities[0].key", "is NULL");
+    met_prepared_close(prepared);
+    plain.quantities = &quantity;
+    plain.quantity_count = 1;
+    assert_told(met_recorder_add(recorder, &plain, &told), MET_E_INVALID,
+                "quantities[0].key", "is NULL");
+    met_recorder_close(recorder);
+}
+
 static void test_api_recorder__prepared(void **state)
 {
     met_recorder *recorder = open_recorder();
@@ -170,6 +208,7 @@ int main(void)
         TEST(test_api_recorder__batch),
         TEST(test_api_recorder__batch_arguments),
         TEST(test_api_recorder__prepared),
+        TEST(test_api_recorder__null_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
