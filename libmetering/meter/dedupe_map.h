@@ -26,7 +26,7 @@ typedef struct met__dedupe {
     uint64_t boot_hash;
     uint64_t mask; /* places - 1; a private copy */
     met__dedupe_entry *entries;
-    uint64_t rebuilds; /* by this handle, for tests and reports */
+    uint64_t rebuilds; /* by this handle; tests look at it */
 } met__dedupe;
 
 met_error met__dedupe_init(met__dedupe *dedupe, met_store *store);
