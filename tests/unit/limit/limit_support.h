@@ -122,9 +122,14 @@ static inline met_limiter_request request_for(uint32_t policy,
                                  .utc_ns = now};
 }
 
-static inline met_limiter_result check_cost(met_limiter *limiter,
-                                            uint32_t policy, const char *key,
-                                            int64_t now, uint64_t cost)
+typedef met_error limiter_verb(met_limiter *limiter,
+                               const met_limiter_request *request,
+                               met_limiter_result *result_out);
+
+static inline met_limiter_result ask_cost(limiter_verb *verb,
+                                          met_limiter *limiter,
+                                          uint32_t policy, const char *key,
+                                          int64_t now, uint64_t cost)
 {
     met_limiter_request request = request_for(policy, key, now);
     met_limiter_result result;
@@ -132,8 +137,15 @@ static inline met_limiter_result check_cost(met_limiter *limiter,
     request.cost = cost;
     memset(&result, 0x5a, sizeof result);
     result.struct_size = sizeof result;
-    assert_int_equal(met_limiter_check(limiter, &request, &result), MET_OK);
+    assert_int_equal(verb(limiter, &request, &result), MET_OK);
     return result;
+}
+
+static inline met_limiter_result check_cost(met_limiter *limiter,
+                                            uint32_t policy, const char *key,
+                                            int64_t now, uint64_t cost)
+{
+    return ask_cost(met_limiter_check, limiter, policy, key, now, cost);
 }
 
 static inline met_limiter_result check(met_limiter *limiter, uint32_t policy,
@@ -146,28 +158,14 @@ static inline met_limiter_result peek_cost(met_limiter *limiter,
                                            uint32_t policy, const char *key,
                                            int64_t now, uint64_t cost)
 {
-    met_limiter_request request = request_for(policy, key, now);
-    met_limiter_result result;
-
-    request.cost = cost;
-    memset(&result, 0x5a, sizeof result);
-    result.struct_size = sizeof result;
-    assert_int_equal(met_limiter_peek(limiter, &request, &result), MET_OK);
-    return result;
+    return ask_cost(met_limiter_peek, limiter, policy, key, now, cost);
 }
 
 static inline met_limiter_result charge_cost(met_limiter *limiter,
                                              uint32_t policy, const char *key,
                                              int64_t now, uint64_t cost)
 {
-    met_limiter_request request = request_for(policy, key, now);
-    met_limiter_result result;
-
-    request.cost = cost;
-    memset(&result, 0x5a, sizeof result);
-    result.struct_size = sizeof result;
-    assert_int_equal(met_limiter_charge(limiter, &request, &result), MET_OK);
-    return result;
+    return ask_cost(met_limiter_charge, limiter, policy, key, now, cost);
 }
 
 /* Bit i: window i kept it. */
