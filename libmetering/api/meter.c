@@ -5,6 +5,7 @@
 #include "api/settle_steps.h"
 #include "base/caller_struct.h"
 #include "catalog/meter_guard.h"
+#include "customer/subscription.h"
 #include "meter/plan_signal.h"
 #include "meter/recorder.h"
 
@@ -66,6 +67,21 @@ met_error met_meter_list(met_store *store, met_buffer *json_out,
     return met__call_end_items(&call, error, array, json_out);
 }
 
+/* Features may be archived while subscriptions to them go on. */
+static met_error check_subscriptions(met__call *call, met__text meter_key)
+{
+    met__text customer = {NULL, 0};
+    met_error error = met__subscription_using_meter(
+        call->txn, meter_key, met__txn_now_ns(call->txn), &call->arena,
+        &customer);
+
+    return error == MET_OK && customer.size > 0
+               ? met__fail(&call->why, MET_E_CONFLICT, "key",
+                           "the subscription of %.*s counts by it",
+                           (int)customer.size, customer.data)
+               : error;
+}
+
 met_error met_meter_remove(met_store *store, const char *key, size_t key_size,
                            met_error_info *info)
 {
@@ -76,6 +92,9 @@ met_error met_meter_remove(met_store *store, const char *key, size_t key_size,
 
     if (error == MET_OK) {
         error = met__meter_remove_guarded(call.txn, text, &call.why);
+    }
+    if (error == MET_OK) {
+        error = check_subscriptions(&call, text);
     }
     error = met__call_end(&call, error, NULL, NULL);
     if (error == MET_OK) {

@@ -217,6 +217,90 @@ met_error met__subscription_to_plan(met__txn *txn, met__text plan_key,
     return error;
 }
 
+/* --- Who needs a meter ---------------------------------------------------- */
+typedef struct meter_search {
+    met__txn *txn;
+    met__arena *arena;
+    met__text meter_key;
+    int64_t now_ns;
+    met__text plan_key; /* of the last subscription: most have the same */
+    uint32_t plan_version;
+    int plan_uses;
+    met__text customer_key; /* found; empty: nobody */
+} meter_search;
+
+static met_error plan_uses_meter(const meter_search *search,
+                                 const met__plan *plan, int *uses_out)
+{
+    *uses_out = 0;
+    for (size_t i = 0; i < plan->phase_count; i++) {
+        for (size_t j = 0; j < plan->phases[i].rate_card_count; j++) {
+            const met__rate_card *card = plan->phases[i].rate_cards[j];
+            met__feature *feature = NULL;
+            if (card->feature_key.size == 0) {
+                continue;
+            }
+            met_error error = met__rate_card_feature(
+                search->txn, card, search->arena, &feature);
+            if (error == MET_OK) {
+                *uses_out |= met__text_equal(feature->meter_key,
+                                             search->meter_key);
+            } else if (error != MET_E_NOT_FOUND) {
+                return error;
+            }
+        }
+    }
+    return MET_OK;
+}
+
+static met_error look_for_meter(void *context, met__text key,
+                                met__node *record)
+{
+    meter_search *search = context;
+    met__subscription *found = NULL;
+    met__plan *plan = NULL;
+
+    (void)key;
+    met_error error = met__record_error(met__subscription_read(
+        record, NULL, 1, search->arena, &found, NULL));
+    if (error != MET_OK || search->customer_key.size > 0
+        || met__subscription_status_at(found, search->now_ns)
+               == MET__SUBSCRIPTION_INACTIVE) {
+        return error;
+    }
+    if (!met__text_equal(found->plan_key, search->plan_key)
+        || found->plan_version != search->plan_version) {
+        error = met__subscription_plan(search->txn, found, search->arena,
+                                       &plan);
+        if (error == MET_OK) {
+            error = plan_uses_meter(search, plan, &search->plan_uses);
+        }
+        search->plan_key = found->plan_key;
+        search->plan_version = found->plan_version;
+    }
+    if (error == MET_OK && search->plan_uses) {
+        search->customer_key = found->customer_key;
+    }
+    return error;
+}
+
+met_error met__subscription_using_meter(met__txn *txn, met__text meter_key,
+                                        int64_t now_ns, met__arena *arena,
+                                        met__text *customer_key_out)
+{
+    meter_search search = {.txn = txn, .arena = arena,
+                           .meter_key = meter_key, .now_ns = now_ns};
+    met_error error =
+        met__records_each(txn, MET__TABLE_SUBSCRIPTION, met__text_z(""),
+                          arena, &search, look_for_meter);
+
+    if (error == MET_OK) {
+        *customer_key_out = search.customer_key;
+    }
+    return error;
+}
+
+/* --- Documents ------------------------------------------------------------ */
 met_error met__subscription_list(met__txn *txn, met__text customer_key,
                                  int64_t now_ns, met__arena *arena,
                                  met__node **array_out)

@@ -1,4 +1,5 @@
 """event ingest, list, explain, retract, settings; usage adjust."""
+import datetime
 import json
 import os
 import pty
@@ -6,7 +7,9 @@ import subprocess
 
 import pytest
 
-TIME = "2026-11-01T10:00:00Z"
+# Settings of the test make a year of it usage on time.
+TIME = (datetime.datetime.now(datetime.timezone.utc)
+        - datetime.timedelta(days=30)).strftime("%Y-%m-%dT10:00:00Z")
 CATALOG = """
 meters:
   - {key: calls, name: Calls, event_type: call, aggregation: count,

@@ -164,6 +164,27 @@ static void test_api_meter__refused(void **state)
     assert_told(usage_query("nonsense"), MET_E_INVALID, "", "line 1");
 }
 
+/* An archived feature still counts for the subscriptions that go on. */
+static void test_api_meter__removed_in_use(void **state)
+{
+    char id[32];
+
+    must_have_catalog();
+    assert_ok(customer_put("{\"key\":\"rosario\",\"name\":\"Rosario\"}"));
+    assert_ok(subscribe("{\"customer\":{\"key\":\"rosario\"},\"plan\":{"
+                        "\"key\":\"premium\"}}", 0));
+    snprintf(id, sizeof id, "%s", shown("id"));
+    assert_told(meter_remove("api_requests"), MET_E_CONFLICT, "key",
+                "archive that first");
+    assert_ok(feature_archive("example_service"));
+    assert_told(meter_remove("api_requests"), MET_E_CONFLICT, "key",
+                "the subscription of rosario counts by it");
+    assert_ok(meter_get("api_requests"));
+    assert_ok(subscription_cancel(id, 0, 0));
+    clock_now_ns += MET__HOUR_NS;
+    assert_ok(meter_remove("api_requests"));
+}
+
 static void test_api_meter__arguments(void **state)
 {
     met_buffer out = {0};
@@ -303,6 +324,7 @@ int main(void)
         TEST(test_api_meter__from_event_to_answer),
         TEST(test_api_meter__who_holds_settlement_up),
         TEST(test_api_meter__refused),
+        TEST(test_api_meter__removed_in_use),
         TEST(test_api_meter__arguments),
         TEST(test_api_meter__forked),
         TEST(test_api_meter__no_memory),
