@@ -92,6 +92,15 @@ static met_error read_cursor(const met_event_cursor *cursor,
                             "cursor", info);
 }
 
+/* What the room says, or the general message of the code. */
+static met_error tell(met_error_info *info, met_error error,
+                      const met_error_info *why)
+{
+    return why->code == error
+               ? met__fail(info, error, why->field, "%s", why->reason)
+               : met__fail_code(info, error);
+}
+
 static met_error keep_verdicts(void *context,
                                const met_event_verdict *verdicts, size_t count)
 {
@@ -110,19 +119,23 @@ met_error met_event_ingest(met_ingest *ingest, const met_ingest_event *events,
     met_event_cursor known;
     const met_event_cursor *place;
     const met_event_verdict *verdicts = NULL;
+    met_error_info why = {.struct_size = sizeof why};
 
     if (ingest == NULL || (events == NULL && count > 0)) {
         return is_null(info, ingest == NULL ? "ingest" : "events");
     }
-    met_error error = read_cursor(cursor, &known, &place, info);
+    met_error error = read_cursor(cursor, &known, &place, &why);
     if (error == MET_OK) {
         error = met__event_ingest(ingest->ingest, events, count, place,
-                                  keep_verdicts, &verdicts, info);
+                                  keep_verdicts, &verdicts, &why);
     }
-    if (error == MET_OK && verdicts_out != NULL && count > 0) {
+    if (error != MET_OK) {
+        return tell(info, error, &why);
+    }
+    if (verdicts_out != NULL && count > 0) {
         memcpy(verdicts_out, verdicts, count * sizeof *verdicts);
     }
-    return error;
+    return MET_OK;
 }
 
 /* A report is made before the commit: memory that runs out stores nothing. */
@@ -189,6 +202,7 @@ met_error met_event_ingest_json(met_ingest *ingest, const char *json,
 {
     met_event_cursor known;
     const met_event_cursor *place;
+    met_error_info why = {.struct_size = sizeof why};
 
     if (ingest == NULL || json == NULL) {
         return is_null(info, ingest == NULL ? "ingest" : "json");
@@ -199,15 +213,15 @@ met_error met_event_ingest_json(met_ingest *ingest, const char *json,
     }
     reporting report = {.store = ingest->store,
                         .is_wanted = report_out != NULL};
-    met_error error = read_cursor(cursor, &known, &place, info);
+    met_error error = read_cursor(cursor, &known, &place, &why);
     if (error == MET_OK) {
         error = met__event_ingest_json(
             ingest->ingest, met__text_of(json, json_size),
-            flags == MET_EVENTS_LINES, place, write_report, &report, info);
+            flags == MET_EVENTS_LINES, place, write_report, &report, &why);
     }
     if (error != MET_OK) {
         met_buffer_release(&report.given);
-        return error;
+        return tell(info, error, &why);
     }
     if (report_out != NULL) {
         *report_out = report.given;

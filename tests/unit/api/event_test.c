@@ -374,10 +374,14 @@ static void test_api_event__in_a_child(void **state)
     pid_t child = fork();
 
     if (child == 0) {
+        met_error_info info = {.struct_size = sizeof info};
         met_error error = met_event_ingest_json(ingest, "{}", 2, 0, NULL, NULL,
-                                                NULL);
+                                                &info);
         met_ingest_close(ingest);
-        _exit(error == MET_E_FORKED ? 0 : 1);
+        _exit(error == MET_E_FORKED && info.code == error
+                      && info.reason[0] != '\0'
+                  ? 0
+                  : 1);
     }
     int status = 0;
     waitpid(child, &status, 0);
