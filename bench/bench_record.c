@@ -240,7 +240,7 @@ static void measure(met_store *store, const measured *m)
     met_recorder_close(r.recorder);
 }
 
-/* --- Two threads, each with a recorder ------------------------------------- */
+/* --- Two threads, each with a recorder ------------------------------------ */
 static uint64_t shared_counter;
 
 static void *record_half(void *context)

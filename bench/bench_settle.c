@@ -64,7 +64,7 @@ static double clock_of(clockid_t id)
     return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
-/* --- Counting -------------------------------------------------------------- */
+/* --- Counting ------------------------------------------------------------- */
 static void prepare(settling *s, uint64_t series)
 {
     char subject[32];
@@ -123,7 +123,7 @@ static void count(settling *s, uint64_t counts)
     }
 }
 
-/* --- Settling -------------------------------------------------------------- */
+/* --- Settling ------------------------------------------------------------- */
 static uint64_t member(const char *json, const char *name)
 {
     const char *at = strstr(json, name);
@@ -216,7 +216,7 @@ static void measure(met_store *store, uint64_t series, uint64_t many)
     forget(&s);
 }
 
-/* --- A day on the disk ----------------------------------------------------- */
+/* --- A day on the disk ---------------------------------------------------- */
 static double used_bytes(const char *directory)
 {
     char path[700];

@@ -246,7 +246,7 @@ MET_API MET_NODISCARD met_error met_event_settings_get(met_store *store,
                                                        met_buffer *json_out,
                                                        met_error_info *info);
 
-/* --- Retained events -------------------------------------------------------- */
+/* --- Retained events ------------------------------------------------------ */
 
 /**
  * Events that are retained, by their time, then in the order they came.
@@ -294,7 +294,7 @@ MET_API MET_NODISCARD met_error met_event_explain(
     met_store *store, const char *source, size_t source_size, const char *id,
     size_t id_size, met_buffer *json_out, met_error_info *info);
 
-/* --- Corrections ------------------------------------------------------------ */
+/* --- Corrections ---------------------------------------------------------- */
 
 /**
  * Take back an event that is retained: its usage is counted off again, exactly,

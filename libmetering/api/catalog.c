@@ -5,7 +5,7 @@
 #include "catalog/plan.h"
 #include "customer/subscription.h"
 
-/* --- Features -------------------------------------------------------------- */
+/* --- Features ------------------------------------------------------------- */
 met_error met_feature_put(met_store *store, const char *json,
                           size_t json_size, met_buffer *json_out,
                           met_error_info *info)
@@ -74,7 +74,7 @@ met_error met_feature_archive(met_store *store, const char *key,
     return met__call_end(&call, error, NULL, NULL);
 }
 
-/* --- Plans ----------------------------------------------------------------- */
+/* --- Plans ---------------------------------------------------------------- */
 /* The newest version of a plan as a document. */
 static met_error latest_document(met__call *call, met__text key,
                                  met__node **node_out)

@@ -40,7 +40,7 @@ static met_error begin_by_id(met__call *call, met_store *store,
     return error;
 }
 
-/* --- Customers ------------------------------------------------------------- */
+/* --- Customers ------------------------------------------------------------ */
 met_error met_customer_put(met_store *store, const char *json,
                            size_t json_size, met_buffer *json_out,
                            met_error_info *info)
@@ -135,7 +135,7 @@ met_error met_customer_remove(met_store *store, const char *key,
     return met__call_end(&call, error, NULL, NULL);
 }
 
-/* --- Subscriptions --------------------------------------------------------- */
+/* --- Subscriptions -------------------------------------------------------- */
 static met_error check_flags(met__call *call, uint64_t flags, uint64_t known)
 {
     return (flags & ~known) == 0 ? MET_OK

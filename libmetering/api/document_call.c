@@ -69,7 +69,7 @@ met_error met__call_transact(met__call *call, int is_write)
     return met__txn_begin(call->store, is_write, &call->txn);
 }
 
-/* --- Fronts that many calls have ------------------------------------------- */
+/* --- Fronts that many calls have ------------------------------------------ */
 met_error met__call_begin_answer(met__call *call, met_store *store,
                                  const met_buffer *json_out,
                                  met_error_info *info)
@@ -112,7 +112,7 @@ met_error met__call_by_key(met__call *call, met_store *store, const char *key,
     return error == MET_OK ? met__call_transact(call, is_write) : error;
 }
 
-/* --- Handing out ----------------------------------------------------------- */
+/* --- Handing out ---------------------------------------------------------- */
 
 /* JSON as a buffer of the caller's; *given_out stays empty without node. */
 static met_error give(met__call *call, const met__node *node,

@@ -52,7 +52,7 @@ met_error met__call_end(met__call *call, met_error error,
 met_error met__call_end_items(met__call *call, met_error error,
                               met__node *array, met_buffer *json_out);
 
-/* --- Fronts that many calls have ------------------------------------------- */
+/* --- Fronts that many calls have ------------------------------------------ */
 /* met__call_begin, and json_out must be given. */
 met_error met__call_begin_answer(met__call *call, met_store *store,
                                  const met_buffer *json_out,

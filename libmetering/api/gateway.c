@@ -133,7 +133,7 @@ met_error met_gateway_stats(met_gateway *gateway, met_buffer *json_out,
     return met__call_end(&call, error, document, json_out);
 }
 
-/* --- Entities -------------------------------------------------------------- */
+/* --- Entities ------------------------------------------------------------- */
 
 static met_error read_kind(met__call *call, const char *kind,
                            size_t kind_size, met__text *kind_out)

@@ -133,7 +133,7 @@ met_error met_invoice_list(met_store *store, const char *customer_key,
     return met__call_end_items(&call, error, array, json_out);
 }
 
-/* --- Rendering: no store --------------------------------------------------- */
+/* --- Rendering: no store -------------------------------------------------- */
 static met_error check_invoice(const met__node *node, met_error_info *info)
 {
     const met__node *lines = NULL;

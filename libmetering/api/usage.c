@@ -17,7 +17,7 @@ struct met_usage_cursor {
     met_error error;  /* sticky */
 };
 
-/* --- What a request names -------------------------------------------------- */
+/* --- What a request names ------------------------------------------------- */
 /* The feature's meter and filters join the request's. */
 static met_error add_feature(met__call *call, met__usage_request *request)
 {
@@ -171,7 +171,7 @@ static met_error begin_query(met__call *call, const char *json,
     return error == MET_OK ? resolve(call, *request_out, zone_out) : error;
 }
 
-/* --- The whole answer ------------------------------------------------------ */
+/* --- The whole answer ----------------------------------------------------- */
 /* Also 1970 itself, which met__build_time takes for none. */
 static void build_time(met__builder *builder, const char *name, int64_t at_ns,
                        met__arena *arena)
@@ -225,7 +225,7 @@ met_error met_usage_query(met_store *store, const char *json, size_t json_size,
     return met__call_end(&call, error, document, json_out);
 }
 
-/* --- Row by row ------------------------------------------------------------ */
+/* --- Row by row ----------------------------------------------------------- */
 met_error met_usage_query_open(met_store *store, const char *json,
                                size_t json_size, met_usage_cursor **cursor_out,
                                met_error_info *info)

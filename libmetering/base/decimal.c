@@ -22,7 +22,7 @@
 #define TO_ZERO 3u
 #define HALF_AWAY 4u
 
-/* --- Bits ------------------------------------------------------------------ */
+/* --- Bits ----------------------------------------------------------------- */
 static BID_UINT128 to_bid(met_decimal value)
 {
     BID_UINT128 bits;
@@ -53,7 +53,7 @@ static met_decimal clean(met_decimal value)
     return met__decimal_coefficient(value) == 0 ? met__decimal_zero() : value;
 }
 
-/* --- Rounding modes -------------------------------------------------------- */
+/* --- Rounding modes ------------------------------------------------------- */
 /* The library's mode; away from zero depends on the sign. 5 = unknown. */
 static unsigned native_mode(uint32_t rounding, int negative)
 {
@@ -84,7 +84,7 @@ met_error met__decimal_self_test(void)
     return flags == FLAG_INEXACT ? MET_OK : MET_E_BUG;
 }
 
-/* --- Integers -------------------------------------------------------------- */
+/* --- Integers ------------------------------------------------------------- */
 met_decimal met__decimal_from_scaled(int64_t value, uint32_t places)
 {
     uint64_t size = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
@@ -280,7 +280,7 @@ static int round_short(met_decimal value, uint32_t places, unsigned mode,
     return 1;
 }
 
-/* --- Comparing ------------------------------------------------------------- */
+/* --- Comparing ------------------------------------------------------------ */
 int met__decimal_is_negative(met_decimal value)
 {
     return met__decimal_sign(value) && met__decimal_coefficient(value) != 0;
@@ -313,7 +313,7 @@ met_decimal met__decimal_negate(met_decimal value)
                                    met__decimal_exponent(value));
 }
 
-/* --- Arithmetic ------------------------------------------------------------ */
+/* --- Arithmetic ----------------------------------------------------------- */
 typedef enum operation { MULTIPLY, DIVIDE } operation;
 
 static met_error exact(BID_UINT128 result, unsigned flags, met_decimal *out)

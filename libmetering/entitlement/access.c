@@ -8,7 +8,7 @@
 #include "entitlement/customer_usage.h"
 #include "entitlement/grant_burn.h"
 
-/* --- Documents ------------------------------------------------------------- */
+/* --- Documents ------------------------------------------------------------ */
 static void build_no_access(met__builder *builder, met__text feature_key,
                             const char *reason)
 {
@@ -188,7 +188,7 @@ static met_error allowance_document(met__txn *txn, const met__holder *holder,
     return error == MET_OK ? built : error;
 }
 
-/* --- Calls ----------------------------------------------------------------- */
+/* --- Calls ---------------------------------------------------------------- */
 /* A subscription that owns at_ns? It need not entitle to anything. */
 static met_error has_subscription(met__txn *txn, const met__holder *holder,
                                   int64_t at_ns, met__arena *arena,
@@ -286,7 +286,7 @@ met_error met__access_list(met__txn *txn, met__text customer_key,
     return error;
 }
 
-/* --- Rows for a snapshot --------------------------------------------------- */
+/* --- Rows for a snapshot -------------------------------------------------- */
 static met_error fill_visit(met__txn *txn, const met__holder *holder,
                             const met__allowance *allowance, int64_t at_ns,
                             met__arena *arena, met__quota_visit *visit)

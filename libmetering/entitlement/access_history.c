@@ -44,7 +44,7 @@ static met_error usage_between(void *context, int64_t from_ns, int64_t to_ns,
                : met__allowance_usage(self->allowance, usage, usage_out);
 }
 
-/* --- Which entitlement, from when to when ----------------------------------- */
+/* --- Which entitlement, from when to when --------------------------------- */
 static met_error find_allowance(story *self, met__text feature_key,
                                 int64_t last_ns)
 {
@@ -106,7 +106,7 @@ static met_error make_bounds(story *self, met__period period,
     return MET_OK;
 }
 
-/* --- The run ------------------------------------------------------------------ */
+/* --- The run -------------------------------------------------------------- */
 /* Resets inside the history; a period that begins with its end is not shown. */
 static met_error make_resets(story *self)
 {
@@ -183,7 +183,7 @@ static met_error make_start(story *self)
     return error;
 }
 
-/* --- Document ------------------------------------------------------------------ */
+/* --- Document ------------------------------------------------------------- */
 static met_error add_window(story *self, const met__burn_window *window,
                             met__node *list)
 {

@@ -21,7 +21,7 @@ struct met__plan_terms {
     terms_card *cards;
 };
 
-/* --- Terms of a plan version ----------------------------------------------- */
+/* --- Terms of a plan version ---------------------------------------------- */
 /* What is stored refers to something that is not: damage, not absence. */
 static met_error must_be_there(met_error error)
 {
@@ -117,7 +117,7 @@ static met_error terms_of(met__txn *txn,
     return error;
 }
 
-/* --- Rows ------------------------------------------------------------------ */
+/* --- Rows ----------------------------------------------------------------- */
 /* The allowance in the meter's unit, in quota units. What is beyond the cell's
  * bound is cut there: nobody uses 10^12 units a period. */
 static met_error granted_of(const terms_card *card, int64_t *granted_out)
@@ -329,7 +329,7 @@ met_error met__holder_by_key(met__txn *txn, met__text customer_key,
     return met__holder_of(txn, customer, &terms, arena, holder_out);
 }
 
-/* --- Looking up ------------------------------------------------------------ */
+/* --- Looking up ----------------------------------------------------------- */
 const met__allowance *met__holder_find(const met__holder *holder,
                                        met__text feature_key, int64_t at_ns)
 {

@@ -6,7 +6,7 @@
 #include "meter/usage_match.h"
 #include "meter/usage_part.h"
 
-/* --- Meters ---------------------------------------------------------------- */
+/* --- Meters --------------------------------------------------------------- */
 /* Calls visit for every meter of the shape's type. */
 typedef met_error (*visit_meter)(void *context, const met__meter *meter,
                                  const met__usage_match *match, int matches);
@@ -45,7 +45,7 @@ static int has_value(const met__usage_match *match,
            || (event->mask >> match->quantity & 1) != 0;
 }
 
-/* --- Taking back ----------------------------------------------------------- */
+/* --- Taking back ---------------------------------------------------------- */
 typedef struct retraction {
     const met__logged_event *event;
     const met__path *path;
@@ -200,7 +200,7 @@ met_error met__event_retract(met__txn *txn, const met__steps *steps,
                : error;
 }
 
-/* --- Explaining ------------------------------------------------------------ */
+/* --- Explaining ----------------------------------------------------------- */
 typedef struct explanation {
     met__arena *arena;
     const met__logged_event *event;

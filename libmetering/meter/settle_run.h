@@ -78,7 +78,7 @@ typedef struct met__settle_run {
 void met__settle_held_up(met__settle_run *run, uint32_t slot,
                          uint64_t process_id, const char *reason);
 
-/* --- settle_slot.c --------------------------------------------------------- */
+/* --- settle_slot.c -------------------------------------------------------- */
 /* Reads cells into the run until the slot ends or the run is full. */
 met_error met__settle_read(met__settle_run *run, uint32_t slot);
 /* In the transaction, after all cells of the slot are in: settled epochs, or
@@ -87,7 +87,7 @@ met_error met__settle_mark(met__settle_run *run, met__settle_slot *slot);
 /* After the commit: tells the owner, or frees the slot. */
 void met__settle_publish(met__settle_run *run, met__settle_slot *slot);
 
-/* --- settle_batch.c -------------------------------------------------------- */
+/* --- settle_batch.c ------------------------------------------------------- */
 /* Writes the cells as parts, in the order of their keys. */
 met_error met__settle_write(met__settle_run *run);
 

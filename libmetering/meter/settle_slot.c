@@ -6,7 +6,7 @@
 
 #include "base/check.h"
 
-/* --- Generations ----------------------------------------------------------- */
+/* --- Generations ---------------------------------------------------------- */
 static met_error state_of(met__settle_run *run, uint64_t generation,
                           met__generation_state **state_out)
 {
@@ -48,7 +48,7 @@ static met_error note_generation(met__settle_run *run, met__settle_slot *slot,
     return MET_OK;
 }
 
-/* --- Reading --------------------------------------------------------------- */
+/* --- Reading -------------------------------------------------------------- */
 static met_error keep_quantities(met__settle_run *run,
                                  met__settle_cell *cell,
                                  const uint64_t *copy)
@@ -210,7 +210,7 @@ met_error met__settle_read(met__settle_run *run, uint32_t slot_index)
     return error;
 }
 
-/* --- Afterwards ------------------------------------------------------------ */
+/* --- Afterwards ----------------------------------------------------------- */
 /* What cannot be read in this boot will be readable in the next pass, or is
  * damage that nobody may forget. After a power cut it is lost. */
 static int is_whole(const met__settle_slot *slot)

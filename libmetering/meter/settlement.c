@@ -19,7 +19,7 @@ void met__settle_held_up(met__settle_run *run, uint32_t slot,
     }
 }
 
-/* --- One transaction ------------------------------------------------------- */
+/* --- One transaction ------------------------------------------------------ */
 static void note_owner(met__settle_run *run, const met__slot *slot)
 {
     const met__slot_owner *owner = met__slot_owner_of(slot);
@@ -183,7 +183,7 @@ static met_error transact(met__settle_run *run, const uint32_t *numbers,
     return error;
 }
 
-/* --- The pass -------------------------------------------------------------- */
+/* --- The pass ------------------------------------------------------------- */
 static met_error pass(met__settle_run *run)
 {
     uint32_t *numbers = NULL;

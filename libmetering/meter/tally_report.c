@@ -28,7 +28,7 @@ typedef struct tally {
     met__node *held_up;    /* NULL: not wanted */
 } tally;
 
-/* --- Counting -------------------------------------------------------------- */
+/* --- Counting ------------------------------------------------------------- */
 static met_error count_cell(tally *t, const uint64_t *copy)
 {
     uint64_t stored[MET__PART_WORDS_MAX];
@@ -84,7 +84,7 @@ static met_error count_cells(tally *t, const met__slot *slot,
     return error;
 }
 
-/* --- Who holds it up ------------------------------------------------------- */
+/* --- Who holds it up ------------------------------------------------------ */
 const char *met__owner_silence(int64_t beat_ns, int64_t now_ns)
 {
     return now_ns - beat_ns > TICK_MISSING_NS
@@ -202,7 +202,7 @@ static met_error count_slots(met_store *store, tally *t)
     return error;
 }
 
-/* --- Telling --------------------------------------------------------------- */
+/* --- Telling -------------------------------------------------------------- */
 met_error met__tally_oldest(met_store *store, int64_t *oldest_ns_out)
 {
     met__arena arena;

@@ -18,7 +18,7 @@ typedef struct adjustment {
     int64_t utc_ns;
 } adjustment;
 
-/* --- Reading --------------------------------------------------------------- */
+/* --- Reading -------------------------------------------------------------- */
 static met_error read_fields(const met__node *node, const met__path *path,
                              adjustment *read, met_error_info *info)
 {
@@ -120,7 +120,7 @@ static met_error read_value(const adjustment *read, const met__meter *meter,
     return MET_OK;
 }
 
-/* --- Storing --------------------------------------------------------------- */
+/* --- Storing -------------------------------------------------------------- */
 /* What the caller says of it. */
 static void build(met__builder *builder, met__arena *arena,
                   const adjustment *read)
@@ -274,7 +274,7 @@ met_error met__usage_adjust(met__txn *txn, const met__steps *steps,
                            : error;
 }
 
-/* --- Telling --------------------------------------------------------------- */
+/* --- Telling -------------------------------------------------------------- */
 static int is_of(const met__node *node, met__text subject, int64_t minute)
 {
     const met__node *whose = met__node_get(node, "subject");

@@ -47,7 +47,7 @@ struct met__usage_cursor {
     met__aggregate total;
 };
 
-/* --- What a shape is to the query ------------------------------------------ */
+/* --- What a shape is to the query ----------------------------------------- */
 static int is_wanted_subject(const met__usage_query *query, met__text subject)
 {
     for (size_t i = 0; i < query->subject_count; i++) {
@@ -203,7 +203,7 @@ static met_error use_of(met__usage_cursor *self, uint64_t number,
     return error;
 }
 
-/* --- The pass -------------------------------------------------------------- */
+/* --- The pass ------------------------------------------------------------- */
 static met_error next_item(met__usage_cursor *self)
 {
     met_error error = met__usage_scan_next(&self->scan, &self->item);
@@ -321,7 +321,7 @@ static met_error open_window(met__usage_cursor *self, met_error_info *info)
     return gather(self, 0, info);
 }
 
-/* --- Rows ------------------------------------------------------------------ */
+/* --- Rows ----------------------------------------------------------------- */
 /* A meter that begins inside the range moves its beginning. */
 static int64_t shown_from(const met__usage_query *query)
 {
@@ -436,7 +436,7 @@ met_error met__usage_next(met__usage_cursor *self, met__usage_row *row_out,
     return error == MET_E_NOT_FOUND ? MET_E_CORRUPT : error;
 }
 
-/* --- Opening and closing --------------------------------------------------- */
+/* --- Opening and closing -------------------------------------------------- */
 static void set_range(met__usage_cursor *self)
 {
     const met__usage_query *query = &self->query;

@@ -32,8 +32,7 @@ static const model models[] = {
     [MET__PRICE_MATRIX] = {met__rate_matrix, 1},
 };
 
-/* --- Lines -----------------------------------------------------------------
- */
+/* --- Lines ---------------------------------------------------------------- */
 static met_error grow(met__rating *rating)
 {
     met__rated *rated = rating->rated;
@@ -76,8 +75,7 @@ static met_error name_line(met__rating *rating, const char *part,
     return MET_OK;
 }
 
-/* --- Rounding --------------------------------------------------------------
- */
+/* --- Rounding ------------------------------------------------------------- */
 static uint32_t mode_of(const met__rate_input *input)
 {
     uint32_t rounding = input->policies.rounding;
@@ -222,8 +220,7 @@ const char *met__rating_explain(met__rating *rating, const char *beginning,
                : NULL;
 }
 
-/* --- The pipeline ----------------------------------------------------------
- */
+/* --- The pipeline --------------------------------------------------------- */
 /* Quantities below 0 count as 0 and the rest is reported; or they are
  * refused. */
 static met_error clamp(met__rating *rating)

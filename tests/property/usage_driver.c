@@ -36,7 +36,7 @@ static int64_t read_clock(void *context)
     return now_ns;
 }
 
-/* --- Stores ---------------------------------------------------------------- */
+/* --- Stores --------------------------------------------------------------- */
 static void close_all(void)
 {
     for (int i = 0; i < RECORDERS; i++) {
@@ -98,7 +98,7 @@ static int tell(met_error error, const char *data, size_t size)
     return 1;
 }
 
-/* --- Events ---------------------------------------------------------------- */
+/* --- Events --------------------------------------------------------------- */
 static met_error add_event(met_recorder *recorder, const met__node *node)
 {
     met_pair pairs[FIELDS_MAX];
@@ -181,7 +181,7 @@ static int run_ingest(const char *json)
     return 1;
 }
 
-/* --- Queries --------------------------------------------------------------- */
+/* --- Queries -------------------------------------------------------------- */
 /* As met_usage_query, but for what stands before "data". */
 static int run_rows(const char *json)
 {

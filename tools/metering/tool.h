@@ -42,7 +42,7 @@ typedef struct tool_command {
 
 extern const tool_command tool_commands[]; /* ends with a NULL noun */
 
-/* --- Options --------------------------------------------------------------- */
+/* --- Options -------------------------------------------------------------- */
 /* The n-th value of an option, or NULL. */
 const char *tool_option(const tool *self, const char *name, int n);
 int tool_flag(const tool *self, const char *name);
@@ -58,7 +58,7 @@ int tool_option_number(const tool *self, const char *name, int64_t fallback,
  * duration, or none above zero that fits. */
 int64_t tool_duration(const char *text);
 
-/* --- Errors: one line on stderr, the exit status as the answer ------------- */
+/* --- Errors: one line on stderr, the exit status as the answer ------------ */
 int tool_fail(const tool *self, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 int tool_usage(const tool *self, const char *format, ...)
@@ -66,11 +66,11 @@ int tool_usage(const tool *self, const char *format, ...)
 /* Field and reason of an error of the library. */
 int tool_error(const tool *self, met_error error, const met_error_info *info);
 
-/* --- The store of -d -------------------------------------------------------- */
+/* --- The store of -d ------------------------------------------------------ */
 /* May create it when is_create. TOOL_OK or an exit status. */
 int tool_open(tool *self, int is_create);
 
-/* --- Input ------------------------------------------------------------------ */
+/* --- Input ---------------------------------------------------------------- */
 /* "-" is stdin. NULL with a message. Close with tool_input_close. */
 FILE *tool_input_open(const tool *self, const char *name);
 void tool_input_close(FILE *file);
@@ -102,7 +102,7 @@ void tool_line_failed(tool_line *line, const char *name, const char *format,
 /* Refuses members nobody asked for; the status. */
 int tool_line_end(tool_line *line);
 
-/* --- Output ----------------------------------------------------------------- */
+/* --- Output --------------------------------------------------------------- */
 /* The items of a library answer: with --json the answer itself, else a table.
  * columns: dotted member names, NULL at the end. */
 int tool_print_list(const tool *self, const char *answer, size_t size,
@@ -119,7 +119,7 @@ void tool_progress(const char *what, unsigned long long done,
                    unsigned long long total);
 void tool_progress_end(void);
 
-/* --- Commands, one file a group --------------------------------------------- */
+/* --- Commands, one file a group ------------------------------------------- */
 int command_init(tool *self);
 int command_apply(tool *self);
 int command_list(tool *self);

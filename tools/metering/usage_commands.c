@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-/* --- settle ------------------------------------------------------------------ */
+/* --- settle --------------------------------------------------------------- */
 static volatile sig_atomic_t is_stopping;
 
 static void stop(int signal_number)
@@ -142,7 +142,7 @@ int command_settle(tool *self)
     return status == TOOL_OK ? settle_once(self, 1) : status;
 }
 
-/* --- entitlement show --------------------------------------------------------- */
+/* --- entitlement show ----------------------------------------------------- */
 int command_entitlement_show(tool *self)
 {
     static const char *const columns[] = {
@@ -180,7 +180,7 @@ int command_entitlement_show(tool *self)
     return status;
 }
 
-/* --- entitlement history ------------------------------------------------------ */
+/* --- entitlement history -------------------------------------------------- */
 int command_entitlement_history(tool *self)
 {
     static const char *const windows[] = {"from", "usage",

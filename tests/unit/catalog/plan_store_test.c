@@ -190,7 +190,8 @@ static void test_plan__issues(void **state)
                        "\"P1M\",\"price\":{\"type\":\"unit\",\"amount\":"
                        "\"1\"},\"entitlement\":{\"type\":\"metered\"}"))));
     assert_shown("validation_errors.0.code", "rate_card_feature_not_found");
-    assert_shown("validation_errors.0.field", "phases[0].rate_cards[0].feature");
+    assert_shown("validation_errors.0.field",
+                 "phases[0].rate_cards[0].feature");
     assert_shown("validation_errors.1.code",
                  "entitlement_template_issue_after_reset_required");
     assert_int_not_equal(stored_digest(), before);

@@ -3,7 +3,8 @@
 
 #include "customer/subscription.h"
 
-#define TO(PLAN) "{\"customer\":{\"key\":\"c\"},\"plan\":{\"key\":\"" PLAN "\"}}"
+#define TO(PLAN)                                                             \
+    "{\"customer\":{\"key\":\"c\"},\"plan\":{\"key\":\"" PLAN "\"}}"
 #define TO_WITH(PLAN, MORE)                                            \
     "{\"customer\":{\"key\":\"c\"},\"plan\":{\"key\":\"" PLAN "\"}" MORE "}"
 

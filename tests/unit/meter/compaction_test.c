@@ -23,7 +23,7 @@ static int64_t at(int64_t minute)
     return START_NS + minute * MET__MINUTE_NS;
 }
 
-/* --- Random events, random queries ----------------------------------------- */
+/* --- Random events, random queries ---------------------------------------- */
 static void add_random(int64_t minutes_from, int64_t minutes_to)
 {
     static const char *const words[] = {"0", "1", "2", "null"};
@@ -256,7 +256,7 @@ static void test_compaction__late_events(void **state)
     }
 }
 
-/* --- What is left alone ---------------------------------------------------- */
+/* --- What is left alone --------------------------------------------------- */
 static void test_compaction__open_epochs(void **state)
 {
     must_keep(store, "PT1M", "P400D");
@@ -306,7 +306,7 @@ static void test_compaction__first_minute_of_a_meter(void **state)
     free(before);
 }
 
-/* --- A guard, a bound ------------------------------------------------------- */
+/* --- A guard, a bound ----------------------------------------------------- */
 static int begun;
 
 static met_error guard_begin(void *context, met__txn *txn)

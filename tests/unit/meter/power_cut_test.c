@@ -63,7 +63,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* --- The slot file at several times ---------------------------------------- */
+/* --- The slot file at several times --------------------------------------- */
 typedef struct snapshot {
     unsigned char *bytes;
     size_t size;
@@ -107,7 +107,7 @@ static void cut_power(void)
     assert_int_equal(fclose(file), 0);
 }
 
-/* --- What was counted ------------------------------------------------------ */
+/* --- What was counted ----------------------------------------------------- */
 typedef struct tallies {
     int64_t counts[MINUTES][SUBJECTS];
     int64_t sums[MINUTES][SUBJECTS];
@@ -179,7 +179,7 @@ static uint64_t unsettled(const char *name)
     return value;
 }
 
-/* --- One cut --------------------------------------------------------------- */
+/* --- One cut -------------------------------------------------------------- */
 static void check_between(const tallies *low, const tallies *found,
                           const tallies *high, uint64_t seed)
 {
@@ -258,7 +258,7 @@ static void test_power_cut__seeds(void **state)
     }
 }
 
-/* --- Damage in this boot --------------------------------------------------- */
+/* --- Damage in this boot -------------------------------------------------- */
 static void flip(uint64_t offset)
 {
     FILE *file = fopen(slot_path(), "r+b");
