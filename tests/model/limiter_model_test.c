@@ -690,8 +690,7 @@ static int is_caught(const model_site *site, int order)
 /* Every order of every operation that the searches ran, left out in turn. */
 static int weaken_all(void)
 {
-    const model_site *sites;
-    const int *orders;
+    const model_site_use *sites;
     int caught = 0;
     int survived = 0;
 
@@ -699,20 +698,21 @@ static int weaken_all(void)
     if (run_all() != 0) {
         return 1;
     }
-    size_t count = model_sites(&sites, &orders);
+    size_t count = model_sites(&sites);
     for (size_t i = 0; i < count; i++) {
-        const char *file = strrchr(sites[i].file, '/');
+        const char *file = strrchr(sites[i].site.file, '/');
         for (int order = MODEL_ACQUIRE; order <= MODEL_FULL; order <<= 1) {
-            if (!(orders[i] & order)) {
+            if (!(sites[i].orders & order)) {
                 continue;
             }
-            int is_seen = is_caught(&sites[i], order);
+            int is_seen = is_caught(&sites[i].site, order);
             caught += is_seen;
             survived += !is_seen;
             printf("%s %s: %s: %s(%s) without %s\n",
                    is_seen ? "caught  " : "survives",
-                   file == NULL ? sites[i].file : file + 1,
-                   sites[i].function, sites[i].operation, sites[i].word,
+                   file == NULL ? sites[i].site.file : file + 1,
+                   sites[i].site.function, sites[i].site.operation,
+                   sites[i].site.word,
                    order == MODEL_ACQUIRE   ? "acquire"
                    : order == MODEL_RELEASE ? "release"
                                             : "the order of all");

@@ -17,6 +17,8 @@ typedef struct model_spec {
     int threads;
     int kills;   /* at most so many threads are killed */
     int is_weak; /* loads may return older values */
+    int is_remembered; /* model_sites tells what it ran ... */
+    unsigned number;   /* ... under this number, below 64 */
     void (*setup)(void); /* before each execution; atomic words are as they
                             were before the first one */
     void (*thread)(int me);
@@ -71,9 +73,16 @@ typedef struct model_site {
 
 enum { MODEL_ACQUIRE = 1, MODEL_RELEASE = 2, MODEL_FULL = 4 };
 
-/* Sites that weak searches ran, sorted by place; *orders_out: what each asks
- * for. */
-size_t model_sites(const model_site **sites_out, const int **orders_out);
+/* A site that weak searches ran: what it asks for, and which searches (a bit
+ * for each spec's number). */
+typedef struct model_site_use {
+    model_site site;
+    int orders;
+    uint64_t searches;
+} model_site_use;
+
+/* All of them, of searches with is_remembered, sorted by place. */
+size_t model_sites(const model_site_use **uses_out);
 /* From now on this site goes without that order; NULL: none does. */
 void model_weaken(const model_site *site, int order);
 
