@@ -16,10 +16,15 @@ static known_word *known_of(const uint64_t *address)
 
 static int is_counter(const uint64_t *address)
 {
-    const char *first = model.spec->counters;
+    uintptr_t at = (uintptr_t)address;
 
-    return first != NULL && (const char *)address >= first
-           && (const char *)address < first + model.spec->counters_size;
+    for (int i = 0; i < 2; i++) {
+        uintptr_t first = (uintptr_t)model.spec->counters[i].first;
+        if (at - first < model.spec->counters[i].size) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 /* Whether another thread may have changed it. */

@@ -28,8 +28,10 @@ typedef struct model_spec {
     size_t shared_size;
     /* Words that only count, and give each number once: nobody else runs
      * before them, and their values are no part of the state but for one. */
-    const void *counters;
-    size_t counters_size;
+    struct {
+        const void *first;
+        size_t size;
+    } counters[2];
     const uint64_t *counter_kept;
     int splits_pairs; /* a planted bug: of two words, one after the other */
     uint64_t states_max; /* 0: no bound */

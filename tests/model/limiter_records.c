@@ -1,0 +1,76 @@
+/* Places of records: two make one, a maker sleeps, idle ones are given away. */
+#include "limiter_model.h"
+
+static void key_2_once(int me)
+{
+    request_of(me, 2, START, 1);
+}
+
+static void key_2_twice(int me)
+{
+    request_of(me, 2, START, 1);
+    request_of(me, 2, START, 1);
+}
+
+static void key_0_after_the_lease(int me)
+{
+    request_of(me, 0, START + 2 * SECOND, 1);
+    request_of(me, 0, START + 2 * SECOND, 1);
+}
+
+void a_crowd_makes_one_record(void **state)
+{
+    scripts(key_0_once, key_0_once);
+    open_with(1, MET_LIMITER_SLIDING);
+    search("two make a key, a kill, older values", 1, 1, 0);
+    scripts(key_0_twice, key_0_twice);
+    open_with(3, MET_LIMITER_SLIDING);
+    search("two make a key, two calls each, a kill", 1, 0, 3);
+    open_with(3, MET_LIMITER_SLIDING);
+    search("the same, older values", 1, 1, 1);
+    open_with(3, MET_LIMITER_SLIDING_COUNTER);
+    search("two buckets, two calls each, a kill", 1, 0, 2);
+}
+
+/* Idle records of key 0 and 1, all places used. */
+static void two_idle_records(uint64_t limit)
+{
+    open_with(limit, MET_LIMITER_SLIDING);
+    ask(0, START - 3 * MINUTE, 1);
+    ask(1, START - 3 * MINUTE, 1);
+    use(2, key_has[0].policy, limit, MINUTE);
+}
+
+void a_sleeping_maker_does_no_harm(void **state)
+{
+    scripts(key_2_once, key_0_after_the_lease);
+    two_idle_records(1);
+    search("a maker sleeps, its place is needed, a kill", 1, 0, 3);
+    two_idle_records(1);
+    search("the same, older values", 1, 1, 1);
+    two_idle_records(1);
+    search_split("the same, head and name one after the other", 3);
+}
+
+void idle_places_are_given_away(void **state)
+{
+    scripts(key_2_once, key_0_once);
+    two_idle_records(2);
+    search("a hit in a place given away, a kill, older", 1, 1, 0);
+    scripts(key_2_twice, key_0_twice);
+    two_idle_records(2);
+    search("two hits in a place given away, a kill", 1, 0, 3);
+    two_idle_records(2);
+    search("the same, older values", 1, 1, 1);
+}
+
+/* The other key's window counts in another way. */
+void a_stray_hit_does_no_harm(void **state)
+{
+    scripts(key_2_twice, key_0_twice);
+    two_idle_records(2);
+    use(2, one_window("q", 2, MINUTE, MET_LIMITER_SLIDING_COUNTER), 2,
+        MINUTE);
+    know_shapes();
+    search("a stray hit, of another algorithm", 0, 0, 4);
+}

@@ -1,0 +1,230 @@
+/* Counting in a record that is there: by every algorithm, by force, given back,
+ * released and forgotten. */
+#include "limiter_model.h"
+
+static void key_0_at_minutes(int me)
+{
+    request_of(me, 0, START, 1);
+    request_of(me, 0, START + (uint64_t)me * (MINUTE + SECOND), 1);
+}
+
+void windows_pass(void **state)
+{
+    scripts(key_0_at_minutes, key_0_at_minutes);
+    open_with(2, MET_LIMITER_SLIDING);
+    search("a window that passes, a kill", 1, 0, 2);
+    open_known(2, MET_LIMITER_SLIDING);
+    search("the same in a record, a kill, older values", 1, 1, 0);
+}
+
+/* --- Records that are full of hits ------------------------------------------ */
+static void key_0_when_some_expire(int me)
+{
+    uint64_t first = START + (uint64_t)(me + 1) * (SECOND / 2);
+
+    request_of(me, 0, first, 1);
+    request_of(me, 0, first + SECOND, 1);
+}
+
+/* A record of key 0 full of hits, the oldest at START - MINUTE, every_ns
+ * apart. */
+static void open_full(uint64_t limit, uint64_t every_ns)
+{
+    open_with(limit, MET_LIMITER_SLIDING);
+    for (uint64_t i = 0; i < limit; i++) {
+        had(START - MINUTE + i * every_ns, 1);
+    }
+    scripts(key_0_when_some_expire, key_0_when_some_expire);
+}
+
+void hits_expire_while_others_come(void **state)
+{
+    open_full(3, SECOND);
+    search("a log of 3, one expires, a kill, older values", 1, 1, 0);
+    open_full(12, SECOND);
+    search("a log of 12, one expires, a kill", 1, 0, 0);
+    open_full(12, SECOND);
+    search("the same, older values", 1, 1, 2);
+    open_full(24, SECOND / 2);
+    search("a log of 24, two expire, a kill", 1, 0, 2);
+    open_full(24, SECOND / 2);
+    search("the same, older values", 1, 1, 1);
+}
+
+static void key_0_in_turn(int me)
+{
+    request_of(me, 0, START + (uint64_t)me * SECOND, 1);
+    request_of(me, 0, START + (uint64_t)(me + 2) * SECOND, 1);
+}
+
+/* What one has written into the ring decides what the other may count. */
+void stamps_are_passed_on(void **state)
+{
+    scripts(key_0_in_turn, key_0_in_turn);
+    for (uint64_t limit = 2; limit <= 3; limit++) {
+        open_known(limit, MET_LIMITER_SLIDING);
+        search("stamps are passed on, older values", 0, 1, 0);
+    }
+}
+
+/* --- Algorithms ------------------------------------------------------------- */
+static const struct {
+    const char *name;
+    uint32_t algorithm;
+} algorithms[] = {
+    {"log: a kill, older values", MET_LIMITER_SLIDING},
+    {"two buckets: a kill, older values", MET_LIMITER_SLIDING_COUNTER},
+    {"fixed_epoch: a kill, older values", MET_LIMITER_FIXED_EPOCH},
+    {"calendar_utc: a kill, older values", MET_LIMITER_CALENDAR_UTC},
+    {"gcra: a kill, older values", MET_LIMITER_GCRA},
+    {"in_flight: a kill, older values", MET_LIMITER_IN_FLIGHT},
+};
+
+void every_algorithm_counts(void **state)
+{
+    scripts(key_0_twice, key_0_twice);
+    for (size_t i = 0; i < sizeof algorithms / sizeof *algorithms; i++) {
+        open_known(3, algorithms[i].algorithm);
+        search(algorithms[i].name, 1, 1, 0);
+    }
+}
+
+static void key_0_around_a_minute(int me)
+{
+    request_of(me, 0, START - SECOND, 1);
+    request_of(me, 0, START + SECOND, 1);
+}
+
+/* Stretches of a second: none of them is in two windows. */
+void fixed_windows_begin_anew(void **state)
+{
+    scripts(key_0_around_a_minute, key_0_around_a_minute);
+    open_known(1, MET_LIMITER_FIXED_EPOCH);
+    books.clock = START - SECOND;
+    use(0, key_has[0].policy, 1, SECOND);
+    search("a fixed window begins, a kill, older values", 1, 1, 0);
+    open_known(1, MET_LIMITER_CALENDAR_UTC);
+    books.clock = START - SECOND;
+    use(0, key_has[0].policy, 1, SECOND);
+    search("a minute of the calendar, a kill, older values", 1, 1, 0);
+}
+
+/* --- Giving back ------------------------------------------------------------ */
+static uint64_t held(void)
+{
+    uint64_t sum = 0;
+
+    for (int i = 0; i < THREADS; i++) {
+        for (int k = 0; k < CALLS; k++) {
+            sum += books.call[i][k].state == ALLOWED;
+        }
+    }
+    return sum;
+}
+
+/* Holds, and releases. */
+static void key_0_held(int me)
+{
+    for (int i = 0; i < CALLS; i++) {
+        met_limiter_ticket ticket;
+        uint32_t withheld;
+        call *it = request_with(me, 0, START, 1, &ticket);
+        model_require(held() <= key_has[0].most);
+        if (it->state == ALLOWED) {
+            model_require(met__limiter_release(limiter, &ticket, &withheld)
+                          == MET_OK);
+            model_require(withheld == 0);
+            it->state = REFUSED;
+        }
+        forget_all(me);
+    }
+}
+
+void what_is_held_is_released(void **state)
+{
+    scripts(key_0_held, key_0_held);
+    open_known(1, MET_LIMITER_IN_FLIGHT);
+    search("one at once is held and released, a kill, older", 1, 1, 0);
+}
+
+static void open_used(uint32_t algorithm)
+{
+    open_with(2, algorithm);
+    had(START, 1);
+    scripts(key_0_given_back, key_0_given_back);
+}
+
+void hits_are_given_back(void **state)
+{
+    open_used(MET_LIMITER_SLIDING);
+    search("hits of a log are given back, a kill, older", 1, 1, 0);
+    open_used(MET_LIMITER_GCRA);
+    search("the same of gcra", 1, 1, 0);
+    open_used(MET_LIMITER_FIXED_EPOCH);
+    search("the same of fixed_epoch", 1, 1, 0);
+    open_used(MET_LIMITER_SLIDING_COUNTER);
+    search("the same of two buckets", 1, 1, 0);
+}
+
+static void reset_and_ask(int me)
+{
+    reset_of(me);
+    request_of(me, 0, START, 1);
+}
+
+void resets_are_at_one_moment(void **state)
+{
+    for (size_t i = 0; i + 1 < sizeof algorithms / sizeof *algorithms; i++) {
+        open_known(1, algorithms[i].algorithm);
+        had(START, 1);
+        scripts(reset_and_ask, key_0_twice);
+        search("a reset among hits, a kill, older values", 1, 1, 0);
+    }
+    /* Hits of one moment are alike, also of one before the reset and one
+     * after it: see met_limiter_refund. */
+    open_known(2, MET_LIMITER_SLIDING);
+    had(START - SECOND, 1);
+    scripts(reset_and_ask, key_0_given_back);
+    search_fails("a hit from before a reset is given back", 0);
+}
+
+static void charge_and_ask(int me)
+{
+    charge_of(me, 0, START, 2);
+    request_of(me, 0, START, 1);
+}
+
+void charges_are_not_lost(void **state)
+{
+    for (size_t i = 0; i + 1 < sizeof algorithms / sizeof *algorithms; i++) {
+        open_known(5, algorithms[i].algorithm);
+        scripts(charge_and_ask, key_0_twice);
+        search("a charge among hits, a kill, older values", 1, 1, 0);
+        open_known(2, algorithms[i].algorithm);
+        search("the same, beyond the limit", 1, 1, 0);
+    }
+    open_known(4, MET_LIMITER_SLIDING);
+    scripts(charge_and_ask, key_0_given_back);
+    search("a charge while a hit is given back, a kill, older", 1, 1, 1);
+}
+
+void two_windows(void **state)
+{
+    met_limiter_window windows[2] = {
+        {.limit = 2, .window_ns = (int64_t)MINUTE,
+         .algorithm = MET_LIMITER_SLIDING},
+        {.limit = 1, .window_ns = (int64_t)(10 * MINUTE),
+         .algorithm = MET_LIMITER_SLIDING}};
+
+    open_with(2, MET_LIMITER_SLIDING);
+    use(0, set_policy("w", windows, 2), 1, 10 * MINUTE);
+    know_shapes();
+    scripts(key_0_twice, key_0_once);
+    search("two windows, a kill", 1, 0, 1);
+    open_with(2, MET_LIMITER_SLIDING);
+    use(0, set_policy("w", windows, 2), 1, 10 * MINUTE);
+    know_shapes();
+    assert_int_equal(ask(0, START - 30 * MINUTE, 1), ALLOWED);
+    scripts(key_0_once, key_0_once);
+    search("two records, undo, a kill, older values", 1, 1, 0);
+}
