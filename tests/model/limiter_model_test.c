@@ -4,8 +4,9 @@
  * of a failure, MODEL_FILTER=name runs one test.
  *
  * --orders takes the memory order from one operation after the other and says
- * which the searches with older values catch. --whole STATES goes on without
- * bounds of switches, up to so many states a search. */
+ * which the searches with older values catch; with PART PARTS only every
+ * PARTS-th of them, from PART on, for several processes. --whole STATES goes on
+ * without bounds of switches, up to so many states a search. */
 #include "limiter_model.h"
 
 #include <stdio.h>
@@ -78,7 +79,7 @@ static void try_without(const model_site_use *use, int order, int *counts)
 }
 
 /* Every order of every operation that the searches ran, left out in turn. */
-static int weaken_all(void)
+static int weaken_all(size_t part, size_t parts)
 {
     const model_site_use *uses;
     int counts[2] = {0, 0};
@@ -88,7 +89,7 @@ static int weaken_all(void)
         return 1;
     }
     size_t count = model_sites(&uses);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = part; i < count; i += parts) {
         for (int order = MODEL_ACQUIRE; order <= MODEL_FULL; order <<= 1) {
             if (uses[i].orders & order) {
                 try_without(&uses[i], order, counts);
@@ -103,7 +104,9 @@ int main(int argc, char **argv)
 {
     cmocka_set_test_filter(getenv("MODEL_FILTER"));
     if (argc > 1 && strcmp(argv[1], "--orders") == 0) {
-        return weaken_all();
+        return argc > 3 ? weaken_all(strtoul(argv[2], NULL, 10),
+                                     strtoul(argv[3], NULL, 10))
+                        : weaken_all(0, 1);
     }
     if (argc > 2 && strcmp(argv[1], "--whole") == 0) {
         run_whole(strtoull(argv[2], NULL, 10));
