@@ -404,7 +404,8 @@ MET_API MET_NODISCARD met_error met_limiter_check_batch(
  * What met_limiter_check would answer now, without counting anything.
  *
  * `remaining` is before the request: a check of this cost would leave it
- * smaller by the cost. The ticket is empty.
+ * smaller by the cost. The ticket is empty. Whether a full table has room for a
+ * new key only a check can tell: the answer is as if it had.
  *
  * @param request     as for met_limiter_check
  * @param result_out  set its struct_size; written only on MET_OK
