@@ -8,7 +8,7 @@
 
 MET_BEGIN_DECLS
 
-/* --- Meters ----------------------------------------------------------------- */
+/* --- Meters --------------------------------------------------------------- */
 
 /**
  * Create a meter, or change its name, description or dimensions.
@@ -93,7 +93,7 @@ MET_API MET_NODISCARD met_error met_meter_remove(met_store *store,
                                                  size_t key_size,
                                                  met_error_info *info);
 
-/* --- Settlement ------------------------------------------------------------- */
+/* --- Settlement ----------------------------------------------------------- */
 
 /* Zero means default for every field. */
 typedef struct met_settle_config {
@@ -130,7 +130,7 @@ MET_API MET_NODISCARD met_error met_store_settle(
     met_store *store, const met_settle_config *config, met_buffer *report_out,
     met_error_info *info);
 
-/* --- Compaction ------------------------------------------------------------- */
+/* --- Compaction ----------------------------------------------------------- */
 
 /* Zero means default for every field. */
 typedef struct met_compact_config {
@@ -206,7 +206,7 @@ MET_API MET_NODISCARD met_error met_usage_settings_get(met_store *store,
                                                        met_buffer *json_out,
                                                        met_error_info *info);
 
-/* --- Queries ---------------------------------------------------------------- */
+/* --- Queries -------------------------------------------------------------- */
 
 /**
  * Settled usage of a meter or a feature.

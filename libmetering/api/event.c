@@ -22,7 +22,7 @@ static met_error is_null(met_error_info *info, const char *name)
     return met__fail(info, MET_E_INVALID, name, "is NULL");
 }
 
-/* --- Handle ---------------------------------------------------------------- */
+/* --- Handle --------------------------------------------------------------- */
 met_error met_ingest_open(met_store *store, const met_ingest_config *config,
                           met_ingest **ingest_out, met_error_info *info)
 {
@@ -76,7 +76,7 @@ void met_ingest_close(met_ingest *ingest)
     }
 }
 
-/* --- Events ---------------------------------------------------------------- */
+/* --- Events --------------------------------------------------------------- */
 /* The caller's cursor as we know the struct; NULL stays NULL. */
 static met_error read_cursor(const met_event_cursor *cursor,
                              met_event_cursor *known,
@@ -229,7 +229,7 @@ met_error met_event_ingest_json(met_ingest *ingest, const char *json,
     return MET_OK;
 }
 
-/* --- Cursors and settings -------------------------------------------------- */
+/* --- Cursors and settings ------------------------------------------------- */
 met_error met_event_cursor_get(met_store *store, const char *name,
                                size_t name_size, met_event_cursor *cursor_out,
                                met_error_info *info)
@@ -297,7 +297,7 @@ met_error met_event_settings_get(met_store *store, met_buffer *json_out,
     return met__call_end(&call, error, document, json_out);
 }
 
-/* --- Retained events ------------------------------------------------------- */
+/* --- Retained events ------------------------------------------------------ */
 met_error met_event_list(met_store *store, const char *json, size_t json_size,
                          met_buffer *json_out, met_error_info *info)
 {
@@ -348,7 +348,7 @@ met_error met_event_explain(met_store *store, const char *source,
     return met__call_end(&call, error, document, json_out);
 }
 
-/* --- Corrections ----------------------------------------------------------- */
+/* --- Corrections ---------------------------------------------------------- */
 typedef met_error (*correction)(met__txn *txn, const met__steps *steps,
                                 const met__node *node, const met__path *path,
                                 met__arena *arena, met__node **node_out,

@@ -9,7 +9,7 @@
 #include "meter/plan_signal.h"
 #include "meter/recorder.h"
 
-/* --- Meters ---------------------------------------------------------------- */
+/* --- Meters --------------------------------------------------------------- */
 met_error met_meter_put(met_store *store, const char *json, size_t json_size,
                         met_buffer *json_out, met_error_info *info)
 {
@@ -103,7 +103,7 @@ met_error met_meter_remove(met_store *store, const char *key, size_t key_size,
     return error;
 }
 
-/* --- Settlement ------------------------------------------------------------ */
+/* --- Settlement ----------------------------------------------------------- */
 static met_error report_document(const met__settle_report *report,
                                  met__arena *arena, met__node **node_out)
 {

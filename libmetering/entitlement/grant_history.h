@@ -1,4 +1,5 @@
-/* The history of balances: rows of a chart, and the states worth storing. Pure. */
+/* The history of balances: rows of a chart, and the states worth storing.
+ * Pure. */
 #ifndef MET_ENTITLEMENT_GRANT_HISTORY_H
 #define MET_ENTITLEMENT_GRANT_HISTORY_H
 

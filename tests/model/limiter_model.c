@@ -1,4 +1,5 @@
-/* The limiter on a table of two places: its calls, the books, what must hold. */
+/* The limiter on a table of two places: its calls, the books, what must
+ * hold. */
 #include "limiter_model.h"
 
 #include <stdio.h>
@@ -20,7 +21,7 @@ static int earlier_count;
 static void (*script[THREADS])(int me);
 static void (*check)(void);
 
-/* --- The table -------------------------------------------------------------- */
+/* --- The table ------------------------------------------------------------ */
 static int same_bytes(void *context, void *bytes, size_t size)
 {
     memset(bytes, 0x35, size);
@@ -127,7 +128,7 @@ void had(uint64_t at, uint64_t cost)
     earlier[earlier_count++] = (call){ALLOWED, 0, cost, at, at, 0, 0};
 }
 
-/* --- Calls ------------------------------------------------------------------ */
+/* --- Calls ---------------------------------------------------------------- */
 static met_limiter_request request_for(uint64_t *key, uint64_t now,
                                        uint64_t cost)
 {
@@ -262,7 +263,7 @@ static void killed(int me)
     }
 }
 
-/* --- What must hold --------------------------------------------------------- */
+/* --- What must hold ------------------------------------------------------- */
 static int call_count(void)
 {
     return THREADS * CALLS + earlier_count;
@@ -380,7 +381,7 @@ static void check_no_twins(void)
     }
 }
 
-/* When everything is forgotten and every lease over, new keys get all places. */
+/* When all is forgotten and every lease over, new keys get all places. */
 static void check_no_place_is_stuck(void)
 {
     uint64_t later = books.clock + 30 * MINUTE;
@@ -406,7 +407,7 @@ static void finish(void)
     check_no_place_is_stuck();
 }
 
-/* --- Searches --------------------------------------------------------------- */
+/* --- Searches ------------------------------------------------------------- */
 static struct {
     int is_only_weak;
     const model_site_use *without;

@@ -1,5 +1,5 @@
 /* The limiter on a table of two places, for searches of its interleavings: what
- * a thread may do, the books of what was done, and what must hold at the end. */
+ * a thread may do, the books of what was done, what must hold at the end. */
 #ifndef TESTS_MODEL_LIMITER_MODEL_H
 #define TESTS_MODEL_LIMITER_MODEL_H
 
@@ -57,7 +57,7 @@ typedef struct allowance {
 
 extern allowance key_has[KEYS + PLACES];
 
-/* --- The table -------------------------------------------------------------- */
+/* --- The table ------------------------------------------------------------ */
 /* A table with one policy of one window of a minute. */
 void open_with(uint64_t limit, uint32_t algorithm);
 /* The same with a record of key 0 that nothing is left in. */
@@ -74,7 +74,7 @@ void know_shapes(void);
 /* Asks for key 0 before the search; it must be let through. */
 void had(uint64_t at, uint64_t cost);
 
-/* --- Calls ------------------------------------------------------------------ */
+/* --- Calls ---------------------------------------------------------------- */
 uint64_t ask(uint64_t key, uint64_t now, uint64_t cost);
 /* A request at this moment, or later when it is later already. */
 void request_of(int me, uint64_t key, uint64_t at, uint64_t cost);
@@ -93,7 +93,7 @@ void key_0_twice(int me);
 /* Asks and gives back: it was not let through. */
 void key_0_given_back(int me);
 
-/* --- Searches --------------------------------------------------------------- */
+/* --- Searches ------------------------------------------------------------- */
 /* What each thread does in the next search. */
 void scripts(void (*first)(int me), void (*second)(int me));
 /* In place of what must hold for the keys; until the table is opened again. */
@@ -107,7 +107,7 @@ void search_fails(const char *name, int switches);
 
 /* All tests; 0: every search held. */
 int run_all(void);
-/* Searches go without this order, and those that do not meet it are not made. */
+/* Searches go without this order; those that do not meet it are not made. */
 void run_without(const model_site_use *use, int order);
 /* Only searches with older values, briefly: no kills, one switch where there is
  * a bound. */

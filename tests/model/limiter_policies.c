@@ -73,7 +73,7 @@ void frozen_places_are_given_away(void **state)
     search("the same, older values", 1, 1, 1);
 }
 
-/* --- Policies that come and go ---------------------------------------------- */
+/* --- Policies that come and go -------------------------------------------- */
 /* What the threads set, each with another limit; their shapes are known. */
 static const char *names[THREADS];
 static uint32_t number_p;

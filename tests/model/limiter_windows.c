@@ -17,7 +17,7 @@ void windows_pass(void **state)
     search("the same in a record, a kill, older values", 1, 1, 0);
 }
 
-/* --- Records that are full of hits ------------------------------------------ */
+/* --- Records that are full of hits ---------------------------------------- */
 static void key_0_when_some_expire(int me)
 {
     uint64_t first = START + (uint64_t)(me + 1) * (SECOND / 2);
@@ -67,7 +67,7 @@ void stamps_are_passed_on(void **state)
     }
 }
 
-/* --- Algorithms ------------------------------------------------------------- */
+/* --- Algorithms ----------------------------------------------------------- */
 static const struct {
     const char *name;
     uint32_t algorithm;
@@ -109,7 +109,7 @@ void fixed_windows_begin_anew(void **state)
     search("a minute of the calendar, a kill, older values", 1, 1, 0);
 }
 
-/* --- Giving back ------------------------------------------------------------ */
+/* --- Giving back ---------------------------------------------------------- */
 static uint64_t held(void)
 {
     uint64_t sum = 0;

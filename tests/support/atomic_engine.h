@@ -108,17 +108,17 @@ static inline uint64_t model_mix(uint64_t hash, uint64_t value)
 
 _Noreturn void model_die(const char *what);
 
-/* --- atomic_search.c -------------------------------------------------------- */
+/* --- atomic_search.c ------------------------------------------------------ */
 /* One of 0 ... count - 1, all of them in turn; no part of the state. */
 unsigned model_pick(unsigned count);
 
-/* --- atomic_memory.c -------------------------------------------------------- */
+/* --- atomic_memory.c ------------------------------------------------------ */
 /* All words as they were before the execution. */
 void model_change_back(void);
 /* What older values are there, and who may still see which. */
 uint64_t model_memory_hash(void);
 
-/* --- atomic_sites.c --------------------------------------------------------- */
+/* --- atomic_sites.c ------------------------------------------------------- */
 /* The orders this site is to have. */
 int model_orders_at(const model_site *site, int orders);
 void model_say(const model_site *site, const char *what, const void *address,

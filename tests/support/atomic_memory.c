@@ -1,8 +1,8 @@
 /* Memory as the model checker's threads see it: in weak searches each word with
- * all values it had in this execution, and each thread with what it must see. */
+ * all values it had in this execution, each thread with what it must see. */
 #include "atomic_engine.h"
 
-/* --- Words ------------------------------------------------------------------ */
+/* --- Words ---------------------------------------------------------------- */
 static known_word *known_of(const uint64_t *address)
 {
     uint64_t place = model_mix(1, (uint64_t)(uintptr_t)address) & (PLACES - 1);
@@ -69,7 +69,7 @@ void model_change_back(void)
     model.sum = 0;
 }
 
-/* --- Older values ----------------------------------------------------------- */
+/* --- Older values --------------------------------------------------------- */
 static weak_word *weak_of(const uint64_t *address, unsigned *number_out)
 {
     known_word *known = known_of(address);
@@ -125,7 +125,8 @@ static uint64_t read_any(const uint64_t *address, int orders)
     unsigned last = word->writes - 1;
     unsigned first = model.thread[model.current].now.seen[number];
 
-    return read_write(word, number, last - model_pick(last - first + 1), orders);
+    return read_write(word, number, last - model_pick(last - first + 1),
+                      orders);
 }
 
 /* Several words at once when values has more than one. is_update: it goes on
@@ -161,7 +162,7 @@ static void put(uint64_t *address, const uint64_t *values, int count,
     }
 }
 
-/* --- The state -------------------------------------------------------------- */
+/* --- The state ------------------------------------------------------------ */
 /* The oldest write of each word that a thread which goes on may still see. What
  * is older than that, in a word or in what comes with one, can be seen no more:
  * states that differ in it only are one. */
@@ -224,7 +225,7 @@ uint64_t model_memory_hash(void)
     return hash;
 }
 
-/* --- Operations ------------------------------------------------------------- */
+/* --- Operations ----------------------------------------------------------- */
 uint64_t model_load(const uint64_t *word, int orders, const model_site *site)
 {
     if (model.current < 0 || !is_contended(word)) {

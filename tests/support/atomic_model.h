@@ -49,7 +49,7 @@ typedef struct model_result {
  * in the environment prints the operations of one that did not. */
 int model_search(const model_spec *spec, model_result *result_out);
 
-/* --- In a thread ------------------------------------------------------------ */
+/* --- In a thread ---------------------------------------------------------- */
 /* A point where others may run or this thread may be killed. Before every
  * atomic operation that others can see; a test may add some. */
 void model_step(void);
@@ -63,7 +63,7 @@ void model_forget(void);
 void model_must(int holds, const char *what);
 #define model_require(condition) model_must((condition) != 0, #condition)
 
-/* --- Orders ----------------------------------------------------------------- */
+/* --- Orders --------------------------------------------------------------- */
 /* Where in the source an operation stands, and the orders it asks for. */
 typedef struct model_site {
     const char *file;
@@ -88,7 +88,7 @@ size_t model_sites(const model_site_use **uses_out);
 /* From now on this site goes without that order; NULL: none does. */
 void model_weaken(const model_site *site, int order);
 
-/* --- What base/atomic.h has ------------------------------------------------- */
+/* --- What base/atomic.h has ----------------------------------------------- */
 typedef uint64_t met__atomic_u64;
 
 uint64_t model_load(const uint64_t *word, int orders, const model_site *site);

@@ -1,5 +1,5 @@
-/* The search of atomic_model.h: every choice in turn. Threads are coroutines, so
- * nothing else runs meanwhile. A state is the books, the words that were
+/* The search of atomic_model.h: every choice in turn. Threads are coroutines,
+ * so nothing else runs meanwhile. A state is the books, the words that were
  * changed, what each thread was answered and, in weak searches, what it can
  * still see (a 64-bit hash; two states with one hash are taken for one).
  *
@@ -30,7 +30,7 @@ _Noreturn void model_die(const char *what)
     abort();
 }
 
-/* --- Choices ---------------------------------------------------------------- */
+/* --- Choices -------------------------------------------------------------- */
 unsigned model_pick(unsigned count)
 {
     if (count <= 1) {
@@ -116,7 +116,7 @@ static void end_thread(int i)
     model.last = -1;
 }
 
-/* --- Switching -------------------------------------------------------------- */
+/* --- Switching ------------------------------------------------------------ */
 static void enter(void)
 {
     static ucontext_t unused;
@@ -199,7 +199,7 @@ void model_must(int holds, const char *what)
     }
 }
 
-/* --- The search ------------------------------------------------------------- */
+/* --- The search ----------------------------------------------------------- */
 static void begin(void)
 {
     model_change_back();

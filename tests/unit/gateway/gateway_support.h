@@ -65,7 +65,8 @@ static inline met_error take_note(void *context, const met__entity_note *note)
 
 /* Applies a document in a transaction of its own. */
 static inline met_error apply_at(met_store *store, const char *json,
-                                 int is_strict, int64_t now_ns, notes *notes_out)
+                                 int is_strict, int64_t now_ns,
+                                 notes *notes_out)
 {
     met__arena arena;
     met__node *node;
