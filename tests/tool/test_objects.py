@@ -89,6 +89,11 @@ def test_out_of_service(filled):
     filled.run("plan", "archive", "free")
     assert filled.json("show", "plan", "free")["status"] == "archived"
     filled.run("feature", "archive", "example_service")
+    filled.refused("meter", "remove", "api_requests",
+                   reason="the subscription of rosario counts by it")
+    for item in filled.json("list", "subscriptions")["items"]:
+        if item["status"] == "active":
+            filled.run("subscription", "cancel", item["id"])
     filled.run("meter", "remove", "api_requests")
     assert filled.json("list", "meters")["items"] == []
     filled.run("gateway", "remove", "consumer", "guest")
