@@ -1,5 +1,7 @@
 /* What a usage query costs over many series, each with one part an hour of
- * usage: nanoseconds of one query, row by row, of processor time.
+ * usage: nanoseconds of one query, row by row, of processor time. Then a month
+ * of days of all series, folded, and what one subject of them costs: alone,
+ * and beside an hour of parts of all, for each part.
  *
  *     bench_usage [--series N] [--directory DIR]
  *
@@ -18,6 +20,10 @@
 #define REGIONS 10
 #define ROUNDS 5
 #define START_NS INT64_C(1767225600000000000) /* 2026-01-01 */
+#define DAY_NS INT64_C(86400000000000)
+#define DAYS 31
+
+static int64_t now_ns;
 
 static met_ingest_event events[BATCH];
 static met_pair pairs[BATCH];
@@ -28,7 +34,7 @@ static char regions[REGIONS][8];
 static int64_t clock_ns(void *context)
 {
     (void)context;
-    return START_NS + INT64_C(86400000000000);
+    return now_ns;
 }
 
 static void must(met_error error, const char *what)
@@ -44,11 +50,12 @@ static void put_meter(met_store *store, const char *json)
     must(met_meter_put(store, json, strlen(json), NULL, NULL), "meter");
 }
 
-/* One event of every series, all within an hour. */
-static void fill(met_store *store, uint64_t series)
+/* One event of every series, all within an hour of a day. */
+static void fill(met_store *store, uint64_t series, int64_t day)
 {
     met_ingest *ingest = NULL;
 
+    now_ns = START_NS + (day + 1) * DAY_NS;
     must(met_ingest_open(store, NULL, &ingest, NULL), "ingest");
     for (size_t i = 0; i < REGIONS; i++) {
         snprintf(regions[i], sizeof regions[i], "eu-%u", (unsigned)i);
@@ -57,8 +64,8 @@ static void fill(met_store *store, uint64_t series)
         size_t count = 0;
         for (; count < BATCH && done < series; count++, done++) {
             uint64_t mixed = done * UINT64_C(2654435761) % 4294967296u;
-            snprintf(ids[count], sizeof ids[count], "%llu",
-                     (unsigned long long)done);
+            snprintf(ids[count], sizeof ids[count], "%lld-%llu",
+                     (long long)day, (unsigned long long)done);
             snprintf(subjects[count], sizeof subjects[count], "s%llu",
                      (unsigned long long)mixed);
             pairs[count] = (met_pair){"region", 6, regions[done % REGIONS],
@@ -74,7 +81,7 @@ static void fill(met_store *store, uint64_t series)
                 .subject_size = strlen(subjects[count]),
                 .attributes = &pairs[count],
                 .attribute_count = 1,
-                .utc_ns = START_NS
+                .utc_ns = START_NS + day * DAY_NS
                           + (int64_t)(done * 3600 / series) * 1000000000,
             };
         }
@@ -108,8 +115,9 @@ static double cpu_ns(void)
     return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
+/* per: what a query is divided by. */
 static void measure(met_store *store, uint64_t series, const char *name,
-                    const char *json)
+                    const char *json, uint64_t per)
 {
     double rounds[ROUNDS];
     uint64_t rows = 0;
@@ -117,7 +125,7 @@ static void measure(met_store *store, uint64_t series, const char *name,
     for (int i = 0; i < ROUNDS; i++) {
         double began = cpu_ns();
         rows = query(store, json);
-        rounds[i] = cpu_ns() - began;
+        rounds[i] = (cpu_ns() - began) / (double)per;
     }
     qsort(rounds, ROUNDS, sizeof *rounds, bench_order);
     printf("{\"case\": \"usage of %llu series: %s, %llu rows\", "
@@ -125,6 +133,41 @@ static void measure(met_store *store, uint64_t series, const char *name,
            (unsigned long long)series, name, (unsigned long long)rows,
            rounds[ROUNDS / 2], rounds[1], rounds[ROUNDS - 2]);
     fflush(stdout);
+}
+
+/* Days 1 to 30 and the first one, each as soon as it is over. */
+static void fold_month(met_store *store, uint64_t series)
+{
+    static const char keep[] = "{\"keep_minutes\":\"P1D\",\"keep_hours\":"
+                               "\"P1D\"}";
+
+    must(met_usage_settings_put(store, keep, sizeof keep - 1, NULL, NULL),
+         "settings");
+    for (int64_t day = 1; day <= DAYS + 1; day++) {
+        if (day < DAYS) {
+            fill(store, series, day);
+        }
+        now_ns = START_NS + (day + 1) * DAY_NS;
+        must(met_store_compact(store, NULL, NULL, NULL), "compaction");
+    }
+}
+
+static void measure_month(met_store *store, uint64_t series)
+{
+    static const char month[] =
+        "{\"meter\":\"count\",\"window\":\"day\",\"subjects\":[\"s%llu\"],"
+        "\"from\":\"2026-01-01T00:00:00Z\",\"to\":"
+        "\"2026-02-02T00:00:00Z\"}";
+    char json[256];
+
+    snprintf(json, sizeof json, month,
+             (unsigned long long)(series / 2 * UINT64_C(2654435761)
+                                  % 4294967296u));
+    fold_month(store, series);
+    measure(store, series, "a month of one subject by day, folded", json, 1);
+    fill(store, series, DAYS);
+    measure(store, series, "each part that is not folded beside it", json,
+            series);
 }
 
 static int remove_entry(const char *path, const struct stat *found, int kind,
@@ -167,19 +210,23 @@ int main(int argc, char **argv)
     put_meter(store, "{\"key\":\"count\",\"name\":\"n\",\"event_type\":"
                      "\"request\",\"aggregation\":\"count\",\"dimensions\":"
                      "{\"region\":\"$.region\"}}");
-    fill(store, series);
-    measure(store, series, "one number", "{\"meter\":\"count\"}");
+    fill(store, series, 0);
+    measure(store, series, "one number", "{\"meter\":\"count\"}", 1);
     measure(store, series, "one minute of it",
             "{\"meter\":\"count\",\"from\":\"2026-01-01T00:30:00Z\","
-            "\"to\":\"2026-01-01T00:31:00Z\"}");
+            "\"to\":\"2026-01-01T00:31:00Z\"}",
+            1);
     measure(store, series, "by region and minute",
             "{\"meter\":\"count\",\"window\":\"minute\",\"group_by\":"
-            "[\"region\"]}");
+            "[\"region\"]}",
+            1);
     measure(store, series, "by subject",
-            "{\"meter\":\"count\",\"group_by\":[\"subject\"]}");
+            "{\"meter\":\"count\",\"group_by\":[\"subject\"]}", 1);
     measure(store, series, "by subject, of one region",
             "{\"meter\":\"count\",\"group_by\":[\"subject\"],\"filters\":"
-            "{\"region\":{\"eq\":\"eu-3\"}}}");
+            "{\"region\":{\"eq\":\"eu-3\"}}}",
+            1);
+    measure_month(store, series);
     met_store_close(store);
     nftw(home, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     return 0;

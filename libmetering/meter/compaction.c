@@ -5,15 +5,16 @@
  *
  * A late event makes a part of its own, also where its hour is folded: the
  * next compaction adds it. What a meter's first minute or the guard parts is
- * left as it is. */
+ * left as it is. Before anything is folded, all shapes enter the index by
+ * which a query finds those of its subject. */
 #include "meter/compaction.h"
 
 #include <stdlib.h>
 
 #include "base/check.h"
 #include "meter/meter_def.h"
+#include "meter/subject_index.h"
 #include "meter/usage_match.h"
-#include "meter/usage_scan.h"
 
 #define GENERATIONS_KEPT 64u
 
@@ -174,7 +175,7 @@ static met_error collect(compaction *self)
     met__grain_scan scan = {0};
     met__usage_item *item = &self->last;
     met_error error = met__grain_scan_begin(self->txn, self->minutes, 0,
-                                            self->end, &scan);
+                                            self->end, NULL, &scan);
 
     if (error == MET_OK && self->has_last) {
         error = met__grain_scan_behind(&scan, item);
@@ -373,6 +374,26 @@ static met_error fold_grain(compaction *self, uint32_t minutes, uint32_t into,
     return error;
 }
 
+/* What is folded is found by its subject. */
+static met_error extend_index(met_store *store, size_t step_max)
+{
+    met_error error = MET_OK;
+
+    for (int is_done = 0; error == MET_OK && !is_done;) {
+        met__txn *txn = NULL;
+        error = met__txn_begin(store, 1, &txn);
+        if (error == MET_OK) {
+            error = met__subject_index_extend(txn, step_max, &is_done);
+            if (error == MET_OK) {
+                error = met__txn_commit(txn);
+            } else {
+                met__txn_abort(txn);
+            }
+        }
+    }
+    return error;
+}
+
 static met_error read_settings(met_store *store,
                                met__usage_settings *settings_out)
 {
@@ -412,7 +433,10 @@ met_error met__compact(met_store *store, int64_t as_of_ns, uint64_t items_max,
     self->guard = guard;
     self->items_left = items_max == 0 ? UINT64_MAX : items_max;
     self->step_max = step_max;
-    error = fold_grain(self, 1, MET__HOUR_MINUTES, hours);
+    error = extend_index(store, step_max);
+    if (error == MET_OK) {
+        error = fold_grain(self, 1, MET__HOUR_MINUTES, hours);
+    }
     if (error == MET_OK) {
         hours -= hours % MET__DAY_MINUTES;
         error = fold_grain(self, MET__HOUR_MINUTES, MET__DAY_MINUTES,

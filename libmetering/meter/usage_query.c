@@ -7,12 +7,13 @@
 #include "meter/usage_query.h"
 
 #include "base/check.h"
+#include "meter/subject_index.h"
 #include "meter/usage_groups.h"
 #include "meter/usage_match.h"
-#include "meter/usage_scan.h"
 
 #define NOTHING (MET__MATCH_COUNTS - 1) /* usage of others */
 #define USES_MAX (1u << 18) /* shapes remembered at once: 10 MB */
+#define SHAPES_MAX (1u << 16) /* of the subjects that are asked for */
 
 /* What one shape is to this query. */
 typedef struct shape_use {
@@ -27,6 +28,8 @@ struct met__usage_cursor {
     int64_t from; /* minutes looked at */
     int64_t to;
     met__usage_scan scan;
+    met__arena subject_arena; /* of their shapes */
+    met__shape_set subject_shapes;
     const met__usage_item *item; /* that is next; NULL: none */
     int is_unique;
     int64_t window_from; /* of the open window, cut to what is looked at */
@@ -455,6 +458,51 @@ static void set_range(met__usage_cursor *self)
     }
 }
 
+/* Usage of whom is wanted: by their shapes, when somebody is named. */
+static met_error find_shapes(met__usage_cursor *self, int *is_known_out)
+{
+    const met__usage_query *query = &self->query;
+    const met__text *subjects = query->subjects;
+    size_t count = query->subject_count;
+
+    *is_known_out = 0;
+    if (count == 0) {
+        for (size_t i = 0; i < query->customer_count; i++) {
+            count += query->customers[i].subject_count;
+        }
+        met__text *all = count == 0
+                             ? NULL
+                             : met__arena_allocate(&self->subject_arena,
+                                                   count * sizeof *all);
+        if (all == NULL) {
+            return count == 0 ? MET_OK : MET_E_NO_MEMORY;
+        }
+        count = 0;
+        for (size_t i = 0; i < query->customer_count; i++) {
+            for (size_t j = 0; j < query->customers[i].subject_count; j++) {
+                all[count++] = query->customers[i].subjects[j];
+            }
+        }
+        subjects = all;
+    }
+    return met__subject_index_find(self->txn, subjects, count, SHAPES_MAX,
+                                   &self->subject_arena,
+                                   &self->subject_shapes, is_known_out);
+}
+
+static met_error begin_scan(met__usage_cursor *self)
+{
+    int is_known = 0;
+    met_error error = find_shapes(self, &is_known);
+
+    if (error == MET_OK) {
+        error = met__usage_scan_begin(self->txn, self->from, self->to,
+                                      is_known ? &self->subject_shapes : NULL,
+                                      &self->scan);
+    }
+    return error == MET_OK ? next_item(self) : error;
+}
+
 met_error met__usage_open(met__txn *txn, const met__usage_query *query,
                           size_t groups_max, met__usage_cursor **cursor_out,
                           met_error_info *info)
@@ -485,14 +533,11 @@ met_error met__usage_open(met__txn *txn, const met__usage_query *query,
                            query->group_count + (size_t)self->is_unique,
                            groups_max);
     met__arena_init(&self->arena, platform);
+    met__arena_init(&self->subject_arena, platform);
     forget_shapes(self);
     set_range(self);
     if (self->from < self->to) {
-        error = met__usage_scan_begin(txn, self->from, self->to,
-                                      &self->scan);
-        if (error == MET_OK) {
-            error = next_item(self);
-        }
+        error = begin_scan(self);
     }
     if (error != MET_OK) {
         met__usage_close(self);
@@ -502,12 +547,18 @@ met_error met__usage_open(met__txn *txn, const met__usage_query *query,
     return MET_OK;
 }
 
+uint64_t met__usage_looked_at(const met__usage_cursor *self)
+{
+    return met__usage_scan_looked_at(&self->scan);
+}
+
 void met__usage_close(met__usage_cursor *self)
 {
     if (self != NULL) {
         met__usage_scan_end(&self->scan);
         met__usage_groups_release(&self->groups);
         met__arena_release(&self->arena);
+        met__arena_release(&self->subject_arena);
         met__release(self->platform, self, sizeof *self);
     }
 }

@@ -89,6 +89,9 @@ met_error met__usage_open(met__txn *txn, const met__usage_query *query,
  * MET_E_NOT_FOUND at the end; after another error only closing is left. */
 met_error met__usage_next(met__usage_cursor *cursor, met__usage_row *row_out,
                           met_error_info *info);
+/* Records of usage that were read so far. Of folded usage that of others is
+ * not, when subjects or customers are named (subject_index.h). */
+uint64_t met__usage_looked_at(const met__usage_cursor *cursor);
 void met__usage_close(met__usage_cursor *cursor); /* may be NULL */
 
 /* {"from", "to", "value", "subject"?, "customer_id"? with "customer", its key,

@@ -9,6 +9,7 @@
  *   PLAN_REC   number:4                             recording plan (compiled)
  *   SHAPE      number:8                             shape: type, subject, pairs
  *   SHAPE_ID   hash:16                              -> shape number
+ *   SHAPE_OF   hash of a subject:8 shape:8          index, empty value
  *   PART       minute:4 generation:8 epoch:4 cell:4 usage part of one cell
  *   HOUR       minute:4 shape:8                     usage of an hour, of parts
  *                                                   that can never change
@@ -66,7 +67,8 @@
     X(MET__TABLE_CURSOR, "cursor")                \
     X(MET__TABLE_ADJUSTMENT, "adjustment")        \
     X(MET__TABLE_HOUR, "hour")                    \
-    X(MET__TABLE_DAY, "day")
+    X(MET__TABLE_DAY, "day")                      \
+    X(MET__TABLE_SHAPE_OF, "shape_of")
 /* Tables that stores made by earlier builds do not have: opening adds them. */
 #define MET__TABLE_FIRST_ADDED MET__TABLE_EVENT_BATCH
 

@@ -391,7 +391,8 @@ static void test_compaction__too_many_digits(void **state)
     add("a", NULL, NULL, "1", 0, 0);
     add_events(0, 0, 1);
     assert_int_equal(met__txn_begin(store, 1, &txn), MET_OK);
-    assert_int_equal(met__grain_scan_begin(txn, 1, 0, UINT32_MAX, &scan),
+    assert_int_equal(met__grain_scan_begin(txn, 1, 0, UINT32_MAX, NULL,
+                                           &scan),
                      MET_OK);
     assert_int_equal(met__grain_scan_next(&scan, &item), MET_OK);
     met__grain_scan_end(&scan);

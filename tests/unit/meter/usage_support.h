@@ -115,7 +115,8 @@ static inline void each_part(met_store *store, void *context,
     met__txn *txn = NULL;
 
     assert_int_equal(met__txn_begin(store, 0, &txn), MET_OK);
-    assert_int_equal(met__usage_scan_begin(txn, 0, UINT32_MAX, &scan), MET_OK);
+    assert_int_equal(met__usage_scan_begin(txn, 0, UINT32_MAX, NULL,
+                                           &scan), MET_OK);
     met_error error;
     while ((error = met__usage_scan_next(&scan, &item)) == MET_OK) {
         assert_int_equal(met__usage_shape_get(txn, item->words[MET__PART_SHAPE],
