@@ -14,6 +14,7 @@
 #include "metering/limiter.h"
 #include "metering/limiter_key.h"
 #include "metering/meter.h"
+#include "metering/notice.h"
 #include "metering/platform.h"
 #include "metering/rating.h"
 #include "metering/recorder.h"

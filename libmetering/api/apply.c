@@ -5,6 +5,7 @@
 #include "catalog/meter_guard.h"
 #include "customer/subscription.h"
 #include "entitlement/access.h"
+#include "entitlement/notice.h"
 #include "gateway/entity.h"
 #include "meter/plan_signal.h"
 #include "metering/catalog.h"
@@ -12,13 +13,15 @@
 #include <stdlib.h>
 
 /* Kinds of the product's part, in the order of what needs what. */
-enum { METERS, FEATURES, PLANS, CUSTOMERS, SUBSCRIPTIONS, LIST_COUNT };
+enum { METERS, FEATURES, NOTICE_RULES, PLANS, CUSTOMERS, SUBSCRIPTIONS,
+       LIST_COUNT };
 
 static const struct list {
     const char *member;
     const char *kind;
 } lists[LIST_COUNT] = {{"meters", "meter"},
                        {"features", "feature"},
+                       {"notice_rules", "notice_rule"},
                        {"plans", "plan"},
                        {"customers", "customer"},
                        {"subscriptions", "subscription"}};
@@ -198,6 +201,7 @@ static met_error apply_subscription(apply *self, const met__node *item,
         if (!self->is_dry_run) {
             (void)met__quota_announce(self->call.txn, *key_out);
         }
+        error = met__notice_announce(self->call.txn, *key_out);
     }
     return error;
 }
@@ -218,6 +222,9 @@ static met_error apply_item(apply *self, size_t list, const met__node *item,
         break;
     case FEATURES:
         error = met__feature_put(txn, item, path, &change, why);
+        break;
+    case NOTICE_RULES:
+        error = met__notice_rule_put(txn, item, path, &change, why);
         break;
     case PLANS:
         error = met__plan_apply(txn, item, path, &publish, &change, why);

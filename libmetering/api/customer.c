@@ -6,6 +6,7 @@
 #include "base/ulid.h"
 #include "customer/subscription.h"
 #include "entitlement/access.h"
+#include "entitlement/notice.h"
 
 /* Begins a call whose only argument is a key or a subject. */
 static met_error begin_by_key(met__call *call, met_store *store,
@@ -170,6 +171,9 @@ met_error met_subscription_create(met_store *store, const char *json,
                                          &call.arena, &made, &call.why);
         if (error == MET_OK) {
             (void)met__quota_announce(call.txn, made->customer_key);
+            error = met__notice_announce(call.txn, made->customer_key);
+        }
+        if (error == MET_OK) {
             error = met__subscription_document(made, when.now_ns, &call.arena,
                                                &document);
         }

@@ -2,6 +2,7 @@
 #include "api/settle_steps.h"
 
 #include "entitlement/access.h"
+#include "entitlement/notice_due.h"
 #include "gateway/snapshot_files.h"
 
 met_error met__settle_all(met_store *store, uint64_t cells_max,
@@ -9,8 +10,14 @@ met_error met__settle_all(met_store *store, uint64_t cells_max,
                           met_error_info *info)
 {
     met__balance_step *step = NULL;
-    met_error error = met__balance_step_create(store, &step);
+    /* Periods that have begun are told before what was used in them. */
+    met_error error = met__notice_tick(store);
 
+    if (error == MET_OK) {
+        error = met__balance_step_create(store, &step);
+    } else {
+        error = met__fail_code(info, error);
+    }
     if (error == MET_OK) {
         const met__settle_step steps[] = {met__balance_step_of(step)};
         error = met__settle(store, steps, sizeof steps / sizeof *steps,

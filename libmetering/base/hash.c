@@ -37,6 +37,12 @@ uint64_t met__checksum(const void *data, size_t size)
     return XXH3_64bits(data, size);
 }
 
+met__hash128 met__fingerprint(const void *data, size_t size)
+{
+    XXH128_hash_t hash = XXH3_128bits(data, size);
+    return (met__hash128){hash.low64, hash.high64};
+}
+
 uint64_t met__checksum_pair(const void *key, size_t key_size,
                             const void *value, size_t value_size)
 {

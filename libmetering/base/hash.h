@@ -27,6 +27,8 @@ met__hash128 met__hash128_of(const met__secret *secret, const void *data,
                              size_t size);
 /* Unkeyed XXH3-64: integrity of our own bytes, never a defence. */
 uint64_t met__checksum(const void *data, size_t size);
+/* Unkeyed XXH3-128: a name for a text that has one elsewhere, too. */
+met__hash128 met__fingerprint(const void *data, size_t size);
 /* Of a value under its key: the same bytes elsewhere have another one. */
 uint64_t met__checksum_pair(const void *key, size_t key_size,
                             const void *value, size_t value_size);

@@ -108,6 +108,19 @@ static met_error burn_allowance(const met__allowance *allowance,
     return error;
 }
 
+met_error met__allowance_value(const met__allowance *allowance,
+                               int64_t from_ns, int64_t at_ns,
+                               met_decimal total, met__arena *arena,
+                               met__burn_value *value_out)
+{
+    met_decimal usage;
+    met_error error = met__allowance_usage(allowance, total, &usage);
+
+    return error == MET_OK ? burn_allowance(allowance, from_ns, at_ns, usage,
+                                            arena, value_out)
+                           : error;
+}
+
 static met_error build_metered(met__txn *txn, const met__holder *holder,
                                const met__allowance *allowance, int64_t at_ns,
                                met__arena *arena, met__builder *builder,

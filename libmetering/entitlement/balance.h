@@ -3,6 +3,7 @@
 #define MET_ENTITLEMENT_BALANCE_H
 
 #include "entitlement/allowance.h"
+#include "entitlement/grant_burn.h"
 
 typedef struct met__balance {
     met_decimal total;    /* in the meter's unit */
@@ -30,6 +31,13 @@ met_error met__balance_change(met__txn *txn, const met__holder *holder,
                               const met__allowance *allowance,
                               met__period period, const met__balance *change,
                               met__arena *arena, met__balance *balance_out);
+
+/* What a customer is told of a period that began at from_ns and used `total`,
+ * in the meter's unit, up to the minute of at_ns. */
+met_error met__allowance_value(const met__allowance *allowance,
+                               int64_t from_ns, int64_t at_ns,
+                               met_decimal total, met__arena *arena,
+                               met__burn_value *value_out);
 
 /* Sets the cell of the period that owns at_ns to what the store says, in a
  * write transaction. balance may be NULL: it is read. What the table cannot

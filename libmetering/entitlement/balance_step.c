@@ -1,12 +1,14 @@
 /* The step that settlement runs: every change of usage finds the allowances it
- * uses up; at the end of the transaction the balances are written in key order
- * and the quota cells are set.
- * In: changes of one write transaction. Out: BALANCE records, quota cells.
+ * uses up; at the end of the transaction the balances are written in key order,
+ * the quota cells are set, and thresholds that were passed make notices.
+ * In: changes of one write transaction. Out: BALANCE records, quota cells,
+ * notices.
  * Everything it remembers lives from begin to end of one transaction. */
 #include <stdlib.h>
 
 #include "base/check.h"
 #include "entitlement/balance.h"
+#include "entitlement/notice.h"
 #include "entitlement/quota_file.h"
 
 /* A growing table of pointers by text key; keys live in the arena. */
@@ -45,6 +47,7 @@ struct met__balance_step {
     text_map owners;  /* by subject */
     text_map holders; /* by customer id */
     text_map balances; /* by allowance and start of the period */
+    met__notice_rules rules;
 };
 
 /* --- Map ------------------------------------------------------------------ */
@@ -309,6 +312,11 @@ static met_error write_balances(met__balance_step *step, met__txn *txn,
         if (error == MET_OK && step->table != NULL) {
             error = set_cells(step, txn, item, &balance, &arena);
         }
+        if (error == MET_OK) {
+            error = met__notice_balance(txn, &step->rules, item->holder,
+                                        item->allowance, item->period,
+                                        &balance, &arena);
+        }
         if (error == MET_E_UNSUPPORTED) {
             /* A period made up after its minutes were folded: nothing is kept
              * of it, and who asks is told. Settling goes on. */
@@ -341,6 +349,9 @@ static met_error step_end(void *context, met__txn *txn)
         if (step->table == NULL) {
             error = met__quota_file_open_filled(step->store, &step->table);
         }
+    }
+    if (error == MET_OK) {
+        error = met__notice_rules_read(txn, &step->arena, &step->rules);
     }
     if (error == MET_OK) {
         error = write_balances(step, txn, list, count);

@@ -8,6 +8,9 @@
 /* Below it a balance or an overage is dust of somebody's floating point. */
 #define DUST_PLACES 9
 
+const char *const met__threshold_names[] = {
+    "usage_value", "usage_percentage", "balance_value", NULL};
+
 met_error met__threshold_check(const met__threshold *threshold,
                                met_error_info *info)
 {

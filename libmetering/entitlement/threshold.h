@@ -12,6 +12,9 @@ enum {
                                         balance of 0 */
 };
 
+/* "usage_value", … in documents; by kind, ends with NULL. */
+extern const char *const met__threshold_names[];
+
 typedef struct met__threshold {
     uint32_t kind; /* MET__THRESHOLD_* */
     met_decimal value; /* above 0; of balances 0 or more */

@@ -34,6 +34,11 @@
  *   EVENT      time:8 batch:8 index:4               raw event, when retained
  *   CURSOR     source's name                        how far it was ingested
  *   ADJUSTMENT id                                   correction of usage
+ *   NOTICE_RULE        key                          rule of notices
+ *   NOTICE     id                                   notice not acknowledged yet
+ *   NOTICE_TOLD        subscription id 0 feature key    what was told last
+ *   NOTICE_DUE         at:8 subscription id 0 feature key   when a usage period
+ *                                                   begins, empty value
  */
 #ifndef MET_STORE_STORE_KEY_H
 #define MET_STORE_STORE_KEY_H
@@ -68,7 +73,11 @@
     X(MET__TABLE_ADJUSTMENT, "adjustment")        \
     X(MET__TABLE_HOUR, "hour")                    \
     X(MET__TABLE_DAY, "day")                      \
-    X(MET__TABLE_SHAPE_OF, "shape_of")
+    X(MET__TABLE_SHAPE_OF, "shape_of")            \
+    X(MET__TABLE_NOTICE_RULE, "notice_rule")      \
+    X(MET__TABLE_NOTICE, "notice")                \
+    X(MET__TABLE_NOTICE_TOLD, "notice_told")      \
+    X(MET__TABLE_NOTICE_DUE, "notice_due")
 /* Tables that stores made by earlier builds do not have: opening adds them. */
 #define MET__TABLE_FIRST_ADDED MET__TABLE_EVENT_BATCH
 

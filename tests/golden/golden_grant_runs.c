@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "entitlement/allowance.h"
+#include "entitlement/notice_told.h"
 #include "entitlement/threshold.h"
 
 /* --- One grant ------------------------------------------------------------ */
@@ -386,6 +387,33 @@ static void run_threshold(golden *self, const met__node *item)
     }
 }
 
+/* The second of the two keys that a case has: the first one's only use to the
+ * peer is to know notices that it made before it had the second. */
+static void run_repetition(golden *self, const met__node *item)
+{
+    met__text kind = golden_text(self, item, "input.kind");
+    met__repetition repetition = {
+        .kind = met__arena_copy(self->arena, kind.data, kind.size),
+        .rule_id = golden_text(self, item, "input.rule_id"),
+        .tenant = golden_text(self, item, "input.namespace"),
+        .period = {golden_time(self, item, "input.period_from"),
+                   golden_time(self, item, "input.period_to")},
+        .subject = golden_text(self, item, "input.subject"),
+        .entitlement_id = golden_text(self, item, "input.entitlement_id"),
+        .feature_id = golden_text(self, item, "input.feature_id"),
+        .measured_from_ns =
+            golden_time(self, item, "input.measure_usage_from")};
+    met__text key;
+    met_error error = met__repetition_key(&repetition, self->arena, &key);
+
+    if (error != MET_OK) {
+        golden_fail(self, "got %s", met_error_name(error));
+    } else {
+        golden_same(self, golden_get(self, item, "expect.v2"),
+                    met__node_text(self->arena, key));
+    }
+}
+
 const golden_kind golden_grant_sections[] = {
     {"grant_effective_period", run_effective_period, NULL},
     {"grant_active_at", run_active_at, NULL},
@@ -402,6 +430,6 @@ const golden_kind golden_grant_sections[] = {
      "split"},
     {"history_validation", NULL,
      "segments come from one run, which makes them contiguous"},
-    {"threshold_dedupe_hash", NULL, "notices have ids of their own"},
+    {"threshold_dedupe_hash", run_repetition, NULL},
     {NULL, NULL, NULL},
 };
