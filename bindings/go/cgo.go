@@ -1,0 +1,137 @@
+package metering
+
+// #cgo pkg-config: metering
+// #include <stdlib.h>
+// #include <metering/metering.h>
+import "C"
+
+import (
+	"runtime"
+	"sync/atomic"
+	"time"
+	"unsafe"
+)
+
+// Version is that of the library that is linked, "0.1.0".
+func Version() string { return C.GoString(C.met_version_string()) }
+
+// bytesPointer is where data begins, for the length of one call; nil for none.
+func bytesPointer(data []byte) *C.char {
+	if len(data) == 0 {
+		return nil
+	}
+	return (*C.char)(unsafe.Pointer(&data[0]))
+}
+
+// cText is a text as C takes it.
+func cText(text string) (*C.char, C.size_t) {
+	return (*C.char)(unsafe.Pointer(stringData(text))), C.size_t(len(text))
+}
+
+// taken copies a buffer that the library handed out, and gives it back.
+func taken(buffer *C.met_buffer) []byte {
+	if buffer.data == nil {
+		return nil
+	}
+	data := C.GoBytes(unsafe.Pointer(buffer.data), C.int(buffer.size))
+	C.met_buffer_release(buffer)
+	return data
+}
+
+// utcNs is a time as the library counts it; the zero time is 0: now.
+func utcNs(at time.Time) C.int64_t {
+	if at.IsZero() {
+		return 0
+	}
+	return C.int64_t(at.UnixNano())
+}
+
+// arena is memory of C that a call's texts and arrays are laid out in: C may
+// not be given memory of Go that itself points to memory of Go.
+type arena struct {
+	base unsafe.Pointer
+	size uintptr
+	used uintptr
+}
+
+// reserve makes room for so many bytes and forgets what was there.
+func (a *arena) reserve(size uintptr) {
+	a.used = 0
+	if size <= a.size {
+		return
+	}
+	C.free(a.base)
+	for a.size < size {
+		a.size = 2*a.size + 4096
+	}
+	a.base = C.malloc(C.size_t(a.size))
+	if a.base == nil {
+		panic("metering: out of memory")
+	}
+}
+
+// take is the next so many bytes, aligned for any type.
+func (a *arena) take(size uintptr) unsafe.Pointer {
+	place := unsafe.Add(a.base, a.used)
+	a.used += (size + 15) &^ 15
+	return place
+}
+
+// text copies a text into the arena.
+func (a *arena) text(text string) (*C.char, C.size_t) {
+	if len(text) == 0 {
+		return nil, 0
+	}
+	place := a.take(uintptr(len(text)))
+	copy(unsafe.Slice((*byte)(place), len(text)), text)
+	return (*C.char)(place), C.size_t(len(text))
+}
+
+// room is what text takes of an arena.
+func room(text string) uintptr { return (uintptr(len(text)) + 15) &^ 15 }
+
+func (a *arena) release() {
+	C.free(a.base)
+	*a = arena{}
+}
+
+// Pair is a name and its value.
+type Pair struct{ Name, Value string }
+
+// pairRoom is what pairs takes of an arena.
+func pairRoom(pairs []Pair) uintptr {
+	size := uintptr(len(pairs))*unsafe.Sizeof(C.met_pair{}) + 15
+	for _, pair := range pairs {
+		size += room(pair.Name) + room(pair.Value)
+	}
+	return size
+}
+
+// pairs copies pairs into the arena.
+func (a *arena) pairs(pairs []Pair) (*C.met_pair, C.size_t) {
+	if len(pairs) == 0 {
+		return nil, 0
+	}
+	place := a.take(uintptr(len(pairs)) * unsafe.Sizeof(C.met_pair{}))
+	list := unsafe.Slice((*C.met_pair)(place), len(pairs))
+	for i, pair := range pairs {
+		list[i].key, list[i].key_size = a.text(pair.Name)
+		list[i].value, list[i].value_size = a.text(pair.Value)
+	}
+	return &list[0], C.size_t(len(pairs))
+}
+
+// handle is a pointer of C that is taken away once, by Close.
+type handle struct{ c unsafe.Pointer }
+
+func (h *handle) load() unsafe.Pointer { return atomic.LoadPointer(&h.c) }
+
+func (h *handle) swap(c unsafe.Pointer) unsafe.Pointer {
+	return atomic.SwapPointer(&h.c, c)
+}
+
+// safetyNet closes what was forgotten. It is no way to close things: nobody
+// knows when it runs.
+func safetyNet[T any](handle *T, close func(*T)) {
+	runtime.SetFinalizer(handle, close)
+}

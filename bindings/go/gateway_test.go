@@ -1,0 +1,255 @@
+package metering_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"libmetering/metering"
+)
+
+// serve asks a handler once.
+func serve(handler http.Handler, key string) *httptest.ResponseRecorder {
+	request := httptest.NewRequest("GET", "/anything?a=1", strings.NewReader("hello"))
+	if key != "" {
+		request.Header.Set("apikey", key)
+	}
+	request.Header.Set("X-Consumer-Username", "somebody-else")
+	answer := httptest.NewRecorder()
+	handler.ServeHTTP(answer, request)
+	return answer
+}
+
+func TestGatewayHandler(t *testing.T) {
+	store := newStory(t)
+	gateway := must(store.Gateway(metering.GatewayOptions{}))
+	defer gateway.Close()
+	var asked *http.Request
+	handler := gateway.Handler(http.HandlerFunc(func(w http.ResponseWriter,
+		r *http.Request) {
+		asked = r
+		io.Copy(io.Discard, r.Body)
+		w.Header().Set("Tokens", "7")
+		w.WriteHeader(http.StatusCreated)
+		w.(http.Flusher).Flush()
+	}), metering.HandlerOptions{Failed: func(_ *http.Request, err error) {
+		t.Error(err)
+	}})
+	for key, want := range map[string]int{"": 401, "wrong": 401,
+		"guest-key": 403} {
+		answer := serve(handler, key)
+		if answer.Code != want || !strings.Contains(answer.Body.String(),
+			`"message"`) || asked != nil {
+			t.Errorf("%q: %d %s", key, answer.Code, answer.Body)
+		}
+	}
+	for i := 1; i <= 6; i++ {
+		answer := serve(handler, "ariel-key")
+		want := 201
+		if i == 6 {
+			want = 429
+			if answer.Header().Get("Retry-After") == "" {
+				t.Error("no Retry-After")
+			}
+		}
+		if answer.Code != want ||
+			answer.Header().Get("X-RateLimit-Limit-Minute") != "5" {
+			t.Errorf("%d: %d %v", i, answer.Code, answer.Header())
+		}
+	}
+	if got := asked.Header["X-Consumer-Username"]; len(got) != 1 ||
+		got[0] != "ariel" {
+		t.Error("the upstream is told", got)
+	}
+	if got := total(t, store, "api_requests"); got != "5" {
+		t.Error(got)
+	}
+	left := must(store.Entitlement("ariel", "example_service", time.Time{}))
+	if !left.HasAccess || left.Balance.String() != "995" ||
+		left.Usage.String() != "5" || left.CurrentUsagePeriod == nil {
+		t.Errorf("%+v", left)
+	}
+}
+
+func TestGatewayPanic(t *testing.T) {
+	store := newStory(t)
+	gateway := must(store.Gateway(metering.GatewayOptions{}))
+	defer gateway.Close()
+	handler := gateway.Handler(http.HandlerFunc(func(http.ResponseWriter,
+		*http.Request) {
+		panic(http.ErrAbortHandler)
+	}), metering.HandlerOptions{})
+	func() {
+		defer func() { recover() }()
+		serve(handler, "ariel-key")
+	}()
+	if got := total(t, store, "api_requests"); got != "1" {
+		t.Error(got)
+	}
+}
+
+func TestGatewayCalls(t *testing.T) {
+	store := newStory(t)
+	gateway := must(store.Gateway(metering.GatewayOptions{Handles: 2,
+		Headers: metering.HeadersIETF, RequireEntitlement: true}))
+	request := metering.GatewayRequest{Method: "GET", Path: "/anything",
+		Headers: []metering.Pair{{Name: "apikey", Value: "rosario-key"}}}
+	admission := must(gateway.Admit(&request))
+	if !admission.IsAdmitted || admission.Consumer != "rosario" ||
+		admission.Service != "example_service" {
+		t.Fatalf("%+v", admission)
+	}
+	if !strings.Contains(admission.ResponseHeaders, "RateLimit-Policy: ") {
+		t.Error(admission.ResponseHeaders)
+	}
+	if err := admission.Complete(metering.Outcome{Status: 200}); err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, admission.Complete(metering.Outcome{}), metering.ErrInvalid, "")
+	wantCode(t, (&metering.Admission{}).Complete(metering.Outcome{}),
+		metering.ErrInvalid, "admission")
+	given := must(gateway.Admit(&request))
+	if err := given.Complete(metering.Outcome{NotServed: true}); err != nil {
+		t.Fatal(err)
+	}
+	request.Path = "/nowhere"
+	if refused := must(gateway.Admit(&request)); refused.IsAdmitted ||
+		refused.Reason != metering.NoRoute || refused.Status != 404 {
+		t.Errorf("%+v", refused)
+	}
+	request.Attributes = make([]metering.Pair, 1000)
+	_, err := gateway.Admit(&request)
+	wantCode(t, err, metering.ErrLimit, "")
+	if got := total(t, store, "api_requests"); got != "1" {
+		t.Error(got)
+	}
+	if got := must(gateway.Stats()); len(got) != 2 {
+		t.Error(got)
+	}
+	store.Close() // the gateway works on
+	if err := gateway.Tick(); err != nil {
+		t.Fatal(err)
+	}
+	if err := gateway.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := gateway.Admit(&request); !errors.Is(err, metering.ErrClosed) {
+		t.Fatal(err)
+	}
+	if err := gateway.Close(); !errors.Is(err, metering.ErrClosed) {
+		t.Fatal(err)
+	}
+}
+
+// TestGatewayServer asks a true server from many goroutines while it ticks,
+// settles, and its catalog changes: what was answered 200 is what was counted.
+func TestGatewayServer(t *testing.T) {
+	store := newStory(t)
+	must(store.Apply([]byte(`{"_format_version": "3.0", "plugins": [
+		{"name": "rate-limiting", "config": {"hour": 1000, "minute": 500,
+		 "limit_by": "consumer"}}]}`)))
+	gateway := must(store.Gateway(metering.GatewayOptions{}))
+	defer gateway.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error)
+	go func() {
+		ended <- gateway.Run(ctx, func(err error) { t.Error(err) })
+	}()
+	server := httptest.NewServer(gateway.Handler(http.HandlerFunc(
+		func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprint(w, "hello")
+		}), metering.HandlerOptions{}))
+	defer server.Close()
+	var answered atomic.Int64
+	var group sync.WaitGroup
+	for g := 0; g < 4; g++ {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			for i := 0; i < 200; i++ {
+				request, _ := http.NewRequest("GET", server.URL+"/anything", nil)
+				request.Header.Set("apikey", "rosario-key")
+				answer, err := http.DefaultClient.Do(request)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				io.Copy(io.Discard, answer.Body)
+				answer.Body.Close()
+				if answer.StatusCode == 200 {
+					answered.Add(1)
+				} else if answer.StatusCode != 429 {
+					t.Error(answer.Status)
+				}
+			}
+		}()
+	}
+	for i := 0; i < 3; i++ {
+		must(store.Apply([]byte(fmt.Sprintf(`{"_format_version": "3.0",
+			"consumers": [{"username": "new%d"}]}`, i))))
+		if err := gateway.Tick(); err != nil {
+			t.Error(err)
+		}
+	}
+	group.Wait()
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if answered.Load() == 0 || answered.Load() > 500 {
+		t.Error(answered.Load())
+	}
+	if got := total(t, store, "api_requests"); got != fmt.Sprint(
+		answered.Load()) {
+		t.Errorf("answered %d, counted %s", answered.Load(), got)
+	}
+}
+
+// TestSharedWithTool lets the command settle and read while this process counts.
+func TestSharedWithTool(t *testing.T) {
+	tool := os.Getenv("METERING_TOOL")
+	if tool == "" {
+		t.Skip("METERING_TOOL does not name the metering command")
+	}
+	path := filepath.Join(t.TempDir(), "store")
+	store := must(metering.Create(path))
+	defer store.Close()
+	must(store.Apply(catalog(t)))
+	gateway := must(store.Gateway(metering.GatewayOptions{}))
+	defer gateway.Close()
+	handler := gateway.Handler(http.HandlerFunc(func(http.ResponseWriter,
+		*http.Request) {
+	}), metering.HandlerOptions{})
+	run := func(arguments ...string) string {
+		command := exec.Command(tool, append([]string{"-d", path},
+			arguments...)...)
+		output, err := command.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %v: %s", arguments, err, output)
+		}
+		return string(output)
+	}
+	for i := 0; i < 3; i++ {
+		if answer := serve(handler, "ariel-key"); answer.Code != 200 {
+			t.Fatal(answer.Code)
+		}
+		run("settle")
+	}
+	if got := run("usage", "query", "--meter", "api_requests", "--json"); !strings.Contains(got, `"3"`) {
+		t.Error(got)
+	}
+	if got := total(t, store, "api_requests"); got != "3" {
+		t.Error(got)
+	}
+}

@@ -1,0 +1,3 @@
+module libmetering/metering
+
+go 1.19

@@ -1,0 +1,509 @@
+package metering
+
+// #include <stdlib.h>
+// #include <metering/metering.h>
+//
+// typedef struct {
+//     met_error error;
+//     uint32_t is_allowed;
+// } metgo_allowed;
+//
+// static inline metgo_allowed metgo_limiter_allow(
+//     met_limiter *limiter, uint32_t policy, uint32_t kind, const char *key,
+//     size_t key_size, uint64_t cost)
+// {
+//     met_limiter_request request = {sizeof request, policy, kind, key,
+//                                    key_size, cost, 0, 0,
+//                                    MET_LIMITER_BRIEF, 0, NULL, 0};
+//     met_limiter_result result;
+//     metgo_allowed answer;
+//
+//     result.struct_size = sizeof result;
+//     answer.error = met_limiter_check(limiter, &request, &result);
+//     answer.is_allowed = answer.error == MET_OK && result.is_allowed;
+//     return answer;
+// }
+//
+// enum { METGO_CHECK, METGO_PEEK, METGO_CHARGE };
+//
+// static inline met_error metgo_limiter_ask(
+//     int what, met_limiter *limiter, uint32_t policy, uint32_t kind,
+//     const char *key, size_t key_size, uint64_t cost, int64_t monotonic_ns,
+//     int64_t utc_ns, const met_limiter_window *own, size_t own_count,
+//     met_limiter_result *result)
+// {
+//     met_limiter_request request = {sizeof request, policy, kind, key,
+//                                    key_size, cost, monotonic_ns, utc_ns,
+//                                    0, 0, own, own_count};
+//
+//     result->struct_size = sizeof *result;
+//     return what == METGO_CHECK ? met_limiter_check(limiter, &request, result)
+//         : what == METGO_PEEK ? met_limiter_peek(limiter, &request, result)
+//         : met_limiter_charge(limiter, &request, result);
+// }
+//
+// static inline met_error metgo_limiter_reset(
+//     met_limiter *limiter, uint32_t policy, uint32_t kind, const char *key,
+//     size_t key_size)
+// {
+//     met_limiter_request request = {sizeof request, policy, kind, key,
+//                                    key_size, 0, 0, 0, 0, 0, NULL, 0};
+//
+//     return met_limiter_reset(limiter, &request);
+// }
+//
+// static inline met_error metgo_limiter_batch(
+//     met_limiter *limiter, uint32_t policy, uint32_t kind, const char *keys,
+//     const uint32_t *offsets, const uint64_t *costs, size_t count,
+//     uint32_t *is_allowed, uint64_t *remaining, int64_t *wait_ns,
+//     met_error_info *info)
+// {
+//     met_limiter_batch batch = {sizeof batch, keys, offsets, costs, count,
+//                                policy, kind, 0, 0, 0, 0};
+//     met_limiter_verdicts verdicts = {.struct_size = sizeof verdicts,
+//                                      .is_allowed = is_allowed,
+//                                      .remaining = remaining,
+//                                      .wait_ns = wait_ns};
+//
+//     return met_limiter_check_batch(limiter, &batch, &verdicts, info);
+// }
+import "C"
+
+import (
+	"net/http"
+	"runtime"
+	"strings"
+	"time"
+	"unsafe"
+)
+
+// Algorithm is how a window counts.
+type Algorithm uint32
+
+// The algorithms; docs/limiter.md says what each guarantees.
+const (
+	// Sliding never lets more than the limit through in any window, wherever
+	// it begins.
+	Sliding Algorithm = C.MET_LIMITER_SLIDING
+	// SlidingCounter weighs two buckets; can let almost twice the limit through.
+	SlidingCounter Algorithm = C.MET_LIMITER_SLIDING_COUNTER
+	// FixedEpoch begins its windows at multiples of their length since 1970.
+	FixedEpoch Algorithm = C.MET_LIMITER_FIXED_EPOCH
+	// CalendarUTC counts seconds to years of the calendar.
+	CalendarUTC Algorithm = C.MET_LIMITER_CALENDAR_UTC
+	// GCRA paces: a burst of the limit, then evenly.
+	GCRA Algorithm = C.MET_LIMITER_GCRA
+	// InFlight bounds how many are served at once; give back with
+	// [Limiter.Release].
+	InFlight Algorithm = C.MET_LIMITER_IN_FLIGHT
+)
+
+// A Window is one limit: at most Limit in Length.
+type Window struct {
+	Limit     uint64
+	Length    time.Duration
+	Algorithm Algorithm // 0 = Sliding
+}
+
+// LimiterOptions are how a table is opened. The zero value of each field is
+// its default.
+type LimiterOptions struct {
+	// Capacity is how many keys and windows are live at once; 0 = 65,536.
+	Capacity uint64
+	// RefuseWhenFull refuses a new key for which there is no room; otherwise
+	// it passes uncounted. Nothing live is ever thrown out.
+	RefuseWhenFull bool
+	// CheapClock reads the processor's counter in place of the system's clock.
+	CheapClock bool
+}
+
+// A Limiter is a table of windows in a file that any number of processes
+// share. It needs no store. Its calls take no lock; do not call Close while
+// others run.
+type Limiter struct{ c handle }
+
+// A Policy is the number of a set of windows.
+type Policy uint32
+
+// PolicyOptions of a policy.
+type PolicyOptions struct {
+	// CountDenied makes refused requests weigh like admitted ones.
+	CountDenied bool
+	// WarnOnly refuses nobody: the answer says what would have been.
+	WarnOnly bool
+}
+
+// OpenLimiter opens the table in a file, or makes it.
+func OpenLimiter(path string, options LimiterOptions) (*Limiter, error) {
+	if strings.IndexByte(path, 0) >= 0 {
+		return nil, &Error{Code: ErrInvalid, Field: "path",
+			Reason: "must not contain a NUL"}
+	}
+	file := C.CString(path)
+	defer C.free(unsafe.Pointer(file))
+	config := (*C.met_limiter_config)(C.calloc(1, C.sizeof_met_limiter_config))
+	defer C.free(unsafe.Pointer(config))
+	config.struct_size = C.sizeof_met_limiter_config
+	config.path = file
+	config.capacity = C.uint64_t(options.Capacity)
+	if options.RefuseWhenFull {
+		config.full_policy = C.MET_LIMITER_FULL_CLOSED
+	}
+	if options.CheapClock {
+		config.clock = C.MET_LIMITER_CLOCK_CHEAP
+	}
+	var c *C.met_limiter
+	info := newInfo()
+	err := info.failed(C.met_limiter_open(config, &c, &info.c))
+	if err != nil {
+		return nil, err
+	}
+	limiter := &Limiter{}
+	limiter.c.swap(unsafe.Pointer(c))
+	safetyNet(limiter, func(l *Limiter) { l.Close() })
+	return limiter, nil
+}
+
+// Close lets go of the table; its file and counts stay.
+func (l *Limiter) Close() error {
+	c := (*C.met_limiter)(l.c.swap(nil))
+	if c == nil {
+		return ErrClosed
+	}
+	runtime.SetFinalizer(l, nil)
+	C.met_limiter_close(c)
+	return nil
+}
+
+// SetPolicy makes windows known under a name, for all who use the table. The
+// same windows again change nothing; other ones keep what was used.
+func (l *Limiter) SetPolicy(name string, options PolicyOptions,
+	windows ...Window) (Policy, error) {
+	c := (*C.met_limiter)(l.c.load())
+	if c == nil {
+		return 0, ErrClosed
+	}
+	var memory arena
+	defer memory.release()
+	memory.reserve(C.sizeof_met_limiter_policy + 32 + room(name) +
+		uintptr(len(windows)+1)*C.sizeof_met_limiter_window)
+	policy := (*C.met_limiter_policy)(memory.take(C.sizeof_met_limiter_policy))
+	*policy = C.met_limiter_policy{struct_size: C.sizeof_met_limiter_policy}
+	policy.name, policy.name_size = memory.text(name)
+	policy.windows, policy.window_count = memory.windows(windows)
+	if options.CountDenied {
+		policy.flags |= C.MET_LIMITER_COUNT_DENIED
+	}
+	if options.WarnOnly {
+		policy.flags |= C.MET_LIMITER_WARN_ONLY
+	}
+	var number C.uint32_t
+	info := newInfo()
+	err := info.failed(C.met_limiter_policy_set(c, policy, &number, &info.c))
+	runtime.KeepAlive(l)
+	return Policy(number), err
+}
+
+// RemovePolicy forgets a policy and what it counted, for all who use the table.
+func (l *Limiter) RemovePolicy(policy Policy) error {
+	c := (*C.met_limiter)(l.c.load())
+	if c == nil {
+		return ErrClosed
+	}
+	info := newInfo()
+	err := info.failed(C.met_limiter_policy_remove(c, C.uint32_t(policy),
+		&info.c))
+	runtime.KeepAlive(l)
+	return err
+}
+
+// windows copies windows into the arena.
+func (a *arena) windows(windows []Window) (*C.met_limiter_window, C.size_t) {
+	if len(windows) == 0 {
+		return nil, 0
+	}
+	place := a.take(uintptr(len(windows)) * C.sizeof_met_limiter_window)
+	list := unsafe.Slice((*C.met_limiter_window)(place), len(windows))
+	for i, window := range windows {
+		list[i] = C.met_limiter_window{
+			limit:     C.uint64_t(window.Limit),
+			window_ns: C.int64_t(window.Length),
+			algorithm: C.uint32_t(window.Algorithm),
+		}
+	}
+	return &list[0], C.size_t(len(windows))
+}
+
+// Allow decides one request of a key: all windows count it, or none. The
+// cheapest question; [Limiter.Check] also says how long to wait.
+func (l *Limiter) Allow(policy Policy, key string) (bool, error) {
+	return l.AllowN(policy, key, 1)
+}
+
+// AllowN is Allow for a request that weighs n.
+func (l *Limiter) AllowN(policy Policy, key string, n uint64) (bool, error) {
+	c := (*C.met_limiter)(l.c.load())
+	if c == nil {
+		return false, ErrClosed
+	}
+	text, size := cText(key)
+	answer := C.metgo_limiter_allow(c, C.uint32_t(policy), 0, text, size,
+		C.uint64_t(n))
+	runtime.KeepAlive(l)
+	if answer.error != C.MET_OK {
+		return false, plainError(answer.error)
+	}
+	return answer.is_allowed != 0, nil
+}
+
+// A Request is what a limiter decides.
+type Request struct {
+	Policy Policy
+	Key    string
+	// Kind is the host's own number for what the key identifies: keys of
+	// different kinds never share a window.
+	Kind uint32
+	Cost uint64 // 0 = 1
+	// MonotonicNs and UTC are the time in place of the library's clock.
+	MonotonicNs int64
+	UTC         time.Time
+	// Own are limits of this request below the policy's.
+	Own []Window
+}
+
+// A WindowResult is what one window says after a decision.
+type WindowResult struct {
+	Window
+	Remaining uint64
+	Reset     time.Duration // until the oldest counted hit is forgotten
+	Wait      time.Duration // 0: there is room; -1: never
+	Refusing  bool
+}
+
+// A Reason says why a request is not allowed, or allowed uncounted.
+type Reason uint32
+
+// The reasons.
+const (
+	ReasonNone      Reason = C.MET_LIMITER_REASON_NONE
+	ReasonLimit     Reason = C.MET_LIMITER_REASON_LIMIT
+	ReasonNever     Reason = C.MET_LIMITER_REASON_NEVER
+	ReasonTableFull Reason = C.MET_LIMITER_REASON_TABLE_FULL
+)
+
+// A Result is a decision.
+type Result struct {
+	Allowed bool
+	Reason  Reason
+	// Wait until the same request would be allowed if nothing else arrived;
+	// 0: now, -1: never.
+	Wait time.Duration
+	c    C.met_limiter_result
+}
+
+// Windows are the windows of the decision, shortest first.
+func (r *Result) Windows() []WindowResult {
+	windows := make([]WindowResult, r.c.window_count)
+	for i := range windows {
+		windows[i] = windowResult(&r.c.windows[i])
+	}
+	return windows
+}
+
+// Reported is the window to tell the client about: the smallest remaining.
+func (r *Result) Reported() WindowResult {
+	if r.c.reported >= C.MET_LIMITER_WINDOWS_MAX {
+		return WindowResult{}
+	}
+	return windowResult(&r.c.windows[r.c.reported])
+}
+
+func windowResult(c *C.met_limiter_window_result) WindowResult {
+	return WindowResult{
+		Window: Window{uint64(c.limit), time.Duration(c.window_ns),
+			Algorithm(c.algorithm)},
+		Remaining: uint64(c.remaining),
+		Reset:     time.Duration(c.reset_ns),
+		Wait:      time.Duration(c.wait_ns),
+		Refusing:  c.is_refusing != 0,
+	}
+}
+
+// WriteHeader sets the rate limit fields of an answer, as Kong's plugin names
+// them, and Retry-After when waiting helps.
+func (r *Result) WriteHeader(header http.Header) error {
+	var text [C.MET_LIMITER_HEADERS_SIZE]byte
+	var size C.size_t
+	code := C.met_limiter_headers(&r.c, (*C.char)(unsafe.Pointer(&text[0])),
+		C.size_t(len(text)), &size)
+	if code != C.MET_OK {
+		return plainError(code)
+	}
+	setHeaders(header, string(text[:size]))
+	return nil
+}
+
+// setHeaders sets fields from "Name: value\r\n" lines.
+func setHeaders(header http.Header, lines string) {
+	for lines != "" {
+		line, rest, _ := strings.Cut(lines, "\r\n")
+		name, value, _ := strings.Cut(line, ": ")
+		header.Set(name, value)
+		lines = rest
+	}
+}
+
+// Check decides a request and says everything about it.
+func (l *Limiter) Check(request Request) (*Result, error) {
+	return l.ask(C.METGO_CHECK, &request)
+}
+
+// Peek is what Check would answer now, without counting anything.
+func (l *Limiter) Peek(request Request) (*Result, error) {
+	return l.ask(C.METGO_PEEK, &request)
+}
+
+// Charge counts what has happened already, whether there is room or not.
+func (l *Limiter) Charge(request Request) (*Result, error) {
+	return l.ask(C.METGO_CHARGE, &request)
+}
+
+func (l *Limiter) ask(what C.int, request *Request) (*Result, error) {
+	c := (*C.met_limiter)(l.c.load())
+	if c == nil {
+		return nil, ErrClosed
+	}
+	var memory arena
+	var own *C.met_limiter_window
+	var count C.size_t
+	if len(request.Own) > 0 {
+		memory.reserve(uintptr(len(request.Own)+1) *
+			C.sizeof_met_limiter_window)
+		defer memory.release()
+		own, count = memory.windows(request.Own)
+	}
+	result := &Result{}
+	text, size := cText(request.Key)
+	code := C.metgo_limiter_ask(what, c, C.uint32_t(request.Policy),
+		C.uint32_t(request.Kind), text, size, C.uint64_t(request.Cost),
+		C.int64_t(request.MonotonicNs), utcNs(request.UTC), own, count,
+		&result.c)
+	runtime.KeepAlive(l)
+	if code != C.MET_OK {
+		return nil, plainError(code)
+	}
+	result.Allowed = result.c.is_allowed != 0
+	result.Reason = Reason(result.c.reason)
+	result.Wait = time.Duration(result.c.wait_ns)
+	return result, nil
+}
+
+// Refund gives back what a decision counted: cost of it, or with 0 all that is
+// left. Where others were counted since, a window withholds it and keeps its
+// bit in withheld.
+func (l *Limiter) Refund(result *Result, cost uint64) (withheld uint32, err error) {
+	return l.giveBack(func(c *C.met_limiter, out *C.uint32_t) C.met_error {
+		return C.met_limiter_refund(c, &result.c.ticket, C.uint64_t(cost), out)
+	})
+}
+
+// Release gives back what a served request held in [InFlight] windows.
+func (l *Limiter) Release(result *Result) (withheld uint32, err error) {
+	return l.giveBack(func(c *C.met_limiter, out *C.uint32_t) C.met_error {
+		return C.met_limiter_release(c, &result.c.ticket, out)
+	})
+}
+
+func (l *Limiter) giveBack(do func(c *C.met_limiter,
+	out *C.uint32_t) C.met_error) (uint32, error) {
+	c := (*C.met_limiter)(l.c.load())
+	if c == nil {
+		return 0, ErrClosed
+	}
+	var withheld C.uint32_t
+	code := do(c, &withheld)
+	runtime.KeepAlive(l)
+	return uint32(withheld), plainError(code)
+}
+
+// Reset forgets what a key has used in all windows of a policy.
+func (l *Limiter) Reset(policy Policy, kind uint32, key string) error {
+	c := (*C.met_limiter)(l.c.load())
+	if c == nil {
+		return ErrClosed
+	}
+	text, size := cText(key)
+	code := C.metgo_limiter_reset(c, C.uint32_t(policy), C.uint32_t(kind),
+		text, size)
+	runtime.KeepAlive(l)
+	return plainError(code)
+}
+
+// A Batch is keys to decide together: over many keys that is several times as
+// fast as one after the other. It is of one goroutine at a time.
+type Batch struct {
+	keys    []byte
+	offsets []uint32
+	costs   []uint64
+	// Allowed, Remaining and WaitNs are the answers, one per key.
+	Allowed   []uint32
+	Remaining []uint64
+	WaitNs    []int64
+}
+
+// Add appends a key that weighs cost.
+func (b *Batch) Add(key string, cost uint64) {
+	if len(b.offsets) == 0 {
+		b.offsets = append(b.offsets, 0)
+	}
+	b.keys = append(b.keys, key...)
+	b.offsets = append(b.offsets, uint32(len(b.keys)))
+	b.costs = append(b.costs, cost)
+}
+
+// Len is how many keys there are.
+func (b *Batch) Len() int { return len(b.costs) }
+
+// Reset forgets the keys and keeps the memory.
+func (b *Batch) Reset() {
+	b.keys, b.offsets, b.costs = b.keys[:0], b.offsets[:0], b.costs[:0]
+}
+
+// AllowBatch decides every key of a batch in its order. With isBrief, Remaining
+// and WaitNs are not worked out.
+func (l *Limiter) AllowBatch(policy Policy, kind uint32, batch *Batch,
+	isBrief bool) error {
+	c := (*C.met_limiter)(l.c.load())
+	if c == nil {
+		return ErrClosed
+	}
+	count := batch.Len()
+	if count == 0 {
+		batch.Allowed = batch.Allowed[:0]
+		return nil
+	}
+	var remaining *C.uint64_t
+	var wait *C.int64_t
+	batch.Allowed = resized(batch.Allowed, count)
+	if !isBrief {
+		batch.Remaining = resized(batch.Remaining, count)
+		batch.WaitNs = resized(batch.WaitNs, count)
+		remaining = (*C.uint64_t)(&batch.Remaining[0])
+		wait = (*C.int64_t)(&batch.WaitNs[0])
+	}
+	info := newInfo()
+	code := C.metgo_limiter_batch(c, C.uint32_t(policy), C.uint32_t(kind),
+		bytesPointer(batch.keys), (*C.uint32_t)(&batch.offsets[0]),
+		(*C.uint64_t)(&batch.costs[0]), C.size_t(count),
+		(*C.uint32_t)(&batch.Allowed[0]), remaining, wait, &info.c)
+	runtime.KeepAlive(l)
+	return info.failed(code)
+}
+
+// resized is a slice of so many entries, in the same memory when there is room.
+func resized[T any](slice []T, count int) []T {
+	if cap(slice) < count {
+		return make([]T, count)
+	}
+	return slice[:count]
+}

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# One check of the Go package in bindings/go:
+#   run_go.sh vet|test|race|cgocheck|catalog BUILD TOOL GO PYTHON
+# Ends with 77, skipped, where there is no Go.
+set -euo pipefail
+how=$1 build=$2 tool=$3 go=$4 python=$5
+root=$(cd "$(dirname "$0")/../.." && pwd)
+
+if [ ! -x "$go" ]; then
+    echo "there is no go"
+    exit 77
+fi
+prefix=$build/go/prefix
+PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name metering.pc)")
+export PKG_CONFIG_PATH LD_LIBRARY_PATH="${PKG_CONFIG_PATH%/pkgconfig}"
+export METERING_TOOL=$tool GOTOOLCHAIN=local GOPROXY=off GOWORK=off GOFLAGS=
+[ -n "${HOME:-}" ] || export GOCACHE=$build/go/cache
+cd "$root/bindings/go"
+
+case $how in
+    vet)
+        "$go" vet ./...
+        unformatted=$("$(dirname "$(readlink -f "$go")")"/gofmt -l .)
+        [ -z "$unformatted" ] || { echo "gofmt: $unformatted"; exit 1; }
+        ;;
+    test)
+        "$go" test -count=1 ./...
+        "$go" test -run '^$' -bench . -benchtime 1x .
+        story=$("$go" run ./examples/get_started)
+        for line in "6 429" "ariel: 5 used, 995 left" \
+            "rosario: 5 used, 4995 left" "1 package of 5000 x 1" "1.00 USD"; do
+            grep -qF "$line" <<<"$story" ||
+                { echo "the story lacks \"$line\":"; echo "$story"; exit 1; }
+        done
+        [ "$(wc -l <examples/get_started/main.go)" -le 60 ]
+        ;;
+    race) "$go" test -race -count=1 . ;;
+    cgocheck)
+        # Every pointer that is stored, checked (Go 1.21 and later).
+        GOEXPERIMENT=cgocheck2 "$go" version >/dev/null 2>&1 || exit 77
+        GOEXPERIMENT=cgocheck2 "$go" test -count=1 -skip TestKill .
+        ;;
+    catalog)
+        # The catalog in the example is that of the story.
+        "$python" - "$root" <<'PYTHON'
+import json, pathlib, sys, yaml
+root = pathlib.Path(sys.argv[1])
+story = {}
+for name in ("catalog.yaml", "kong.yaml"):
+    text = (root / "examples/get_started" / name).read_text()
+    story.update(yaml.safe_load(text))
+ours = root / "bindings/go/examples/get_started/catalog.json"
+sys.exit(story != json.loads(ours.read_text()))
+PYTHON
+        ;;
+esac
