@@ -164,6 +164,31 @@ const tool_command tool_commands[] = {
     {"invoice", "show", "ID", "field=", "one invoice, by id or number", NULL,
      1, 1, command_invoice_show},
 
+    {"notice", "rule", "put|list|show|remove [FILE…|KEY]", "field=",
+     "what is told about balances and usage periods",
+     "put FILE…    a rule as YAML or JSON, by its key; - for stdin\n"
+     "list         all rules\n"
+     "show KEY     one of them\n"
+     "remove KEY   what it has told stays in the queue",
+     1, -1, command_notice_rule},
+    {"notice", "list", "", "limit=", "notices that wait, without taking them",
+     "  --limit N    at most 1000 (100)", 0, 0, command_notice_list},
+    {"notice", "next", "", "limit= lease=",
+     "take the oldest notices; \"notice ack\" forgets them",
+     "  --limit N       at most 1000 (1)\n"
+     "  --lease TIME    until then nobody else gets them: 60s (default), 5m",
+     0, 0, command_notice_next},
+    {"notice", "ack", "ID…", "older", "forget notices",
+     "  --older    and all older ones", 1, -1, command_notice_ack},
+    {"notice", "follow", "", "interval= lease= once keep",
+     "every notice as a line of JSON, until SIGINT or SIGTERM",
+     "Each is acknowledged when it is written.\n"
+     "  --interval TIME    between two looks: 1s (default), 500ms\n"
+     "  --lease TIME       of what is being written: 60s (default)\n"
+     "  --once             ends when none waits\n"
+     "  --keep             acknowledges nothing",
+     0, 0, command_notice_follow},
+
     {"rate", NULL, "PRICE-FILE [QUANTITY…]",
      "check sweep= plot compare= currency= requests=",
      "what a price makes of quantities (no store needed)",

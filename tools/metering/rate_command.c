@@ -7,34 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A price file as JSON text, to be freed; NULL with a message. */
-static char *read_text(const tool *self, const char *name)
-{
-    char reason[320];
-    FILE *file = tool_input_open(self, name);
-
-    if (file == NULL) {
-        return NULL;
-    }
-    json_t *document = yaml_load(file, reason, sizeof reason);
-    tool_input_close(file);
-    if (document == NULL) {
-        tool_fail(self, "%s: %s", name, reason);
-        return NULL;
-    }
-    char *text = json_dumps(document, JSON_COMPACT | JSON_ENCODE_ANY);
-    json_decref(document);
-    if (text == NULL) {
-        tool_fail(self, "out of memory");
-    }
-    return text;
-}
-
 /* The price of a file. TOOL_OK or an exit status. */
 static int read_price(const tool *self, const char *name, met_price **price_out)
 {
     met_error_info info = {.struct_size = sizeof info};
-    char *text = read_text(self, name);
+    char *text = yaml_read_text(self, name);
 
     if (text == NULL) {
         return TOOL_FAILED;
@@ -52,7 +29,7 @@ static int check(const tool *self, const char *name)
     met_buffer answer = {0};
     size_t index;
     json_t *issue;
-    char *text = read_text(self, name);
+    char *text = yaml_read_text(self, name);
 
     if (text == NULL) {
         return TOOL_FAILED;

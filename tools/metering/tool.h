@@ -119,6 +119,14 @@ void tool_progress(const char *what, unsigned long long done,
                    unsigned long long total);
 void tool_progress_end(void);
 
+/* --- Again and again ------------------------------------------------------ */
+/* --interval, 1s when it is not given. TOOL_OK or an exit status. */
+int tool_follow_interval(const tool *self, int is_following,
+                         int64_t *interval_ns_out);
+/* Until SIGINT, SIGTERM or a pass that fails; its status. */
+int tool_follow(tool *self, int64_t interval_ns, void *context,
+                int (*pass)(tool *self, void *context));
+
 /* --- Commands, one file a group ------------------------------------------- */
 int command_init(tool *self);
 int command_apply(tool *self);
@@ -152,6 +160,11 @@ int command_invoice_preview(tool *self);
 int command_invoice_finalize(tool *self);
 int command_invoice_list(tool *self);
 int command_invoice_show(tool *self);
+int command_notice_rule(tool *self);
+int command_notice_list(tool *self);
+int command_notice_next(tool *self);
+int command_notice_ack(tool *self);
+int command_notice_follow(tool *self);
 int command_rate(tool *self);
 int command_limit_replay(tool *self);
 int command_gateway_replay(tool *self);

@@ -2,20 +2,11 @@
  * usage_query.c. */
 #include "tool.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 /* --- settle --------------------------------------------------------------- */
-static volatile sig_atomic_t is_stopping;
-
-static void stop(int signal_number)
-{
-    (void)signal_number;
-    is_stopping = 1;
-}
-
 /* Who holds settlement up, for people; the same again is not told again. */
 static void say_held_up(json_t *root)
 {
@@ -102,42 +93,28 @@ static int compact_sometimes(tool *self, time_t *last)
     return tool_compact(self, &config, 1);
 }
 
+static int settle_pass(tool *self, void *context)
+{
+    int status = settle_once(self, 1);
+
+    return status == TOOL_OK ? compact_sometimes(self, context) : status;
+}
+
 int command_settle(tool *self)
 {
-    const char *text = tool_option(self, "interval", 0);
     int is_following = tool_flag(self, "follow");
-    int64_t interval_ns = text ? tool_duration(text) : 1000000000;
-    struct sigaction action = {.sa_handler = stop};
+    int64_t interval_ns;
     time_t compacted = 0;
+    int status = tool_follow_interval(self, is_following, &interval_ns);
 
-    if (interval_ns <= 0) {
-        return tool_usage(self, "--interval: \"%s\" is not a duration like "
-                                "500ms, 1s or 1m", text);
-    }
-    if (text != NULL && !is_following) {
-        return tool_usage(self, "--interval goes with --follow");
-    }
-    int status = tool_open(self, 0);
+    status = status == TOOL_OK ? tool_open(self, 0) : status;
     if (status == TOOL_OK && !is_following) {
         status = settle_once(self, 0);
         return status == TOOL_OK ? compact_sometimes(self, &compacted)
                                  : status;
     }
-    if (status != TOOL_OK) {
-        return status;
-    }
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    while (status == TOOL_OK && !is_stopping) {
-        struct timespec interval = {(time_t)(interval_ns / 1000000000),
-                                    (long)(interval_ns % 1000000000)};
-        status = settle_once(self, 1);
-        if (status == TOOL_OK) {
-            status = compact_sometimes(self, &compacted);
-        }
-        if (status == TOOL_OK && !is_stopping) {
-            nanosleep(&interval, NULL);
-        }
+    if (status == TOOL_OK) {
+        status = tool_follow(self, interval_ns, &compacted, settle_pass);
     }
     return status == TOOL_OK ? settle_once(self, 1) : status;
 }

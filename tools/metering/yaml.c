@@ -261,3 +261,25 @@ json_t *yaml_load(FILE *file, char *reason_out, size_t reason_size)
     yaml_parser_delete(&load.parser);
     return root;
 }
+
+char *yaml_read_text(const tool *self, const char *name)
+{
+    char reason[320];
+    FILE *file = tool_input_open(self, name);
+
+    if (file == NULL) {
+        return NULL;
+    }
+    json_t *document = yaml_load(file, reason, sizeof reason);
+    tool_input_close(file);
+    if (document == NULL) {
+        tool_fail(self, "%s: %s", name, reason);
+        return NULL;
+    }
+    char *text = json_dumps(document, JSON_COMPACT | JSON_ENCODE_ANY);
+    json_decref(document);
+    if (text == NULL) {
+        tool_fail(self, "out of memory");
+    }
+    return text;
+}

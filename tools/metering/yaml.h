@@ -7,11 +7,15 @@
 
 #include <jansson.h>
 
+#include "tool.h"
+
 /* The one document of a YAML (or JSON) stream as a new reference. Whole
  * numbers become integers; a number with a fraction becomes its text, so that
  * money never passes through a double. Anchors and aliases, several documents,
  * nesting beyond 16 and files beyond 16 MiB are refused.
  * NULL on failure with a reason in reason_out. */
 json_t *yaml_load(FILE *file, char *reason_out, size_t reason_size);
+/* A file ("-": stdin) as JSON text, to be freed; NULL with a message. */
+char *yaml_read_text(const tool *self, const char *name);
 
 #endif
