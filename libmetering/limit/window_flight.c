@@ -81,7 +81,7 @@ static int take_flight(met__record *record, const met__shape *shape,
     uint64_t head = met__load_acquire(&record->head);
 
     for (int i = 0; i < TAKE_TRIES; i++) {
-        if (head & MET__HEAD_FROZEN) {
+        if (!met__window_is_open(record, head, ask)) {
             return MET__TAKE_MOVED;
         }
         flight state = at(head, shape, ask->time.monotonic_ns);
@@ -93,7 +93,7 @@ static int take_flight(met__record *record, const met__shape *shape,
         state.current += ask->cost;
         uint64_t next = state.number << (2 * shape->count_bits)
                         | state.previous << shape->count_bits | state.current;
-        if (met__cas(&record->head, &head, next)) {
+        if (met__window_swap(record, &head, next, ask->name)) {
             *mark_out = (met__window_mark){state.number, used + ask->cost};
             return MET__TAKE_DONE;
         }

@@ -33,12 +33,17 @@ void a_crowd_makes_one_record(void **state)
 }
 
 /* Idle records of key 0 and 1, all places used. */
-static void two_idle_records(uint64_t limit)
+static void two_idle(uint64_t limit, uint64_t length, uint32_t algorithm)
 {
-    open_with(limit, MET_LIMITER_SLIDING);
+    open_window(limit, length, algorithm);
     ask(0, START - 3 * MINUTE, 1);
     ask(1, START - 3 * MINUTE, 1);
-    use(2, key_has[0].policy, limit, MINUTE);
+    use(2, key_has[0].policy, limit, length);
+}
+
+static void two_idle_records(uint64_t limit)
+{
+    two_idle(limit, MINUTE, MET_LIMITER_SLIDING);
 }
 
 void a_sleeping_maker_does_no_harm(void **state)
@@ -73,4 +78,9 @@ void a_stray_hit_does_no_harm(void **state)
         MINUTE);
     know_shapes();
     search("a stray hit, of another algorithm", 0, 0, 4);
+    /* Heads of the log are old periods to who reads them as what is held. */
+    two_idle(MET_LIMITER_LIMIT_MAX, SECOND / 1000, MET_LIMITER_IN_FLIGHT);
+    use(2, one_window("q", 2, MINUTE, MET_LIMITER_SLIDING), 2, MINUTE);
+    know_shapes();
+    search("a stray hit of what is held", 0, 0, 4);
 }
