@@ -450,9 +450,8 @@ MET_API MET_NODISCARD met_error met_limiter_charge(
  * Where others were counted since, it is withheld: taking an older hit out
  * would let a window have more than its limit. Fixed windows and the buckets of
  * MET_LIMITER_SLIDING_COUNTER do not tell their hits apart: they give back as
- * long as they last. After a met_limiter_reset in the same bucket they would
- * give back somebody's hit who came after it; and so would the other windows
- * when both hits came at one moment, by the ticks that they count in.
+ * long as they last. What was counted before a met_limiter_reset is withheld
+ * after it (unless the key was reset 64 times meanwhile, or a multiple of it).
  *
  * @param ticket        of a result; what is given back or withheld leaves it,
  *                      so that calling again gives back the rest or nothing.

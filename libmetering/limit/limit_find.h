@@ -62,7 +62,8 @@ static inline met__place_name met__place_name_of(const met__place_key *key,
                                    (window + 1) * MET__ODD_1);
     uint32_t tag = (uint32_t)(bits & 0xff);
 
-    return (met__place_name){.name = (bits & ~UINT64_C(0xff)) | shape,
+    return (met__place_name){.name = (bits & MET__NAME_MASK & ~UINT64_C(0xff))
+                                     | shape,
                              .tag = tag == 0 ? 255 : tag};
 }
 
@@ -111,7 +112,7 @@ static inline met__record *met__place_find_in(const met__limit_table *table,
          hits &= hits - 1) {
         met__record *record =
             &table->records[base + (uint64_t)__builtin_ctzll(hits) / 8];
-        if (met__load_acquire(&record->name) == name->name
+        if (met__window_is_of(record, name->name)
             && !(met__load_acquire(&record->head) & MET__HEAD_CLOSED)) {
             return record;
         }

@@ -132,11 +132,11 @@ static met__record *look(const met__limit_table *table,
     *open_out = NULL;
     for (uint64_t i = 0; i < PLACES; i++) {
         met__record *record = place_at(table, key, i);
-        if (record == but || met__load_acquire(&record->name) != name) {
+        if (record == but || !met__window_is_of(record, name)) {
             continue;
         }
         uint64_t head = met__load_acquire(&record->head);
-        if (met__load_acquire(&record->name) != name) {
+        if (!met__window_is_of(record, name)) {
             continue;
         }
         if (!(head & MET__HEAD_CLOSED)) {
@@ -242,12 +242,13 @@ static met__record *claim(met__limit_table *table, met__record *record,
     uint64_t head = met__load_acquire(&record->head);
     uint64_t before = met__load_acquire(&record->name);
 
-    if ((before == name->name && !(head & MET__HEAD_CLOSED))
+    if ((met__name_is(before, name->name) && !(head & MET__HEAD_CLOSED))
         || !is_free(table, head, before, time)) {
         return NULL;
     }
     uint64_t found[2] = {head, before};
-    uint64_t mine[2] = {closed_at(table, now_ms(time)) | OPEN_FOR, name->name};
+    uint64_t mine[2] = {closed_at(table, now_ms(time)) | OPEN_FOR,
+                        met__name_turned(before, name->name)};
     if (!met__cas_pair(&record->head, found, mine)) {
         return NULL;
     }

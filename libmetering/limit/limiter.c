@@ -85,8 +85,8 @@ void met__plan_give_back(met__plan *p)
     for (uint32_t i = 0; i < p->view.count; i++) {
         met__plan_window *window = &p->windows[i];
         if (window->is_taken) {
-            int done = window->shape->ops->undo(
-                window->record, window->shape, window->mark.stamp,
+            int done = met__window_undo(
+                window->record, window->shape, &window->mark,
                 met__plan_cost_in(p->cost, window->shape));
             met__limit_count(&p->limiter->table, done ? MET__COUNT_UNDONE
                                                       : MET__COUNT_WITHHELD);
@@ -164,15 +164,17 @@ int met__plan_take(met__plan *p, met__plan_window *window, int is_forced)
         }
         int result = window->shape->ops->take(window->record, window->shape,
                                               &ask, &window->mark);
-        if (met__load_acquire(&window->record->name) == window->name.name
+        uint64_t found = met__load_acquire(&window->record->name);
+        if (met__name_is(found, window->name.name)
             && result != MET__TAKE_MOVED) {
             window->is_taken = result == MET__TAKE_DONE;
             return result;
         }
         uint64_t head = met__load_acquire(&window->record->head);
         if (result == MET__TAKE_DONE) { /* a stray hit */
-            window->shape->ops->undo(window->record, window->shape,
-                                     window->mark.stamp, cost);
+            window->mark.name = found;
+            met__window_undo(window->record, window->shape, &window->mark,
+                             cost);
         } else if ((head & MET__HEAD_FROZEN) && !(head & MET__HEAD_CLOSED)) {
             return MET__TAKE_MOVED;
         }

@@ -6,7 +6,7 @@
 #include "metering/limiter.h"
 
 /* Of a table's memory. A gateway's file has it in its name. */
-#define MET__LIMIT_LAYOUT 2
+#define MET__LIMIT_LAYOUT 3
 
 /* config is complete (read through the growable-struct reader). */
 met_error met__limiter_open(const met__platform *platform,

@@ -51,7 +51,7 @@ static void copy_of(const met__record *record, uint64_t name,
                     met__snapshot *own)
 {
     if (record == NULL || !met__window_snapshot(record, own)
-        || met__load_acquire(&record->name) != name) {
+        || !met__window_is_of(record, name)) {
         *own = (met__snapshot){0};
     }
 }
@@ -159,7 +159,7 @@ void met__plan_answer(const met__plan *p, int is_allowed, uint32_t reason,
             const met__policy_window *row = &p->view.windows[i];
             met__ticket_add(&out->ticket, i,
                             (uint64_t)row->born << 8 | row->shape,
-                            p->windows[i].mark.stamp);
+                            &p->windows[i].mark);
             is_counted = 1;
         }
         out->refused |= window->is_refusing << i;

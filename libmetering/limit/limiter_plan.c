@@ -10,12 +10,13 @@ static int freeze(met__record *record, uint64_t name)
     uint64_t head = met__load_acquire(&record->head);
 
     for (int i = 0; i < MET__PLAN_TRIES; i++) {
-        if (met__load_acquire(&record->name) != name) {
+        uint64_t found = met__load_acquire(&record->name);
+        if (!met__name_is(found, name)) {
             return 0;
         }
         if ((head & MET__HEAD_FROZEN)
             || met__window_swap(record, &head, head | MET__HEAD_FROZEN,
-                                name)) {
+                                found)) {
             return 1;
         }
     }
@@ -38,7 +39,7 @@ static int weigh_predecessor(met__plan *p, const met__policy_window *window,
     }
     if (!freeze(record, name.name)
         || !met__window_snapshot(record, &out->snapshot)
-        || met__load_acquire(&record->name) != name.name) {
+        || !met__window_is_of(record, name.name)) {
         return 0;
     }
     out->shape = shape;

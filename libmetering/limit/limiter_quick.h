@@ -109,7 +109,7 @@ static inline int met__quick_find_record(const met__quick *q,
     met__record *record = window->record;
 
     if (record == NULL
-        || met__load_acquire(&record->name) != window->name.name
+        || !met__window_is_of(record, window->name.name)
         || (met__load_acquire(&record->head) & MET__HEAD_CLOSED)) {
         window->record = met__place_find(&q->limiter->table, &q->key,
                                          &window->name);
@@ -132,8 +132,8 @@ static inline int met__quick_give_back(met__quick *q, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         met__quick_window *window = &q->windows[i];
-        int done = window->shape->ops->undo(window->record, window->shape,
-                                            window->mark.stamp, q->ask.cost);
+        int done = met__window_undo(window->record, window->shape,
+                                    &window->mark, q->ask.cost);
         met__limit_count(&q->limiter->table,
                          done ? MET__COUNT_UNDONE : MET__COUNT_WITHHELD);
     }
@@ -148,14 +148,15 @@ static inline int met__quick_take_all(met__quick *q)
         q->ask.name = window->name.name;
         int result = window->shape->ops->take(window->record, window->shape,
                                               &q->ask, &window->mark);
-        int is_same = met__load_acquire(&window->record->name)
-                      == window->name.name;
+        uint64_t found = met__load_acquire(&window->record->name);
+        int is_same = met__name_is(found, window->name.name);
         if (result == MET__TAKE_DONE && is_same) {
             continue;
         }
         if (result == MET__TAKE_DONE) { /* a stray hit */
-            window->shape->ops->undo(window->record, window->shape,
-                                     window->mark.stamp, q->ask.cost);
+            window->mark.name = found;
+            met__window_undo(window->record, window->shape, &window->mark,
+                             q->ask.cost);
         }
         if (q->count == 1 && is_same && result == MET__TAKE_REFUSED) {
             return MET__TAKE_REFUSED;
@@ -192,8 +193,7 @@ static inline void met__quick_answer(const met__quick *q,
             reported = i;
         }
         if (!is_refusing) {
-            met__ticket_add(&out->ticket, i, window->owner,
-                            window->mark.stamp);
+            met__ticket_add(&out->ticket, i, window->owner, &window->mark);
         }
     }
     out->reported = reported;

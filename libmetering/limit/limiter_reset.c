@@ -1,26 +1,26 @@
 /* Forgetting what a key has used. In: policy and key. Out: its records count
  * nothing; each is emptied by one compare-and-swap, so that who counts at the
- * same time is counted before or after it. */
+ * same time is counted before or after it. It turns the name, so that nobody
+ * gives back what was counted before: it would be a hit from after it. */
 #include "limit/limiter_plan.h"
 
 #define EMPTY_TRIES 100000
 
 /* Empties a record that is still this name's. 0: it was frozen meanwhile, or
  * others were faster too often. */
-static int empty(met__record *record, uint64_t name, uint64_t emptied)
+static int make_empty(met__record *record, uint64_t name, uint64_t emptied)
 {
-    uint64_t head = met__load_acquire(&record->head);
-
     for (int i = 0; i < EMPTY_TRIES; i++) {
-        if ((head & MET__HEAD_CLOSED)
-            || met__load_acquire(&record->name) != name) {
+        uint64_t found[2] = {met__load_acquire(&record->head), 0};
+        found[1] = met__load_acquire(&record->name);
+        if ((found[0] & MET__HEAD_CLOSED) || !met__name_is(found[1], name)) {
             return 1; /* given up, so it was idle */
         }
-        if ((head & MET__HEAD_FROZEN) > emptied) {
+        if ((found[0] & MET__HEAD_FROZEN) > emptied) {
             return 0;
         }
-        if (head == emptied
-            || met__window_swap(record, &head, emptied, name)) {
+        uint64_t empty[2] = {emptied, met__name_turned(found[1], name)};
+        if (met__cas_pair(&record->head, found, empty)) {
             return 1;
         }
     }
@@ -38,7 +38,7 @@ static int forget(met_limiter *limiter, const met_limiter_request *request,
                                             is_predecessor);
 
     return record == NULL
-           || empty(record, name.name, is_predecessor ? MET__HEAD_FROZEN : 0);
+           || make_empty(record, name.name, is_predecessor ? MET__HEAD_FROZEN : 0);
 }
 
 met_error met__limiter_reset(met_limiter *limiter,

@@ -31,12 +31,13 @@ static int give_back(met__limit_table *table, const uint64_t *words,
         key, (uint32_t)(words[MET__TICKET_COST] >> 32),
         (uint32_t)(window & 0xff), (uint32_t)(window >> 8 & 0xffff));
     met__record *record = met__place_search(table, key, &name, 0);
+    met__window_mark mark = {
+        .name = (window >> MET__TICKET_TURN_SHIFT << MET__NAME_TURN_SHIFT)
+                + name.name,
+        .stamp = words[index] & ~MET__TICKET_COUNTED};
 
-    /* A place that was given to another key meanwhile was idle: its hits are
-     * younger, so that the stamp is not theirs. */
     return record != NULL
-           && shape->ops->undo(record, shape,
-                               words[index] & ~MET__TICKET_COUNTED,
+           && met__window_undo(record, shape, &mark,
                                met__plan_cost_in(cost, shape));
 }
 

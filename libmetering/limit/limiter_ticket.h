@@ -1,7 +1,7 @@
 /* The words of a ticket: what a decision has counted.
  *
  *   words 0 … 5   of window i: bit 63 "counted", stamp of the hit
- *   words 6 … 8   birth and shape of two windows each
+ *   words 6 … 8   of two windows each: turn of the record, birth, shape
  *   word 9        policy | cost that is left
  *   word 10       the key's bits
  *   word 11       numbers of the key's two blocks */
@@ -14,6 +14,7 @@
 
 #define MET__TICKET_COUNTED (UINT64_C(1) << 63)
 #define MET__TICKET_NAMES MET_LIMITER_WINDOWS_MAX
+#define MET__TICKET_TURN_SHIFT 24 /* of a window's half word */
 #define MET__TICKET_COST 9
 #define MET__TICKET_BITS 10
 #define MET__TICKET_BLOCKS 11
@@ -31,11 +32,14 @@ static inline void met__ticket_clear(met_limiter_ticket *ticket)
 
 /* owner: birth << 8 | shape. */
 static inline void met__ticket_add(met_limiter_ticket *ticket, uint32_t index,
-                                   uint64_t owner, uint64_t stamp)
+                                   uint64_t owner,
+                                   const met__window_mark *mark)
 {
-    ticket->private_[index] = stamp | MET__TICKET_COUNTED;
+    uint64_t turn = mark->name >> MET__NAME_TURN_SHIFT;
+
+    ticket->private_[index] = mark->stamp | MET__TICKET_COUNTED;
     ticket->private_[MET__TICKET_NAMES + index / 2] |=
-        owner << (index % 2 * 32);
+        (turn << MET__TICKET_TURN_SHIFT | owner) << (index % 2 * 32);
 }
 
 /* After what was counted has been added. */

@@ -7,6 +7,7 @@
 #include "metering/limiter.h"
 
 #define SNAPSHOT_TRIES 1000
+#define UNDO_TRIES 100000
 
 /* The first row of an algorithm that accepts the numbers serves them. */
 static const met__window_ops *const algorithms[] = {
@@ -51,6 +52,33 @@ void met__window_divider(met__shape *shape)
                        ? UINT64_MAX
                        : (uint64_t)(power / divisor);
     shape->shift = log;
+}
+
+/* A copy of head and name that is older than a reset cannot be swapped any
+ * more: the reset has turned the name. One that is newer is of another turn
+ * than the mark's. */
+int met__window_undo(met__record *record, const met__shape *shape,
+                     const met__window_mark *mark, uint64_t cost)
+{
+    uint64_t shut = shape->ops->is_held ? MET__HEAD_CLOSED : MET__HEAD_FROZEN;
+
+    for (int i = 0; i < UNDO_TRIES; i++) {
+        uint64_t found[2] = {met__load_acquire(&record->head), mark->name};
+        uint64_t less[2] = {0, mark->name};
+        if ((found[0] & shut)
+            || met__load_acquire(&record->name) != mark->name) {
+            return 0;
+        }
+        int is_newest = shape->ops->undo(record, shape, found[0], mark->stamp,
+                                         cost, &less[0]);
+        if (is_newest && met__cas_pair(&record->head, found, less)) {
+            return 1;
+        }
+        if (!is_newest && met__load_acquire(&record->head) == found[0]) {
+            return 0;
+        }
+    }
+    return 0;
 }
 
 int met__window_snapshot(const met__record *record, met__snapshot *copy_out)

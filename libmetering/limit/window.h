@@ -11,7 +11,7 @@
 
 typedef struct met__record {
     _Alignas(16) met__atomic_u64 head; /* with name: one compare-and-swap */
-    met__atomic_u64 name; /* 56 bits of the key's hash, 8 bits shape number */
+    met__atomic_u64 name; /* see MET__NAME_… */
     met__atomic_u64 history[MET__HISTORY_WORDS];
 } met__record;
 
@@ -21,6 +21,26 @@ typedef struct met__record {
 #define MET__HEAD_FROZEN (UINT64_C(1) << 63)
 #define MET__HEAD_CLOSED (UINT64_C(1) << 62)
 #define MET__HEAD_BITS 62
+
+/* A name: 50 bits of the key's hash above 8 bits number of the shape; and above
+ * both how often this place was given to a key or emptied by force, modulo 64.
+ * That turn is a part of whoever gives back: a head may come again after a
+ * reset, head and turn together do not. */
+#define MET__NAME_TURN_BITS 6
+#define MET__NAME_TURN_SHIFT (64 - MET__NAME_TURN_BITS)
+#define MET__NAME_MASK ((UINT64_C(1) << MET__NAME_TURN_SHIFT) - 1)
+
+static inline int met__name_is(uint64_t found, uint64_t name)
+{
+    return (found ^ name) << MET__NAME_TURN_BITS == 0;
+}
+
+/* `name` in the turn after the one that was found. */
+static inline uint64_t met__name_turned(uint64_t found, uint64_t name)
+{
+    return (found & ~MET__NAME_MASK) + (UINT64_C(1) << MET__NAME_TURN_SHIFT)
+           + name;
+}
 
 typedef struct met__window_ops met__window_ops;
 
@@ -49,7 +69,8 @@ typedef struct met__window_time {
 } met__window_time;
 
 typedef struct met__window_ask {
-    uint64_t name; /* of the record; another one is not touched */
+    uint64_t name; /* of the record, whatever turn; another one is not
+                      touched */
     met__window_time time;
     uint64_t cost;
     uint64_t extra; /* what frozen predecessors still weigh */
@@ -59,6 +80,7 @@ typedef struct met__window_ask {
 
 /* What was counted, to be able to take it back. */
 typedef struct met__window_mark {
+    uint64_t name; /* the record's, with its turn */
     uint64_t stamp;
     uint64_t used; /* afterwards; when refused: what left no room */
 } met__window_mark;
@@ -89,9 +111,11 @@ struct met__window_ops {
      * *mark_out is written when it is done, mark_out->used when refused. */
     int (*take)(met__record *record, const met__shape *shape,
                 const met__window_ask *ask, met__window_mark *mark_out);
-    /* Gives cost back if it is provably the newest hit; 1 when it did. */
-    int (*undo)(met__record *record, const met__shape *shape, uint64_t stamp,
-                uint64_t cost);
+    /* The head without a hit of this cost and stamp, if in a record with this
+     * head it is provably the newest; else 0. */
+    int (*undo)(const met__record *record, const met__shape *shape,
+                uint64_t head, uint64_t stamp, uint64_t cost,
+                uint64_t *less_out);
     /* No less than what weighs, by the head alone: tells "there is room"
      * without looking at the history. */
     uint64_t (*most)(uint64_t head, const met__shape *shape,
@@ -127,14 +151,29 @@ met_error met__window_shape(met__shape *shape, uint64_t limit,
 /* A consistent copy; 0 when others were faster too often. */
 int met__window_snapshot(const met__record *record, met__snapshot *copy_out);
 
-/* Whether a record is there to count in. Asked after every load of head: a
- * place is given to another key only by changing head, so a swap of this head
- * happens in the record that was asked for, or not at all. */
-static inline int met__window_is_open(const met__record *record, uint64_t head,
-                                      const met__window_ask *ask)
+/* Gives cost back if it is provably the newest hit, in the very turn of the
+ * record in which it was counted; 1 when it did. */
+int met__window_undo(met__record *record, const met__shape *shape,
+                     const met__window_mark *mark, uint64_t cost);
+
+/* Whether the record is this key's. */
+static inline int met__window_is_of(const met__record *record, uint64_t name)
 {
-    return !(head & MET__HEAD_FROZEN)
-           && met__load_acquire(&record->name) == ask->name;
+    return met__name_is(met__load_acquire(&record->name), name);
+}
+
+/* Whether a record is there to count in, and its name. Asked after every load
+ * of head: a place is given to another key only by changing head, so a swap of
+ * this head happens in the record that was asked for, or not at all. */
+static inline int met__window_is_open(const met__record *record, uint64_t head,
+                                      const met__window_ask *ask,
+                                      uint64_t *name_out)
+{
+    if (head & MET__HEAD_FROZEN) {
+        return 0;
+    }
+    *name_out = met__load_acquire(&record->name);
+    return met__name_is(*name_out, ask->name);
 }
 
 /* Head from *head, after whose load the name was this one, to next; what is

@@ -102,9 +102,10 @@ static int take_counter(met__record *record, const met__shape *shape,
                         met__window_mark *mark_out)
 {
     uint64_t head = met__load_acquire(&record->head);
+    uint64_t name;
 
     for (int i = 0; i < TAKE_TRIES; i++) {
-        if (!met__window_is_open(record, head, ask)) {
+        if (!met__window_is_open(record, head, ask, &name)) {
             return MET__TAKE_MOVED;
         }
         buckets state = at(head, shape, ask->time.monotonic_ns);
@@ -117,8 +118,8 @@ static int take_counter(met__record *record, const met__shape *shape,
         if (state.current > count_max(shape)) {
             state.current = count_max(shape);
         }
-        if (met__window_swap(record, &head, pack(&state, shape), ask->name)) {
-            *mark_out = (met__window_mark){state.number, used};
+        if (met__window_swap(record, &head, pack(&state, shape), name)) {
+            *mark_out = (met__window_mark){name, state.number, used};
             return MET__TAKE_DONE;
         }
     }
@@ -127,23 +128,14 @@ static int take_counter(met__record *record, const met__shape *shape,
 
 /* Hits of one bucket are alike: any of them may be given back while the bucket
  * is the current one. */
-static int undo_counter(met__record *record, const met__shape *shape,
-                        uint64_t stamp, uint64_t cost)
+static int undo_counter(const met__record *record, const met__shape *shape,
+                        uint64_t head, uint64_t stamp, uint64_t cost,
+                        uint64_t *less_out)
 {
-    uint64_t head = met__load_acquire(&record->head);
+    uint64_t number = head >> (2 * shape->count_bits) & number_mask(shape);
 
-    for (int i = 0; i < TAKE_TRIES; i++) {
-        uint64_t current = head & count_max(shape);
-        uint64_t number =
-            head >> (2 * shape->count_bits) & number_mask(shape);
-        if ((head & MET__HEAD_FROZEN) || number != stamp || current < cost) {
-            return 0;
-        }
-        if (met__cas(&record->head, &head, head - cost)) {
-            return 1;
-        }
-    }
-    return 0;
+    *less_out = head - cost;
+    return number == stamp && (head & count_max(shape)) >= cost;
 }
 
 static uint64_t most_counter(uint64_t head, const met__shape *shape,

@@ -112,9 +112,10 @@ static int take_fixed(met__record *record, const met__shape *shape,
                       const met__window_ask *ask, met__window_mark *mark_out)
 {
     uint64_t head = met__load_acquire(&record->head);
+    uint64_t name;
 
     for (int i = 0; i < TAKE_TRIES; i++) {
-        if (!met__window_is_open(record, head, ask)) {
+        if (!met__window_is_open(record, head, ask, &name)) {
             return MET__TAKE_MOVED;
         }
         fixed_state state = at(head, shape, &ask->time);
@@ -125,8 +126,8 @@ static int take_fixed(met__record *record, const met__shape *shape,
         }
         used = used < COUNT_MAX ? used : COUNT_MAX;
         if (met__window_swap(record, &head,
-                             state.number << COUNT_BITS | used, ask->name)) {
-            *mark_out = (met__window_mark){state.number, used};
+                             state.number << COUNT_BITS | used, name)) {
+            *mark_out = (met__window_mark){name, state.number, used};
             return MET__TAKE_DONE;
         }
     }
@@ -134,23 +135,13 @@ static int take_fixed(met__record *record, const met__shape *shape,
 }
 
 /* Hits of one window are alike: any of them may be given back. */
-static int undo_fixed(met__record *record, const met__shape *shape,
-                      uint64_t stamp, uint64_t cost)
+static int undo_fixed(const met__record *record, const met__shape *shape,
+                      uint64_t head, uint64_t stamp, uint64_t cost,
+                      uint64_t *less_out)
 {
-    uint64_t head = met__load_acquire(&record->head);
-
-    for (int i = 0; i < TAKE_TRIES; i++) {
-        if ((head & MET__HEAD_FROZEN)
-            || (head >> COUNT_BITS & NUMBER_MASK) != stamp
-            || (head & COUNT_MAX) < cost) {
-            return 0;
-        }
-        uint64_t left = (head & COUNT_MAX) == cost ? 0 : head - cost;
-        if (met__cas(&record->head, &head, left)) {
-            return 1;
-        }
-    }
-    return 0;
+    *less_out = (head & COUNT_MAX) == cost ? 0 : head - cost;
+    return (head >> COUNT_BITS & NUMBER_MASK) == stamp
+           && (head & COUNT_MAX) >= cost;
 }
 
 static uint64_t most_fixed(uint64_t head, const met__shape *shape,

@@ -79,9 +79,10 @@ static int take_flight(met__record *record, const met__shape *shape,
                        const met__window_ask *ask, met__window_mark *mark_out)
 {
     uint64_t head = met__load_acquire(&record->head);
+    uint64_t name;
 
     for (int i = 0; i < TAKE_TRIES; i++) {
-        if (!met__window_is_open(record, head, ask)) {
+        if (!met__window_is_open(record, head, ask, &name)) {
             return MET__TAKE_MOVED;
         }
         flight state = at(head, shape, ask->time.monotonic_ns);
@@ -93,36 +94,28 @@ static int take_flight(met__record *record, const met__shape *shape,
         state.current += ask->cost;
         uint64_t next = state.number << (2 * shape->count_bits)
                         | state.previous << shape->count_bits | state.current;
-        if (met__window_swap(record, &head, next, ask->name)) {
-            *mark_out = (met__window_mark){state.number, used + ask->cost};
+        if (met__window_swap(record, &head, next, name)) {
+            *mark_out = (met__window_mark){name, state.number,
+                                           used + ask->cost};
             return MET__TAKE_DONE;
         }
     }
     return MET__TAKE_CONTENDED;
 }
 
-static int undo_flight(met__record *record, const met__shape *shape,
-                       uint64_t stamp, uint64_t cost)
+static int undo_flight(const met__record *record, const met__shape *shape,
+                       uint64_t head, uint64_t stamp, uint64_t cost,
+                       uint64_t *less_out)
 {
-    uint64_t head = met__load_acquire(&record->head);
+    flight state = unpack(head, shape);
 
-    for (int i = 0; i < TAKE_TRIES; i++) {
-        flight state = unpack(head, shape);
-        uint64_t less = 0;
-        if (stamp == state.number && state.current >= cost) {
-            less = cost;
-        } else if (stamp == ((state.number - 1) & number_mask(shape))
-                   && state.previous >= cost) {
-            less = cost << shape->count_bits;
-        }
-        if (less == 0 || (head & MET__HEAD_CLOSED)) {
-            return 0;
-        }
-        if (met__cas(&record->head, &head, head - less)) {
-            return 1;
-        }
+    if (stamp == state.number && state.current >= cost) {
+        *less_out = head - cost;
+        return 1;
     }
-    return 0;
+    *less_out = head - (cost << shape->count_bits);
+    return stamp == ((state.number - 1) & number_mask(shape))
+           && state.previous >= cost;
 }
 
 static uint64_t most_flight(uint64_t head, const met__shape *shape,

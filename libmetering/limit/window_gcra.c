@@ -93,9 +93,10 @@ static int take_gcra(met__record *record, const met__shape *shape,
     uint64_t debt_max = 2 * shape->limit * shape->hit_units;
     uint64_t cost = ask->cost < 2 * shape->limit ? ask->cost
                                                  : 2 * shape->limit;
+    uint64_t name;
 
     for (int i = 0; i < TAKE_TRIES; i++) {
-        if (!met__window_is_open(record, head, ask)) {
+        if (!met__window_is_open(record, head, ask, &name)) {
             return MET__TAKE_MOVED;
         }
         uint64_t debt = debt_at(head, now);
@@ -111,8 +112,8 @@ static int take_gcra(met__record *record, const met__shape *shape,
         }
         uint64_t next = (now + owed) & HEAD_MASK;
         next += next == 0;
-        if (met__window_swap(record, &head, next, ask->name)) {
-            *mark_out = (met__window_mark){is_cut ? 0 : next, used};
+        if (met__window_swap(record, &head, next, name)) {
+            *mark_out = (met__window_mark){name, is_cut ? 0 : next, used};
             return MET__TAKE_DONE;
         }
     }
@@ -120,16 +121,13 @@ static int take_gcra(met__record *record, const met__shape *shape,
 }
 
 /* Only the newest hit, and all of it was counted: after a pause the debt begins
- * anew, and what was paid
- * off before it is not there to be given back. */
-static int undo_gcra(met__record *record, const met__shape *shape,
-                     uint64_t stamp, uint64_t cost)
+ * anew, and what was paid off before it is not there to be given back. */
+static int undo_gcra(const met__record *record, const met__shape *shape,
+                     uint64_t head, uint64_t stamp, uint64_t cost,
+                     uint64_t *less_out)
 {
-    uint64_t head = met__load_acquire(&record->head);
-    uint64_t left = (head - cost * shape->hit_units) & HEAD_MASK;
-
-    return head == stamp && stamp != 0 && cost <= shape->limit
-           && met__cas(&record->head, &head, left);
+    *less_out = (head - cost * shape->hit_units) & HEAD_MASK;
+    return head == stamp && stamp != 0 && cost <= shape->limit;
 }
 
 static uint64_t most_gcra(uint64_t head, const met__shape *shape,

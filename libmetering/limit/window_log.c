@@ -208,9 +208,10 @@ BY_STAMP int take(met__record *record, const met__shape *shape,
 {
     uint64_t clock = met__window_ticks(shape, ask->time.monotonic_ns);
     uint64_t head = met__load_acquire(&record->head);
+    uint64_t name;
 
     for (int i = 0; i < TAKE_TRIES; i++) {
-        if (!met__window_is_open(record, head, ask)) {
+        if (!met__window_is_open(record, head, ask, &name)) {
             return MET__TAKE_MOVED;
         }
         log_state state = unpack(head, bits);
@@ -247,8 +248,8 @@ BY_STAMP int take(met__record *record, const met__shape *shape,
         state.count = (uint32_t)kept;
         state.pending = (uint32_t)(newest < kept ? newest : kept);
         state.last = tick & tick_mask(bits);
-        if (met__window_swap(record, &head, pack(&state, bits), ask->name)) {
-            *mark_out = (met__window_mark){state.last, kept};
+        if (met__window_swap(record, &head, pack(&state, bits), name)) {
+            *mark_out = (met__window_mark){name, state.last, kept};
             return MET__TAKE_DONE;
         }
     }
@@ -264,39 +265,34 @@ static int take_log(met__record *record, const met__shape *shape,
 
 /* Only if the newest hits have the ticket's tick: hits of one tick are alike.
  * Taking an older one out of the log would let a window have more. */
-BY_STAMP int undo(met__record *record, uint64_t stamp, uint64_t cost,
-                  uint32_t bits)
+BY_STAMP int undo(const met__record *record, uint64_t head, uint64_t stamp,
+                  uint64_t cost, uint64_t *less_out, uint32_t bits)
 {
-    uint64_t head = met__load_acquire(&record->head);
+    log_state state = unpack(head, bits);
 
-    for (int i = 0; i < TAKE_TRIES; i++) {
-        log_state state = unpack(head, bits);
-        if ((head & MET__HEAD_FROZEN) || state.last != stamp
-            || state.pending < cost) {
-            return 0;
-        }
-        state.count -= (uint32_t)cost;
-        state.pending -= (uint32_t)cost;
-        if (state.pending == 0 && state.count > 0) {
-            uint32_t place = place_before(&state, 1, bits);
-            uint64_t older = stamp_at(record->history, 1, place, bits);
-            state.last -= (state.last - older) & stamp_mask(bits);
-            state.last &= tick_mask(bits);
-            state.next = place;
-            state.pending = 1;
-        }
-        if (met__cas(&record->head, &head, pack(&state, bits))) {
-            return 1;
-        }
+    if (state.last != stamp || state.pending < cost) {
+        return 0;
     }
-    return 0;
+    state.count -= (uint32_t)cost;
+    state.pending -= (uint32_t)cost;
+    if (state.pending == 0 && state.count > 0) {
+        uint32_t place = place_before(&state, 1, bits);
+        uint64_t older = stamp_at(record->history, 1, place, bits);
+        state.last -= (state.last - older) & stamp_mask(bits);
+        state.last &= tick_mask(bits);
+        state.next = place;
+        state.pending = 1;
+    }
+    *less_out = pack(&state, bits);
+    return 1;
 }
 
-static int undo_log(met__record *record, const met__shape *shape,
-                    uint64_t stamp, uint64_t cost)
+static int undo_log(const met__record *record, const met__shape *shape,
+                    uint64_t head, uint64_t stamp, uint64_t cost,
+                    uint64_t *less_out)
 {
-    return is_wide(shape) ? undo(record, stamp, cost, WIDE)
-                          : undo(record, stamp, cost, SHORT);
+    return is_wide(shape) ? undo(record, head, stamp, cost, less_out, WIDE)
+                          : undo(record, head, stamp, cost, less_out, SHORT);
 }
 
 static uint64_t most_log(uint64_t head, const met__shape *shape,

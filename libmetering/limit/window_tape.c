@@ -205,7 +205,8 @@ static int advance(tape_view *view, const met__shape *shape,
     return view->passed == 0;
 }
 
-/* Takes the steps from `head` on. DONE; or head changed: *head is it. */
+/* Takes the steps from `head` on, in the record of mark_out's name. DONE; or
+ * head changed: *head is it. */
 static int count_from(met__record *record, const met__shape *shape,
                       uint64_t *head, tape_view *view,
                       const met__window_ask *ask, met__window_mark *mark_out)
@@ -222,14 +223,13 @@ static int count_from(met__record *record, const met__shape *shape,
             view->history[word] = met__load_acquire(&record->history[word]);
         }
         uint64_t next = met__tape_pack(&view->state, shape);
-        if (!met__window_swap(record, head, next, ask->name)) {
+        if (!met__window_swap(record, head, next, mark_out->name)) {
             return MET__TAKE_CONTENDED;
         }
         *head = next;
         if (is_counted) {
-            *mark_out = (met__window_mark){view->state.slot
-                                               & met__tape_slot_mask(shape),
-                                           view->state.count};
+            mark_out->stamp = view->state.slot & met__tape_slot_mask(shape);
+            mark_out->used = view->state.count;
             return MET__TAKE_DONE;
         }
     }
@@ -242,7 +242,7 @@ static int take_slowly(met__record *record, const met__shape *shape,
     tape_view view;
 
     for (int i = 0; i < TAKE_TRIES; i++) {
-        if (!met__window_is_open(record, head, ask)) {
+        if (!met__window_is_open(record, head, ask, &mark_out->name)) {
             return MET__TAKE_MOVED;
         }
         look(record, shape, head, ask->time.monotonic_ns, &view);
@@ -272,10 +272,11 @@ static int take_tape(met__record *record, const met__shape *shape,
                     & met__tape_slot_mask(shape);
     uint64_t head = met__load_acquire(&record->head);
     uint64_t counts = (UINT64_C(1) << shape->count_bits) - 1;
+    uint64_t name;
 
     for (int i = 0; i < TAKE_TRIES && !ask->is_forced
                     && head >> met__tape_slot_shift(shape) == slot; i++) {
-        if (!met__window_is_open(record, head, ask)) {
+        if (!met__window_is_open(record, head, ask, &name)) {
             return MET__TAKE_MOVED;
         }
         uint64_t used = (head >> MET__TAPE_COUNT_SHIFT & counts) + ask->cost;
@@ -285,8 +286,8 @@ static int take_tape(met__record *record, const met__shape *shape,
         }
         if (met__window_swap(record, &head,
                              head + (ask->cost << MET__TAPE_COUNT_SHIFT),
-                             ask->name)) {
-            *mark_out = (met__window_mark){slot, used};
+                             name)) {
+            *mark_out = (met__window_mark){name, slot, used};
             return MET__TAKE_DONE;
         }
     }
@@ -295,34 +296,24 @@ static int take_tape(met__record *record, const met__shape *shape,
 
 /* Hits of the newest slot are alike, and none of them is on the tape: what the
  * slot's ticket counted may go back. At count_max some were not counted. */
-static int undo_tape(met__record *record, const met__shape *shape,
-                     uint64_t stamp, uint64_t cost)
+static int undo_tape(const met__record *record, const met__shape *shape,
+                     uint64_t head, uint64_t stamp, uint64_t cost,
+                     uint64_t *less_out)
 {
-    uint64_t head = met__load_acquire(&record->head);
+    met__tape_state state = met__tape_unpack(head, shape);
     uint64_t history[MET__HISTORY_WORDS];
 
-    for (int i = 0; i < TAKE_TRIES; i++) {
-        met__tape_state state = met__tape_unpack(head, shape);
-        if ((head & MET__HEAD_FROZEN) || state.slot != stamp
-            || state.count < cost || state.count >= count_max(shape)) {
-            return 0;
-        }
-        for (int word = 0; word < MET__HISTORY_WORDS; word++) {
-            history[word] = met__load_acquire(&record->history[word]);
-        }
-        met__tape_parts parts = met__tape_split(&state, history, shape, 0);
-        int is_there = parts.fresh * shape->quantum + parts.rest >= cost;
-        if (!is_there && met__load_acquire(&record->head) == head) {
-            return 0;
-        }
-        state.count -= cost;
-        if (is_there
-            && met__cas(&record->head, &head, met__tape_pack(&state, shape))) {
-            return 1;
-        }
-        head = met__load_acquire(&record->head);
+    if (state.slot != stamp || state.count < cost
+        || state.count >= count_max(shape)) {
+        return 0;
     }
-    return 0;
+    for (int word = 0; word < MET__HISTORY_WORDS; word++) {
+        history[word] = met__load_acquire(&record->history[word]);
+    }
+    met__tape_parts parts = met__tape_split(&state, history, shape, 0);
+    state.count -= cost;
+    *less_out = met__tape_pack(&state, shape);
+    return parts.fresh * shape->quantum + parts.rest >= cost;
 }
 
 /* --- Reading a copy ------------------------------------------------------- */

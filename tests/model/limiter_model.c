@@ -214,7 +214,7 @@ void charge_of(int me, uint64_t key, uint64_t at, uint64_t cost)
     forget_all(me);
 }
 
-void reset_of(int me)
+static void reset_of(int me)
 {
     uint64_t key = 0;
     met_limiter_request request = request_for(&key, START, 1);
@@ -226,6 +226,12 @@ void reset_of(int me)
     books.reset = error == MET_OK ? RESET_DONE : RESET_BEGUN;
     model_forget();
     model_note(77);
+}
+
+void reset_and_ask(int me)
+{
+    reset_of(me);
+    request_of(me, 0, START, 1);
 }
 
 void key_0_once(int me)
@@ -374,7 +380,7 @@ static void check_no_twins(void)
     for (int i = 0; i < PLACES; i++) {
         for (int j = 0; j < i; j++) {
             model_require(records[i].name == 0
-                          || records[i].name != records[j].name
+                          || !met__name_is(records[i].name, records[j].name)
                           || (records[i].head & MET__HEAD_CLOSED)
                           || (records[j].head & MET__HEAD_CLOSED));
         }
@@ -464,7 +470,7 @@ static int is_passed_over(int is_weak, unsigned number)
                && !(mode.without->searches >> number & 1));
 }
 
-enum { HOLDS, FAILS, FAILS_SPLIT };
+enum { HOLDS, FAILS_SPLIT };
 
 static void search_all(const char *name, int kills, int is_weak, int switches,
                        int kind)
@@ -519,9 +525,4 @@ void search(const char *name, int kills, int is_weak, int switches)
 void search_split(const char *name, int switches)
 {
     search_all(name, 0, 0, switches, FAILS_SPLIT);
-}
-
-void search_fails(const char *name, int switches)
-{
-    search_all(name, 0, 0, switches, FAILS);
 }

@@ -82,8 +82,8 @@ void request_of(int me, uint64_t key, uint64_t at, uint64_t cost);
 call *request_with(int me, uint64_t key, uint64_t at, uint64_t cost,
                    met_limiter_ticket *ticket_out);
 void charge_of(int me, uint64_t key, uint64_t at, uint64_t cost);
-/* Forgets what key 0 has used. */
-void reset_of(int me);
+/* Forgets what key 0 has used, then asks for it. */
+void reset_and_ask(int me);
 /* What was answered so far stands in the books. */
 void forget_all(int me);
 
@@ -102,8 +102,6 @@ void check_with(void (*check)(void));
 void search(const char *name, int kills, int is_weak, int switches);
 /* With two words swapped one after the other: it must fail. */
 void search_split(const char *name, int switches);
-/* What is known not to hold; when it does, the documents say too little. */
-void search_fails(const char *name, int switches);
 
 /* All tests; 0: every search held. */
 int run_all(void);
@@ -130,6 +128,7 @@ void fixed_windows_begin_anew(void **state);
 void what_is_held_is_released(void **state);
 void hits_are_given_back(void **state);
 void resets_are_at_one_moment(void **state);
+void resets_void_what_was_counted(void **state);
 void charges_are_not_lost(void **state);
 void two_windows(void **state);
 

@@ -30,6 +30,7 @@ int run_all(void)
         cmocka_unit_test(what_is_held_is_released),
         cmocka_unit_test(hits_are_given_back),
         cmocka_unit_test(resets_are_at_one_moment),
+        cmocka_unit_test(resets_void_what_was_counted),
         cmocka_unit_test(charges_are_not_lost),
         cmocka_unit_test(two_windows),
         cmocka_unit_test(tapes_go_on),

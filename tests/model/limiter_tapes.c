@@ -74,4 +74,8 @@ void tapes_keep_residues(void **state)
     had(START - SECOND, 3);
     scripts(key_0_given_back, key_0_given_back);
     search("hits of a tape are given back, a kill, older", 1, 1, 3);
+    open_tape(LIMIT, SLOTS, 1);
+    had(START, LIMIT - 1);
+    scripts(reset_and_ask, key_0_given_back);
+    search("a tape's hit of before a reset is given back", 1, 0, 0);
 }

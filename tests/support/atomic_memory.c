@@ -334,6 +334,9 @@ int model_cas(uint64_t *words, uint64_t *expected, const uint64_t *desired,
         return 0;
     }
     model_note(1);
+    /* A second word that stays what it is was only read: that others read the
+     * older write of the same value lets them see less, never more. */
+    count -= count == 2 && desired[1] == words[1];
     if (model.current < 0) {
         for (int i = 0; i < count; i++) {
             change_word(&words[i], desired[i]);

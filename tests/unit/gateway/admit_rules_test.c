@@ -444,7 +444,7 @@ static met_limiter *open_limits(void)
     met_limiter *limiter = NULL;
     char path[256];
 
-    snprintf(path, sizeof path, "%s/limits-2.map", met__store_path(store));
+    snprintf(path, sizeof path, "%s/limits-3.map", met__store_path(store));
     config.path = path;
     assert_ok(met_limiter_open(&config, &limiter, NULL));
     return limiter;

@@ -244,7 +244,7 @@ static void test_fault__damaged_snapshot_while_serving(void **state)
 
 static void test_fault__damaged_tables(void **state)
 {
-    static const char *const names[] = {"limits-2.map", "quota.map",
+    static const char *const names[] = {"limits-3.map", "quota.map",
                                         "gateway/current.map"};
     static const struct {
         off_t at;

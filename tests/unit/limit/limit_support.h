@@ -40,6 +40,15 @@ static inline uint64_t random_below(uint64_t below)
     return next_random() % below;
 }
 
+/* Gives back what was counted in this turn of the record. */
+static inline int give_back(met__record *record, const met__shape *shape,
+                            uint64_t stamp, uint64_t cost)
+{
+    met__window_mark mark = {.name = record->name, .stamp = stamp};
+
+    return met__window_undo(record, shape, &mark, cost);
+}
+
 /* Shared memory, zeroed, for a table of `capacity` records. */
 static inline void *shared_memory(size_t size)
 {

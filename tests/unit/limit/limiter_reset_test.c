@@ -114,6 +114,47 @@ static void replaced_windows_are_forgotten(void **state)
     }
 }
 
+/* Hits of one moment are alike but for the reset between them. */
+static void tickets_from_before_are_void(void **state)
+{
+    static const window_spec specs[] = {
+        {3, MINUTE, SLIDING},
+        {20, HOUR, SLIDING},
+        {500, 2 * HOUR, SLIDING},
+        {100, 24 * HOUR, COUNTER},
+        {500, 48 * HOUR, MET_LIMITER_FIXED_EPOCH},
+        {900, 720 * HOUR, MET_LIMITER_CALENDAR_UTC},
+        {50, 96 * HOUR, MET_LIMITER_GCRA},
+        {60, 100 * HOUR, MET_LIMITER_IN_FLIGHT}};
+
+    for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
+        uint32_t policy = set_policy(limiter, "before", 0, &specs[i], 1);
+        uint32_t withheld = 0;
+        int64_t now = EPOCH + (int64_t)i * 200 * HOUR;
+        met_limiter_result before = check(limiter, policy, "a", now);
+        met_limiter_result with_it = check(limiter, policy, "a", now);
+        reset_key(limiter, policy, "a");
+        /* Nothing is there: nothing is given back. */
+        assert_int_equal(met_limiter_refund(limiter, &with_it.ticket, 0,
+                                            &withheld), MET_OK);
+        assert_int_equal(withheld, 1);
+        met_limiter_result after = check(limiter, policy, "a", now);
+        withheld = 0;
+        assert_int_equal(met_limiter_refund(limiter, &before.ticket, 0,
+                                            &withheld), MET_OK);
+        assert_int_equal(withheld, 1);
+        assert_int_equal(peek_cost(limiter, policy, "a", now, 1)
+                             .windows[0].remaining, specs[i].limit - 1);
+        assert_int_equal(met_limiter_refund(limiter, &after.ticket, 0,
+                                            &withheld), MET_OK);
+        assert_int_equal(withheld, 0);
+        assert_int_equal(peek_cost(limiter, policy, "a", now, 1)
+                             .windows[0].remaining, specs[i].limit);
+        assert_int_equal(met_limiter_policy_remove(limiter, policy, NULL),
+                         MET_OK);
+    }
+}
+
 static void bad_arguments(void **state)
 {
     uint32_t policy = one_window(limiter, "p", 3, HOUR, SLIDING);
@@ -140,6 +181,7 @@ int main(void)
         TEST(logs_begin_anew),
         TEST(tapes_and_paces_begin_anew),
         TEST(replaced_windows_are_forgotten),
+        TEST(tickets_from_before_are_void),
         TEST(bad_arguments),
     };
 

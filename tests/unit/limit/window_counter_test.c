@@ -76,7 +76,7 @@ static void decides_as_the_formula(void **state)
                     m.current += cost;
                     assert_int_equal(mark.used, used(&record, &shape, now));
                     if (random_below(10) == 0) {
-                        assert_true(shape.ops->undo(&record, &shape,
+                        assert_true(give_back(&record, &shape,
                                                     mark.stamp, cost));
                         m.current -= cost;
                     }
@@ -129,12 +129,12 @@ static void undo_ends_with_the_bucket(void **state)
 
     assert_int_equal(take(&record, &shape, MINUTE, 3, 0, &mark),
                      MET__TAKE_DONE);
-    assert_false(shape.ops->undo(&record, &shape, mark.stamp, 4));
-    assert_true(shape.ops->undo(&record, &shape, mark.stamp, 1));
+    assert_false(give_back(&record, &shape, mark.stamp, 4));
+    assert_true(give_back(&record, &shape, mark.stamp, 1));
     assert_int_equal(used(&record, &shape, MINUTE), 2);
     assert_int_equal(take(&record, &shape, 2 * MINUTE, 1, 0, &next),
                      MET__TAKE_DONE);
-    assert_false(shape.ops->undo(&record, &shape, mark.stamp, 1));
+    assert_false(give_back(&record, &shape, mark.stamp, 1));
     assert_int_equal(used(&record, &shape, 2 * MINUTE), 3);
 }
 
@@ -195,7 +195,7 @@ static void survives_garbage(void **state)
         shape.ops->wait(&copy, &shape, &time, random_below(shape.limit));
         shape.ops->reset(&copy, &shape, &time);
         take(&record, &shape, now, 1 + random_below(shape.limit), 0, &mark);
-        shape.ops->undo(&record, &shape, mark.stamp, 1);
+        give_back(&record, &shape, mark.stamp, 1);
         assert_true(used(&record, &shape, now) < UINT64_C(1) << 24);
     }
 }

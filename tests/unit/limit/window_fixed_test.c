@@ -88,7 +88,7 @@ static void decides_as_a_count_a_window(void **state)
                                   &mark) == MET__TAKE_DONE, expected);
             count += expected ? cost : 0;
             if (expected && random_below(9) == 0) {
-                assert_true(shape.ops->undo(&record, &shape, mark.stamp,
+                assert_true(give_back(&record, &shape, mark.stamp,
                                             cost));
                 count -= cost;
             }
@@ -179,7 +179,7 @@ static void survives_garbage(void **state)
         shape.ops->reset(&copy, &shape, &time);
         take(&record, &shape, now, 1 + random_below(100),
              random_below(2) == 0, &mark);
-        shape.ops->undo(&record, &shape, mark.stamp, 1);
+        give_back(&record, &shape, mark.stamp, 1);
         assert_true(shape.ops->used(&copy, &shape, &time)
                     < UINT64_C(1) << 22);
     }

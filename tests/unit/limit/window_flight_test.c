@@ -253,12 +253,12 @@ static void any_bits_are_harmless(void **state)
                                                          : MET__TAKE_REFUSED);
         (void)shape.ops->wait(&copy, &shape, &ask.time, shape.limit - 1);
         if (result == MET__TAKE_DONE) {
-            assert_int_equal(shape.ops->undo(&record, &shape, mark.stamp, 1),
+            assert_int_equal(give_back(&record, &shape, mark.stamp, 1),
                              1);
             copy.head = record.head;
             assert_int_equal(shape.ops->used(&copy, &shape, &ask.time), used);
         }
-        (void)shape.ops->undo(&record, &shape, next_random(), 1);
+        (void)give_back(&record, &shape, next_random(), 1);
     }
 }
 

@@ -70,7 +70,7 @@ static void decide(const met__shape *shape, uint64_t start, int count)
             paid = (wide)now * limit + debt + (wide)cost * length;
             assert_int_equal(mark.used, used(&record, shape, now));
             if (random_below(10) == 0) {
-                assert_true(shape->ops->undo(&record, shape, mark.stamp,
+                assert_true(give_back(&record, shape, mark.stamp,
                                              cost));
                 paid -= (wide)cost * length;
             }
@@ -209,13 +209,13 @@ static void undo_only_the_newest(void **state)
                      MET__TAKE_DONE);
     assert_int_equal(take(&record, &shape, HOUR, 2, 0, &second),
                      MET__TAKE_DONE);
-    assert_false(shape.ops->undo(&record, &shape, first.stamp, 3));
-    assert_false(shape.ops->undo(&record, &shape, second.stamp, 11));
-    assert_true(shape.ops->undo(&record, &shape, second.stamp, 2));
+    assert_false(give_back(&record, &shape, first.stamp, 3));
+    assert_false(give_back(&record, &shape, second.stamp, 11));
+    assert_true(give_back(&record, &shape, second.stamp, 2));
     assert_int_equal(used(&record, &shape, HOUR), 3);
-    assert_true(shape.ops->undo(&record, &shape, first.stamp, 3));
+    assert_true(give_back(&record, &shape, first.stamp, 3));
     assert_int_equal(used(&record, &shape, HOUR), 0);
-    assert_false(shape.ops->undo(&record, &shape, 0, 1));
+    assert_false(give_back(&record, &shape, 0, 1));
 }
 
 static void forced_hits_do_not_overflow(void **state)
@@ -232,7 +232,7 @@ static void forced_hits_do_not_overflow(void **state)
                                  MET__TAKE_DONE);
             }
             /* What was cut off cannot be given back. */
-            assert_false(shape.ops->undo(&record, &shape, mark.stamp, 1));
+            assert_false(give_back(&record, &shape, mark.stamp, 1));
             assert_int_equal(used(&record, &shape, EPOCH), 2 * limits[l]);
             assert_int_equal(record.head >> MET__HEAD_BITS, 0);
             assert_false(shape.ops->is_idle(record.head, &shape,
@@ -250,7 +250,7 @@ static void frozen_counts_nothing(void **state)
 
     assert_int_equal(take(&record, &shape, SECOND, 1, 0, &mark),
                      MET__TAKE_MOVED);
-    assert_false(shape.ops->undo(&record, &shape, 0, 1));
+    assert_false(give_back(&record, &shape, 0, 1));
     assert_int_equal(record.head, MET__HEAD_FROZEN);
 }
 
@@ -273,7 +273,7 @@ static void survives_garbage(void **state)
             assert_true(before < shape.limit);
             assert_int_equal(used(&record, &shape, now), before + 1);
         }
-        shape.ops->undo(&record, &shape, mark.stamp, 1);
+        give_back(&record, &shape, mark.stamp, 1);
     }
 }
 

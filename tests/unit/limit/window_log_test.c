@@ -54,7 +54,7 @@ static void differ(uint64_t limit, uint64_t window_ns, int kind,
             assert_true(mark.used >= strictly + cost);
             exact_add(&list, judged, cost);
             if (random_below(20) == 0) { /* the newest hit may go back */
-                assert_true(shape.ops->undo(&record, &shape, mark.stamp,
+                assert_true(give_back(&record, &shape, mark.stamp,
                                             cost));
                 exact_remove_last(&list);
                 given_back = judged;
@@ -204,15 +204,15 @@ static void test_window_log__undo_only_the_newest(void **state)
                      MET__TAKE_DONE);
     assert_int_equal(take(&record, &shape, 2 * SECOND, 1, 0, &second),
                      MET__TAKE_DONE);
-    assert_false(shape.ops->undo(&record, &shape, first.stamp, 2));
-    assert_false(shape.ops->undo(&record, &shape, second.stamp, 2));
+    assert_false(give_back(&record, &shape, first.stamp, 2));
+    assert_false(give_back(&record, &shape, second.stamp, 2));
     assert_int_equal(used(&record, &shape, 3 * SECOND), 3);
-    assert_true(shape.ops->undo(&record, &shape, second.stamp, 1));
+    assert_true(give_back(&record, &shape, second.stamp, 1));
     assert_int_equal(used(&record, &shape, 3 * SECOND), 2);
     /* Now the older hits are the newest: one of them at a time. */
-    assert_true(shape.ops->undo(&record, &shape, first.stamp, 1));
-    assert_true(shape.ops->undo(&record, &shape, first.stamp, 1));
-    assert_false(shape.ops->undo(&record, &shape, first.stamp, 1));
+    assert_true(give_back(&record, &shape, first.stamp, 1));
+    assert_true(give_back(&record, &shape, first.stamp, 1));
+    assert_false(give_back(&record, &shape, first.stamp, 1));
     assert_int_equal(record.head, 0);
 }
 
@@ -257,7 +257,7 @@ static void test_window_log__frozen_counts_nothing(void **state)
 
     assert_int_equal(take(&record, &shape, SECOND, 1, 0, &mark),
                      MET__TAKE_MOVED);
-    assert_false(shape.ops->undo(&record, &shape, 0, 1));
+    assert_false(give_back(&record, &shape, 0, 1));
     assert_int_equal(record.head, MET__HEAD_FROZEN);
 }
 
@@ -300,7 +300,7 @@ static void test_window_log__survives_garbage(void **state)
         shape.ops->wait(&copy, &shape, &time, room);
         shape.ops->reset(&copy, &shape, &time);
         take(&record, &shape, now, 1 + random_below(shape.limit), 0, &mark);
-        shape.ops->undo(&record, &shape, mark.stamp, 1 + random_below(30));
+        give_back(&record, &shape, mark.stamp, 1 + random_below(30));
         assert_true(used(&record, &shape, now) <= shape.slots);
     }
 }

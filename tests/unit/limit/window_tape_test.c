@@ -85,7 +85,7 @@ static void arrive(scene *s, uint64_t now, int kind, int index)
     s->m.pending += cost;
     exact_add(&s->list, judged, cost);
     if (random_below(20) == 0) {
-        assert_true(shape->ops->undo(&s->record, shape, mark.stamp, cost));
+        assert_true(give_back(&s->record, shape, mark.stamp, cost));
         s->m.pending -= cost;
         exact_remove_last(&s->list);
     }
@@ -230,15 +230,15 @@ static void undo_only_in_the_newest_slot(void **state)
 
     assert_int_equal(take(&record, &shape, 10 * slot, 7, 0, &first),
                      MET__TAKE_DONE);
-    assert_false(shape.ops->undo(&record, &shape, first.stamp, 8));
-    assert_true(shape.ops->undo(&record, &shape, first.stamp, 1));
+    assert_false(give_back(&record, &shape, first.stamp, 8));
+    assert_true(give_back(&record, &shape, first.stamp, 1));
     assert_int_equal(used(&record, &shape, 10 * slot), 6);
     assert_int_equal(take(&record, &shape, 11 * slot, 3, 0, &second),
                      MET__TAKE_DONE);
-    assert_false(shape.ops->undo(&record, &shape, first.stamp, 1));
+    assert_false(give_back(&record, &shape, first.stamp, 1));
     /* A quantum of the older slot is on the tape: it stays. */
-    assert_false(shape.ops->undo(&record, &shape, second.stamp, 5));
-    assert_true(shape.ops->undo(&record, &shape, second.stamp, 3));
+    assert_false(give_back(&record, &shape, second.stamp, 5));
+    assert_true(give_back(&record, &shape, second.stamp, 3));
     assert_int_equal(used(&record, &shape, 11 * slot), 6);
 }
 
@@ -291,7 +291,7 @@ static void forced_hits_do_not_overflow(void **state)
             assert_true(used(&record, &shape, now) >= limits[l]);
             /* Some were not counted: which, nobody knows. */
             if (mark.used == 2 * (384 - shape.slots) * shape.quantum) {
-                assert_false(shape.ops->undo(&record, &shape, mark.stamp,
+                assert_false(give_back(&record, &shape, mark.stamp,
                                              1));
             }
             assert_int_equal(record.head >> MET__HEAD_BITS, 0);
@@ -317,7 +317,7 @@ static void frozen_counts_nothing(void **state)
                      MET__TAKE_MOVED);
     assert_int_equal(take(&record, &shape, 2 * HOUR, 1, 1, &mark),
                      MET__TAKE_MOVED);
-    assert_false(shape.ops->undo(&record, &shape, mark.stamp, 5));
+    assert_false(give_back(&record, &shape, mark.stamp, 5));
     assert_memory_equal(&before, &record, sizeof record);
     assert_int_equal(used(&record, &shape, HOUR), 5);
 }
@@ -356,7 +356,7 @@ static void is_idle_when_all_is_forgotten(void **state)
     assert_true(shape.ops->is_idle(record.head, &shape, &time));
     time.monotonic_ns = HOUR - MINUTE; /* late: not idle */
     assert_false(shape.ops->is_idle(record.head, &shape, &time));
-    assert_true(shape.ops->undo(&record, &shape, mark.stamp, 3));
+    assert_true(give_back(&record, &shape, mark.stamp, 3));
     assert_true(shape.ops->is_idle(record.head, &shape, &time));
 }
 
@@ -436,7 +436,7 @@ static void survives_garbage(void **state)
         shape.ops->reset(&copy, &shape, &time);
         take(&record, &shape, now, 1 + random_below(shape.limit),
              random_below(4) == 0, &mark);
-        shape.ops->undo(&record, &shape, mark.stamp, 1 + random_below(30));
+        give_back(&record, &shape, mark.stamp, 1 + random_below(30));
         assert_true(used(&record, &shape, now)
                     <= shape.limit + shape.quantum);
     }
