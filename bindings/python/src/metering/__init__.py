@@ -1,0 +1,33 @@
+"""libmetering for Python: rate limits, usage, entitlements and invoices in the
+process of the application. docs/python.md tells the whole story."""
+import os as _os
+
+from . import _native
+from ._native import (Admission, Decision, Gateway, Policy, Prepared, Recorder,
+                      WindowState, version)
+from .errors import (BugError, BusyError, ClosedError, ConflictError,
+                     CorruptError, DecimalOverflowError, DiskFullError,
+                     ExistsError, ForeignError, ForkedError, InvalidError,
+                     LayoutError, LimitError, MapFullError, MeteringError,
+                     NotFoundError, OutOfMemoryError, StorageError,
+                     TableFullError, TallyFullError, UnsupportedError)
+from .limiter import Algorithm, Headers, Limiter, Reason, Window
+from .rating import Price, check_price, rate, render_invoice
+from .store import Cursor, Ingest, Store, UsageRow, UsageRows, open
+from .values import datetime_of
+
+# What was opened before a fork answers ForkedError in the child.
+_os.register_at_fork(after_in_child=_native._forked)
+
+__version__ = version()
+__all__ = [
+    "Admission", "Algorithm", "BugError", "BusyError", "ClosedError",
+    "ConflictError", "CorruptError", "Cursor", "Decision",
+    "DecimalOverflowError", "DiskFullError", "ExistsError", "ForeignError",
+    "ForkedError", "Gateway", "Headers", "Ingest", "InvalidError",
+    "LayoutError", "LimitError", "Limiter", "MapFullError", "MeteringError",
+    "NotFoundError", "OutOfMemoryError", "Policy", "Prepared", "Price",
+    "Reason", "Recorder", "StorageError", "Store", "TableFullError",
+    "TallyFullError", "UnsupportedError", "UsageRow", "UsageRows", "Window",
+    "WindowState", "check_price", "datetime_of", "open", "rate",
+    "render_invoice", "version"]

@@ -1,0 +1,56 @@
+"""Prices, and what a quantity costs. No store is needed."""
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Union
+
+from . import _native
+from .values import Document, Number, decode, encode
+
+PriceDocument = Union[Mapping[str, object], str]
+
+
+class Price:
+    """A price, or a rate card's price with its discounts, read once."""
+
+    def __init__(self, document: PriceDocument) -> None:
+        self._native = _native.Price(encode(document, ""))
+
+    def rate(self, quantity: Number, **request: object) -> Document:
+        """Lines and totals of a quantity; `request` has the other members of
+        metering/rating.h's met_price_rate: quantity_before, booked, …"""
+        if isinstance(quantity, float):
+            raise TypeError("quantity: a float is not exact: use a Decimal")
+        found = decode(self._native.rate(
+            encode({"quantity": quantity, **request})))
+        assert isinstance(found, dict)
+        return found
+
+    def totals(self, quantities: Iterable[Number]) -> list[Any]:
+        """The totals of many quantities, each the usage of a whole period."""
+        return self._native.totals(list(quantities))
+
+    def close(self) -> None:
+        self._native.close()
+
+
+def rate(price: PriceDocument, quantity: Number,
+         **request: object) -> Document:
+    """What `quantity` costs at a price."""
+    return Price(price).rate(quantity, **request)
+
+
+def check_price(price: PriceDocument) -> list[Document]:
+    """Everything that is wrong about a price: no issues, no problem."""
+    found = decode(_native.price_check(encode(price)))
+    issues = found["issues"]
+    assert isinstance(issues, list)
+    return issues
+
+
+def render_invoice(invoice: Mapping[str, object] | str) -> str:
+    """An invoice as text for people."""
+    return _native.invoice_render(encode(invoice), 1)
+
+
+__all__ = ["Price", "check_price", "rate", "render_invoice"]

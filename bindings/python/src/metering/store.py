@@ -1,0 +1,431 @@
+"""The store: catalog, customers, usage and invoices of one directory, which
+any number of processes use at once."""
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from types import TracebackType
+from typing import Any, Union
+
+from . import _native
+from ._native import Gateway, Recorder
+from .errors import NotFoundError
+from .limiter import choice
+from .values import (Document, Moment, decode, encode, moment_or_now, plain,
+                     text_of_moment)
+
+CREATE = 1
+ALLOW_PAST = 1
+NEXT_BILLING_CYCLE = 2
+DRY_RUN = 4
+STRICT = 8
+OPEN_PERIOD = 1
+LINES = 1
+REQUIRE_ENTITLEMENT = 1
+
+Path = Union[str, bytes, "os.PathLike[str]"]
+DocumentLike = Union[Mapping[str, object], str]
+
+
+@dataclass(frozen=True)
+class UsageRow:
+    """One row of a usage query."""
+
+    __slots__ = ("from_", "to", "value", "subject", "customer_id", "customer",
+                 "dimensions")
+    from_: datetime
+    to: datetime
+    value: Decimal
+    subject: str | None
+    customer_id: str | None
+    customer: str | None
+    dimensions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """How far a source of events was read."""
+
+    __slots__ = ("name", "generation", "offset")
+    name: str
+    generation: int
+    offset: int
+
+
+class UsageRows:
+    """Rows of a usage query, one by one, however many there are. It sees the
+    store as it was when it began; close it, or read it to its end."""
+
+    def __init__(self, native: _native.UsageCursor) -> None:
+        self._native = native
+
+    def __iter__(self) -> "UsageRows":
+        return self
+
+    def __next__(self) -> UsageRow:
+        text = None if self._native.closed else self._native.next()
+        if text is None:
+            self._native.close()
+            raise StopIteration
+        row = decode(text)
+        return UsageRow(row["from"], row["to"], row["value"],
+                        row.get("subject"), row.get("customer_id"),
+                        row.get("customer"), row.get("dimensions", {}))
+
+    def close(self) -> None:
+        self._native.close()
+
+    def __enter__(self) -> "UsageRows":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None,
+                 error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.close()
+
+
+class Ingest:
+    """Takes in events with ids: each counts once, however often it is sent.
+    A batch is one transaction."""
+
+    def __init__(self, native: _native.Ingest) -> None:
+        self._native = native
+
+    def events(self, events: Iterable[Mapping[str, object]],
+               cursor: Cursor | None = None) -> Document:
+        """A batch of CloudEvents; at most 10,000."""
+        batch = [plain(event, f"events[{i}]")
+                 for i, event in enumerate(events)]
+        return self.json(json.dumps(batch, ensure_ascii=False), cursor=cursor)
+
+    def json(self, text: str | bytes, *, lines: bool = False,
+             cursor: Cursor | None = None) -> Document:
+        """Events as JSON: one, an array, or one a line."""
+        at = cursor or Cursor("", 0, 0)
+        report = decode(self._native.json(
+            text, LINES if lines else 0, at.name if cursor else None,
+            at.generation, at.offset))
+        assert isinstance(report, dict)
+        return report
+
+    def close(self) -> None:
+        self._native.close()
+
+    def __enter__(self) -> "Ingest":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None,
+                 error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.close()
+
+
+class Store:
+    """One directory. Opening it twice in a process gives the same store; it
+    must be opened after a fork, by the process that uses it."""
+
+    def __init__(self, path: Path, *, create: bool = False,
+                 map_size_bytes: int = 0) -> None:
+        self.path = os.fspath(path)
+        self._native = _native.Store(path, CREATE if create else 0,
+                                     map_size_bytes)
+
+    def close(self) -> None:
+        """Let go of it. Recorders, gateways and queries that are open keep
+        the files open until they are closed, too."""
+        self._native.close()
+
+    @property
+    def closed(self) -> bool:
+        return self._native.closed
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None,
+                 error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = " closed" if self.closed else ""
+        return f"<metering.Store {self.path!r}{state}>"
+
+    def _call(self, name: str, *arguments: str | bytes | int | None) -> Any:
+        text = self._native.call(name, *arguments)
+        return None if text is None else decode(text)
+
+    def _items(self, name: str,
+               *arguments: str | bytes | int | None) -> Iterator[Document]:
+        return iter(self._call(name, *arguments)["items"])
+
+    # --- Counting -----------------------------------------------------------
+    def recorder(self, shapes_max: int = 0) -> Recorder:
+        """Counts usage on the request path, in memory that survives the death
+        of its process."""
+        return self._native.recorder(shapes_max)
+
+    def gateway(self, *, fail: str = "closed", headers: str = "kong",
+                limiter_capacity: int = 0,
+                require_entitlement: bool = False) -> Gateway:
+        """Decides requests and counts them. fail: "closed" or "open" when a
+        decision is impossible; headers: "kong", "none" or "ietf"."""
+        return self._native.gateway(
+            choice(fail, ("closed", "open"), "fail"),
+            choice(headers, ("kong", "none", "ietf"), "headers"),
+            limiter_capacity,
+            REQUIRE_ENTITLEMENT if require_entitlement else 0)
+
+    def ingest(self) -> Ingest:
+        return Ingest(self._native.ingest())
+
+    def settle(self, cells_max: int = 0) -> Document:
+        """Move what all processes counted into the store: about once a second
+        from one of them."""
+        return self._call("store_settle", cells_max)
+
+    def compact(self, *, records_max: int = 0,
+                as_of: Moment | None = None) -> Document:
+        """Fold old usage; answers stay the same."""
+        return self._call("store_compact", records_max,
+                          moment_or_now(as_of, "as_of"))
+
+    # --- Catalog ------------------------------------------------------------
+    def apply(self, document: DocumentLike, *, at: Moment | None = None,
+              allow_past: bool = False, dry_run: bool = False,
+              strict: bool = False) -> Document:
+        """A whole declarative document, in one transaction."""
+        flags = ((ALLOW_PAST if allow_past else 0)
+                 | (DRY_RUN if dry_run else 0) | (STRICT if strict else 0))
+        return self._call("catalog_apply", encode(document),
+                          moment_or_now(at, "at"), flags)
+
+    def put_meter(self, document: DocumentLike) -> Document:
+        return self._call("meter_put", encode(document))
+
+    def meter(self, key: str) -> Document:
+        return self._call("meter_get", key)
+
+    def meters(self) -> Iterator[Document]:
+        return self._items("meter_list")
+
+    def remove_meter(self, key: str) -> None:
+        self._call("meter_remove", key)
+
+    def put_feature(self, document: DocumentLike) -> Document:
+        return self._call("feature_put", encode(document))
+
+    def feature(self, key: str) -> Document:
+        return self._call("feature_get", key)
+
+    def features(self) -> Iterator[Document]:
+        return self._items("feature_list")
+
+    def archive_feature(self, key: str) -> None:
+        self._call("feature_archive", key)
+
+    def put_plan(self, document: DocumentLike) -> Document:
+        return self._call("plan_put", encode(document))
+
+    def publish_plan(self, key: str, *, at: Moment | None = None,
+                     allow_past: bool = False) -> Document:
+        return self._call("plan_publish", key, moment_or_now(at, "at"),
+                          ALLOW_PAST if allow_past else 0)
+
+    def archive_plan(self, key: str) -> None:
+        self._call("plan_archive", key)
+
+    def remove_plan(self, key: str, version: int = 0) -> None:
+        self._call("plan_remove", key, version)
+
+    def plan(self, key: str, version: int = 0) -> Document:
+        return self._call("plan_get", key, version)
+
+    def plans(self) -> Iterator[Document]:
+        return self._items("plan_list")
+
+    # --- Customers ----------------------------------------------------------
+    def put_customer(self, document: DocumentLike) -> Document:
+        return self._call("customer_put", encode(document))
+
+    def customer(self, key: str) -> Document:
+        return self._call("customer_get", key)
+
+    def customer_of_subject(self, subject: str) -> Document:
+        return self._call("customer_of_subject", subject)
+
+    def customers(self) -> Iterator[Document]:
+        return self._items("customer_list")
+
+    def remove_customer(self, key: str) -> None:
+        self._call("customer_remove", key)
+
+    def subscribe(self, document: DocumentLike, *,
+                  allow_past: bool = False) -> Document:
+        return self._call("subscription_create", encode(document),
+                          ALLOW_PAST if allow_past else 0)
+
+    def cancel_subscription(self, subscription_id: str, *,
+                            at: Moment | None = None,
+                            next_billing_cycle: bool = False,
+                            allow_past: bool = False) -> Document:
+        flags = ((NEXT_BILLING_CYCLE if next_billing_cycle else 0)
+                 | (ALLOW_PAST if allow_past else 0))
+        return self._call("subscription_cancel", subscription_id,
+                          moment_or_now(at, "at"), flags)
+
+    def subscription(self, subscription_id: str) -> Document:
+        return self._call("subscription_get", subscription_id)
+
+    def subscriptions(self, customer: str | None = None
+                      ) -> Iterator[Document]:
+        return self._items("subscription_list", customer)
+
+    # --- Entitlements -------------------------------------------------------
+    def entitlement(self, customer: str, feature: str,
+                    at: Moment | None = None) -> Document:
+        """What a customer may use of a feature, and what is left."""
+        return self._call("entitlement_get", customer, feature,
+                          moment_or_now(at, "at"))
+
+    def entitlements(self, customer: str,
+                     at: Moment | None = None) -> Iterator[Document]:
+        return self._items("entitlement_list", customer,
+                           moment_or_now(at, "at"))
+
+    def entitlement_history(self, customer: str, feature: str, *,
+                            from_: Moment | None = None,
+                            to: Moment | None = None,
+                            window: str = "day") -> Document:
+        return self._call("entitlement_history", customer, feature,
+                          moment_or_now(from_, "from_"),
+                          moment_or_now(to, "to"),
+                          choice(window, ("hour", "day"), "window") - 1)
+
+    # --- Usage --------------------------------------------------------------
+    def usage(self, meter: str | None = None, *, feature: str | None = None,
+              customer: str | None = None,
+              customers: Sequence[str] | None = None,
+              subjects: Sequence[str] | None = None,
+              filters: Mapping[str, object] | None = None,
+              from_: Moment | None = None, to: Moment | None = None,
+              window: str | None = None, time_zone: str | None = None,
+              group_by: Sequence[str] | None = None,
+              settle_first: bool = False) -> UsageRows:
+        """Settled usage of a meter or a feature; from_ is inclusive, to is
+        not."""
+        query = {"meter": meter, "feature": feature, "customer": customer,
+                 "customers": customers, "subjects": subjects,
+                 "filters": filters,
+                 "from": None if from_ is None else text_of_moment(from_,
+                                                                   "from_"),
+                 "to": None if to is None else text_of_moment(to, "to"),
+                 "window": window, "time_zone": time_zone,
+                 "group_by": group_by, "settle_first": settle_first or None}
+        return UsageRows(self._native.usage_cursor(encode(
+            {name: value for name, value in query.items()
+             if value is not None})))
+
+    def adjust_usage(self, document: DocumentLike) -> Document:
+        return self._call("usage_adjust", encode(document))
+
+    def adjustments(self) -> Iterator[Document]:
+        return self._items("usage_adjustment_list")
+
+    def usage_settings(self) -> Document:
+        return self._call("usage_settings_get")
+
+    def put_usage_settings(self, document: DocumentLike) -> Document:
+        return self._call("usage_settings_put", encode(document))
+
+    # --- Events -------------------------------------------------------------
+    def event_cursor(self, name: str) -> Cursor | None:
+        """How far a source was read; None before its first batch."""
+        try:
+            return Cursor(name, *self._native.event_cursor(name))
+        except NotFoundError:
+            return None
+
+    def events(self, *, from_: Moment | None = None, to: Moment | None = None,
+               subject: str | None = None,
+               type: str | None = None) -> Iterator[Document]:
+        """Events that are retained, by their time."""
+        query: dict[str, object] = {"limit": 1000}
+        if from_ is not None:
+            query["from"] = text_of_moment(from_, "from_")
+        if to is not None:
+            query["to"] = text_of_moment(to, "to")
+        if subject is not None:
+            query["subject"] = subject
+        if type is not None:
+            query["type"] = type
+        while True:
+            page = self._call("event_list", encode(query))
+            yield from page["items"]
+            if "cursor" not in page:
+                return
+            query["cursor"] = page["cursor"]
+
+    def explain_event(self, source: str, event_id: str) -> Document:
+        return self._call("event_explain", source, event_id)
+
+    def retract_event(self, document: DocumentLike) -> Document:
+        return self._call("event_retract", encode(document))
+
+    def event_settings(self) -> Document:
+        return self._call("event_settings_get")
+
+    def put_event_settings(self, document: DocumentLike) -> Document:
+        return self._call("event_settings_put", encode(document))
+
+    # --- Invoices -----------------------------------------------------------
+    def preview_invoice(self, customer: str, *, as_of: Moment | None = None,
+                        open_period: bool = False) -> Document:
+        return self._call("invoice_preview", customer,
+                          moment_or_now(as_of, "as_of"),
+                          OPEN_PERIOD if open_period else 0)
+
+    def finalize_invoice(self, customer: str, *,
+                         as_of: Moment | None = None) -> Document:
+        return self._call("invoice_finalize", customer,
+                          moment_or_now(as_of, "as_of"))
+
+    def invoice(self, id_or_number: str) -> Document:
+        return self._call("invoice_get", id_or_number)
+
+    def invoices(self, customer: str | None = None) -> Iterator[Document]:
+        return self._items("invoice_list", customer)
+
+    # --- Entities of the gateway --------------------------------------------
+    def entities(self, kind: str) -> Iterator[Document]:
+        """Of a kind: "service", "route", "consumer" or "plugin"."""
+        return self._items("gateway_entity_list", kind)
+
+    def entity(self, kind: str, name: str) -> Document:
+        return self._call("gateway_entity_get", kind, name)
+
+    def remove_entity(self, kind: str, name: str) -> None:
+        self._call("gateway_entity_remove", kind, name)
+
+    # --- Operators ----------------------------------------------------------
+    def backup(self, path: Path) -> None:
+        """Copy the store while it is in use. Settle first."""
+        self._call("store_backup", os.fsencode(path), 0)
+
+    def check(self) -> Document:
+        """Read everything and verify it."""
+        return self._call("store_check")
+
+    def stats(self) -> Document:
+        return self._call("store_stats")
+
+
+def open(path: Path, *, create: bool = False,
+         map_size_bytes: int = 0) -> Store:
+    """Open the store in a directory; with create, make it when there is
+    none."""
+    return Store(path, create=create, map_size_bytes=map_size_bytes)
