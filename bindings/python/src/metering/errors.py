@@ -128,7 +128,9 @@ def error_of(code: int, name: str, message: str, field: bytes,
     """The exception of an error of the library; texts may be cut anywhere."""
     where = field.decode("utf-8", "replace")
     why = reason.decode("utf-8", "replace")
-    kind = ClosedError if code == 0 else CLASSES.get(name, MeteringError)
+    kind: type[MeteringError] = CLASSES.get(name, MeteringError)
+    if code == 0:
+        kind = ClosedError
     text = why or message
     made = kind(f"{where}: {text}" if where else text)
     made.code = code

@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Union
+from decimal import Decimal
+from typing import Union
 
 from . import _native
 from .values import Document, Number, decode, encode
@@ -26,7 +27,7 @@ class Price:
         assert isinstance(found, dict)
         return found
 
-    def totals(self, quantities: Iterable[Number]) -> list[Any]:
+    def totals(self, quantities: Iterable[Number]) -> list[Decimal]:
         """The totals of many quantities, each the usage of a whole period."""
         return self._native.totals(list(quantities))
 

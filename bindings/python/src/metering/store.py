@@ -29,6 +29,7 @@ REQUIRE_ENTITLEMENT = 1
 
 Path = Union[str, bytes, "os.PathLike[str]"]
 DocumentLike = Union[Mapping[str, object], str]
+Argument = Union[str, bytes, int, None]
 
 
 @dataclass(frozen=True)
@@ -155,13 +156,15 @@ class Store:
         state = " closed" if self.closed else ""
         return f"<metering.Store {self.path!r}{state}>"
 
-    def _call(self, name: str, *arguments: str | bytes | int | None) -> Any:
-        text = self._native.call(name, *arguments)
-        return None if text is None else decode(text)
+    def _do(self, name: str, *arguments: Argument) -> None:
+        self._native.call(name, *arguments)
 
-    def _items(self, name: str,
-               *arguments: str | bytes | int | None) -> Iterator[Document]:
-        return iter(self._call(name, *arguments)["items"])
+    def _document(self, name: str, *arguments: Argument) -> Document:
+        found: Document = decode(self._native.call(name, *arguments) or "{}")
+        return found
+
+    def _items(self, name: str, *arguments: Argument) -> Iterator[Document]:
+        return iter(self._document(name, *arguments)["items"])
 
     # --- Counting -----------------------------------------------------------
     def recorder(self, shapes_max: int = 0) -> Recorder:
@@ -186,13 +189,13 @@ class Store:
     def settle(self, cells_max: int = 0) -> Document:
         """Move what all processes counted into the store: about once a second
         from one of them."""
-        return self._call("store_settle", cells_max)
+        return self._document("store_settle", cells_max)
 
     def compact(self, *, records_max: int = 0,
                 as_of: Moment | None = None) -> Document:
         """Fold old usage; answers stay the same."""
-        return self._call("store_compact", records_max,
-                          moment_or_now(as_of, "as_of"))
+        return self._document("store_compact", records_max,
+                              moment_or_now(as_of, "as_of"))
 
     # --- Catalog ------------------------------------------------------------
     def apply(self, document: DocumentLike, *, at: Moment | None = None,
@@ -201,73 +204,73 @@ class Store:
         """A whole declarative document, in one transaction."""
         flags = ((ALLOW_PAST if allow_past else 0)
                  | (DRY_RUN if dry_run else 0) | (STRICT if strict else 0))
-        return self._call("catalog_apply", encode(document),
-                          moment_or_now(at, "at"), flags)
+        return self._document("catalog_apply", encode(document),
+                              moment_or_now(at, "at"), flags)
 
     def put_meter(self, document: DocumentLike) -> Document:
-        return self._call("meter_put", encode(document))
+        return self._document("meter_put", encode(document))
 
     def meter(self, key: str) -> Document:
-        return self._call("meter_get", key)
+        return self._document("meter_get", key)
 
     def meters(self) -> Iterator[Document]:
         return self._items("meter_list")
 
     def remove_meter(self, key: str) -> None:
-        self._call("meter_remove", key)
+        self._do("meter_remove", key)
 
     def put_feature(self, document: DocumentLike) -> Document:
-        return self._call("feature_put", encode(document))
+        return self._document("feature_put", encode(document))
 
     def feature(self, key: str) -> Document:
-        return self._call("feature_get", key)
+        return self._document("feature_get", key)
 
     def features(self) -> Iterator[Document]:
         return self._items("feature_list")
 
     def archive_feature(self, key: str) -> None:
-        self._call("feature_archive", key)
+        self._do("feature_archive", key)
 
     def put_plan(self, document: DocumentLike) -> Document:
-        return self._call("plan_put", encode(document))
+        return self._document("plan_put", encode(document))
 
     def publish_plan(self, key: str, *, at: Moment | None = None,
                      allow_past: bool = False) -> Document:
-        return self._call("plan_publish", key, moment_or_now(at, "at"),
-                          ALLOW_PAST if allow_past else 0)
+        return self._document("plan_publish", key, moment_or_now(at, "at"),
+                              ALLOW_PAST if allow_past else 0)
 
     def archive_plan(self, key: str) -> None:
-        self._call("plan_archive", key)
+        self._do("plan_archive", key)
 
     def remove_plan(self, key: str, version: int = 0) -> None:
-        self._call("plan_remove", key, version)
+        self._do("plan_remove", key, version)
 
     def plan(self, key: str, version: int = 0) -> Document:
-        return self._call("plan_get", key, version)
+        return self._document("plan_get", key, version)
 
     def plans(self) -> Iterator[Document]:
         return self._items("plan_list")
 
     # --- Customers ----------------------------------------------------------
     def put_customer(self, document: DocumentLike) -> Document:
-        return self._call("customer_put", encode(document))
+        return self._document("customer_put", encode(document))
 
     def customer(self, key: str) -> Document:
-        return self._call("customer_get", key)
+        return self._document("customer_get", key)
 
     def customer_of_subject(self, subject: str) -> Document:
-        return self._call("customer_of_subject", subject)
+        return self._document("customer_of_subject", subject)
 
     def customers(self) -> Iterator[Document]:
         return self._items("customer_list")
 
     def remove_customer(self, key: str) -> None:
-        self._call("customer_remove", key)
+        self._do("customer_remove", key)
 
     def subscribe(self, document: DocumentLike, *,
                   allow_past: bool = False) -> Document:
-        return self._call("subscription_create", encode(document),
-                          ALLOW_PAST if allow_past else 0)
+        return self._document("subscription_create", encode(document),
+                              ALLOW_PAST if allow_past else 0)
 
     def cancel_subscription(self, subscription_id: str, *,
                             at: Moment | None = None,
@@ -275,11 +278,11 @@ class Store:
                             allow_past: bool = False) -> Document:
         flags = ((NEXT_BILLING_CYCLE if next_billing_cycle else 0)
                  | (ALLOW_PAST if allow_past else 0))
-        return self._call("subscription_cancel", subscription_id,
-                          moment_or_now(at, "at"), flags)
+        return self._document("subscription_cancel", subscription_id,
+                              moment_or_now(at, "at"), flags)
 
     def subscription(self, subscription_id: str) -> Document:
-        return self._call("subscription_get", subscription_id)
+        return self._document("subscription_get", subscription_id)
 
     def subscriptions(self, customer: str | None = None
                       ) -> Iterator[Document]:
@@ -289,8 +292,8 @@ class Store:
     def entitlement(self, customer: str, feature: str,
                     at: Moment | None = None) -> Document:
         """What a customer may use of a feature, and what is left."""
-        return self._call("entitlement_get", customer, feature,
-                          moment_or_now(at, "at"))
+        return self._document("entitlement_get", customer, feature,
+                              moment_or_now(at, "at"))
 
     def entitlements(self, customer: str,
                      at: Moment | None = None) -> Iterator[Document]:
@@ -301,8 +304,8 @@ class Store:
                             from_: Moment | None = None,
                             to: Moment | None = None,
                             window: str = "day") -> Document:
-        return self._call("entitlement_history", customer, feature,
-                          moment_or_now(from_, "from_"),
+        return self._document("entitlement_history", customer, feature,
+                              moment_or_now(from_, "from_"),
                           moment_or_now(to, "to"),
                           choice(window, ("hour", "day"), "window") - 1)
 
@@ -331,16 +334,16 @@ class Store:
              if value is not None})))
 
     def adjust_usage(self, document: DocumentLike) -> Document:
-        return self._call("usage_adjust", encode(document))
+        return self._document("usage_adjust", encode(document))
 
     def adjustments(self) -> Iterator[Document]:
         return self._items("usage_adjustment_list")
 
     def usage_settings(self) -> Document:
-        return self._call("usage_settings_get")
+        return self._document("usage_settings_get")
 
     def put_usage_settings(self, document: DocumentLike) -> Document:
-        return self._call("usage_settings_put", encode(document))
+        return self._document("usage_settings_put", encode(document))
 
     # --- Events -------------------------------------------------------------
     def event_cursor(self, name: str) -> Cursor | None:
@@ -364,38 +367,38 @@ class Store:
         if type is not None:
             query["type"] = type
         while True:
-            page = self._call("event_list", encode(query))
+            page = self._document("event_list", encode(query))
             yield from page["items"]
             if "cursor" not in page:
                 return
             query["cursor"] = page["cursor"]
 
     def explain_event(self, source: str, event_id: str) -> Document:
-        return self._call("event_explain", source, event_id)
+        return self._document("event_explain", source, event_id)
 
     def retract_event(self, document: DocumentLike) -> Document:
-        return self._call("event_retract", encode(document))
+        return self._document("event_retract", encode(document))
 
     def event_settings(self) -> Document:
-        return self._call("event_settings_get")
+        return self._document("event_settings_get")
 
     def put_event_settings(self, document: DocumentLike) -> Document:
-        return self._call("event_settings_put", encode(document))
+        return self._document("event_settings_put", encode(document))
 
     # --- Invoices -----------------------------------------------------------
     def preview_invoice(self, customer: str, *, as_of: Moment | None = None,
                         open_period: bool = False) -> Document:
-        return self._call("invoice_preview", customer,
-                          moment_or_now(as_of, "as_of"),
+        return self._document("invoice_preview", customer,
+                              moment_or_now(as_of, "as_of"),
                           OPEN_PERIOD if open_period else 0)
 
     def finalize_invoice(self, customer: str, *,
                          as_of: Moment | None = None) -> Document:
-        return self._call("invoice_finalize", customer,
-                          moment_or_now(as_of, "as_of"))
+        return self._document("invoice_finalize", customer,
+                              moment_or_now(as_of, "as_of"))
 
     def invoice(self, id_or_number: str) -> Document:
-        return self._call("invoice_get", id_or_number)
+        return self._document("invoice_get", id_or_number)
 
     def invoices(self, customer: str | None = None) -> Iterator[Document]:
         return self._items("invoice_list", customer)
@@ -406,22 +409,22 @@ class Store:
         return self._items("gateway_entity_list", kind)
 
     def entity(self, kind: str, name: str) -> Document:
-        return self._call("gateway_entity_get", kind, name)
+        return self._document("gateway_entity_get", kind, name)
 
     def remove_entity(self, kind: str, name: str) -> None:
-        self._call("gateway_entity_remove", kind, name)
+        self._do("gateway_entity_remove", kind, name)
 
     # --- Operators ----------------------------------------------------------
     def backup(self, path: Path) -> None:
         """Copy the store while it is in use. Settle first."""
-        self._call("store_backup", os.fsencode(path), 0)
+        self._do("store_backup", os.fsencode(path), 0)
 
     def check(self) -> Document:
         """Read everything and verify it."""
-        return self._call("store_check")
+        return self._document("store_check")
 
     def stats(self) -> Document:
-        return self._call("store_stats")
+        return self._document("store_stats")
 
 
 def open(path: Path, *, create: bool = False,

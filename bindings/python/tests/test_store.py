@@ -1,0 +1,336 @@
+"""Store, Recorder, Gateway, Ingest, prices: documents and counting."""
+import threading
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+
+import pytest
+
+import metering
+from conftest import CATALOG, counted
+
+UTC = timezone.utc
+
+
+def test_open_close_and_open_again(path):
+    with pytest.raises(metering.NotFoundError):
+        metering.open(path)
+    with metering.open(path, create=True) as store:
+        assert not store.closed
+        assert repr(store) == f"<metering.Store {str(path)!r}>"
+        with metering.open(path) as twice:
+            assert twice.stats()["store_id"] == store.stats()["store_id"]
+        store.put_meter(CATALOG["meters"][0])
+    assert store.closed and "closed" in repr(store)
+    store.close()
+    with pytest.raises(metering.ClosedError, match="store: is closed"):
+        store.stats()
+    with metering.open(str(path)) as store:
+        assert [one["key"] for one in store.meters()] == ["api_requests"]
+
+
+def test_documents_have_decimals_and_datetimes(store):
+    plan = store.plan("free")
+    card = plan["phases"][0]["rate_cards"][0]
+    assert card["price"]["amount"] == Decimal("0.01")
+    assert type(card["entitlement"]["limit"]) is Decimal
+    assert plan["created_at"].tzinfo is not None
+    assert abs(datetime.now(UTC) - plan["created_at"]) < timedelta(hours=1)
+    again = {name: plan[name] for name in ("key", "name", "currency",
+                                           "billing_cadence", "phases")}
+    assert store.put_plan(again)["version"] == plan["version"]
+
+
+def test_objects_one_by_one(store):
+    store.put_feature({"key": "support", "name": "Support"})
+    assert store.feature("support")["name"] == "Support"
+    assert [one["key"] for one in store.features()] == ["example_service",
+                                                        "support"]
+    store.archive_feature("support")
+    store.put_customer({"key": "rosario", "name": "Rosario",
+                        "currency": "USD"})
+    assert len(list(store.customers())) == 2
+    begin = datetime.now(UTC)
+    made = store.subscribe({"customer": {"key": "rosario"},
+                            "plan": {"key": "free"}, "active_from": begin})
+    assert store.subscription(made["id"])["status"] == "active"
+    assert len(list(store.subscriptions("rosario"))) == 1
+    ended = store.cancel_subscription(made["id"], next_billing_cycle=True)
+    assert ended["active_to"] > begin
+    assert store.customer_of_subject("consumer:ariel")["key"] == "ariel"
+    assert [one["name"] for one in store.entities("route")] == [
+        "example_route"]
+    assert store.entity("consumer", "ariel")["username"] == "ariel"
+    store.remove_entity("consumer", "ariel")
+    with pytest.raises(LookupError):
+        store.entity("consumer", "ariel")
+    store.remove_meter("tokens")
+    with pytest.raises(metering.ConflictError) as caught:
+        store.remove_meter("api_requests")
+    assert caught.value.code == -6
+
+
+def test_an_error_names_the_field(store):
+    with pytest.raises(metering.InvalidError) as caught:
+        store.put_meter({"key": "Bad Key", "name": "x",
+                         "event_type": "e", "aggregation": "count"})
+    assert (caught.value.name, caught.value.field) == ("MET_E_INVALID",
+                                                     "meter.key")
+    with pytest.raises(metering.InvalidError):
+        store.put_meter("{")
+
+
+@pytest.mark.parametrize("call, field", [
+    (lambda s: s.put_plan({"phases": [{"rate_cards": [
+        {"price": {"amount": 0.1}}]}]}), r"phases\[0\].rate_cards\[0\].price"
+     ".amount"),
+    (lambda s: s.usage("api_requests", from_=1.5), "from_"),
+    (lambda s: s.settle(1.0), "number"),
+    (lambda s: s.entitlement("ariel", "example_service", 1.0), "at"),
+    (lambda s: s.entitlement(1.0, "example_service"), "text"),
+    (lambda s: metering.rate({"type": "unit", "amount": 0.1}, 1), "amount"),
+    (lambda s: metering.rate({"type": "unit", "amount": "0.1"}, 1.0),
+     "quantity"),
+    (lambda s: metering.Price({"type": "free"}).totals([1.0]), "quantities"),
+    (lambda s: s.ingest().events([{"data": {"tokens": 1.5}}]),
+     r"events\[0\].data.tokens"),
+])
+def test_a_float_raises_type_error_with_its_field(store, call, field):
+    with pytest.raises(TypeError, match=f"^{field}: .*float"):
+        call(store)
+
+
+def test_a_time_without_a_zone_is_refused(store):
+    naive = datetime(2026, 1, 1)
+    with pytest.raises(ValueError, match="^at: .*time zone"):
+        store.entitlement("ariel", "example_service", naive)
+    with pytest.raises(ValueError, match="^active_from: .*time zone"):
+        store.subscribe({"active_from": naive})
+
+
+def test_a_recorder_counts_and_usage_has_rows(store):
+    now = datetime.now(UTC)
+    with store.recorder() as recorder:
+        for i in range(10):
+            recorder.add("prompt", "ariel", {"model": f"m{i % 2}"},
+                         {"tokens": Decimal("1.5")}, now)
+        recorder.add("prompt", subject="ariel", quantities={"tokens": 3},
+                     at=int(now.timestamp()) * 10**9)
+        with recorder.prepare("prompt", "ariel", {"model": "m0"}) as prepared:
+            prepared.add({"tokens": 2})
+            prepared.add({"tokens": Decimal("1e1")}, at=now)
+    store.settle()
+    rows = {row.dimensions["model"]: row.value
+            for row in store.usage("tokens", group_by=["model"])}
+    assert rows == {"": 3, "m0": Decimal("19.5"), "m1": Decimal("7.5")}
+    row, = store.usage("tokens", subjects=["ariel"],
+                       from_=now.replace(second=0, microsecond=0)
+                       - timedelta(minutes=5),
+                       to=now.replace(second=0, microsecond=0)
+                       + timedelta(minutes=5), window="day")
+    assert row.subject == "ariel" and row.value == 30
+    assert row.to - row.from_ == timedelta(days=1)
+    assert type(row.value) is Decimal and row.from_.tzinfo is not None
+
+
+def test_a_batch_says_which_were_not_counted(store):
+    events = [("prompt", "ariel", {"model": "m"}, {"tokens": i})
+              for i in range(200)]
+    events[150] = ("nobody", "ariel")
+    events[151] = ("prompt", "", None, {"tokens": 1})
+    with store.recorder() as recorder:
+        assert recorder.add_many(iter(events[:100])) == {}
+        bad = recorder.add_many(events[100:])
+    assert sorted(bad) == [50, 51]
+    assert isinstance(bad[50], metering.NotFoundError)
+    assert isinstance(bad[51], metering.InvalidError)
+    assert counted(store, "tokens") == sum(range(200)) - 150 - 151
+
+
+def test_a_recorder_is_kept_open_by_what_needs_it(path):
+    store = metering.open(path, create=True)
+    store.apply({"meters": CATALOG["meters"]})
+    recorder = store.recorder()
+    prepared = recorder.prepare("kong.api_request", "ariel")
+    store.close()
+    recorder.close()
+    with pytest.raises(metering.ClosedError):
+        prepared.add()
+    with pytest.raises(metering.ClosedError):
+        recorder.add("kong.api_request", "ariel")
+    prepared.close()
+    with metering.open(path) as store:
+        assert counted(store) == 0
+
+
+def test_a_quantity_is_exact_or_refused(store):
+    with store.recorder() as recorder:
+        for value, error in ((1.5, TypeError), ("1", TypeError),
+                             (True, TypeError), (None, TypeError),
+                             (Decimal("NaN"), metering.InvalidError),
+                             (Decimal("1e-30"), metering.MeteringError),
+                             (1 << 70, metering.DecimalOverflowError)):
+            with pytest.raises(error, match="quantities"):
+                recorder.add("prompt", "ariel", None, {"tokens": value})
+    assert counted(store, "tokens") == 0
+
+
+def test_a_gateway_admits_and_counts(store):
+    with store.gateway() as gateway:
+        request = gateway.admit("GET", "/anything", {"apikey": "ariel-key"},
+                                "127.0.0.1", host="h", query="a=1",
+                                user_agent="test")
+        assert request and request.status == 200
+        assert (request.consumer, request.service, request.route) == (
+            "ariel", "example_service", "example_route")
+        assert request.upstream_query == b"a=1"
+        names = dict(request.upstream_headers)
+        assert names[b"X-Consumer-Username"] == b"ariel"
+        assert b"RateLimit-Limit" in dict(request.response_headers)
+        assert b"X-Consumer-Username" in request.drop_headers
+        request.complete(200, response_size=10)
+        assert request.is_completed
+        with pytest.raises(metering.InvalidError, match="completed already"):
+            request.complete()
+        given_back = gateway.admit("GET", "/anything",
+                                   [(b"ApiKey", b"ariel-key")])
+        given_back.complete(served=False)
+        refused = gateway.admit("GET", "/anything", [("apikey", "wrong")])
+        assert not refused and refused.status == 401
+        assert refused.reason == "BAD_KEY" and b"message" in refused.body
+        with pytest.raises(metering.InvalidError, match="was refused"):
+            refused.complete()
+        assert gateway.admit("GET", "/nowhere").status == 404
+        gateway.tick()
+        stats = gateway.stats()
+        assert (stats["requests"], stats["admitted"]) == (4, 2)
+    assert counted(store) == 1
+    left = store.entitlement("ariel", "example_service")
+    assert left["has_access"] and left["balance"] == Decimal(999)
+    assert len(list(store.entitlements("ariel"))) == 1
+
+
+def test_many_headers(store):
+    headers = [(f"x-{i}", "v") for i in range(200)]
+    with store.gateway() as gateway:
+        request = gateway.admit("GET", "/anything",
+                                headers + [("apikey", "ariel-key")])
+        request.complete()
+        with pytest.raises(ValueError, match="^headers: "):
+            gateway.admit("GET", "/anything", headers * 50)
+
+
+def test_a_forgotten_request_warns(store):
+    with store.gateway() as gateway:
+        with pytest.warns(ResourceWarning, match="never completed"):
+            gateway.admit("GET", "/anything", {"apikey": "ariel-key"})
+
+
+def test_events_with_ids_count_once(store):
+    event = {"specversion": "1.0", "id": "1", "source": "//test",
+             "type": "prompt", "subject": "ariel",
+             "time": datetime.now(UTC), "data": {"tokens": Decimal("2.5")}}
+    with store.ingest() as ingest:
+        report = ingest.events([event, {**event, "id": "2"}, event])
+        assert (report["accepted"], report["duplicate"]) == (2, 1)
+        assert report["verdicts"] == ["accepted", "accepted", "duplicate"]
+        assert store.event_cursor("log") is None
+        at = metering.Cursor("log", 1, 7)
+        ingest.events([{**event, "id": "3"}], at)
+        assert store.event_cursor("log") == at
+        lines = '{"specversion":"1.0"}\n{"bad'
+        assert ingest.json(lines, lines=True)["invalid"] == 2
+    assert counted(store, "tokens") == Decimal("7.5")
+    assert store.explain_event("//test", "1")["status"] == "accepted"
+
+
+def test_retained_events_are_listed_to_the_end(store):
+    store.put_event_settings({"retain": "P1D"})
+    now = datetime.now(UTC)
+    with store.ingest() as ingest:
+        ingest.events({"specversion": "1.0", "id": f"{i}", "source": "//t",
+                       "type": "prompt", "subject": "ariel", "time": now,
+                       "data": {"tokens": 1}} for i in range(1500))
+    found = list(store.events(subject="ariel", from_=now - timedelta(hours=1)))
+    assert len({item["event"]["id"] for item in found}) == 1500
+    store.retract_event({"source": "//t", "id": "7", "reason": "r",
+                         "actor": "a"})
+    store.adjust_usage({"id": "fix", "meter": "tokens", "subject": "ariel",
+                        "time": now, "value": Decimal("-99"), "reason": "r",
+                        "actor": "a"})
+    assert counted(store, "tokens") == 1400
+    fix, = store.adjustments()
+    assert fix["value"] == Decimal(-99)
+
+
+def test_rating(store):
+    found = metering.rate({"type": "unit", "amount": Decimal("0.0125")}, 1001,
+                          policies={"preset": "stripe"})
+    assert found["totals"]["total"] == Decimal("12.51")
+    assert found["lines"][0]["quantity"] == 1001
+    price = metering.Price({"type": "package", "amount": "1",
+                            "quantity_per_package": "5000"})
+    assert price.totals([0, 4999, Decimal("5000"), 5001]) == [0, 1, 1, 2]
+    assert price.totals(range(0, 100000, 1000))[-1] == 20
+    issues = metering.check_price({"type": "unit", "amount": "-1"})
+    assert issues and issues[0]["field"]
+    with pytest.raises(metering.InvalidError):
+        metering.Price({"type": "nothing"})
+    assert metering.check_price({"type": "free"}) == []
+
+
+def test_invoices(store):
+    with store.gateway() as gateway:
+        gateway.admit("GET", "/anything", {"apikey": "ariel-key"}).complete()
+    store.settle()
+    draft = store.preview_invoice("ariel", open_period=True)
+    assert draft["totals"]["total"] == Decimal("0.01")
+    assert "0.01" in metering.render_invoice(draft)
+    with pytest.raises(metering.ConflictError):
+        store.finalize_invoice("ariel")
+    assert list(store.invoices()) == []
+    with pytest.raises(metering.NotFoundError):
+        store.invoice("INV-0001")
+
+
+def test_operators(store, tmp_path):
+    assert store.check()["damaged"] == 0
+    store.backup(tmp_path / "copy")
+    with metering.open(tmp_path / "copy") as copy:
+        assert copy.stats()["store_id"] == store.stats()["store_id"]
+    assert store.compact()["transactions"] >= 0
+    assert store.usage_settings()["keep_minutes"]
+    history = store.entitlement_history("ariel", "example_service",
+                                        window="hour")
+    assert history["feature_key"] == "example_service"
+
+
+def test_a_closed_query_ends_and_frees(store):
+    rows = store.usage("api_requests")
+    rows.close()
+    assert list(rows) == []
+    assert next(store.usage("api_requests"), None) is None
+
+
+def test_a_store_closed_during_a_call_of_another_thread(path):
+    store = metering.open(path, create=True)
+    store.apply({"meters": CATALOG["meters"]})
+    begun = threading.Event()
+    answers = []
+
+    def settle():
+        while True:
+            try:
+                store.settle()
+            except metering.ClosedError as error:
+                answers.append(error)
+                return
+            begun.set()
+
+    threads = [threading.Thread(target=settle) for _ in range(4)]
+    for one in threads:
+        one.start()
+    begun.wait()
+    store.close()
+    for one in threads:
+        one.join()
+    assert len(answers) == 4
