@@ -6,6 +6,19 @@
 
 #define FOLLOW_BATCH 100
 
+/* Prints the items that a call gave, or its error. */
+static int print_list(tool *self, met_error error, met_buffer *answer,
+                      const met_error_info *info, const char *const *columns)
+{
+    if (error != MET_OK) {
+        return tool_error(self, error, info);
+    }
+    int status = tool_print_list(self, answer->data, answer->size, "items",
+                                 columns);
+    met_buffer_release(answer);
+    return status;
+}
+
 /* --- Rules ---------------------------------------------------------------- */
 static int put_rules(tool *self)
 {
@@ -40,13 +53,7 @@ static int list_rules(tool *self)
     met_buffer answer = {0};
     met_error error = met_notice_rule_list(self->store, &answer, &info);
 
-    if (error != MET_OK) {
-        return tool_error(self, error, &info);
-    }
-    int status = tool_print_list(self, answer.data, answer.size, "items",
-                                 columns);
-    met_buffer_release(&answer);
-    return status;
+    return print_list(self, error, &answer, &info, columns);
 }
 
 static int show_rule(tool *self)
@@ -128,13 +135,7 @@ int command_notice_list(tool *self)
     }
     met_error error = met_notice_list(self->store, (uint32_t)limit, &answer,
                                       &info);
-    if (error != MET_OK) {
-        return tool_error(self, error, &info);
-    }
-    status = tool_print_list(self, answer.data, answer.size, "items",
-                             columns);
-    met_buffer_release(&answer);
-    return status;
+    return print_list(self, error, &answer, &info, columns);
 }
 
 /* --lease: 60s when it is not given. */
@@ -164,13 +165,7 @@ int command_notice_next(tool *self)
     }
     met_error error = met_notice_next(self->store, (uint32_t)limit, lease_ns,
                                       &answer, &info);
-    if (error != MET_OK) {
-        return tool_error(self, error, &info);
-    }
-    status = tool_print_list(self, answer.data, answer.size, "items",
-                             columns);
-    met_buffer_release(&answer);
-    return status;
+    return print_list(self, error, &answer, &info, columns);
 }
 
 int command_notice_ack(tool *self)

@@ -67,19 +67,6 @@ static void begin(void)
     check_used(1);
 }
 
-/* The handle is over after a failed write, unless the disk was only full. */
-static void open_again_if_over(void)
-{
-    met_buffer json = {0};
-
-    if (met_feature_list(store, &json, NULL) != MET_OK) {
-        met_store_close(store);
-        store = NULL;
-        assert_int_equal(open_documents("s", 0, &store), MET_OK);
-    }
-    met_buffer_release(&json);
-}
-
 static void writes_fail(void **state)
 {
     static const int errors[] = {EIO, ENOSPC};

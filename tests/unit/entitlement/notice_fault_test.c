@@ -145,19 +145,6 @@ static void settlement_runs_out_of_memory(void **state)
 }
 
 /* --- The disk ------------------------------------------------------------- */
-/* The handle is over after a failed write, unless the disk was only full. */
-static void open_again_if_over(void)
-{
-    met_buffer json = {0};
-
-    if (met_notice_list(store, 1, &json, NULL) != MET_OK) {
-        met_store_close(store);
-        store = NULL;
-        assert_int_equal(open_documents("s", 0, &store), MET_OK);
-    }
-    met_buffer_release(&json);
-}
-
 /* A cause, and its delivery, each with the k-th write failing. */
 static void writes_fail(void **state)
 {
