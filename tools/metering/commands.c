@@ -227,6 +227,11 @@ const tool_command tool_commands[] = {
      "  --decisions            prints every decision",
      1, 1, command_gateway_replay},
 
+    {"completion", NULL, "bash|zsh|fish|man", "",
+     "what a shell completes; the manual page",
+     "In bash: source <(metering completion bash). An installation brings all "
+     "of them.",
+     1, 1, command_completion},
     {"info", NULL, "", "field=", "sizes, tables, readers; is billing alive?",
      "\"tally\" tells what recorders counted that is not settled yet: since "
      "when, how full\nthe fullest is, and who holds settlement up.",

@@ -6,37 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The options of a row, one at a time; 0 at the end. */
-static int next_option(const char **at, const char **name_out,
-                       size_t *name_size_out, int *takes_value_out,
-                       int *is_repeatable_out)
-{
-    if (**at == '\0') {
-        return 0;
-    }
-    size_t size = strcspn(*at, " ");
-    size_t name_size = strcspn(*at, " =");
-    *name_out = *at;
-    *name_size_out = name_size;
-    *takes_value_out = size > name_size;
-    *is_repeatable_out = size > name_size + 1;
-    *at += size + ((*at)[size] == ' ');
-    return 1;
-}
-
 static void print_command(const tool_command *row)
 {
     const char *at = row->options;
-    const char *name;
-    size_t name_size;
-    int takes_value, is_repeatable;
+    tool_option_name option;
 
     printf("  metering %s%s%s%s%s", row->noun, row->verb ? " " : "",
            row->verb ? row->verb : "", row->arguments[0] ? " " : "",
            row->arguments);
-    while (next_option(&at, &name, &name_size, &takes_value, &is_repeatable)) {
-        printf(" [--%.*s%s]%s", (int)name_size, name,
-               takes_value ? " …" : "", is_repeatable ? "…" : "");
+    while (tool_next_option(&at, &option)) {
+        printf(" [--%.*s%s]%s", (int)option.name_size, option.name,
+               option.takes_value ? " …" : "",
+               option.is_repeatable ? "…" : "");
     }
     fputc('\n', stdout);
 }
@@ -77,13 +58,12 @@ static int print_help(void)
 static int option_kind(const tool_command *row, const char *word, size_t size)
 {
     const char *at = row->options;
-    const char *name;
-    size_t name_size;
-    int takes_value, is_repeatable;
+    tool_option_name option;
 
-    while (next_option(&at, &name, &name_size, &takes_value, &is_repeatable)) {
-        if (name_size == size && strncmp(name, word, size) == 0) {
-            return takes_value + is_repeatable;
+    while (tool_next_option(&at, &option)) {
+        if (option.name_size == size
+            && strncmp(option.name, word, size) == 0) {
+            return option.takes_value + option.is_repeatable;
         }
     }
     return -1;

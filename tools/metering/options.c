@@ -53,6 +53,21 @@ int tool_error(const tool *self, met_error error, const met_error_info *info)
                      met_error_name(error));
 }
 
+int tool_next_option(const char **at, tool_option_name *option_out)
+{
+    if (**at == '\0') {
+        return 0;
+    }
+    size_t size = strcspn(*at, " ");
+    size_t name_size = strcspn(*at, " =");
+    *option_out = (tool_option_name){.name = *at,
+                                     .name_size = name_size,
+                                     .takes_value = size > name_size,
+                                     .is_repeatable = size > name_size + 1};
+    *at += size + ((*at)[size] == ' ');
+    return 1;
+}
+
 const char *tool_option(const tool *self, const char *name, int n)
 {
     for (int i = 0; i < self->option_count; i++) {

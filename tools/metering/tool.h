@@ -43,6 +43,16 @@ typedef struct tool_command {
 extern const tool_command tool_commands[]; /* ends with a NULL noun */
 
 /* --- Options -------------------------------------------------------------- */
+/* One option of a row of the table. */
+typedef struct tool_option_name {
+    const char *name; /* without "--"; no NUL */
+    size_t name_size;
+    int takes_value;
+    int is_repeatable;
+} tool_option_name;
+/* The options of a row, one at a time; *at begins as row->options. 0: none is
+ * left. */
+int tool_next_option(const char **at, tool_option_name *option_out);
 /* The n-th value of an option, or NULL. */
 const char *tool_option(const tool *self, const char *name, int n);
 int tool_flag(const tool *self, const char *name);
@@ -168,6 +178,7 @@ int command_notice_follow(tool *self);
 int command_rate(tool *self);
 int command_limit_replay(tool *self);
 int command_gateway_replay(tool *self);
+int command_completion(tool *self);
 int command_info(tool *self);
 int command_check(tool *self);
 int command_backup(tool *self);
