@@ -248,6 +248,11 @@ static int os_unmap(void *context, void *memory, uint64_t size)
     return munmap(memory, size) < 0 ? -errno : 0;
 }
 
+static int os_want_huge_pages(void *context, void *memory, uint64_t size)
+{
+    return madvise(memory, size, MADV_HUGEPAGE) < 0 ? -errno : 0;
+}
+
 static int os_lock(void *context, int file, int operation, uint64_t offset)
 {
     struct flock lock = {
@@ -400,6 +405,7 @@ const met__os *met__os_default(void)
         .sync = os_sync,
         .map = os_map,
         .unmap = os_unmap,
+        .want_huge_pages = os_want_huge_pages,
         .lock = os_lock,
         .mark = os_mark,
         .marked_by = os_marked_by,

@@ -54,6 +54,8 @@ typedef struct met__os {
     int (*sync)(void *context, int file);
     int (*map)(void *context, int file, uint64_t size, void **memory_out);
     int (*unmap)(void *context, void *memory, uint64_t size);
+    /* Asks for pages of 2 MiB behind private memory; whole ones inside it. */
+    int (*want_huge_pages)(void *context, void *memory, uint64_t size);
     /* Open-file-description lock on byte `offset`, length 1. */
     int (*lock)(void *context, int file, int operation, uint64_t offset);
     /* A mark on byte `offset` for others to see: it keeps nobody out and goes

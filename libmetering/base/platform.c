@@ -114,6 +114,43 @@ void met__release(const met__platform *platform, void *memory, size_t size)
     }
 }
 
+/* --- Tables --------------------------------------------------------------- */
+#define LINE_SIZE 64u
+#define HUGE_PAGE_SIZE ((size_t)2 << 20)
+
+met_error met__table_allocate(const met__platform *platform, size_t size,
+                              met__table_memory *table_out)
+{
+    size_t step = size >= HUGE_PAGE_SIZE ? HUGE_PAGE_SIZE : LINE_SIZE;
+    size_t block_size = size + step - 1;
+
+    *table_out = (met__table_memory){0};
+    if (block_size < size) {
+        return MET_E_NO_MEMORY;
+    }
+    void *block = platform->allocator.allocate(platform->allocator.context,
+                                               block_size);
+    if (block == NULL) {
+        return MET_E_NO_MEMORY;
+    }
+    unsigned char *memory = (unsigned char *)block
+                            + (step - (uintptr_t)block % step) % step;
+    if (step == HUGE_PAGE_SIZE) { /* before it is touched */
+        (void)platform->os->want_huge_pages(platform->os->context, memory,
+                                            size - size % step);
+    }
+    memset(memory, 0, size);
+    *table_out = (met__table_memory){memory, size, block, block_size};
+    return MET_OK;
+}
+
+void met__table_release(const met__platform *platform,
+                        met__table_memory *table)
+{
+    met__release(platform, table->block, table->block_size);
+    *table = (met__table_memory){0};
+}
+
 int64_t met__now_utc_ns(const met__platform *platform)
 {
     return platform->clock.utc_ns(platform->clock.context);

@@ -33,6 +33,21 @@ void *met__reallocate(const met__platform *platform, void *memory,
                       size_t size_old, size_t size_new);
 void met__release(const met__platform *platform, void *memory, size_t size);
 
+/* A table that is read at random: it begins on a cache line, and lies in huge
+ * pages when it is large and the system has them. */
+typedef struct met__table_memory {
+    void *memory; /* NULL: none */
+    size_t size;
+    void *block; /* as it was allocated */
+    size_t block_size;
+} met__table_memory;
+
+/* Zeroed. MET_E_NO_MEMORY: *table_out is none, and may be released. */
+met_error met__table_allocate(const met__platform *platform, size_t size,
+                              met__table_memory *table_out);
+void met__table_release(const met__platform *platform,
+                        met__table_memory *table);
+
 int64_t met__now_utc_ns(const met__platform *platform);
 int64_t met__now_monotonic_ns(const met__platform *platform);
 

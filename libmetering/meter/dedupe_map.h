@@ -8,6 +8,7 @@
 #ifndef MET_METER_DEDUPE_MAP_H
 #define MET_METER_DEDUPE_MAP_H
 
+#include "base/atomic.h"
 #include "base/mapped_file.h"
 #include "store/store.h"
 
@@ -45,7 +46,7 @@ int met__dedupe_find(const met__dedupe *dedupe, met__hash128 hash,
 static inline void met__dedupe_prefetch(const met__dedupe *dedupe,
                                         met__hash128 hash)
 {
-    __builtin_prefetch(&dedupe->entries[hash.low & dedupe->mask]);
+    met__prefetch(&dedupe->entries[hash.low & dedupe->mask]);
 }
 
 #endif

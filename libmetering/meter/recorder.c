@@ -83,7 +83,7 @@ static inline met_error publish(met_recorder *recorder,
     words[MET__COPY_GENERATION] = recorder->generation;
     words[MET__COPY_EPOCH] = (uint64_t)record->cell_epoch << 32
                              | record->cell_minute;
-    words[MET__COPY_CELL] = (uint64_t)record->cell << 32 | record->entry;
+    words[MET__COPY_CELL] = (uint64_t)record->cell << 32 | MET__ENTRY_OF(record);
     words[MET__COPY_SHAPE_HASH] = record->entry_hash;
     words[MET__COPY_COUNT] = record->count + 1;
     words[MET__COPY_PLAN] = recorder->plan_number << 32 | quantities;
@@ -153,6 +153,12 @@ static void enter_minute(met_recorder *recorder)
 static met_error full(met_recorder *recorder, met_error_info *info)
 {
     recorder->full++;
+    if (recorder->shape_count >= recorder->shape_limit) {
+        return met__fail(info, MET_E_TALLY_FULL, "",
+                         "%u shapes wait to be settled: settle more often, or "
+                         "open the recorder with a greater shapes_max",
+                         recorder->shape_count);
+    }
     return met__fail(info, MET_E_TALLY_FULL, "",
                      "unsettled usage fills the recorder's slot: nobody "
                      "settles, or ticks are missing");

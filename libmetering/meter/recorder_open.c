@@ -286,24 +286,18 @@ static met_error claim(met_recorder *recorder, met_error_info *info)
 static met_error allocate(met_recorder *recorder, uint32_t shapes_max)
 {
     const met__platform *platform = recorder->platform;
-    uint64_t places = 64;
 
     recorder->shape_limit = shapes_max;
     recorder->shape_room = shapes_max + shapes_max / 8 + 1;
-    recorder->shape_idle = MET__NO_SHAPE;
-    while (places < 2 * (uint64_t)recorder->shape_room) {
-        places *= 2;
-    }
-    recorder->table = met__allocate(platform,
-                                    places * sizeof *recorder->table);
-    recorder->table_mask = places - 1;
-    recorder->shapes = met__allocate(
-        platform, recorder->shape_room * sizeof *recorder->shapes);
+    recorder->shape_places = recorder->shape_room + recorder->shape_room / 2;
+    met_error error = met__table_allocate(
+        platform, recorder->shape_places * sizeof *recorder->shapes,
+        &recorder->shape_memory);
+    recorder->shapes = recorder->shape_memory.memory;
     recorder->minutes = met__allocate(
         platform, MET__MINUTE_PLACES * sizeof *recorder->minutes);
-    return recorder->table && recorder->shapes && recorder->minutes
-               ? MET_OK
-               : MET_E_NO_MEMORY;
+    return error == MET_OK && recorder->minutes == NULL ? MET_E_NO_MEMORY
+                                                        : error;
 }
 
 static void release(met_recorder *recorder)
@@ -312,10 +306,7 @@ static void release(met_recorder *recorder)
 
     met__recorder_release_cells(recorder);
     met__arena_release(&recorder->plan_arena);
-    met__release(platform, recorder->table,
-                 (recorder->table_mask + 1) * sizeof *recorder->table);
-    met__release(platform, recorder->shapes,
-                 recorder->shape_room * sizeof *recorder->shapes);
+    met__table_release(platform, &recorder->shape_memory);
     met__release(platform, recorder->minutes,
                  MET__MINUTE_PLACES * sizeof *recorder->minutes);
     met__release(platform, recorder, sizeof *recorder);
@@ -461,7 +452,7 @@ static met_error tick(met_recorder *recorder)
         error = error == MET_OK ? taken : error;
     }
     if (recorder->shape_count > recorder->shape_limit / 4 * 3) {
-        met__recorder_sweep(recorder, recorder->shape_top);
+        met__recorder_sweep(recorder, recorder->shape_places);
     }
     met_error provided = met__recorder_provide(recorder);
     report(recorder);

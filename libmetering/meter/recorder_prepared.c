@@ -111,9 +111,7 @@ static inline int is_known(const met_prepared *prepared)
         || prepared->plan_number != recorder->plan_number) {
         return 0;
     }
-    const met__shape_record *record = &recorder->shapes[prepared->shape];
-    return record->is_used && record->hash.low == prepared->hash.low
-           && record->hash.high == prepared->hash.high;
+    return met__recorder_is_shape(recorder, prepared->shape, prepared->hash);
 }
 
 /* After an event was counted: where. What overflowed is tried anew. */
@@ -172,14 +170,13 @@ static void prefetch_cell(const met_recorder *recorder,
     uint32_t segment = record->cell / MET__SEGMENT_ITEMS_MAX;
     uint32_t index = record->cell % MET__SEGMENT_ITEMS_MAX;
 
-    if (!record->is_used || record->cell_epoch != recorder->epoch) {
+    if (record->cell_epoch != recorder->epoch) {
         return; /* takes a new cell: they lie side by side */
     }
-    __builtin_prefetch(met__slot_sequence(&recorder->slot, segment, index), 1);
-    __builtin_prefetch(met__slot_copy(&recorder->slot, segment,
-                                      reading->type->cell_class, index,
-                                      (record->sequence + 1) & 1),
-                       1);
+    met__prefetch(met__slot_sequence(&recorder->slot, segment, index));
+    met__prefetch(met__slot_copy(&recorder->slot, segment,
+                                 reading->type->cell_class, index,
+                                 (record->sequence + 1) & 1));
 }
 
 /* Keys lie one behind the other, each with room to be put together anew. */
@@ -201,8 +198,8 @@ static size_t read_group(met_recorder *recorder, const met_event *events,
             recorder, &events[taken], reading,
             *failed_out == SIZE_MAX ? info : NULL);
         if (errors_out[taken] == MET_OK) {
-            __builtin_prefetch(&recorder->table[reading->hash.low
-                                                & recorder->table_mask]);
+            met__prefetch(&recorder->shapes[met__recorder_home(
+                recorder, reading->hash)]);
             key += reading->key_size
                    + reading->type->attribute_count * MET__OVERFLOW_SIZE;
         } else if (*failed_out == SIZE_MAX) {
@@ -213,25 +210,30 @@ static size_t read_group(met_recorder *recorder, const met_event *events,
     return taken;
 }
 
-static void prefetch_group(const met_recorder *recorder,
-                           const met__reading *readings,
-                           const met_error *errors, size_t count)
+/* Finds the shapes, whose places are on their way, and sends for their cells.
+ */
+static void find_group(const met_recorder *recorder,
+                       const met__reading *readings, const met_error *errors,
+                       size_t count, uint32_t *shapes_out)
 {
-    uint32_t shapes[MET__GROUP_MAX];
+    for (size_t i = 0; i < count; i++) {
+        shapes_out[i] = errors[i] == MET_OK
+                            ? met__recorder_find(recorder, readings[i].hash)
+                            : MET__NO_SHAPE;
+        if (shapes_out[i] != MET__NO_SHAPE) {
+            prefetch_cell(recorder, &readings[i], shapes_out[i]);
+        }
+    }
+}
 
-    for (size_t i = 0; i < count; i++) {
-        shapes[i] = errors[i] == MET_OK
-                        ? met__recorder_guess(recorder, readings[i].hash)
-                        : MET__NO_SHAPE;
-        if (shapes[i] != MET__NO_SHAPE) {
-            __builtin_prefetch(&recorder->shapes[shapes[i]], 1);
-        }
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (shapes[i] != MET__NO_SHAPE) {
-            prefetch_cell(recorder, &readings[i], shapes[i]);
-        }
-    }
+/* An event before this one in the group may have taken its place. */
+static uint32_t still(const met_recorder *recorder, uint32_t shape,
+                      met__hash128 hash)
+{
+    return shape != MET__NO_SHAPE
+                   && met__recorder_is_shape(recorder, shape, hash)
+               ? shape
+               : MET__NO_SHAPE;
 }
 
 met_error met__recorder_add_group(met_recorder *recorder,
@@ -240,6 +242,7 @@ met_error met__recorder_add_group(met_recorder *recorder,
                                   size_t *failed_out, met_error_info *info)
 {
     met__reading readings[MET__GROUP_MAX];
+    uint32_t shapes[MET__GROUP_MAX];
     met_error_info later = {.struct_size = sizeof later};
     size_t unread = SIZE_MAX;   /* the first that could not be read, */
     size_t uncounted = SIZE_MAX; /* and the first that was, and not counted */
@@ -250,11 +253,12 @@ met_error met__recorder_add_group(met_recorder *recorder,
     }
     size_t taken = read_group(recorder, events, count, readings, errors_out,
                               &unread, info);
-    prefetch_group(recorder, readings, errors_out, taken);
+    find_group(recorder, readings, errors_out, taken, shapes);
     for (size_t i = 0; i < taken; i++) {
         if (errors_out[i] == MET_OK) {
             errors_out[i] = met__recorder_count(
-                recorder, &events[i], &readings[i], MET__NO_SHAPE,
+                recorder, &events[i], &readings[i],
+                still(recorder, shapes[i], readings[i].hash),
                 uncounted == SIZE_MAX ? &later : NULL);
             if (errors_out[i] != MET_OK && uncounted == SIZE_MAX) {
                 uncounted = i;

@@ -1,62 +1,77 @@
-/* Which shape an event has: a table from keys to records, in private memory;
- * the keys themselves lie in the slot file, where settlement reads them.
+/* Which shape an event has: a table of records by the hashes of their keys, in
+ * private memory, probed in line; the keys themselves lie in the slot file,
+ * where settlement reads them.
  * In: a key. Out: its record, made when it is new and there is room. */
 #include "meter/recorder_state.h"
 
 #include "base/check.h"
 
-uint32_t met__recorder_find(const met_recorder *recorder, met__hash128 hash)
+/* --- Places --------------------------------------------------------------- */
+static uint32_t distance(const met_recorder *recorder, uint32_t from,
+                         uint32_t to)
 {
-    const uint64_t mask = recorder->table_mask;
+    return to >= from ? to - from : to + recorder->shape_places - from;
+}
 
-    for (uint64_t at = hash.low & mask;; at = (at + 1) & mask) {
-        uint64_t place = recorder->table[at];
-        if (place == 0) {
-            return MET__NO_SHAPE;
+static uint32_t place_at(const met_recorder *recorder, uint32_t from,
+                         uint32_t steps)
+{
+    uint64_t at = (uint64_t)from + steps;
+
+    return (uint32_t)(at < recorder->shape_places
+                          ? at
+                          : at - recorder->shape_places);
+}
+
+/* The first free place for a shape; MET__NO_SHAPE: it is too far away. */
+static uint32_t free_place(const met_recorder *recorder, uint32_t home)
+{
+    uint32_t at = home;
+
+    for (uint32_t steps = 0; steps < UINT16_MAX; steps++) {
+        if (recorder->shapes[at].entry == 0) {
+            return at;
         }
-        if (place >> 32 != hash.low >> 32) {
-            continue;
-        }
-        uint32_t shape = (uint32_t)place - 1;
-        const met__shape_record *record = &recorder->shapes[shape];
-        if (record->hash.low == hash.low && record->hash.high == hash.high) {
-            return shape;
+        at = place_at(recorder, at, 1);
+    }
+    return MET__NO_SHAPE;
+}
+
+static void widen_reach(met_recorder *recorder, uint32_t home, uint32_t at)
+{
+    uint32_t steps = distance(recorder, home, at) + 1;
+
+    if (recorder->shapes[home].reach < steps) {
+        recorder->shapes[home].reach = (uint16_t)steps;
+    }
+}
+
+/* After the farthest shape of this home may have gone. */
+static void narrow_reach(met_recorder *recorder, uint32_t home)
+{
+    uint32_t reach = recorder->shapes[home].reach;
+
+    for (; reach > 0; reach--) {
+        const met__shape_record *last =
+            &recorder->shapes[place_at(recorder, home, reach - 1)];
+        if (last->entry != 0
+            && met__recorder_home(recorder, last->hash) == home) {
+            break;
         }
     }
+    recorder->shapes[home].reach = (uint16_t)reach;
 }
 
 /* --- Giving back ---------------------------------------------------------- */
-/* Closes the gap at `at` by moving up what would be found through it. */
-static void remove_place(met_recorder *recorder, uint64_t at)
-{
-    const uint64_t mask = recorder->table_mask;
-    uint64_t gap = at;
-
-    for (at = (at + 1) & mask; recorder->table[at] != 0;
-         at = (at + 1) & mask) {
-        uint32_t shape = (uint32_t)recorder->table[at] - 1;
-        uint64_t home = recorder->shapes[shape].hash.low & mask;
-        if (((at - home) & mask) >= ((at - gap) & mask)) {
-            recorder->table[gap] = recorder->table[at];
-            gap = at;
-        }
-    }
-    recorder->table[gap] = 0;
-}
-
 static void give_back(met_recorder *recorder, uint32_t shape)
 {
     met__shape_record *record = &recorder->shapes[shape];
-    met__entry_pool *pool = &recorder->entries[record->entry_class];
-    uint64_t at = record->hash.low & recorder->table_mask;
+    met__entry_pool *pool = &recorder->entries[MET__ENTRY_CLASS_OF(record)];
+    uint32_t home = met__recorder_home(recorder, record->hash);
 
-    while ((uint32_t)recorder->table[at] != shape + 1) {
-        at = (at + 1) & recorder->table_mask;
-    }
-    remove_place(recorder, at);
-    pool->idle[pool->idle_count++] = record->entry;
-    *record = (met__shape_record){.cell = recorder->shape_idle};
-    recorder->shape_idle = shape;
+    pool->idle[pool->idle_count++] = MET__ENTRY_OF(record);
+    *record = (met__shape_record){.reach = record->reach};
+    narrow_reach(recorder, home);
     recorder->shape_count--;
 }
 
@@ -64,13 +79,11 @@ void met__recorder_sweep(met_recorder *recorder, uint32_t tries)
 {
     uint64_t settled = met__recorder_settled(recorder);
 
-    for (; tries > 0 && recorder->shape_top > 0; tries--) {
-        if (recorder->hand >= recorder->shape_top) {
-            recorder->hand = 0;
-        }
-        uint32_t shape = recorder->hand++;
+    for (; tries > 0; tries--) {
+        uint32_t shape = recorder->hand;
         const met__shape_record *record = &recorder->shapes[shape];
-        if (record->is_used && record->last_epoch <= settled
+        recorder->hand = place_at(recorder, shape, 1);
+        if (record->entry != 0 && record->last_epoch <= settled
             && record->last_epoch != recorder->epoch) {
             give_back(recorder, shape);
         }
@@ -78,7 +91,7 @@ void met__recorder_sweep(met_recorder *recorder, uint32_t tries)
 }
 
 /* --- Making --------------------------------------------------------------- */
-#define TRIES 8 /* old shapes looked at for a new one: no long wait */
+#define TRIES 12 /* places looked at for a new shape: no long wait */
 
 static uint32_t class_of(uint32_t size)
 {
@@ -156,17 +169,6 @@ static void write_entry(met_recorder *recorder, uint32_t entry,
     }
 }
 
-static uint32_t take_record(met_recorder *recorder)
-{
-    uint32_t shape = recorder->shape_idle;
-
-    if (shape != MET__NO_SHAPE) {
-        recorder->shape_idle = recorder->shapes[shape].cell;
-        return shape;
-    }
-    return recorder->shape_top++;
-}
-
 met_error met__recorder_add_shape(met_recorder *recorder,
                                   const met__reading *reading, int reserve,
                                   uint32_t *shape_out, met_error_info *info)
@@ -185,26 +187,27 @@ met_error met__recorder_add_shape(met_recorder *recorder,
     if (recorder->shape_count >= limit) {
         return MET_E_TALLY_FULL;
     }
+    uint32_t home = met__recorder_home(recorder, reading->hash);
     error = take_entry(recorder, reading->key_size, &entry, &entry_class);
     if (error != MET_OK) {
         return error;
     }
+    uint32_t shape = free_place(recorder, home);
+    if (shape == MET__NO_SHAPE) { /* not before 2^16 in a row are taken */
+        met__entry_pool *pool = &recorder->entries[entry_class];
+        pool->idle[pool->idle_count++] = entry;
+        return MET_E_TALLY_FULL;
+    }
     write_entry(recorder, entry, entry_class, reading);
-    uint32_t shape = take_record(recorder);
     recorder->shapes[shape] = (met__shape_record){
         .hash = reading->hash,
         .entry_hash = met__hash64(recorder->secret, reading->key,
                                   reading->key_size),
-        .entry = entry,
+        .entry = (entry_class + 1) << 24 | entry,
         .type = (uint16_t)(reading->type - recorder->types),
-        .entry_class = (uint8_t)entry_class,
-        .is_used = 1,
+        .reach = recorder->shapes[shape].reach,
     };
-    uint64_t at = reading->hash.low & recorder->table_mask;
-    while (recorder->table[at] != 0) {
-        at = (at + 1) & recorder->table_mask;
-    }
-    recorder->table[at] = reading->hash.low >> 32 << 32 | (shape + 1);
+    widen_reach(recorder, home, shape);
     recorder->shape_count++;
     *shape_out = shape;
     return MET_OK;

@@ -21,22 +21,27 @@ MET__STATIC_ASSERT(8 + (MET__ATTRIBUTES_MAX + 1) * (MET__VALUE_SIZE_MAX + 1)
                        <= MET__KEY_ROOM,
                    key_room);
 
-/* One shape: what is equal in many events. 64 bytes, one cache line. */
+/* One shape: what is equal in many events. 64 bytes, one cache line, in a
+ * table by its hash: it stays where it is as long as it is in use. */
 typedef struct met__shape_record {
     met__hash128 hash;   /* of the key, keyed: who has it has the key */
     uint64_t entry_hash; /* what cells name the key by */
     uint64_t count;      /* of the cell in use */
     uint64_t sequence;   /* of the cell in use */
-    uint32_t cell;       /* not in use: the next such record */
+    uint32_t cell;
     uint32_t cell_epoch; /* 0: no cell in use; another epoch: forgotten */
     uint32_t cell_minute;
     uint32_t last_epoch; /* greatest epoch of a cell that names this shape */
-    uint32_t entry;      /* in the slot file */
+    uint32_t entry; /* class + 1 << 24 | entry in the slot file; 0: not in use */
     uint16_t type;
-    uint8_t entry_class;
-    uint8_t is_used;
+    uint16_t reach; /* of this place: so many from here on may hold shapes whose
+                       place this would be; it is no part of the shape */
 } met__shape_record;
 MET__STATIC_ASSERT(sizeof(met__shape_record) == 64, shape_record);
+MET__STATIC_ASSERT(MET__SEGMENTS_MAX * MET__SEGMENT_ITEMS_MAX <= 1 << 24,
+                   entries_fit);
+#define MET__ENTRY_OF(record) ((record)->entry & 0xffffffu)
+#define MET__ENTRY_CLASS_OF(record) (((record)->entry >> 24) - 1)
 
 /* An event type of the plan in use. hints: where in the caller's list a name
  * stood the last time. */
@@ -114,15 +119,14 @@ struct met_recorder {
     met__recorder_type *types;
     size_t type_count;
     size_t last_type;
-    uint64_t *table; /* high half of the hash, record number + 1 */
-    uint64_t table_mask;
     met__shape_record *shapes;
+    uint32_t shape_places; /* of the table, half as many again as room */
     uint32_t shape_limit;  /* all values are kept up to here */
-    uint32_t shape_room;   /* records there are */
+    uint32_t shape_room;   /* so many may be in use */
     uint32_t shape_count;  /* in use */
-    uint32_t shape_top;    /* ever used */
-    uint32_t shape_idle;   /* list of records not in use, MET__NO_SHAPE ends */
     uint32_t hand;         /* where the search for an old shape goes on */
+    uint32_t reserved;
+    met__table_memory shape_memory;
     met__slot slot;
     met__cell_pool cells[MET__CELL_CLASSES];
     met__entry_pool entries[MET__SHAPE_CLASSES];
@@ -189,23 +193,44 @@ void met__recorder_release_cells(met_recorder *recorder);
 met_error met__recorder_list_segments(met_recorder *recorder);
 
 /* --- recorder_shape.c ----------------------------------------------------- */
-/* The record of a key, or MET__NO_SHAPE. */
-uint32_t met__recorder_find(const met_recorder *recorder, met__hash128 hash);
-/* The record that it most likely is, without looking at any. */
-static inline uint32_t met__recorder_guess(const met_recorder *recorder,
-                                           met__hash128 hash)
+/* Where a shape would be if nothing else were there. */
+static inline uint32_t met__recorder_home(const met_recorder *recorder,
+                                          met__hash128 hash)
 {
-    uint64_t place = recorder->table[hash.low & recorder->table_mask];
-
-    return place >> 32 == hash.low >> 32 ? (uint32_t)place - 1
-                                         : MET__NO_SHAPE;
+    return (uint32_t)((hash.low >> 32) * recorder->shape_places >> 32);
 }
+
+static inline int met__recorder_is_shape(const met_recorder *recorder,
+                                         uint32_t shape, met__hash128 hash)
+{
+    const met__shape_record *record = &recorder->shapes[shape];
+
+    return record->hash.low == hash.low && record->hash.high == hash.high
+           && record->entry != 0;
+}
+
+/* The record of a key, or MET__NO_SHAPE. */
+static inline uint32_t met__recorder_find(const met_recorder *recorder,
+                                          met__hash128 hash)
+{
+    uint32_t at = met__recorder_home(recorder, hash);
+
+    for (uint32_t left = recorder->shapes[at].reach; left > 0; left--) {
+        if (met__recorder_is_shape(recorder, at, hash)) {
+            return at;
+        }
+        at = at + 1 < recorder->shape_places ? at + 1 : 0;
+    }
+    return MET__NO_SHAPE;
+}
+
 /* A new shape of a key that was read. `reserve`: also beyond the limit.
  * MET_E_INVALID (a text is not clean) · MET_E_TALLY_FULL */
 met_error met__recorder_add_shape(met_recorder *recorder,
                                   const met__reading *reading, int reserve,
                                   uint32_t *shape_out, met_error_info *info);
-/* Gives up to `tries` shapes back that no unsettled cell names. */
+/* Looks at so many places, and gives back shapes that no unsettled cell
+ * names. */
 void met__recorder_sweep(met_recorder *recorder, uint32_t tries);
 
 /* --- recorder_open.c ------------------------------------------------------ */

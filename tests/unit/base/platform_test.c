@@ -57,6 +57,43 @@ static void test_memory_is_zeroed_and_counted(void **state)
     assert_true(memory.bytes == 0 && memory.live == 0);
 }
 
+/* On a cache line; of a large one all but the ends in huge pages, if the
+ * system likes. */
+static void test_tables_are_aligned_and_zeroed(void **state)
+{
+    static const size_t sizes[] = {1, 64, 1000, (2 << 20) - 1, 2 << 20,
+                                   (5 << 20) + 64};
+
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        faulty_memory memory = {0};
+        met__platform platform = faulty_platform(&memory, NULL);
+        met__table_memory table;
+        assert_int_equal(met__table_allocate(&platform, sizes[i], &table),
+                         MET_OK);
+        assert_int_equal((uintptr_t)table.memory
+                             % (sizes[i] < 2 << 20 ? 64 : 2 << 20),
+                         0);
+        unsigned char any = 0;
+        for (size_t k = 0; k < sizes[i]; k++) {
+            any |= ((unsigned char *)table.memory)[k];
+        }
+        assert_int_equal(any, 0);
+        memset(table.memory, 'x', sizes[i]);
+        met__table_release(&platform, &table);
+        met__table_release(&platform, &table); /* none */
+        assert_true(memory.bytes == 0 && memory.live == 0);
+        memory = (faulty_memory){.fail_at = 1};
+        assert_int_equal(met__table_allocate(&platform, sizes[i], &table),
+                         MET_E_NO_MEMORY);
+        assert_null(table.memory);
+        met__table_release(&platform, &table);
+    }
+    met__platform platform = faulty_platform(&(faulty_memory){0}, NULL);
+    met__table_memory table;
+    assert_int_equal(met__table_allocate(&platform, SIZE_MAX - 5, &table),
+                     MET_E_NO_MEMORY);
+}
+
 static void test_arena_pieces_are_aligned_and_zeroed(void **state)
 {
     faulty_memory memory = {0};
@@ -105,6 +142,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hooks_come_all_or_not_at_all),
         cmocka_unit_test(test_memory_is_zeroed_and_counted),
+        cmocka_unit_test(test_tables_are_aligned_and_zeroed),
         cmocka_unit_test(test_arena_pieces_are_aligned_and_zeroed),
         cmocka_unit_test(test_arena_without_memory),
     };
