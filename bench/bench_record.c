@@ -127,17 +127,73 @@ static void atomic_add(void *context, uint64_t count)
     bench_keep(r->counter);
 }
 
-/* One 64-byte line of many, at random: what memory alone costs. */
-static uint64_t *lines;
+/* The memory of an event and nothing else: a line that says where its cell is,
+ * a line of the cell, the cell's sequence. A batch sends for the next before
+ * it has this one; one event is too long for that, so each waits for the one
+ * before. */
+static struct {
+    uint64_t *places; /* 64 bytes each, half as many again as shapes_max */
+    uint64_t *cells;  /* two copies of 64 bytes each */
+    uint64_t *sequences;
+    uint64_t place_count;
+} bare;
 
-static void random_lines(void *context, uint64_t count)
+static void touch(recording *r, uint64_t at)
+{
+    uint64_t cell = bare.places[at * 8];
+
+    bare.cells[cell * 16]++;
+    bare.sequences[cell]++;
+    r->turn += cell;
+}
+
+static void bare_batch(void *context, uint64_t count)
 {
     recording *r = context;
 
     for (uint64_t i = 0; i < count; i++) {
         choose_subject(r);
-        lines[bench_random(&r->state) % r->subjects * 8]++;
+        touch(r, bench_random(&r->state) % bare.place_count);
     }
+}
+
+static void bare_events(void *context, uint64_t count)
+{
+    recording *r = context;
+    uint64_t zero = 0;
+
+    for (uint64_t i = 0; i < count; i++) {
+        choose_subject(r);
+        uint64_t at = (bench_random(&r->state) + zero) % bare.place_count;
+        touch(r, at);
+        zero = bare.sequences[bare.places[at * 8]] >> 63;
+    }
+}
+
+static void make_bare(uint64_t shapes)
+{
+    uint64_t most = shapes > 65536 ? 2 * shapes : 65536;
+
+    bare.place_count = (most + most / 8) * 3 / 2;
+    bare.places = aligned_alloc(64, bare.place_count * 64);
+    bare.cells = aligned_alloc(64, shapes * 128);
+    bare.sequences = aligned_alloc(64, shapes * 64);
+    if (bare.places == NULL || bare.cells == NULL || bare.sequences == NULL) {
+        exit(1);
+    }
+    memset(bare.places, 0, bare.place_count * 64);
+    memset(bare.cells, 0, shapes * 128);
+    memset(bare.sequences, 0, shapes * 64);
+    for (uint64_t i = 0; i < bare.place_count; i++) {
+        bare.places[i * 8] = i % shapes;
+    }
+}
+
+static void free_bare(void)
+{
+    free(bare.places);
+    free(bare.cells);
+    free(bare.sequences);
 }
 
 static void fill(recording *r, met_store *store, uint64_t shapes)
@@ -226,13 +282,15 @@ static void measure(met_store *store, const measured *m)
     }
     if (m->shapes > 1) {
         warm_up(&r);
-        lines = calloc(m->shapes, 64);
-        if (lines == NULL) {
-            exit(1);
+        make_bare(m->shapes);
+        if (m->run == record_batch) {
+            bench_case(m->name, m->run, &r, "its memory alone, overlapped",
+                       bare_batch, &r);
+        } else {
+            bench_case(m->name, m->run, &r, "its memory alone", bare_events,
+                       &r);
         }
-        bench_case(m->name, m->run, &r, "one random 64-byte line",
-                   random_lines, &r);
-        free(lines);
+        free_bare();
     } else {
         bench_case(m->name, m->run, &r, "atomic add", atomic_add, &r);
     }
