@@ -103,15 +103,19 @@ MET_API MET_NODISCARD met_error met_customer_remove(met_store *store,
 
 /* --- Subscriptions -------------------------------------------------------- */
 
-/* For met_subscription_cancel: at the end of the current billing period. */
+/* For met_subscription_cancel, _change and _migrate: at the end of the current
+ * billing period. */
 #define MET_CANCEL_NEXT_BILLING_CYCLE UINT64_C(2)
 
 /**
  * Subscribe a customer to the active version of a plan, which is then pinned.
  *
- * @param json      {"customer": {"key"}, "plan": {"key", "version"?},
- *                  "active_from"?, "active_to"?, "billing_anchor"?}; without
- *                  active_from now, without billing_anchor active_from
+ * @param json      {"customer": {"key"}, "plan": {"key", "version"?} or
+ *                  "custom_plan": {a plan without a key, for this one alone},
+ *                  "name"?, "description"?, "labels"?, "active_from"?,
+ *                  "active_to"?, "billing_anchor"?, "starting_phase"?};
+ *                  without active_from now, without billing_anchor
+ *                  active_from, without starting_phase the plan's first
  * @param flags     MET_ALLOW_PAST (catalog.h) or 0: then active_from may lie
  *                  at most two minutes in the past
  * @param json_out  the subscription with its id; NULL when not wanted
@@ -158,7 +162,140 @@ MET_API MET_NODISCARD met_error met_subscription_cancel(met_store *store,
                                                         met_error_info *info);
 
 /**
- * One subscription as JSON, with its status now.
+ * Take the cancellation of a subscription back, before its end.
+ *
+ * @param id        26 characters
+ * @param json_out  the subscription; NULL when not wanted
+ * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (it is not
+ *         canceled, or another subscription follows: met_subscription_restore
+ *         removes that) ·
+ *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO ·
+ *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG; nothing is stored then
+ * @owner  json_out with met_buffer_release
+ * @blocks waits for the store's one writer and for the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_subscription_continue(met_store *store,
+                                                          const char *id,
+                                                          size_t id_size,
+                                                          met_buffer *json_out,
+                                                          met_error_info *info);
+
+/**
+ * Another plan for a customer: ends this subscription and begins the next one
+ * at the same instant. Each names the other.
+ *
+ * @param id        26 characters
+ * @param json      {"plan": {"key", "version"?} or "custom_plan": {...},
+ *                  "billing_anchor"?, "starting_phase"?, "name"?,
+ *                  "description"?, "labels"?}; what is not stated stays, the
+ *                  billing anchor too
+ * @param at_ns     0 = now; else the start of one of its billing periods, not
+ *                  in the past unless MET_ALLOW_PAST
+ * @param flags     MET_CANCEL_NEXT_BILLING_CYCLE (at_ns must be 0) ·
+ *                  MET_ALLOW_PAST (catalog.h)
+ * @param json_out  {"current": ..., "next": ...}; NULL when not wanted
+ * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (not
+ *         active; the plan is not active; another currency) ·
+ *         MET_E_UNSUPPORTED · MET_E_OVERFLOW · MET_E_LIMIT ·
+ *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO ·
+ *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG; nothing is stored then
+ * @units  nanoseconds UTC
+ * @owner  caller keeps json; json_out with met_buffer_release
+ * @blocks waits for the store's one writer and for the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_subscription_change(
+    met_store *store, const char *id, size_t id_size, const char *json,
+    size_t json_size, int64_t at_ns, uint64_t flags, met_buffer *json_out,
+    met_error_info *info);
+
+/**
+ * A later version of the same plan: as met_subscription_change.
+ *
+ * @param id        26 characters
+ * @param json      NULL with size 0, or {"target_version"?,
+ *                  "starting_phase"?, "billing_anchor"?}; without
+ *                  target_version the highest one that is or was in force
+ * @param at_ns     as of met_subscription_change
+ * @param flags     as of met_subscription_change
+ * @param json_out  {"current": ..., "next": ...}; NULL when not wanted
+ * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (not
+ *         active; a custom plan; the version is not later, or a draft) ·
+ *         MET_E_UNSUPPORTED · MET_E_LIMIT ·
+ *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO ·
+ *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG; nothing is stored then
+ * @units  nanoseconds UTC
+ * @owner  caller keeps json; json_out with met_buffer_release
+ * @blocks waits for the store's one writer and for the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_subscription_migrate(
+    met_store *store, const char *id, size_t id_size, const char *json,
+    size_t json_size, int64_t at_ns, uint64_t flags, met_buffer *json_out,
+    met_error_info *info);
+
+/**
+ * Take a change back before it takes effect: removes every subscription of the
+ * customer that is scheduled, and continues this one.
+ *
+ * @param id        26 characters; a canceled one
+ * @param json_out  the subscription; NULL when not wanted
+ * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (it is not
+ *         canceled) ·
+ *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO ·
+ *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG; nothing is stored then
+ * @owner  json_out with met_buffer_release
+ * @blocks waits for the store's one writer and for the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_subscription_restore(met_store *store,
+                                                         const char *id,
+                                                         size_t id_size,
+                                                         met_buffer *json_out,
+                                                         met_error_info *info);
+
+/**
+ * Remove a subscription that has not begun. It is in no list then, but can
+ * still be got by its id.
+ *
+ * @param id  26 characters; a scheduled one
+ * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (it is not
+ *         scheduled) ·
+ *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO ·
+ *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG; nothing is stored then
+ * @blocks waits for the store's one writer and for the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_subscription_remove(met_store *store,
+                                                        const char *id,
+                                                        size_t id_size,
+                                                        met_error_info *info);
+
+/**
+ * One subscription as JSON, with its status, phase and billing period at an
+ * instant.
+ *
+ * @param id        26 characters
+ * @param at_ns     0 = now
+ * @param json_out  written only on MET_OK; "current_phase" and
+ *                  "current_billing_period" only when it is in force then
+ * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_NO_MEMORY ·
+ *         MET_E_BUSY (too many readers) · MET_E_IO · MET_E_CORRUPT ·
+ *         MET_E_FORKED · MET_E_BUG
+ * @units  nanoseconds UTC      @owner json_out with met_buffer_release
+ * @blocks reads the store: a page may come from the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_subscription_get_at(met_store *store,
+                                                        const char *id,
+                                                        size_t id_size,
+                                                        int64_t at_ns,
+                                                        met_buffer *json_out,
+                                                        met_error_info *info);
+
+/**
+ * The same of now.
  *
  * @param id        26 characters
  * @param json_out  written only on MET_OK

@@ -75,6 +75,18 @@ met_error met_feature_archive(met_store *store, const char *key,
 }
 
 /* --- Plans ---------------------------------------------------------------- */
+/* A custom plan is stored as a plan, but is its subscription's own. */
+static met_error begin_plan(met__call *call, met_store *store,
+                            const char *key, size_t key_size, int is_write,
+                            met__text *key_out, met_error_info *info)
+{
+    met_error error = met__call_by_key(call, store, key, key_size, is_write,
+                                       key_out, info);
+
+    return error == MET_OK && met__plan_is_custom(*key_out) ? MET_E_NOT_FOUND
+                                                            : error;
+}
+
 /* The newest version of a plan as a document. */
 static met_error latest_document(met__call *call, met__text key,
                                  met__node **node_out)
@@ -118,7 +130,7 @@ met_error met_plan_publish(met_store *store, const char *key, size_t key_size,
     met__text text = {NULL, 0};
     met__node *document = NULL;
     met_error error =
-        met__call_by_key(&call, store, key, key_size, 1, &text, info);
+        begin_plan(&call, store, key, key_size, 1, &text, info);
 
     if (error == MET_OK && (flags & ~MET_ALLOW_PAST) != 0) {
         error = met__fail(&call.why, MET_E_UNSUPPORTED, "flags",
@@ -141,7 +153,7 @@ met_error met_plan_archive(met_store *store, const char *key, size_t key_size,
     met__call call;
     met__text text = {NULL, 0};
     met_error error =
-        met__call_by_key(&call, store, key, key_size, 1, &text, info);
+        begin_plan(&call, store, key, key_size, 1, &text, info);
 
     if (error == MET_OK) {
         error = met__plan_archive(call.txn, text, met__txn_now_ns(call.txn),
@@ -180,7 +192,7 @@ met_error met_plan_remove(met_store *store, const char *key, size_t key_size,
     met__call call;
     met__text text = {NULL, 0};
     met_error error =
-        met__call_by_key(&call, store, key, key_size, 1, &text, info);
+        begin_plan(&call, store, key, key_size, 1, &text, info);
 
     if (error == MET_OK) {
         error = check_subscriptions(&call, text, version);
@@ -201,7 +213,7 @@ met_error met_plan_get(met_store *store, const char *key, size_t key_size,
     met__plan *plan = NULL;
     met__node *document = NULL;
     met_error error =
-        met__call_by_key(&call, store, key, key_size, 0, &text, info);
+        begin_plan(&call, store, key, key_size, 0, &text, info);
 
     if (error == MET_OK) {
         error = met__call_needs(&call, json_out);

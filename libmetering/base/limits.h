@@ -26,6 +26,8 @@
 #define MET__RATE_CARDS_MAX 256       /* of a phase */
 #define MET__CONFIG_SIZE_MAX 16384    /* JSON of a static entitlement: it comes
                                          with every answer about access */
+#define MET__LABELS_MAX 50            /* of an object */
+#define MET__LABEL_SIZE_MAX 63        /* name or value, as OpenMeter */
 #define MET__SUBJECT_KEYS_MAX 64      /* of a customer */
 #define MET__FILTERS_MAX 10           /* of a feature or a query */
 #define MET__FILTER_VALUES_MAX 100

@@ -7,8 +7,7 @@
 #include "catalog/identity.h"
 #include "meter/usage_request.h"
 
-static const char *const unserved[] = {"unit_cost", "labels", "metadata",
-                                       NULL};
+static const char *const unserved[] = {"unit_cost", "metadata", NULL};
 
 /* A feature and the times of its record. */
 typedef struct stored {
@@ -58,6 +57,7 @@ static met_error read_feature(const met__node *node, const met__path *path,
     met__feature *feature = &made->feature;
     (void)met__fields_begin(&fields, node, path, info);
     (void)met__identity_read(&fields, &identity);
+    (void)met__fields_labels(&fields, arena, &feature->labels);
     (void)met__fields_object(&fields, "meter", MET__OPTIONAL, &meter);
     if (is_record) {
         (void)met__fields_stamp(&fields, &feature->id, &made->created_at_ns,
@@ -132,6 +132,7 @@ static met_error build(const stored *from, met__arena *arena,
     met__build_text(&builder, "key", feature->key);
     met__build_text(&builder, "name", feature->name);
     met__build_text(&builder, "description", feature->description);
+    met__build_node(&builder, "labels", feature->labels);
     build_meter(&builder, feature);
     met__build_time(&builder, "archived_at", feature->archived_at_ns);
     return met__builder_end(&builder, node_out);
@@ -235,7 +236,7 @@ static int same_usage(const met__feature *a, const met__feature *b)
     return is_same;
 }
 
-/* Name and description of a feature in service. */
+/* Name, description and labels of a feature in service. */
 static met_error update(met__txn *txn, stored *now, const met__feature *wanted,
                         const met__path *path, met__arena *arena,
                         uint32_t *change, met_error_info *info)
@@ -246,13 +247,15 @@ static met_error update(met__txn *txn, stored *now, const met__feature *wanted,
                             "filters: archive it, then use its key again");
     }
     if (met__text_equal(now->feature.name, wanted->name)
-        && met__text_equal(now->feature.description, wanted->description)) {
+        && met__text_equal(now->feature.description, wanted->description)
+        && met__labels_equal(now->feature.labels, wanted->labels)) {
         *change = MET__CHANGE_NONE;
         return MET_OK;
     }
     *change = MET__CHANGE_UPDATED;
     now->feature.name = wanted->name;
     now->feature.description = wanted->description;
+    now->feature.labels = wanted->labels;
     now->updated_at_ns = met__txn_now_ns(txn);
     return put_stored(txn, wanted->key, now, arena);
 }

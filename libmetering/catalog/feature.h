@@ -1,7 +1,7 @@
 /* Features: a name for something that is sold, and which usage of which meter
  * it stands for.
  *
- * Document: {"key", "name", "description"?,
+ * Document: {"key", "name", "description"?, "labels"?,
  *            "meter"?: {"key", "filters"?: {DIMENSION: {"eq": TEXT}, ...}}}
  * The library adds id, created_at, updated_at and, once archived, archived_at.
  *
@@ -21,6 +21,7 @@ typedef struct met__feature {
     met__text key;
     met__text name;
     met__text description;
+    const met__node *labels; /* NULL when none */
     met__text meter_key; /* empty: a feature that nothing measures */
     size_t filter_count;
     met__filter filters[MET__FILTERS_MAX];
@@ -34,7 +35,7 @@ met_error met__feature_read(const met__node *node, const met__path *path,
                             met__arena *arena, met__feature **feature_out,
                             met_error_info *info);
 
-/* Creates, or updates name and description; a new meter or new filters of a
+/* Creates, or updates name, description and labels; a new meter or new filters of a
  * feature in service are MET_E_CONFLICT (archive it, then use the key again).
  * The meter must exist, own every filtered dimension and aggregate by sum,
  * count, unique_count or latest. change_out (may be NULL) is MET__CHANGE_*. */

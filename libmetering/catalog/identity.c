@@ -43,6 +43,46 @@ met_error met__identity_read(met__fields *fields, met__identity *identity_out)
                                    &identity_out->description);
 }
 
+static int is_label(met__text text)
+{
+    return text.size > 0 && text.size <= MET__LABEL_SIZE_MAX
+           && met__text_is_clean(text);
+}
+
+met_error met__fields_labels(met__fields *fields, met__arena *arena,
+                             const met__node **labels_out)
+{
+    const met__node *labels = NULL;
+    met_error error =
+        met__fields_object(fields, "labels", MET__OPTIONAL, &labels);
+
+    if (error != MET_OK || labels == NULL) {
+        return error;
+    }
+    if (labels->count > MET__LABELS_MAX) {
+        return met__fields_fail(fields, "labels", "must be at most %d",
+                                MET__LABELS_MAX);
+    }
+    for (uint32_t i = 0; i < labels->count; i++) {
+        const met__member *label = &labels->as.members[i];
+        if (!is_label(label->name) || label->node->kind != MET__NODE_TEXT
+            || !is_label(label->node->as.text)) {
+            return met__fields_fail(fields, "labels",
+                                    "must be texts of 1 to %d bytes by name",
+                                    MET__LABEL_SIZE_MAX);
+        }
+    }
+    if (labels->count > 0) {
+        fields->error = met__node_canonical(arena, labels, labels_out);
+    }
+    return fields->error;
+}
+
+int met__labels_equal(const met__node *a, const met__node *b)
+{
+    return a == NULL || b == NULL ? a == b : met__node_equal(a, b);
+}
+
 met_error met__record_error(met_error error)
 {
     switch (error) {

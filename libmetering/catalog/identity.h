@@ -19,6 +19,12 @@ met_error met__identity_read(met__fields *fields, met__identity *identity_out);
 met_error met__identity_read_name(met__fields *fields, met__text *name_out,
                                   met__text *description_out);
 
+/* "labels": texts by name, for whoever reads the document; the library reads
+ * none. NULL when there is none; else in the order of the names. */
+met_error met__fields_labels(met__fields *fields, met__arena *arena,
+                             const met__node **labels_out);
+int met__labels_equal(const met__node *a, const met__node *b);
+
 /* A record that its own reader refuses is damaged, whatever the reason. */
 met_error met__record_error(met_error error);
 

@@ -7,9 +7,11 @@
 #include "catalog/identity.h"
 
 static const char *const unserved[] = {
-    "labels",          "metadata",        "alignment",
-    "pro_rating",      "pro_rating_config", "pro_rating_enabled",
-    "settlement_mode", "addons",          NULL};
+    "metadata", "alignment", "pro_rating", "pro_rating_config", "addons",
+    NULL};
+
+static const char *const settlement_modes[] = {"credit_then_invoice",
+                                               "credit_only", NULL};
 
 /* --- Status --------------------------------------------------------------- */
 uint32_t met__plan_status_at(int64_t effective_from_ns,
@@ -53,6 +55,18 @@ const char *met__effective_period_issue(int64_t effective_from_ns,
                : NULL;
 }
 
+int met__plan_find_phase(const met__plan *plan, met__text key,
+                         size_t *index_out)
+{
+    for (size_t i = 0; i < plan->phase_count; i++) {
+        if (met__text_equal(plan->phases[i].key, key)) {
+            *index_out = i;
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* --- Reading -------------------------------------------------------------- */
 static met_error read_cards(const met__node *array, const met__path *path,
                             const met__duration *cadence, met__arena *arena,
@@ -78,8 +92,7 @@ static met_error read_phase(const met__node *node, const met__path *path,
                             const met__duration *cadence, met__arena *arena,
                             met__phase *phase, met_error_info *info)
 {
-    static const char *const later[] = {"labels", "metadata", "discounts",
-                                        NULL};
+    static const char *const later[] = {"metadata", "discounts", NULL};
     met__fields fields;
     met__identity identity = {0};
     const met__node *cards = NULL;
@@ -91,6 +104,7 @@ static met_error read_phase(const met__node *node, const met__path *path,
     }
     (void)met__fields_begin(&fields, node, path, info);
     (void)met__identity_read(&fields, &identity);
+    (void)met__fields_labels(&fields, arena, &phase->labels);
     (void)met__fields_span(&fields, "duration", MET__OPTIONAL,
                            "plan_phase_with_negative_duration",
                            &phase->duration);
@@ -143,8 +157,31 @@ static void read_added(met__fields *fields, met__plan *plan)
     plan->version = (uint32_t)version;
 }
 
+/* What is read. */
+enum {
+    STATED,
+    RECORD,
+    CUSTOM /* a subscription's own: it has no key */
+};
+
+/* The key of a record may be the id of the subscription whose own it is. */
+static void read_identity(met__fields *fields, int kind,
+                          met__identity *identity)
+{
+    if (kind == STATED) {
+        (void)met__identity_read(fields, identity);
+        return;
+    }
+    if (kind == RECORD) {
+        (void)met__fields_text(fields, "key", MET__REQUIRED, 1,
+                               MET__KEY_SIZE_MAX, &identity->key);
+    }
+    (void)met__identity_read_name(fields, &identity->name,
+                                  &identity->description);
+}
+
 static met_error read_plan(const met__node *node, const met__path *path,
-                           int is_record, met__arena *arena,
+                           int kind, met__arena *arena,
                            met__plan **plan_out, met_error_info *info)
 {
     met__fields fields;
@@ -161,15 +198,21 @@ static met_error read_plan(const met__node *node, const met__path *path,
         return MET_E_NO_MEMORY;
     }
     (void)met__fields_begin(&fields, node, path, info);
-    (void)met__identity_read(&fields, &identity);
+    read_identity(&fields, kind, &identity);
     (void)met__fields_currency(&fields, "currency", MET__REQUIRED,
                                &plan->currency);
     (void)met__fields_span(&fields, "billing_cadence", MET__REQUIRED,
                            "plan_billing_cadence_invalid",
                            &plan->billing_cadence);
+    (void)met__fields_labels(&fields, arena, &plan->labels);
+    plan->is_prorating = 1;
+    (void)met__fields_boolean(&fields, "pro_rating_enabled", MET__OPTIONAL,
+                              &plan->is_prorating);
+    (void)met__fields_choice(&fields, "settlement_mode", MET__OPTIONAL,
+                             settlement_modes, &plan->settlement_mode);
     (void)met__fields_array(&fields, "phases", MET__OPTIONAL,
                             MET__PHASES_MAX, &phases);
-    if (is_record) {
+    if (kind == RECORD) {
         read_added(&fields, plan);
     }
     error = met__fields_end(&fields);
@@ -189,13 +232,20 @@ met_error met__plan_read(const met__node *node, const met__path *path,
                          met__arena *arena, met__plan **plan_out,
                          met_error_info *info)
 {
-    return read_plan(node, path, 0, arena, plan_out, info);
+    return read_plan(node, path, STATED, arena, plan_out, info);
+}
+
+met_error met__plan_read_custom(const met__node *node, const met__path *path,
+                                met__arena *arena, met__plan **plan_out,
+                                met_error_info *info)
+{
+    return read_plan(node, path, CUSTOM, arena, plan_out, info);
 }
 
 met_error met__plan_read_record(const met__node *node, met__arena *arena,
                                 met__plan **plan_out)
 {
-    return met__record_error(read_plan(node, NULL, 1, arena, plan_out, NULL));
+    return met__record_error(read_plan(node, NULL, RECORD, arena, plan_out, NULL));
 }
 
 /* --- Writing -------------------------------------------------------------- */
@@ -231,6 +281,7 @@ static met_error build_phase(const met__phase *phase, int with_ids,
     met__build_text(&builder, "key", phase->key);
     met__build_text(&builder, "name", phase->name);
     met__build_text(&builder, "description", phase->description);
+    met__build_node(&builder, "labels", phase->labels);
     if (phase->has_duration) {
         met__build_duration(&builder, "duration", &phase->duration);
     }
@@ -272,9 +323,12 @@ met_error met__plan_build(const met__plan *plan, uint32_t form,
         met__build_stamp(&builder, plan->id, plan->created_at_ns,
                          plan->updated_at_ns);
     }
-    met__build_text(&builder, "key", plan->key);
+    if (form != MET__PLAN_CUSTOM) {
+        met__build_text(&builder, "key", plan->key);
+    }
     met__build_text(&builder, "name", plan->name);
     met__build_text(&builder, "description", plan->description);
+    met__build_node(&builder, "labels", plan->labels);
     if (is_whole) {
         met__build_integer(&builder, "version", plan->version);
         met__build_text(&builder, "status", met__text_z(status));
@@ -283,6 +337,9 @@ met_error met__plan_build(const met__plan *plan, uint32_t form,
     }
     met__build_text(&builder, "currency", plan->currency);
     met__build_duration(&builder, "billing_cadence", &plan->billing_cadence);
+    met__build_boolean(&builder, "pro_rating_enabled", plan->is_prorating);
+    met__build_text(&builder, "settlement_mode",
+                    met__text_z(settlement_modes[plan->settlement_mode]));
     met__build_node(&builder, "phases", phases);
     met__build_node(&builder, "validation_errors", issues);
     return met__builder_end(&builder, node_out);

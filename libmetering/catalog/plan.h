@@ -1,13 +1,15 @@
 /* Plans: versions of phases of rate cards. A version is a draft until it is
  * published, then in force in [effective_from, effective_to).
  *
- * Document: {"key", "name", "description"?, "currency", "billing_cadence",
- *   "phases": [{"key", "name", "description"?, "duration"?,
+ * Document: {"key", "name", "description"?, "labels"?, "currency",
+ *   "billing_cadence", "pro_rating_enabled"?, "settlement_mode"?,
+ *   "phases": [{"key", "name", "description"?, "labels"?, "duration"?,
  *               "rate_cards": [...]}]}
  * The library adds id, version, status, effective_from, effective_to,
  * created_at, updated_at, and validation_errors to a draft that has any.
  *
- * Record: PLAN[key 0 version:4]. */
+ * Record: PLAN[key 0 version:4]; the key of a custom plan is the id of the
+ * subscription that it belongs to. */
 #ifndef MET_CATALOG_PLAN_H
 #define MET_CATALOG_PLAN_H
 
@@ -24,10 +26,16 @@ enum {
     MET__PLAN_INVALID /* its period ends before it begins */
 };
 
+enum {
+    MET__SETTLE_INVOICE = 0, /* credits first, an invoice for the rest */
+    MET__SETTLE_CREDIT_ONLY
+};
+
 typedef struct met__phase {
     met__text key;
     met__text name;
     met__text description;
+    const met__node *labels; /* NULL when none */
     int has_duration; /* the last phase has none */
     met__duration duration;
     size_t rate_card_count;
@@ -39,9 +47,12 @@ typedef struct met__plan {
     met__text key;
     met__text name;
     met__text description;
+    const met__node *labels; /* NULL when none */
     met__text currency;
     uint32_t version; /* from 1 */
     met__duration billing_cadence;
+    int is_prorating; /* flat fees of short periods are billed by their share */
+    uint32_t settlement_mode; /* MET__SETTLE_* */
     int64_t effective_from_ns; /* 0 = not set */
     int64_t effective_to_ns;   /* 0 = not set */
     int64_t created_at_ns;
@@ -56,6 +67,9 @@ typedef struct met__plan {
 uint32_t met__plan_status_at(int64_t effective_from_ns,
                              int64_t effective_to_ns, int64_t at_ns);
 const char *met__plan_status_name(uint32_t status);
+/* Whether it has a phase of this key, and which. */
+int met__plan_find_phase(const met__plan *plan, met__text key,
+                         size_t *index_out);
 /* NULL, or the issue code of an effective period. */
 const char *met__effective_period_issue(int64_t effective_from_ns,
                                         int64_t effective_to_ns);
@@ -66,6 +80,10 @@ met_error met__plan_read(const met__node *node, const met__path *path,
                          met__arena *arena, met__plan **plan_out,
                          met_error_info *info);
 
+met_error met__plan_read_custom(const met__node *node, const met__path *path,
+                                met__arena *arena, met__plan **plan_out,
+                                met_error_info *info);
+
 /* The record of a version: what a reader refuses is MET_E_CORRUPT. */
 met_error met__plan_read_record(const met__node *node, met__arena *arena,
                                 met__plan **plan_out);
@@ -74,7 +92,8 @@ met_error met__plan_read_record(const met__node *node, met__arena *arena,
  * ids, and status (NULL: none, as in a record) and issues (may be NULL). */
 enum {
     MET__PLAN_STATED = 0,
-    MET__PLAN_WHOLE
+    MET__PLAN_WHOLE,
+    MET__PLAN_CUSTOM /* as stated, without a key */
 };
 met_error met__plan_build(const met__plan *plan, uint32_t form,
                           const char *status, const met__node *issues,
@@ -117,6 +136,15 @@ met_error met__plan_apply(met__txn *txn, const met__node *node,
                           const met__path *path, const met__publish *when,
                           uint32_t *change_out, met_error_info *info);
 
+/* The plan of one subscription alone: no other can have it, and no list shows
+ * it. It is published at once under the subscription's id, version 1. */
+met_error met__plan_put_custom(met__txn *txn, const met__node *node,
+                               const met__path *path,
+                               met__text subscription_id, int64_t now_ns,
+                               met__arena *arena, met__plan **plan_out,
+                               met_error_info *info);
+int met__plan_is_custom(met__text plan_key);
+
 /* Ends the active version now. MET_E_CONFLICT when none is active. */
 met_error met__plan_archive(met__txn *txn, met__text key, int64_t now_ns,
                             met_error_info *info);
@@ -133,6 +161,10 @@ met_error met__plan_get(met__txn *txn, met__text key, uint32_t version,
 /* The highest version, whatever its status. MET_E_NOT_FOUND. */
 met_error met__plan_latest(met__txn *txn, met__text key, met__arena *arena,
                            met__plan **plan_out);
+
+/* The highest version that is or was in force. MET_E_NOT_FOUND. */
+met_error met__plan_highest(met__txn *txn, met__text key, int64_t now_ns,
+                            met__arena *arena, met__plan **plan_out);
 
 /* The public document of a version, with its status at now_ns. */
 met_error met__plan_document(met__txn *txn, const met__plan *plan,

@@ -1,198 +1,12 @@
 /* The versions of plans in the store: draft, publish, archive, remove. In:
  * documents and instants. Out: records of the table PLAN. A version that was
  * published never changes but for the end of its effective period. */
-#include "catalog/plan.h"
+#include "catalog/plan_versions.h"
 
 #include "base/check.h"
 #include "catalog/identity.h"
 
-/* --- Records -------------------------------------------------------------- */
-static met_error version_key(met__arena *arena, met__text key,
-                             uint32_t version, met__text *key_out)
-{
-    unsigned char bytes[4];
-
-    met__put_u32(bytes, version);
-    return met__object_key(arena, key,
-                           met__text_of((const char *)bytes, sizeof bytes),
-                           key_out);
-}
-
-static met_error put_version(met__txn *txn, const met__plan *plan,
-                             met__arena *arena)
-{
-    met__text store_key;
-    met__node *node = NULL;
-    met_error error = version_key(arena, plan->key, plan->version, &store_key);
-
-    if (error == MET_OK) {
-        error = met__plan_build(plan, MET__PLAN_WHOLE, NULL, NULL, arena,
-                                &node);
-    }
-    if (error == MET_OK) {
-        error = met__record_put(txn, MET__TABLE_PLAN, store_key.data,
-                                store_key.size, node);
-    }
-    return error == MET_OK ? met__txn_touch_catalog(txn) : error;
-}
-
-/* The versions of one plan, or of all, in the order of their keys. */
-typedef struct versions {
-    met__arena *arena;
-    size_t count;
-    met__plan **plans;
-} versions;
-
-static met_error add_version(void *context, met__text key, met__node *record)
-{
-    versions *list = context;
-
-    (void)key;
-    if ((list->count & (list->count - 1)) == 0) {
-        met__plan **more = met__arena_allocate(
-            list->arena,
-            met__list_bytes(list->count + 1, sizeof *list->plans));
-        if (more == NULL) {
-            return MET_E_NO_MEMORY;
-        }
-        if (list->count > 0) {
-            memcpy(more, list->plans, list->count * sizeof *more);
-        }
-        list->plans = more;
-    }
-    return met__plan_read_record(record, list->arena,
-                                 &list->plans[list->count++]);
-}
-
-/* MET_E_NOT_FOUND when there is none. */
-static met_error load_versions(met__txn *txn, met__text key,
-                               met__arena *arena, versions *list_out)
-{
-    met__text prefix;
-
-    *list_out = (versions){arena, 0, NULL};
-    met_error error = met__object_key(arena, key, met__text_z(""), &prefix);
-    if (error == MET_OK) {
-        error = met__records_each(txn, MET__TABLE_PLAN, prefix, arena,
-                                  list_out, add_version);
-    }
-    return error == MET_OK && list_out->count == 0 ? MET_E_NOT_FOUND : error;
-}
-
-static uint32_t status_at(const met__plan *plan, int64_t at_ns)
-{
-    return met__plan_status_at(plan->effective_from_ns, plan->effective_to_ns,
-                               at_ns);
-}
-
-/* --- Getting -------------------------------------------------------------- */
-met_error met__plan_get(met__txn *txn, met__text key, uint32_t version,
-                        int64_t at_ns, met__arena *arena, met__plan **plan_out)
-{
-    met__text store_key;
-    met__node *node = NULL;
-    versions list;
-
-    MET__ASSERT(key.size > 0);
-    if (version != 0) {
-        met_error error = version_key(arena, key, version, &store_key);
-        if (error == MET_OK) {
-            error = met__record_get(txn, MET__TABLE_PLAN, store_key.data,
-                                    store_key.size, arena, &node);
-        }
-        return error == MET_OK ? met__plan_read_record(node, arena, plan_out)
-                               : error;
-    }
-    met_error error = load_versions(txn, key, arena, &list);
-    while (error == MET_OK && list.count > 0) {
-        met__plan *plan = list.plans[--list.count];
-        if (status_at(plan, at_ns) == MET__PLAN_ACTIVE) {
-            *plan_out = plan;
-            return MET_OK;
-        }
-    }
-    return error == MET_OK ? MET_E_NOT_FOUND : error;
-}
-
-met_error met__plan_latest(met__txn *txn, met__text key, met__arena *arena,
-                           met__plan **plan_out)
-{
-    versions list;
-    met_error error = load_versions(txn, key, arena, &list);
-
-    if (error == MET_OK) {
-        *plan_out = list.plans[list.count - 1];
-    }
-    return error;
-}
-
-met_error met__plan_list(met__txn *txn, int64_t now_ns, met__arena *arena,
-                         met__node **array_out)
-{
-    met__node *array = met__node_array(arena);
-    versions list = {arena, 0, NULL};
-    met_error error =
-        array == NULL ? MET_E_NO_MEMORY
-                      : met__records_each(txn, MET__TABLE_PLAN,
-                                          met__text_z(""), arena, &list,
-                                          add_version);
-
-    for (size_t i = 0; error == MET_OK && i < list.count; i++) {
-        met__node *node = NULL;
-        error = met__plan_document(txn, list.plans[i], now_ns, arena, &node);
-        if (error == MET_OK) {
-            error = met__node_append(arena, array, node);
-        }
-    }
-    if (error == MET_OK) {
-        *array_out = array;
-    }
-    return error;
-}
-
-met_error met__rate_card_feature(met__txn *txn, const met__rate_card *card,
-                                 met__arena *arena, met__feature **feature_out)
-{
-    if (card->feature_key.size == 0) {
-        return MET_E_NOT_FOUND;
-    }
-    return met__feature_of(txn, card->feature_key, card->feature_id, arena,
-                           feature_out);
-}
-
 /* --- Drafts --------------------------------------------------------------- */
-/* Refuses by the first issue of that severity, or (NULL) by the first at
- * all, and says how many others there are. */
-static met_error refuse(const met__node *issues, const char *severity,
-                        met_error_info *info)
-{
-    const met__node *first = NULL;
-    unsigned others = 0;
-
-    for (uint32_t i = 0; i < issues->count; i++) {
-        const met__node *issue = issues->as.items[i];
-        if (severity != NULL
-            && !met__text_equal(met__node_get(issue, "severity")->as.text,
-                                met__text_z(severity))) {
-            continue;
-        }
-        others += first != NULL;
-        first = first != NULL ? first : issue;
-    }
-    if (first == NULL) {
-        return MET_OK;
-    }
-    const met__node *field = met__node_get(first, "field");
-    const char *code = met__node_get(first, "code")->as.text.data;
-    const char *message = met__node_get(first, "message")->as.text.data;
-    const char *at = field != NULL ? field->as.text.data : "";
-    if (others == 0) {
-        return met__fail(info, MET_E_INVALID, at, "%s: %s", code, message);
-    }
-    return met__fail(info, MET_E_INVALID, at, "%s: %s (and %u more)", code,
-                     message, others);
-}
-
 /* Whether every rate card means the feature it meant when it was pinned. */
 static met_error same_features(met__txn *txn, const met__plan *wanted,
                                const met__plan *pinned, met__arena *arena,
@@ -227,7 +41,7 @@ static met_error same_plan(met__txn *txn, const met__plan *wanted,
 {
     met__node *a = NULL;
     met__node *b = NULL;
-    uint32_t status = status_at(now, now_ns);
+    uint32_t status = met__plan_status(now, now_ns);
     uint32_t form =
         status == MET__PLAN_DRAFT ? MET__PLAN_WHOLE : MET__PLAN_STATED;
     met__plan stated = *now;
@@ -258,7 +72,7 @@ static met_error place_draft(met__txn *txn, met__plan *wanted,
                              met__arena *arena)
 {
     wanted->updated_at_ns = now_ns;
-    if (now != NULL && status_at(now, now_ns) == MET__PLAN_DRAFT) {
+    if (now != NULL && met__plan_status(now, now_ns) == MET__PLAN_DRAFT) {
         wanted->id = now->id;
         wanted->version = now->version;
         wanted->created_at_ns = now->created_at_ns;
@@ -287,7 +101,7 @@ static met_error put_draft(met__txn *txn, const met__node *node,
         error = met__plan_issues(txn, wanted, path, arena, &issues);
     }
     if (error == MET_OK) {
-        error = refuse(issues, "critical", info);
+        error = met__plan_refuse(issues, "critical", info);
     }
     if (error != MET_OK) {
         return error;
@@ -306,7 +120,7 @@ static met_error put_draft(met__txn *txn, const met__node *node,
     error = place_draft(txn, wanted, now, now_ns, arena);
     *change = now == NULL ? MET__CHANGE_CREATED : MET__CHANGE_UPDATED;
     *plan_out = wanted;
-    return error == MET_OK ? put_version(txn, wanted, arena) : error;
+    return error == MET_OK ? met__plan_version_put(txn, wanted, arena) : error;
 }
 
 met_error met__plan_put(met__txn *txn, const met__node *node,
@@ -329,7 +143,7 @@ met_error met__plan_put(met__txn *txn, const met__node *node,
 
 /* --- Publishing ----------------------------------------------------------- */
 /* Ends what is in force at that instant. */
-static met_error end_others(met__txn *txn, const versions *list,
+static met_error end_others(met__txn *txn, const met__plan_versions *list,
                             int64_t at_ns, int64_t now_ns, met__arena *arena,
                             met_error_info *info)
 {
@@ -343,10 +157,10 @@ static met_error end_others(met__txn *txn, const versions *list,
                              "version %u came into force after this instant",
                              (unsigned)other->version);
         }
-        if (status_at(other, at_ns) == MET__PLAN_ACTIVE) {
+        if (met__plan_status(other, at_ns) == MET__PLAN_ACTIVE) {
             other->effective_to_ns = at_ns;
             other->updated_at_ns = now_ns;
-            error = put_version(txn, other, arena);
+            error = met__plan_version_put(txn, other, arena);
         }
     }
     return error;
@@ -370,10 +184,10 @@ static met_error publish(met__txn *txn, met__text key,
                          met_error_info *info)
 {
     static const met__path path = {NULL, "plan", 0};
-    versions list;
+    met__plan_versions list;
     met__node *issues = NULL;
     int64_t at_ns = when->at_ns != 0 ? when->at_ns : when->now_ns;
-    met_error error = load_versions(txn, key, arena, &list);
+    met_error error = met__plan_versions_load(txn, key, arena, &list);
 
     if (error == MET_E_NOT_FOUND) {
         return met__fail(info, error, "key", "there is no such plan");
@@ -393,7 +207,10 @@ static met_error publish(met__txn *txn, met__text key,
     draft->updated_at_ns = when->now_ns;
     error = met__plan_issues(txn, draft, &path, arena, &issues);
     if (error == MET_OK) {
-        error = refuse(issues, NULL, info);
+        error = met__plan_refuse(issues, NULL, info);
+    }
+    if (error == MET_OK) {
+        error = met__plan_check_served(draft, &path, info);
     }
     if (error == MET_OK) {
         error = met__plan_pin(txn, draft, arena);
@@ -401,7 +218,7 @@ static met_error publish(met__txn *txn, met__text key,
     if (error == MET_OK) {
         error = end_others(txn, &list, at_ns, when->now_ns, arena, info);
     }
-    return error == MET_OK ? put_version(txn, draft, arena) : error;
+    return error == MET_OK ? met__plan_version_put(txn, draft, arena) : error;
 }
 
 met_error met__plan_publish(met__txn *txn, met__text key,
@@ -483,18 +300,18 @@ met_error met__plan_archive(met__txn *txn, met__text key, int64_t now_ns,
                             met_error_info *info)
 {
     met__arena arena;
-    versions list;
+    met__plan_versions list;
     int ended = 0;
 
     MET__ASSERT(key.size > 0);
     met__arena_init(&arena, met__store_platform(met__txn_store(txn)));
-    met_error error = load_versions(txn, key, &arena, &list);
+    met_error error = met__plan_versions_load(txn, key, &arena, &list);
     for (size_t i = 0; error == MET_OK && i < list.count; i++) {
         met__plan *plan = list.plans[i];
-        if (status_at(plan, now_ns) == MET__PLAN_ACTIVE) {
+        if (met__plan_status(plan, now_ns) == MET__PLAN_ACTIVE) {
             plan->effective_to_ns = now_ns;
             plan->updated_at_ns = now_ns;
-            error = put_version(txn, plan, &arena);
+            error = met__plan_version_put(txn, plan, &arena);
             ended = 1;
         }
     }
@@ -507,7 +324,7 @@ met_error met__plan_archive(met__txn *txn, met__text key, int64_t now_ns,
 }
 
 /* What was to end where the removed version begins ends where that ended. */
-static met_error mend_periods(met__txn *txn, const versions *list,
+static met_error mend_periods(met__txn *txn, const met__plan_versions *list,
                               const met__plan *removed, int64_t now_ns,
                               met__arena *arena)
 {
@@ -519,7 +336,7 @@ static met_error mend_periods(met__txn *txn, const versions *list,
             && plan->effective_to_ns == removed->effective_from_ns) {
             plan->effective_to_ns = removed->effective_to_ns;
             plan->updated_at_ns = now_ns;
-            error = put_version(txn, plan, arena);
+            error = met__plan_version_put(txn, plan, arena);
         }
     }
     return error;
@@ -529,10 +346,10 @@ static met_error remove_version(met__txn *txn, met__text key,
                                 uint32_t version, int64_t now_ns,
                                 met__arena *arena, met_error_info *info)
 {
-    versions list;
+    met__plan_versions list;
     met__plan *plan = NULL;
     met__text store_key;
-    met_error error = load_versions(txn, key, arena, &list);
+    met_error error = met__plan_versions_load(txn, key, arena, &list);
 
     if (error != MET_OK) {
         return error;
@@ -545,7 +362,7 @@ static met_error remove_version(met__txn *txn, met__text key,
     if (plan == NULL) {
         return MET_E_NOT_FOUND;
     }
-    uint32_t status = status_at(plan, now_ns);
+    uint32_t status = met__plan_status(plan, now_ns);
     if (status != MET__PLAN_DRAFT && status != MET__PLAN_SCHEDULED) {
         return met__fail(info, MET_E_CONFLICT, "version",
                          "version %u is %s: only a draft or a scheduled "
@@ -555,7 +372,7 @@ static met_error remove_version(met__txn *txn, met__text key,
     }
     error = mend_periods(txn, &list, plan, now_ns, arena);
     if (error == MET_OK) {
-        error = version_key(arena, key, plan->version, &store_key);
+        error = met__plan_version_key(arena, key, plan->version, &store_key);
     }
     if (error == MET_OK) {
         error = met__txn_remove(txn, MET__TABLE_PLAN, store_key.data,

@@ -9,9 +9,8 @@
 #include "catalog/price.h"
 #include "store/object.h"
 
-static const char *const unserved[] = {"labels", "metadata", "tax_config",
-                                       "currency", "commitments",
-                                       "payment_term", NULL};
+static const char *const unserved[] = {"metadata", "tax_config", "currency",
+                                       "commitments", "payment_term", NULL};
 
 /* --- Entitlement templates ------------------------------------------------ */
 static const char *const types[] = {"metered", "static", "boolean", NULL};
@@ -254,6 +253,7 @@ met_error met__rate_card_read(const met__node *node, const met__path *path,
     }
     (void)met__fields_begin(&fields, node, path, info);
     (void)met__identity_read(&fields, &identity);
+    (void)met__fields_labels(&fields, arena, &card->labels);
     (void)met__fields_object(&fields, "feature", MET__OPTIONAL,
                              &found.feature);
     (void)met__fields_span(&fields, "billing_cadence", MET__OPTIONAL,
@@ -293,6 +293,7 @@ met_error met__rate_card_document(const met__rate_card *card, int with_ids,
     met__build_text(&builder, "key", card->key);
     met__build_text(&builder, "name", card->name);
     met__build_text(&builder, "description", card->description);
+    met__build_node(&builder, "labels", card->labels);
     if (card->feature_key.size > 0) {
         met__builder_begin(&feature, arena);
         met__build_text(&feature, "key", card->feature_key);

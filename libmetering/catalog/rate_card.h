@@ -1,8 +1,8 @@
 /* Rate cards: what one feature costs inside one phase of a plan, and what it
  * entitles to.
  *
- * Document: {"key", "name", "description"?, "feature"?: {"key", "id"?},
- *   "billing_cadence"?, "price"?: {...} (see price.h), "entitlement"?:
+ * Document: {"key", "name", "description"?, "labels"?,
+ *   "feature"?: {"key", "id"?}, "billing_cadence"?, "price"?: {...} (see price.h), "entitlement"?:
  *   {"type": "metered", "limit", "usage_period"?, "is_soft_limit"?} |
  *   {"type": "static", "config": JSON} | {"type": "boolean"},
  *   "discounts"?: {"percentage"?, "usage"?}, "unit_config"?: {...}} */
@@ -34,6 +34,7 @@ typedef struct met__rate_card {
     met__text key;
     met__text name;
     met__text description;
+    const met__node *labels; /* NULL when none */
     met__text feature_key; /* empty: a fee without a feature */
     met__text feature_id;  /* pinned when the plan was published */
     const met__node *price; /* NULL or {"type":"free"}: nothing is billed */

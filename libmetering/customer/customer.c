@@ -8,8 +8,8 @@
 #include "customer/subscription.h"
 
 static const char *const unserved[] = {
-    "labels",   "metadata", "primary_email", "billing_address",
-    "timezone", "external_id", NULL};
+    "metadata", "primary_email", "billing_address", "timezone",
+    "external_id", NULL};
 
 /* A customer and the times of its record. */
 typedef struct stored {
@@ -100,6 +100,7 @@ static met_error read_customer(const met__node *node, const met__path *path,
     (void)read_key(&fields, &customer->key);
     (void)met__identity_read_name(&fields, &customer->name,
                                   &customer->description);
+    (void)met__fields_labels(&fields, arena, &customer->labels);
     (void)met__fields_currency(&fields, "currency", MET__OPTIONAL,
                                &customer->currency);
     (void)met__fields_object(&fields, "usage_attribution", MET__OPTIONAL,
@@ -148,6 +149,7 @@ static met_error build(const stored *from, met__arena *arena,
     met__build_text(&builder, "key", customer->key);
     met__build_text(&builder, "name", customer->name);
     met__build_text(&builder, "description", customer->description);
+    met__build_node(&builder, "labels", customer->labels);
     met__build_text(&builder, "currency", customer->currency);
     if (customer->subject_count > 1) {
         met__builder_begin(&attribution, arena);
@@ -328,6 +330,7 @@ static int same_customer(const met__customer *a, const met__customer *b)
 {
     int is_same = met__text_equal(a->name, b->name)
                   && met__text_equal(a->description, b->description)
+                  && met__labels_equal(a->labels, b->labels)
                   && met__text_equal(a->currency, b->currency)
                   && a->subject_count == b->subject_count;
 

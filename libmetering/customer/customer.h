@@ -1,6 +1,6 @@
 /* Customers: who pays, and whose usage is theirs.
  *
- * Document: {"key", "name", "description"?, "currency"?,
+ * Document: {"key", "name", "description"?, "labels"?, "currency"?,
  *            "usage_attribution"?: {"subject_keys": [TEXT, ...]}}
  * The library adds id, created_at, updated_at and, once removed, deleted_at.
  *
@@ -19,6 +19,7 @@ typedef struct met__customer {
     met__text key;
     met__text name;
     met__text description;
+    const met__node *labels; /* NULL when none */
     met__text currency; /* empty: the first paid subscription sets it */
     size_t subject_count;
     met__text subjects[MET__SUBJECT_KEYS_MAX + 1]; /* key first, each once */

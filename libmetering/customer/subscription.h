@@ -1,9 +1,11 @@
 /* Subscriptions: one customer, one plan version, from when to when, and the
  * periods that follow from it.
  *
- * Document to create: {"customer": {"key"}, "plan": {"key", "version"?},
- *                      "active_from"?, "active_to"?, "billing_anchor"?}
- * Stored and shown: also id, status, created_at, updated_at.
+ * Document to create: {"customer": {"key"}, "plan": {"key", "version"?} or
+ *   "custom_plan": {a plan without key}, "name"?, "description"?, "labels"?,
+ *   "active_from"?, "active_to"?, "billing_anchor"?, "starting_phase"?}
+ * Stored and shown: also id, status, created_at, updated_at, deleted_at and
+ * the subscriptions before and after a change of plan.
  *
  * Records: SUBSCRIPTION[id]; SUBSCRIPTION_OF[customer key 0 id]. */
 #ifndef MET_CUSTOMER_SUBSCRIPTION_H
@@ -21,16 +23,23 @@ enum {
 
 typedef struct met__subscription {
     met__text id;
+    met__text name;
+    met__text description;
+    const met__node *labels; /* NULL when none */
     met__text customer_id;
     met__text customer_key;
-    met__text plan_key;
+    met__text plan_key;    /* of a custom plan: the subscription's id */
     uint32_t plan_version; /* pinned */
     uint32_t reserved;
+    met__text starting_phase; /* empty: the plan's first */
+    met__text previous_id;    /* what it followed by a change of plan */
+    met__text superseding_id; /* what followed it */
     int64_t active_from_ns;
     int64_t active_to_ns; /* 0 = no end */
     int64_t billing_anchor_ns;
     int64_t created_at_ns;
     int64_t updated_at_ns;
+    int64_t deleted_at_ns; /* 0 = not removed */
 } met__subscription;
 
 /* --- Pure ----------------------------------------------------------------- */
@@ -41,7 +50,8 @@ const char *met__subscription_status_name(uint32_t status);
 
 /* The phase that contains at_ns and its bounds, cut at active_to; an end that
  * is not known is MET__TIME_MAX. MET_E_NOT_FOUND outside the subscription.
- * A phase starts at active_from + the sum of the durations before it. */
+ * A phase starts at active_from + the sum of the durations before it, from the
+ * starting phase on. */
 met_error met__subscription_phase_at(const met__subscription *subscription,
                                      const met__plan *plan, int64_t at_ns,
                                      size_t *phase_index_out,
@@ -85,6 +95,7 @@ met_error met__subscription_apply(met__txn *txn, const met__node *node,
                                   met__subscription **subscription_out,
                                   met_error_info *info);
 
+/* --- What may become of one; subscription_transition.c has the table ------- */
 typedef struct met__cancel {
     int64_t at_ns;  /* 0 = now, else a boundary of a billing period */
     int64_t now_ns;
@@ -92,11 +103,41 @@ typedef struct met__cancel {
     int allow_past;
 } met__cancel;
 
-/* Sets active_to. A scheduled one ends where it would begin.
- * MET_E_CONFLICT when it is canceled or over already. */
+/* Each: MET_E_NOT_FOUND, and MET_E_CONFLICT "transition X in state Y not
+ * allowed". Sets active_to; a scheduled one ends where it would begin. */
 met_error met__subscription_cancel(met__txn *txn, met__text id,
                                    const met__cancel *when,
                                    met_error_info *info);
+/* Takes a cancellation back; MET_E_CONFLICT also when another one follows. */
+met_error met__subscription_continue(met__txn *txn, met__text id,
+                                     int64_t now_ns, met_error_info *info);
+/* Removes one that has not begun: what it was to follow keeps its end. */
+met_error met__subscription_remove(met__txn *txn, met__text id,
+                                   int64_t now_ns, met_error_info *info);
+/* Removes what is scheduled for the customer, and continues this one. */
+met_error met__subscription_restore(met__txn *txn, met__text id,
+                                    int64_t now_ns, met_error_info *info);
+
+/* Cancels, and creates what follows at that very instant: by another plan
+ * (change) or by a later version of the same (migrate; node may be NULL). The
+ * billing anchor stays unless node states one. Both in the arena. */
+typedef struct met__succession {
+    met__subscription *current;
+    met__subscription *next;
+} met__succession;
+
+met_error met__subscription_change(met__txn *txn, met__text id,
+                                   const met__node *node,
+                                   const met__path *path,
+                                   const met__cancel *when, met__arena *arena,
+                                   met__succession *out,
+                                   met_error_info *info);
+met_error met__subscription_migrate(met__txn *txn, met__text id,
+                                    const met__node *node,
+                                    const met__path *path,
+                                    const met__cancel *when,
+                                    met__arena *arena, met__succession *out,
+                                    met_error_info *info);
 
 met_error met__subscription_get(met__txn *txn, met__text id,
                                 met__arena *arena,
@@ -106,7 +147,8 @@ met_error met__subscription_at(met__txn *txn, met__text customer_key,
                                int64_t at_ns, met__arena *arena,
                                met__subscription **subscription_out);
 /* All of a customer that is not removed, by active_from; subscriptions of an
- * earlier customer of this key are not its own. MET_E_NOT_FOUND. */
+ * earlier customer of this key are not its own, and removed ones are left out.
+ * MET_E_NOT_FOUND. */
 met_error met__subscription_each(met__txn *txn, met__text customer_key,
                                  met__arena *arena,
                                  met__subscription ***array_out,
@@ -125,9 +167,16 @@ met_error met__subscription_using_meter(met__txn *txn, met__text meter_key,
 met_error met__subscription_to_plan(met__txn *txn, met__text plan_key,
                                     uint32_t plan_version, size_t *count_out);
 
-met_error met__subscription_document(const met__subscription *subscription,
-                                     int64_t now_ns, met__arena *arena,
+/* With its status at an instant. */
+met_error met__subscription_document(met__txn *txn,
+                                     const met__subscription *subscription,
+                                     int64_t at_ns, met__arena *arena,
                                      met__node **node_out);
+/* The same, and the phase and the billing period that the instant is in. */
+met_error met__subscription_document_at(met__txn *txn,
+                                        const met__subscription *subscription,
+                                        int64_t at_ns, met__arena *arena,
+                                        met__node **node_out);
 /* Of one customer, or of all when customer_key is empty. */
 met_error met__subscription_list(met__txn *txn, met__text customer_key,
                                  int64_t now_ns, met__arena *arena,

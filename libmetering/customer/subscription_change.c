@@ -1,24 +1,14 @@
-/* What happens to subscriptions: create, apply, cancel. In: documents and
- * instants. Out: one changed record, or the reason against it. One customer
- * has one subscription at a time, and the version of the plan is pinned. */
+/* How subscriptions begin: create, apply. In: documents and instants. Out: one
+ * new record, or the reason against it. One customer has one subscription at a
+ * time, and the version of the plan is pinned. */
 #include "base/check.h"
+#include "catalog/identity.h"
 #include "customer/subscription_document.h"
 
 #define LATE_NS (2 * MET__MINUTE_NS) /* how late "now" may arrive here */
 
 /* --- Creating ------------------------------------------------------------- */
-typedef struct creation {
-    met__txn *txn;
-    met__arena *arena;
-    const met__path *path;
-    const met__subscribe *when;
-    met_error_info *info;
-    met__subscription *made;
-    met__customer *customer;
-    met__plan *plan;
-} creation;
-
-static met_error find_customer(creation *c)
+static met_error find_customer(met__creation *c)
 {
     met__path here = {c->path, "customer", 0};
     met_error error = met__customer_get(c->txn, c->made->customer_key,
@@ -34,8 +24,9 @@ static met_error find_customer(creation *c)
     return error;
 }
 
-/* The stated or else the highest active version; it must be active now. */
-static met_error find_plan(creation *c)
+/* The stated or else the highest active version; it must be active now, or for
+ * a migration have been. */
+static met_error find_version(met__creation *c)
 {
     met__path here = {c->path, "plan", 0};
     uint32_t version = c->made->plan_version;
@@ -57,7 +48,8 @@ static met_error find_plan(creation *c)
     uint32_t status = met__plan_status_at(c->plan->effective_from_ns,
                                           c->plan->effective_to_ns,
                                           c->when->now_ns);
-    if (status != MET__PLAN_ACTIVE) {
+    if (status != MET__PLAN_ACTIVE
+        && !(c->allows_archived && status == MET__PLAN_ARCHIVED)) {
         return met__fail_at(c->info, MET_E_CONFLICT, &here, NULL,
                             "the plan is not active: version %u is %s",
                             (unsigned)c->plan->version,
@@ -67,7 +59,40 @@ static met_error find_plan(creation *c)
     return MET_OK;
 }
 
-static met_error set_times(creation *c)
+/* Its own plan, under its own id. */
+static met_error make_plan(met__creation *c)
+{
+    met__path here = {c->path, "custom_plan", 0};
+    met_error error =
+        met__plan_put_custom(c->txn, c->custom, &here, c->made->id,
+                             c->when->now_ns, c->arena, &c->plan, c->info);
+
+    if (error == MET_OK) {
+        c->made->plan_key = c->plan->key;
+        c->made->plan_version = c->plan->version;
+    }
+    return error;
+}
+
+static met_error find_plan(met__creation *c)
+{
+    size_t index;
+    met_error error = met__object_id(c->txn, c->when->now_ns, c->arena,
+                                     &c->made->id);
+
+    if (error == MET_OK) {
+        error = c->custom != NULL ? make_plan(c) : find_version(c);
+    }
+    if (error == MET_OK && c->made->starting_phase.size > 0
+        && !met__plan_find_phase(c->plan, c->made->starting_phase, &index)) {
+        return met__fail_at(c->info, MET_E_INVALID, c->path,
+                            "starting_phase",
+                            "the plan has no such phase");
+    }
+    return error;
+}
+
+static met_error set_times(met__creation *c)
 {
     met__subscription *made = c->made;
     int64_t now_ns = c->when->now_ns;
@@ -111,7 +136,7 @@ static int is_billable(const met__plan *plan)
     return 0;
 }
 
-static met_error settle_currency(creation *c)
+static met_error settle_currency(met__creation *c)
 {
     met__text currency = c->customer->currency;
 
@@ -145,17 +170,21 @@ static int overlap(const met__subscription *a, const met__subscription *b)
            && (b->active_to_ns == 0 || b->active_to_ns > a->active_from_ns);
 }
 
-static met_error check_others(creation *c)
+met_error met__subscription_check_others(met__txn *txn,
+                                         const met__subscription *one,
+                                         const met__path *path,
+                                         const char *name, met__arena *arena,
+                                         met_error_info *info)
 {
     met__subscription **list = NULL;
     size_t count = 0;
-    met_error error = met__subscription_each(c->txn, c->customer->key,
-                                             c->arena, &list, &count);
+    met_error error = met__subscription_each(txn, one->customer_key, arena,
+                                             &list, &count);
 
     for (size_t i = 0; error == MET_OK && i < count; i++) {
-        if (overlap(list[i], c->made)) {
+        if (!met__text_equal(list[i]->id, one->id) && overlap(list[i], one)) {
             return met__fail_at(
-                c->info, MET_E_CONFLICT, c->path, NULL,
+                info, MET_E_CONFLICT, path, name,
                 "only_single_subscription_allowed_per_customer_at_a_time: "
                 "%.*s to the plan \"%.*s\"",
                 (int)list[i]->id.size, list[i]->id.data,
@@ -165,7 +194,7 @@ static met_error check_others(creation *c)
     return error;
 }
 
-static met_error create(creation *c)
+met_error met__subscription_make(met__creation *c)
 {
     met_error error = find_customer(c);
 
@@ -176,14 +205,11 @@ static met_error create(creation *c)
         error = set_times(c);
     }
     if (error == MET_OK) {
-        error = check_others(c);
+        error = met__subscription_check_others(c->txn, c->made, c->path, NULL,
+                                               c->arena, c->info);
     }
     if (error == MET_OK) {
         error = settle_currency(c);
-    }
-    if (error == MET_OK) {
-        error = met__object_id(c->txn, c->when->now_ns, c->arena,
-                               &c->made->id);
     }
     c->made->created_at_ns = c->when->now_ns;
     c->made->updated_at_ns = c->when->now_ns;
@@ -199,12 +225,13 @@ met_error met__subscription_create(met__txn *txn, const met__node *node,
                                    met__subscription **subscription_out,
                                    met_error_info *info)
 {
-    creation c = {txn, arena, path, when, info, NULL, NULL, NULL};
-    met_error error =
-        met__subscription_read(node, path, 0, arena, &c.made, info);
+    met__creation c = {.txn = txn, .arena = arena, .path = path,
+                       .when = when, .info = info};
+    met_error error = met__subscription_read(
+        node, path, MET__STATES_NEW, arena, &c.made, &c.custom, info);
 
     if (error == MET_OK) {
-        error = create(&c);
+        error = met__subscription_make(&c);
     }
     if (error == MET_OK) {
         *subscription_out = c.made;
@@ -213,15 +240,53 @@ met_error met__subscription_create(met__txn *txn, const met__node *node,
 }
 
 /* --- Applying ------------------------------------------------------------- */
+/* Whether the stated plan is the one it has. */
+static met_error same_plan(const met__creation *c,
+                           const met__subscription *now, int *is_same)
+{
+    met__path here = {c->path, "custom_plan", 0};
+    const met__subscription *stated = c->made;
+    met__plan *plan = NULL;
+    met__node *a = NULL;
+    met__node *b = NULL;
+
+    *is_same = met__text_equal(stated->plan_key, now->plan_key)
+               && (stated->plan_version == 0
+                   || stated->plan_version == now->plan_version);
+    if (c->custom == NULL || !met__plan_is_custom(now->plan_key)) {
+        return MET_OK;
+    }
+    met_error error = met__plan_read_custom(c->custom, &here, c->arena, &plan,
+                                            c->info);
+    if (error == MET_OK) {
+        error = met__plan_build(plan, MET__PLAN_CUSTOM, NULL, NULL, c->arena,
+                                &a);
+    }
+    if (error == MET_OK) {
+        error = met__subscription_plan(c->txn, now, c->arena, &plan);
+    }
+    if (error == MET_OK) {
+        error = met__plan_build(plan, MET__PLAN_CUSTOM, NULL, NULL, c->arena,
+                                &b);
+    }
+    if (error == MET_OK) {
+        *is_same = met__node_equal(a, b);
+    }
+    return error;
+}
+
 /* What a declarative document states about a subscription that is there. */
-static met_error compare(const creation *c, const met__subscription *now)
+static met_error compare(const met__creation *c, const met__subscription *now)
 {
     const met__subscription *stated = c->made;
     const char *field = NULL;
+    int is_same = 0;
+    met_error error = same_plan(c, now, &is_same);
 
-    if (!met__text_equal(stated->plan_key, now->plan_key)
-        || (stated->plan_version != 0
-            && stated->plan_version != now->plan_version)) {
+    if (error != MET_OK) {
+        return error;
+    }
+    if (!is_same) {
         return met__fail_at(c->info, MET_E_CONFLICT, c->path, "plan",
                             "the customer is subscribed to version %u of "
                             "\"%.*s\"",
@@ -237,6 +302,10 @@ static met_error compare(const creation *c, const met__subscription *now)
     } else if (stated->billing_anchor_ns != 0
                && stated->billing_anchor_ns != now->billing_anchor_ns) {
         field = "billing_anchor";
+    } else if (stated->starting_phase.size > 0
+               && !met__text_equal(stated->starting_phase,
+                                   now->starting_phase)) {
+        field = "starting_phase";
     }
     return field == NULL ? MET_OK
                          : met__fail_at(c->info, MET_E_CONFLICT, c->path,
@@ -244,8 +313,38 @@ static met_error compare(const creation *c, const met__subscription *now)
                                         "differs from the subscription's");
 }
 
+static int rename_text(met__text *now, met__text stated)
+{
+    if (stated.size == 0 || met__text_equal(*now, stated)) {
+        return 0;
+    }
+    *now = stated;
+    return 1;
+}
+
+/* What may differ: how it is called. */
+static met_error rename_present(const met__creation *c,
+                                met__subscription *now, uint32_t *change_out)
+{
+    const met__subscription *stated = c->made;
+    int is_new = rename_text(&now->name, stated->name)
+                 | rename_text(&now->description, stated->description);
+
+    if (stated->labels != NULL
+        && !met__labels_equal(now->labels, stated->labels)) {
+        now->labels = stated->labels;
+        is_new = 1;
+    }
+    *change_out = is_new ? MET__CHANGE_UPDATED : MET__CHANGE_NONE;
+    if (!is_new) {
+        return MET_OK;
+    }
+    now->updated_at_ns = c->when->now_ns;
+    return met__subscription_put(c->txn, now, c->arena);
+}
+
 /* The customer's subscription that runs or is scheduled, or NULL. */
-static met_error find_present(creation *c, met__subscription **found_out)
+static met_error find_present(met__creation *c, met__subscription **found_out)
 {
     met__subscription **list = NULL;
     size_t count = 0;
@@ -270,117 +369,27 @@ met_error met__subscription_apply(met__txn *txn, const met__node *node,
                                   met__subscription **subscription_out,
                                   met_error_info *info)
 {
-    creation c = {txn, arena, path, when, info, NULL, NULL, NULL};
+    met__creation c = {.txn = txn, .arena = arena, .path = path,
+                       .when = when, .info = info};
     met__subscription *now = NULL;
     uint32_t change = MET__CHANGE_CREATED;
-    met_error error =
-        met__subscription_read(node, path, 0, arena, &c.made, info);
+    met_error error = met__subscription_read(
+        node, path, MET__STATES_NEW, arena, &c.made, &c.custom, info);
 
     if (error == MET_OK) {
         error = find_present(&c, &now);
     }
     if (error == MET_OK && now != NULL) {
-        change = MET__CHANGE_NONE;
         error = compare(&c, now);
+        if (error == MET_OK) {
+            error = rename_present(&c, now, &change);
+        }
     } else if (error == MET_OK) {
-        error = create(&c);
+        error = met__subscription_make(&c);
     }
     if (error == MET_OK) {
         *change_out = change;
         *subscription_out = now != NULL ? now : c.made;
     }
-    return error;
-}
-
-/* --- Cancelling ----------------------------------------------------------- */
-/* An instant at which one of its billing periods begins. */
-static met_error check_boundary(const met__subscription *subscription,
-                                const met__plan *plan, int64_t at_ns,
-                                met_error_info *info)
-{
-    met__period period;
-    met_error error = met__subscription_billing_period(subscription, plan,
-                                                       at_ns, &period);
-
-    if (error != MET_OK || period.from_ns != at_ns) {
-        return met__fail(info, MET_E_INVALID, "at",
-                         "is not the start of one of its billing periods");
-    }
-    return MET_OK;
-}
-
-/* Where it ends. The subscription is still as it was: its periods are. */
-static met_error end_of(const met__subscription *subscription,
-                        const met__plan *plan, const met__cancel *when,
-                        int64_t *to_ns_out, met_error_info *info)
-{
-    met__period period;
-    int is_scheduled = subscription->active_from_ns > when->now_ns;
-
-    if (when->at_ns != 0 && when->at_next_billing_cycle) {
-        return met__fail(info, MET_E_INVALID, "at",
-                         "must be 0 with the next billing cycle");
-    }
-    if (when->at_ns != 0) {
-        if (when->at_ns < when->now_ns && !when->allow_past) {
-            return met__fail(info, MET_E_INVALID, "at", "is in the past");
-        }
-        *to_ns_out = when->at_ns;
-        return check_boundary(subscription, plan, when->at_ns, info);
-    }
-    if (is_scheduled) {
-        *to_ns_out = subscription->active_from_ns;
-        return MET_OK;
-    }
-    *to_ns_out = when->now_ns;
-    if (!when->at_next_billing_cycle) {
-        return MET_OK;
-    }
-    met_error error = met__subscription_billing_period(
-        subscription, plan, when->now_ns, &period);
-    *to_ns_out = period.to_ns;
-    return error;
-}
-
-static met_error cancel(met__txn *txn, met__text id, const met__cancel *when,
-                        met__arena *arena, met_error_info *info)
-{
-    met__subscription *subscription = NULL;
-    met__plan *plan = NULL;
-    int64_t to_ns = 0;
-    met_error error = met__subscription_get(txn, id, arena, &subscription);
-
-    if (error != MET_OK) {
-        return error;
-    }
-    uint32_t status = met__subscription_status_at(subscription, when->now_ns);
-    if (status == MET__SUBSCRIPTION_CANCELED
-        || status == MET__SUBSCRIPTION_INACTIVE) {
-        return met__fail(info, MET_E_CONFLICT, "id",
-                         "transition cancel in state %s not allowed",
-                         met__subscription_status_name(status));
-    }
-    error = met__subscription_plan(txn, subscription, arena, &plan);
-    if (error == MET_E_NOT_FOUND) {
-        return MET_E_CORRUPT; /* a pinned version is never removed */
-    }
-    if (error == MET_OK) {
-        error = end_of(subscription, plan, when, &to_ns, info);
-    }
-    subscription->active_to_ns = to_ns;
-    subscription->updated_at_ns = when->now_ns;
-    return error == MET_OK ? met__subscription_put(txn, subscription, arena)
-                           : error;
-}
-
-met_error met__subscription_cancel(met__txn *txn, met__text id,
-                                   const met__cancel *when,
-                                   met_error_info *info)
-{
-    met__arena arena;
-
-    met__arena_init(&arena, met__store_platform(met__txn_store(txn)));
-    met_error error = cancel(txn, id, when, &arena, info);
-    met__arena_release(&arena);
     return error;
 }

@@ -88,13 +88,18 @@ met_error met__subscription_phase_at(const met__subscription *subscription,
                          ? subscription->active_to_ns
                          : MET__TIME_MAX;
     int64_t from_ns = subscription->active_from_ns;
+    size_t first = 0;
     int is_small = 1;
 
     MET__ASSERT(phase_index_out != NULL && bounds_out != NULL);
     if (at_ns < from_ns || at_ns >= end_ns) {
         return MET_E_NOT_FOUND;
     }
-    for (size_t i = 0; i < plan->phase_count; i++) {
+    if (subscription->starting_phase.size > 0
+        && !met__plan_find_phase(plan, subscription->starting_phase, &first)) {
+        return MET_E_CORRUPT; /* it was there when the plan was pinned */
+    }
+    for (size_t i = first; i < plan->phase_count; i++) {
         int64_t to_ns = MET__TIME_MAX;
         if (i + 1 < plan->phase_count) {
             is_small &= add_duration(&start_after, &plan->phases[i].duration);

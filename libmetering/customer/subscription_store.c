@@ -12,8 +12,7 @@ met_error met__subscription_put(met__txn *txn,
 {
     met__node *node = NULL;
     met__text index;
-    met_error error = met__subscription_build(subscription, NULL, arena,
-                                              &node);
+    met_error error = met__subscription_build(subscription, arena, &node);
 
     if (error == MET_OK) {
         error = met__record_put(txn, MET__TABLE_SUBSCRIPTION,
@@ -42,7 +41,8 @@ met_error met__subscription_get(met__txn *txn, met__text id,
 
     if (error == MET_OK) {
         error = met__record_error(
-            met__subscription_read(node, NULL, 1, arena, &found, NULL));
+            met__subscription_read(node, NULL, MET__STATES_RECORD, arena, &found,
+                                   NULL, NULL));
     }
     if (error == MET_OK) {
         *subscription_out = found;
@@ -119,7 +119,8 @@ static met_error load_index(met__txn *txn, const met__customer *customer,
         /* The index names what is not there. */
         error = error == MET_E_NOT_FOUND ? MET_E_CORRUPT : error;
         if (error == MET_OK
-            && met__text_equal(found->customer_id, customer->id)) {
+            && met__text_equal(found->customer_id, customer->id)
+            && found->deleted_at_ns == 0) {
             error = add_found(list, found);
         }
     }
@@ -190,13 +191,19 @@ static met_error add_record(void *context, met__text key, met__node *record)
     met__subscription *found = NULL;
 
     (void)key;
-    met_error error = met__record_error(met__subscription_read(
-        record, NULL, 1, list->found.arena, &found, NULL));
-    if (error != MET_OK
-        || (list->plan_key.size > 0
-            && (!met__text_equal(found->plan_key, list->plan_key)
-                || found->plan_version != list->plan_version))) {
+    met_error error = met__record_error(
+        met__subscription_read(record, NULL, MET__STATES_RECORD,
+                               list->found.arena, &found, NULL, NULL));
+    if (error != MET_OK) {
         return error;
+    }
+    /* A removed one is in no list, but still names its plan. */
+    int is_asked = list->plan_key.size == 0
+                       ? found->deleted_at_ns == 0
+                       : met__text_equal(found->plan_key, list->plan_key)
+                             && found->plan_version == list->plan_version;
+    if (!is_asked) {
+        return MET_OK;
     }
     return add_found(&list->found, found);
 }
@@ -261,8 +268,9 @@ static met_error look_for_meter(void *context, met__text key,
     met__plan *plan = NULL;
 
     (void)key;
-    met_error error = met__record_error(met__subscription_read(
-        record, NULL, 1, search->arena, &found, NULL));
+    met_error error = met__record_error(
+        met__subscription_read(record, NULL, MET__STATES_RECORD,
+                               search->arena, &found, NULL, NULL));
     if (error != MET_OK || search->customer_key.size > 0
         || met__subscription_status_at(found, search->now_ns)
                == MET__SUBSCRIPTION_INACTIVE) {
@@ -318,8 +326,8 @@ met_error met__subscription_list(met__txn *txn, met__text customer_key,
     }
     for (size_t i = 0; error == MET_OK && i < list.found.count; i++) {
         met__node *node = NULL;
-        error = met__subscription_document(list.found.items[i], now_ns, arena,
-                                           &node);
+        error = met__subscription_document(txn, list.found.items[i], now_ns,
+                                           arena, &node);
         if (error == MET_OK) {
             error = met__node_append(arena, array, node);
         }

@@ -160,7 +160,7 @@ static met_error share_of(const line_draft *draft, met__price *price)
     int64_t full = seconds_of(billable->full);
     met_error error = MET_OK;
 
-    if (service > 0 && service < full) {
+    if (billable->plan->is_prorating && service > 0 && service < full) {
         error = met__prorate(price->amount, service * MET__SECOND_NS,
                              full * MET__SECOND_NS, &draft->currency,
                              &price->amount);

@@ -126,6 +126,54 @@ static inline met_error subscription_cancel(const char *id, int64_t at_ns,
                 out);
 }
 
+static inline met_error subscription_continue(const char *id)
+{
+    met_buffer *out = fresh();
+    return keep(met_subscription_continue(store, id, strlen(id), out, &told),
+                out);
+}
+
+static inline met_error subscription_restore(const char *id)
+{
+    met_buffer *out = fresh();
+    return keep(met_subscription_restore(store, id, strlen(id), out, &told),
+                out);
+}
+
+static inline met_error subscription_remove(const char *id)
+{
+    met_buffer *out = fresh();
+    return keep(met_subscription_remove(store, id, strlen(id), &told), out);
+}
+
+static inline met_error subscription_change(const char *id, const char *json,
+                                            int64_t at_ns, uint64_t flags)
+{
+    met_buffer *out = fresh();
+    return keep(met_subscription_change(store, id, strlen(id), json,
+                                        strlen(json), at_ns, flags, out,
+                                        &told),
+                out);
+}
+
+static inline met_error subscription_migrate(const char *id, const char *json,
+                                             int64_t at_ns, uint64_t flags)
+{
+    met_buffer *out = fresh();
+    return keep(met_subscription_migrate(store, id, strlen(id), json,
+                                         json != NULL ? strlen(json) : 0,
+                                         at_ns, flags, out, &told),
+                out);
+}
+
+static inline met_error subscription_get_at(const char *id, int64_t at_ns)
+{
+    met_buffer *out = fresh();
+    return keep(met_subscription_get_at(store, id, strlen(id), at_ns, out,
+                                        &told),
+                out);
+}
+
 static inline met_error subscription_get(const char *id)
 {
     met_buffer *out = fresh();

@@ -1,4 +1,6 @@
 """list, show, and what takes objects out of service."""
+import json
+
 import pytest
 
 from conftest import KINDS
@@ -119,3 +121,62 @@ def test_cancel_at(filled):
 def test_unknown_key_is_named(unchanged, kind):
     unchanged.refused("show", kind, "nosuch", reason='there is no')
     unchanged.refused("show", kind, "nosuch", reason='"nosuch"')
+
+
+def test_subscription_from_beginning_to_end(filled):
+    subscription = next(
+        item["id"] for item in filled.json("list", "subscriptions")["items"]
+        if item["customer"]["key"] == "ariel")
+    changed = filled.json("subscription", "change", subscription, "-",
+                          "--next-billing-cycle",
+                          stdin="plan: {key: premium}\nname: Up\n")
+    assert changed["current"]["status"] == "canceled"
+    assert changed["next"]["name"] == "Up"
+    scheduled = changed["next"]["id"]
+    assert filled.json("subscription", "show", scheduled, "--at",
+                       changed["next"]["active_from"])["status"] == "active"
+    filled.refused("subscription", "continue", subscription,
+                   reason="only_single_subscription")
+    filled.run("subscription", "remove", scheduled)
+    assert filled.json("subscription", "continue", subscription)[
+        "status"] == "active"
+    filled.run("subscription", "change", subscription, "-",
+               "--next-billing-cycle", stdin="plan: {key: premium}")
+    assert filled.json("subscription", "restore", subscription)[
+        "status"] == "active"
+    filled.refused("subscription", "migrate", subscription,
+                   reason="not later than the present one")
+    plan = filled.json("show", "plan", "free")
+    for name in ("id", "created_at", "updated_at", "version", "status",
+                 "effective_from"):
+        del plan[name]
+    plan["phases"][0]["rate_cards"][0]["feature"].pop("id")
+    plan["name"] = "Freer"
+    assert filled.json("plan", "put", "-", stdin=json.dumps(plan))[
+        "version"] == 2
+    filled.run("plan", "publish", "free")
+    moved = filled.json("subscription", "migrate", subscription, "--version",
+                        "2", "--phase", plan["phases"][0]["key"])
+    assert moved["next"]["plan"]["version"] == 2
+    filled.refused("subscription", "change", subscription, "-",
+                   stdin="plan: {key: premium}", reason="in state inactive")
+
+
+def test_put(filled):
+    assert filled.json("customer", "put", "-", stdin="{key: x, name: X}")[
+        "name"] == "X"
+    assert filled.json("feature", "put", "-",
+                       stdin="{key: f, name: F, labels: {a: b}}")[
+        "labels"] == {"a": "b"}
+    assert filled.json("meter", "put", "-", stdin=json.dumps(
+        {"key": "m", "name": "M", "event_type": "t",
+         "aggregation": "count"}))["key"] == "m"
+    assert filled.json("subscription", "create", "-", stdin=json.dumps(
+        {"customer": {"key": "x"}, "plan": {"key": "free"}}))[
+        "status"] == "active"
+    before = filled.everything()
+    for noun in ("meter", "feature", "plan", "customer"):
+        filled.refused(noun, "put", "-", stdin="{name: 7}", reason="MET_E_")
+        filled.refused(noun, "put", "/nowhere", reason="/nowhere")
+        filled.refused(noun, "put", "-", stdin="{", reason="line")
+    assert filled.everything() == before

@@ -19,6 +19,13 @@
     "                       <=, >, >= and NAME:JSON; may be repeated\n"    \
     "  --settle             settle first\n"
 
+#define DOCUMENT_HELP "FILE: a document in YAML or JSON; - for stdin.\n"
+#define TIMING_HELP                                                         \
+    "  --at TIME               at the start of one of its billing periods\n" \
+    "  --next-billing-cycle    when the current billing period ends\n"       \
+    "  --allow-past            for imports and replays\n"                    \
+    "Without a time: now."
+
 const tool_command tool_commands[] = {
     {"init", NULL, "", "", "create the store",
      "Does nothing when it is there already.", 0, 0, command_init},
@@ -43,6 +50,20 @@ const tool_command tool_commands[] = {
      "  --version N    of a plan; without it the active one\n"
      "  --field PATH   only that member, for example phases.0.key",
      2, 2, command_show},
+    {"meter", "put", "FILE", "field=", "create or change a meter",
+     DOCUMENT_HELP, 1, 1, command_meter_put},
+    {"feature", "put", "FILE", "field=", "create or rename a feature",
+     DOCUMENT_HELP, 1, 1, command_feature_put},
+    {"plan", "put", "FILE", "field=",
+     "create or replace the draft of a plan",
+     DOCUMENT_HELP "A draft that could not be published says why in its "
+                   "validation_errors.",
+     1, 1, command_plan_put},
+    {"customer", "put", "FILE", "field=", "create or replace a customer",
+     DOCUMENT_HELP, 1, 1, command_customer_put},
+    {"subscription", "create", "FILE", "allow-past field=",
+     "subscribe a customer to a plan", DOCUMENT_HELP, 1, 1,
+     command_subscription_create},
     {"meter", "remove", "KEY", "", "remove a meter",
      "Refused while a feature in service measures it. What is settled stays.",
      1, 1, command_meter_remove},
@@ -59,10 +80,30 @@ const tool_command tool_commands[] = {
      command_customer_remove},
     {"subscription", "cancel", "ID", "at= next-billing-cycle allow-past field=",
      "end a subscription",
-     "  --at TIME               at the start of one of its billing periods\n"
-     "  --next-billing-cycle    when the current billing period ends\n"
-     "Without either: now.",
-     1, 1, command_subscription_cancel},
+     TIMING_HELP, 1, 1, command_subscription_cancel},
+    {"subscription", "continue", "ID", "field=",
+     "take the cancellation of a subscription back", NULL, 1, 1,
+     command_subscription_continue},
+    {"subscription", "change", "ID FILE",
+     "at= next-billing-cycle allow-past field=",
+     "another plan: one subscription ends, the next begins there",
+     DOCUMENT_HELP TIMING_HELP, 2, 2, command_subscription_change},
+    {"subscription", "migrate", "ID",
+     "version= phase= at= next-billing-cycle allow-past field=",
+     "a later version of the same plan",
+     "  --version N             without it the highest one in force\n"
+     "  --phase KEY             begins with this phase of it\n" TIMING_HELP,
+     1, 1, command_subscription_migrate},
+    {"subscription", "restore", "ID", "field=",
+     "take a change back before it takes effect",
+     "Removes what is scheduled for the customer.", 1, 1,
+     command_subscription_restore},
+    {"subscription", "remove", "ID", "",
+     "remove a subscription that has not begun", NULL, 1, 1,
+     command_subscription_remove},
+    {"subscription", "show", "ID", "at= field=",
+     "a subscription with its status, phase and period at an instant",
+     "  --at TIME    not now", 1, 1, command_subscription_show},
     {"gateway", "remove", "KIND NAME", "",
      "remove a service, route, consumer or plugin", NULL, 2, 2,
      command_gateway_remove},

@@ -114,18 +114,6 @@ int command_list(tool *self)
     return status;
 }
 
-/* Prints what a call gave, or its error. */
-static int print_answer(tool *self, met_error error, met_buffer *answer,
-                        const met_error_info *info)
-{
-    if (error != MET_OK) {
-        return tool_error(self, error, info);
-    }
-    int status = tool_print_document(self, answer->data, answer->size);
-    met_buffer_release(answer);
-    return status;
-}
-
 int command_show(tool *self)
 {
     met_error_info info = {.struct_size = sizeof info};
@@ -153,7 +141,7 @@ int command_show(tool *self)
     } else {
         error = found->get(self->store, key, strlen(key), &answer, &info);
     }
-    return print_answer(self, error, &answer, &info);
+    return tool_print_answer(self, error, &answer, &info);
 }
 
 /* --- Taking out of service ------------------------------------------------ */
@@ -233,34 +221,12 @@ int command_plan_publish(tool *self)
     met_error error = met_plan_publish(
         self->store, key, strlen(key), at_ns,
         tool_flag(self, "allow-past") ? MET_ALLOW_PAST : 0, &answer, &info);
-    return print_answer(self, error, &answer, &info);
+    return tool_print_answer(self, error, &answer, &info);
 }
 
-int command_subscription_cancel(tool *self)
+int command_subscription_remove(tool *self)
 {
-    met_error_info info = {.struct_size = sizeof info};
-    met_buffer answer = {0};
-    const char *id = self->arguments[0];
-    int64_t at_ns;
-    uint64_t flags = 0;
-    int status = tool_option_time(self, "at", 0, &at_ns);
-
-    if (tool_flag(self, "next-billing-cycle")) {
-        flags |= MET_CANCEL_NEXT_BILLING_CYCLE;
-        if (tool_flag(self, "at")) {
-            return tool_usage(self, "either --at or --next-billing-cycle");
-        }
-    }
-    if (tool_flag(self, "allow-past")) {
-        flags |= MET_ALLOW_PAST;
-    }
-    status = status == TOOL_OK ? tool_open(self, 0) : status;
-    if (status != TOOL_OK) {
-        return status;
-    }
-    met_error error = met_subscription_cancel(self->store, id, strlen(id),
-                                              at_ns, flags, &answer, &info);
-    return print_answer(self, error, &answer, &info);
+    return change(self, "is removed", met_subscription_remove);
 }
 
 int command_gateway_remove(tool *self)

@@ -274,3 +274,14 @@ void tool_progress_end(void)
         progress_is_shown = 0;
     }
 }
+
+int tool_print_answer(const tool *self, met_error error, met_buffer *answer,
+                      const met_error_info *info)
+{
+    if (error != MET_OK) {
+        return tool_error(self, error, info);
+    }
+    int status = tool_print_document(self, answer->data, answer->size);
+    met_buffer_release(answer);
+    return status;
+}

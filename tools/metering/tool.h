@@ -119,6 +119,9 @@ int tool_print_list(const tool *self, const char *answer, size_t size,
                     const char *member, const char *const *columns);
 /* Pretty JSON; with --field PATH only that member, texts without quotes. */
 int tool_print_document(const tool *self, const char *answer, size_t size);
+/* The document that a call gave, which is released, or its error. */
+int tool_print_answer(const tool *self, met_error error, met_buffer *answer,
+                      const met_error_info *info);
 /* One line of NDJSON. Takes the reference. */
 int tool_print_line(const tool *self, json_t *object);
 /* Columns a text takes on a terminal: characters of UTF-8. */
@@ -148,7 +151,18 @@ int command_plan_publish(tool *self);
 int command_plan_archive(tool *self);
 int command_plan_remove(tool *self);
 int command_customer_remove(tool *self);
+int command_meter_put(tool *self);
+int command_feature_put(tool *self);
+int command_plan_put(tool *self);
+int command_customer_put(tool *self);
+int command_subscription_create(tool *self);
 int command_subscription_cancel(tool *self);
+int command_subscription_change(tool *self);
+int command_subscription_migrate(tool *self);
+int command_subscription_continue(tool *self);
+int command_subscription_restore(tool *self);
+int command_subscription_remove(tool *self);
+int command_subscription_show(tool *self);
 int command_gateway_remove(tool *self);
 int command_event_ingest(tool *self);
 int command_event_list(tool *self);
