@@ -41,7 +41,11 @@ enum {
      * entitled to it; a preflight that key-auth lets pass is nobody's usage.
      * Without this flag allowances are kept, and who has none is not held
      * back. */
-    MET_GATEWAY_REQUIRE_ENTITLEMENT = 1
+    MET_GATEWAY_REQUIRE_ENTITLEMENT = 1,
+    /* met_gateway_tick leaves compiling a changed catalog to others: to a
+     * gateway without this flag, or to met_store_settle, which does it at its
+     * end. For event loops. */
+    MET_GATEWAY_NEVER_COMPILE = 2
 };
 
 /* Flags of an outcome. */
@@ -84,7 +88,7 @@ typedef struct met_gateway_config {
     uint32_t fail_policy;      /* MET_GATEWAY_FAIL_… */
     uint32_t header_style;     /* MET_GATEWAY_HEADERS_… */
     uint64_t limiter_capacity; /* of a new table: live keys and windows */
-    uint64_t flags;            /* MET_GATEWAY_REQUIRE_ENTITLEMENT */
+    uint64_t flags;            /* MET_GATEWAY_REQUIRE_ENTITLEMENT, … */
 } met_gateway_config;
 
 /* One request. All texts are borrowed during the call, none needs a NUL, all
@@ -122,6 +126,12 @@ typedef struct met_gateway_request {
                              overshot by the requests in flight */
     int64_t utc_ns;       /* 0 = the library reads the store's clock */
     int64_t monotonic_ns; /* 0 = the library reads the store's clock */
+    /* Whose usage it is, when the host knows it: at most 128 bytes of UTF-8.
+     * Then no key is asked for. "consumer:USERNAME" of a stored consumer is
+     * that consumer; any other text is the subject of the event as it stands,
+     * a limit by consumer counts by it, and allowances are not looked up. */
+    const char *subject;
+    size_t subject_size;
 } met_gateway_request;
 
 /* What a request carries from admit to complete. Plain data that names no
@@ -234,8 +244,9 @@ MET_API void met_gateway_close(met_gateway *gateway);
  * @param request       borrowed during the call
  * @param decision_out  set its struct_size; valid only on MET_OK
  * @return MET_OK (admitted or not: see is_admitted) · MET_E_INVALID (a NULL
- *         with a size, a struct_size) · MET_E_LIMIT (attributes beyond
- *         MET_GATEWAY_ATTRIBUTES_MAX or _BYTES, a cost beyond 10^12) ·
+ *         with a size, a struct_size, a subject that is no clean UTF-8) ·
+ *         MET_E_LIMIT (attributes beyond MET_GATEWAY_ATTRIBUTES_MAX or _BYTES,
+ *         a cost beyond 10^12, a subject beyond 128 bytes) ·
  *         MET_E_UNSUPPORTED (a field of a newer version) · MET_E_NO_MEMORY ·
  *         MET_E_FORKED · MET_E_BUG; nothing is counted then
  * @alloc none, but for a new snapshot and for a query that is longer than

@@ -18,6 +18,7 @@
 #include "metering/platform.h"
 #include "metering/rating.h"
 #include "metering/recorder.h"
+#include "metering/stats.h"
 #include "metering/store.h"
 #include "metering/time.h"
 #include "metering/types.h"

@@ -8,6 +8,8 @@
 #include "gateway/gateway_handle.h"
 
 #define ENTITY_NAME_MAX 448
+#define KNOWN_FLAGS \
+    (MET_GATEWAY_REQUIRE_ENTITLEMENT | MET_GATEWAY_NEVER_COMPILE)
 
 /* --- Handles -------------------------------------------------------------- */
 static met_error check_config(const met_gateway_config *config,
@@ -21,7 +23,7 @@ static met_error check_config(const met_gateway_config *config,
         return met__fail(info, MET_E_UNSUPPORTED, "config.header_style",
                          "is not known");
     }
-    if ((config->flags & ~(uint64_t)MET_GATEWAY_REQUIRE_ENTITLEMENT) != 0) {
+    if ((config->flags & ~(uint64_t)KNOWN_FLAGS) != 0) {
         return met__fail(info, MET_E_UNSUPPORTED, "config.flags",
                          "has an unknown bit");
     }

@@ -71,6 +71,7 @@ static met_error check(const met_gateway_request *request)
                    && is_text(request->user_agent, request->user_agent_size)
                    && is_text(request->client_ip, request->client_ip_size)
                    && are_pairs(request->headers, request->header_count)
+                   && is_text(request->subject, request->subject_size)
                    && request->utc_ns >= 0 && request->utc_ns <= MET__TIME_MAX
                    && request->monotonic_ns >= 0;
 
@@ -78,8 +79,14 @@ static met_error check(const met_gateway_request *request)
         return MET_E_INVALID;
     }
     if (request->attribute_count > MET_GATEWAY_ATTRIBUTES_MAX
-        || request->cost > COST_MAX) {
+        || request->cost > COST_MAX
+        || request->subject_size > MET__SUBJECT_SIZE_MAX) {
         return MET_E_LIMIT;
+    }
+    if (request->subject_size > 0
+        && !met__text_is_clean(
+            met__text_of(request->subject, request->subject_size))) {
+        return MET_E_INVALID;
     }
     if (!are_pairs(request->attributes, request->attribute_count)) {
         return MET_E_INVALID;
@@ -173,12 +180,13 @@ static met_error decide(met__admission *admission)
         && !met__admission_failed(admission, MET_GATEWAY_FAILURE_TALLY)) {
         return MET_OK;
     }
-    if (!met__admit_route(admission) || !met__admit_key(admission)
-        || !met__admit_groups(admission)) {
+    if (!met__admit_route(admission)) {
         return MET_OK;
     }
+    /* Also of who is refused: the host may write it into a log. */
     met_error error = met__admit_query(admission);
-    if (error != MET_OK || !met__admit_peek(admission)) {
+    if (error != MET_OK || !met__admit_key(admission)
+        || !met__admit_groups(admission) || !met__admit_peek(admission)) {
         return error;
     }
     if (!met__admit_reserve(admission) || !met__admit_count(admission)) {

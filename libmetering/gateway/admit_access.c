@@ -164,6 +164,22 @@ static void read_names(const met__snapshot *snapshot,
     }
 }
 
+/* The host knows who it is. */
+static void with_subject(met__admission *admission)
+{
+    static const char prefix[] = "consumer:";
+    enum { PREFIX = sizeof prefix - 1 };
+    const met_gateway_request *request = admission->request;
+
+    if (request->subject_size > PREFIX
+        && memcmp(request->subject, prefix, PREFIX) == 0) {
+        admission->consumer = met__snapshot_consumer_find(
+            admission->snapshot,
+            met__text_of(request->subject + PREFIX,
+                         request->subject_size - PREFIX));
+    }
+}
+
 int met__admit_key(met__admission *admission)
 {
     const met__snapshot *snapshot = admission->snapshot;
@@ -173,11 +189,16 @@ int met__admit_key(met__admission *admission)
     met__key_place place;
 
     if (auth == NULL) {
+        with_subject(admission);
         return 1;
     }
     met__text drop = met__snapshot_text(snapshot, auth->drop);
     admission->decision->drop_headers = drop.data;
     admission->decision->drop_headers_size = drop.size;
+    if (admission->request->subject_size > 0) {
+        with_subject(admission);
+        return 1;
+    }
     read_names(snapshot, auth, &names);
     uint32_t found = met__key_auth_find(&names, admission->request,
                                         admission->gateway->scratch, &place);
@@ -292,7 +313,8 @@ int met__admit_groups(met__admission *admission)
         .is_deny_list = acl->is_deny_list,
         .always_authenticated = acl->always_authenticated,
         .has_consumer = consumer != NULL,
-        .has_credential = admission->credential != MET__NONE,
+        .has_credential = admission->credential != MET__NONE
+                          || admission->request->subject_size > 0,
         .has_groups = groups.count > 0,
         .groups_overlap = (uint32_t)met__snapshot_groups_overlap(
             snapshot, groups, acl->groups)};

@@ -137,13 +137,12 @@ void met__admit_event(met__admission *admission)
         met__snapshot_consumer_at(admission->snapshot, admission->consumer);
     met__text none = {NULL, 0};
 
-    if (consumer == NULL) {
-        return; /* nobody's usage */
-    }
-    met__text subject = met__snapshot_text(admission->snapshot,
-                                           consumer->subject);
+    met__text subject =
+        consumer != NULL
+            ? met__snapshot_text(admission->snapshot, consumer->subject)
+            : met__text_of(request->subject, request->subject_size);
     if (subject.size == 0 || subject.size > MET__SUBJECT_SIZE_MAX) {
-        return;
+        return; /* nobody's usage */
     }
     put(ticket, subject.data, subject.size);
     ticket->subject_size = (uint16_t)subject.size;

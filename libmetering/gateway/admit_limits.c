@@ -31,6 +31,9 @@ static uint32_t limit_of(const met__admission *admission)
 }
 
 /* --- Whom it counts ------------------------------------------------------- */
+/* A subject that the host gives is no consumer's id, even if it reads so. */
+#define BY_SUBJECT (MET__LIMIT_BY_PATH + 1)
+
 static int same_header(met__text a, const char *name, size_t size)
 {
     if (a.size != size) {
@@ -80,6 +83,10 @@ static met__text identity(const met__admission *admission,
     case MET__LIMIT_BY_CONSUMER:
         if (consumer != NULL) {
             return met__snapshot_text(snapshot, consumer->id);
+        }
+        if (request->subject_size > 0) {
+            *kind = BY_SUBJECT;
+            return met__text_of(request->subject, request->subject_size);
         }
         *kind = MET__LIMIT_BY_CREDENTIAL;
         return credential != NULL

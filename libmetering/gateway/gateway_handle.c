@@ -367,6 +367,15 @@ void met__gateway_close(met_gateway *gateway)
 }
 
 /* --- Housekeeping --------------------------------------------------------- */
+/* A damaged snapshot is made anew by whoever finds it. */
+static met_error look_after_catalog(met_gateway *gateway)
+{
+    int may_compile = (gateway->flags & MET_GATEWAY_NEVER_COMPILE) == 0
+                      || gateway->is_damaged;
+
+    return may_compile ? keep_up(gateway, NULL) : met__gateway_follow(gateway);
+}
+
 met_error met__gateway_tick(met_gateway *gateway)
 {
     if (gateway->fork_generation != met__fork_generation()) {
@@ -378,7 +387,7 @@ met_error met__gateway_tick(met_gateway *gateway)
     gateway->is_tally_full = 0;
     if (now - gateway->compiled_ns >= COMPILE_EVERY_NS
         || now < gateway->compiled_ns) {
-        met_error kept = keep_up(gateway, NULL);
+        met_error kept = look_after_catalog(gateway);
         if (kept != MET_OK && kept != MET_E_BUSY) {
             error = error == MET_OK ? kept : error;
         }

@@ -175,6 +175,12 @@ uint32_t met__snapshot_route_find(const met__snapshot *snapshot,
     return find_by_name(snapshot, MET__SECTION_ROUTE, name);
 }
 
+uint32_t met__snapshot_consumer_find(const met__snapshot *snapshot,
+                                     met__text username)
+{
+    return find_by_name(snapshot, MET__SECTION_CONSUMER, username);
+}
+
 static met__text path_at(const met__snapshot *snapshot, uint32_t index)
 {
     const met__snapshot_path *path = met__snapshot_path_at(snapshot, index);

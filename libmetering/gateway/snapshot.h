@@ -90,6 +90,7 @@ typedef struct met__snapshot_path {
     uint32_t parent;
 } met__snapshot_path;
 
+/* Sorted by username. */
 typedef struct met__snapshot_consumer {
     met__ref username;
     met__ref id;
@@ -316,6 +317,8 @@ uint32_t met__snapshot_service_find(const met__snapshot *snapshot,
                                     met__text name);
 uint32_t met__snapshot_route_find(const met__snapshot *snapshot,
                                   met__text name);
+uint32_t met__snapshot_consumer_find(const met__snapshot *snapshot,
+                                     met__text username);
 /* The route with the longest path that `path` begins with and that takes the
  * method; of equal paths the one that names the method. */
 uint32_t met__snapshot_route_match(const met__snapshot *snapshot,

@@ -1,0 +1,406 @@
+/* Deciding a request before its content is made: what the library is asked,
+ * and what becomes of its answer. In: a request of nginx. Out: an answer of
+ * ours, or a request with changed headers and a ticket in its context. */
+#include "ngx_http_metering.h"
+
+/* --- The context ---------------------------------------------------------- */
+/* Internal redirects forget contexts; a cleanup of the pool remembers. */
+static void forget(void *data)
+{
+    (void) data;
+}
+
+ngx_http_metering_ctx_t *ngx_http_metering_ctx(ngx_http_request_t *r)
+{
+    ngx_http_metering_ctx_t *ctx =
+        ngx_http_get_module_ctx(r, ngx_http_metering_module);
+
+    if (ctx == NULL && (r->internal || r->filter_finalize)) {
+        for (ngx_pool_cleanup_t *one = r->pool->cleanup; one != NULL;
+             one = one->next) {
+            if (one->handler == forget) {
+                ctx = one->data;
+                ngx_http_set_ctx(r, ctx, ngx_http_metering_module);
+                break;
+            }
+        }
+    }
+    return ctx;
+}
+
+static ngx_http_metering_ctx_t *make_ctx(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t *cleanup = ngx_pool_cleanup_add(r->pool, 0);
+    ngx_http_metering_ctx_t *ctx = ngx_palloc(r->pool, sizeof *ctx);
+
+    if (cleanup == NULL || ctx == NULL) {
+        return NULL;
+    }
+    /* All but the ticket, which is large and written by the library. */
+    ngx_memzero(ctx, offsetof(ngx_http_metering_ctx_t, decision));
+    ngx_memzero(&ctx->body_size,
+                sizeof *ctx - offsetof(ngx_http_metering_ctx_t, body_size));
+    ctx->decision.struct_size = sizeof ctx->decision;
+    cleanup->handler = forget;
+    cleanup->data = ctx;
+    ngx_http_set_ctx(r, ctx, ngx_http_metering_module);
+    return ctx;
+}
+
+/* --- The request ---------------------------------------------------------- */
+#define TEXT(field, text)                         \
+    do {                                          \
+        (field) = (const char *) (text).data;     \
+        field##_size = (text).len;                \
+    } while (0)
+
+/* Headers as they came; of a few many there is room without asking. */
+static ngx_int_t read_headers(ngx_http_request_t *r,
+                              met_gateway_request *request)
+{
+    enum { ROOM = 64 };
+    static met_pair room[ROOM];
+    met_pair *pairs = room;
+    size_t count = 0;
+    ngx_list_part_t *part;
+
+    for (part = &r->headers_in.headers.part; part != NULL;
+         part = part->next) {
+        count += part->nelts;
+    }
+    if (count > ROOM) {
+        pairs = ngx_palloc(r->pool, count * sizeof *pairs);
+        if (pairs == NULL) {
+            return NGX_ERROR;
+        }
+    }
+    count = 0;
+    for (part = &r->headers_in.headers.part; part != NULL;
+         part = part->next) {
+        ngx_table_elt_t *header = part->elts;
+        for (ngx_uint_t i = 0; i < part->nelts; i++) {
+            pairs[count++] = (met_pair) {(const char *) header[i].key.data,
+                                         header[i].key.len,
+                                         (const char *) header[i].value.data,
+                                         header[i].value.len};
+        }
+    }
+    request->headers = pairs;
+    request->header_count = count;
+    return NGX_OK;
+}
+
+/* A value from the configuration; empty when it is not set. */
+static ngx_int_t read_value(ngx_http_request_t *r,
+                            ngx_http_complex_value_t *value,
+                            const char **text_out, size_t *size_out)
+{
+    ngx_str_t text;
+
+    if (value == NULL) {
+        return NGX_OK;
+    }
+    if (ngx_http_complex_value(r, value, &text) != NGX_OK) {
+        return NGX_ERROR;
+    }
+    *text_out = (const char *) text.data;
+    *size_out = text.len;
+    return NGX_OK;
+}
+
+static ngx_int_t read_dimensions(ngx_http_request_t *r,
+                                 const ngx_array_t *dimensions,
+                                 met_gateway_request *request)
+{
+    static met_pair pairs[MET_GATEWAY_ATTRIBUTES_MAX];
+
+    if (dimensions == NULL) {
+        return NGX_OK;
+    }
+    ngx_http_metering_dimension_t *dimension = dimensions->elts;
+    for (ngx_uint_t i = 0; i < dimensions->nelts; i++) {
+        met_pair *pair = &pairs[request->attribute_count];
+        pair->key = (const char *) dimension[i].name.data;
+        pair->key_size = dimension[i].name.len;
+        if (read_value(r, &dimension[i].value, &pair->value,
+                       &pair->value_size)
+            != NGX_OK) {
+            return NGX_ERROR;
+        }
+        /* What is empty is left out, what is long is cut where a recorder
+         * would cut it, so that no client can make the event too large. */
+        pair->value_size = ngx_min(pair->value_size, 128);
+        request->attribute_count += pair->value_size > 0;
+    }
+    request->attributes = pairs;
+    return NGX_OK;
+}
+
+/* A cost or a quantity: whole and not negative; 0 when there is none. */
+static uint64_t read_number(ngx_http_request_t *r,
+                            ngx_http_complex_value_t *value, const char *what)
+{
+    const char *text = "";
+    size_t size = 0;
+
+    if (read_value(r, value, &text, &size) != NGX_OK || size == 0) {
+        return 0;
+    }
+    ngx_int_t number = ngx_atoi((u_char *) text, size);
+    if (number < 0) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "metering: the %s is not a whole number", what);
+        return 0;
+    }
+    return (uint64_t) number;
+}
+
+static ngx_int_t read_form(ngx_http_request_t *r,
+                           met_gateway_request *request)
+{
+    size_t size = 0;
+
+    if (r->request_body == NULL || r->request_body->temp_file != NULL) {
+        return NGX_OK; /* none, or larger than any key */
+    }
+    for (ngx_chain_t *link = r->request_body->bufs; link != NULL;
+         link = link->next) {
+        size += (size_t) (link->buf->last - link->buf->pos);
+    }
+    u_char *form = ngx_pnalloc(r->pool, size + 1);
+    if (form == NULL) {
+        return NGX_ERROR;
+    }
+    request->form = (const char *) form;
+    request->form_size = size;
+    for (ngx_chain_t *link = r->request_body->bufs; link != NULL;
+         link = link->next) {
+        form = ngx_cpymem(form, link->buf->pos,
+                          (size_t) (link->buf->last - link->buf->pos));
+    }
+    return NGX_OK;
+}
+
+static ngx_int_t read_request(ngx_http_request_t *r,
+                              const ngx_http_metering_loc_conf_t *conf,
+                              const ngx_http_metering_ctx_t *ctx,
+                              met_gateway_request *request)
+{
+    TEXT(request->method, r->method_name);
+    TEXT(request->path, r->uri);
+    TEXT(request->query, r->args);
+    TEXT(request->host, r->headers_in.server);
+    TEXT(request->client_ip, r->connection->addr_text);
+    if (r->headers_in.user_agent != NULL) {
+        TEXT(request->user_agent, r->headers_in.user_agent->value);
+    }
+    if (read_value(r, conf->service, &request->service,
+                   &request->service_size)
+            != NGX_OK
+        || read_value(r, conf->route, &request->route, &request->route_size)
+               != NGX_OK
+        || read_value(r, conf->subject, &request->subject,
+                      &request->subject_size)
+               != NGX_OK
+        || read_dimensions(r, conf->dimensions, request) != NGX_OK
+        || read_headers(r, request) != NGX_OK
+        || (ctx->has_form && read_form(r, request) != NGX_OK)) {
+        return NGX_ERROR;
+    }
+    request->cost = read_number(r, conf->cost, "cost");
+    request->utc_ns = 0;
+    return NGX_OK;
+}
+
+/* --- The answer ----------------------------------------------------------- */
+static ngx_int_t keep_text(ngx_http_request_t *r, const char *text,
+                           size_t size, ngx_str_t *out)
+{
+    ngx_str_t given = {size, (u_char *) text};
+
+    if (size == 0) {
+        return NGX_OK;
+    }
+    out->data = ngx_pstrdup(r->pool, &given);
+    out->len = out->data != NULL ? size : 0;
+    return out->data != NULL ? NGX_OK : NGX_ERROR;
+}
+
+/* Somebody wrote an error_page for it: that one is shown. */
+static ngx_uint_t has_page(ngx_http_request_t *r, ngx_uint_t status)
+{
+    ngx_http_core_loc_conf_t *location =
+        ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+    ngx_uint_t count =
+        location->error_pages != NULL ? location->error_pages->nelts : 0;
+
+    for (ngx_uint_t i = 0; i < count; i++) {
+        ngx_http_err_page_t *page = location->error_pages->elts;
+        if (page[i].status == (ngx_int_t) status) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static ngx_int_t refuse(ngx_http_request_t *r, ngx_uint_t status,
+                        const char *body, size_t size)
+{
+    static ngx_str_t type = ngx_string("application/json");
+    ngx_str_t text = {size, (u_char *) body};
+    ngx_http_complex_value_t value = {.value = {0}};
+
+    if (has_page(r, status)) {
+        return (ngx_int_t) status;
+    }
+    value.value.data = ngx_pstrdup(r->pool, &text);
+    value.value.len = size;
+    if (value.value.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    /* NGX_OK from a handler of this phase would mean: go on. */
+    ngx_http_finalize_request(
+        r, ngx_http_send_response(r, status, &type, &value));
+    return NGX_DONE;
+}
+
+#define UNAVAILABLE "{\"message\":\"An unexpected error occurred\"}"
+
+/* Nothing can be decided: metering_on_failure does. */
+static ngx_int_t without_gateway(ngx_http_request_t *r)
+{
+    ngx_http_metering_worker_t *worker = &ngx_http_metering_worker;
+
+    ngx_http_metering_count(worker->counters->unavailable);
+    if (worker->conf->fail_policy == MET_GATEWAY_FAIL_OPEN) {
+        ngx_http_metering_count(worker->counters->failed_open);
+        return NGX_DECLINED;
+    }
+    return refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE, UNAVAILABLE,
+                  sizeof UNAVAILABLE - 1);
+}
+
+static void count(const met_gateway_decision *decision)
+{
+    ngx_http_metering_counters_t *counters =
+        ngx_http_metering_worker.counters;
+
+    ngx_http_metering_count(counters->requests);
+    if (decision->failure < NGX_HTTP_METERING_FAILURES
+        && decision->failure != MET_GATEWAY_FAILURE_NONE) {
+        ngx_http_metering_count(counters->failures[decision->failure]);
+    }
+    if (decision->is_admitted) {
+        ngx_http_metering_count(counters->admitted);
+    } else if (decision->reason < NGX_HTTP_METERING_REASONS) {
+        ngx_http_metering_count(counters->refused[decision->reason]);
+    }
+}
+
+static ngx_int_t obey(ngx_http_request_t *r, ngx_http_metering_ctx_t *ctx)
+{
+    const met_gateway_decision *decision = &ctx->decision;
+
+    count(decision);
+    ctx->is_admitted = decision->is_admitted != 0;
+    if (keep_text(r, decision->consumer, decision->consumer_size,
+                  &ctx->consumer)
+            != NGX_OK
+        || keep_text(r, decision->service, decision->service_size,
+                     &ctx->service)
+               != NGX_OK
+        || ngx_http_metering_add_answer_lines(r, decision->response_headers,
+                                              decision->response_headers_size)
+               != NGX_OK
+        || ngx_http_metering_change_request(r, decision) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    if (decision->is_admitted) {
+        return NGX_DECLINED; /* go on */
+    }
+    ctx->reason.data = (u_char *) decision->reason_name; /* lasts */
+    ctx->reason.len = ngx_strlen(decision->reason_name);
+    return refuse(r, decision->status, decision->body, decision->body_size);
+}
+
+/* --- The handler ---------------------------------------------------------- */
+static void has_body(ngx_http_request_t *r)
+{
+    r->preserve_body = 1;
+    r->write_event_handler = ngx_http_core_run_phases;
+    ngx_http_core_run_phases(r);
+}
+
+/* Whether the body is a form that a key may be in. */
+static ngx_uint_t is_form(ngx_http_request_t *r)
+{
+    static const char form[] = "application/x-www-form-urlencoded";
+    ngx_table_elt_t *type = r->headers_in.content_type;
+
+    return type != NULL && type->value.len >= sizeof form - 1
+           && ngx_strncasecmp(type->value.data, (u_char *) form,
+                              sizeof form - 1)
+                  == 0
+           && (r->headers_in.content_length_n > 0 || r->headers_in.chunked);
+}
+
+static ngx_int_t decide(ngx_http_request_t *r,
+                        const ngx_http_metering_loc_conf_t *conf,
+                        ngx_http_metering_ctx_t *ctx)
+{
+    static const char bad[] = "{\"message\":\"Bad Request\"}";
+    met_gateway_request request = {.struct_size = sizeof request};
+
+    ctx->is_decided = 1;
+    if (read_request(r, conf, ctx, &request) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    met_error error = met_gateway_admit(ngx_http_metering_worker.gateway,
+                                        &request, &ctx->decision);
+    if (error == MET_E_LIMIT || error == MET_E_INVALID) {
+        ngx_http_metering_count(ngx_http_metering_worker.counters->invalid);
+        return refuse(r, NGX_HTTP_BAD_REQUEST, bad, sizeof bad - 1);
+    }
+    if (error != MET_OK) {
+        ngx_http_metering_complain("a request cannot be decided", error,
+                                   NULL);
+        return without_gateway(r);
+    }
+    return obey(r, ctx);
+}
+
+ngx_int_t ngx_http_metering_admit_handler(ngx_http_request_t *r)
+{
+    ngx_http_metering_loc_conf_t *conf =
+        ngx_http_get_module_loc_conf(r, ngx_http_metering_module);
+
+    /* Parts of a page and pages for errors belong to the request they are
+     * for. */
+    if (!conf->enable || r != r->main || r->error_page) {
+        return NGX_DECLINED;
+    }
+    ngx_http_metering_ctx_t *ctx = ngx_http_metering_ctx(r);
+    if (ctx != NULL && ctx->is_decided) {
+        return NGX_DECLINED;
+    }
+    if (ngx_http_metering_worker.gateway == NULL) {
+        return without_gateway(r);
+    }
+    if (ctx == NULL) {
+        ctx = make_ctx(r);
+        if (ctx == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+    if (conf->read_form && !ctx->is_reading && is_form(r)) {
+        ctx->is_reading = 1;
+        ctx->has_form = 1;
+        ngx_int_t rc = ngx_http_read_client_request_body(r, has_body);
+        if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+            return rc;
+        }
+        ngx_http_finalize_request(r, NGX_DONE);
+        return NGX_DONE;
+    }
+    return decide(r, conf, ctx);
+}

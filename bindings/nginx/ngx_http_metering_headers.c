@@ -1,0 +1,245 @@
+/* What a decision changes: header lines for the client, header lines and query
+ * for the upstream. What a client sent under a name that only we may use is
+ * taken out. In: lines of text. Out: headers of nginx. */
+#include "ngx_http_metering.h"
+
+/* --- Lines ---------------------------------------------------------------- */
+/* The next "Name: value\r\n" from *at on; 0 at the end. */
+static ngx_uint_t next_line(u_char **at, const u_char *end, ngx_str_t *name,
+                            ngx_str_t *value)
+{
+    u_char *colon = ngx_strlchr(*at, (u_char *) end, ':');
+    u_char *stop =
+        colon != NULL ? ngx_strlchr(colon, (u_char *) end, '\r') : NULL;
+
+    if (stop == NULL) {
+        return 0;
+    }
+    name->data = *at;
+    name->len = (size_t) (colon - *at);
+    value->data = colon + 1 < stop && colon[1] == ' ' ? colon + 2 : colon + 1;
+    value->len = (size_t) (stop - value->data);
+    *at = ngx_min(stop + 2, (u_char *) end);
+    return 1;
+}
+
+static u_char *copy_lines(ngx_http_request_t *r, const char *lines,
+                          size_t size)
+{
+    u_char *copy = ngx_pnalloc(r->pool, size);
+
+    if (copy != NULL) {
+        ngx_memcpy(copy, lines, size);
+    }
+    return copy;
+}
+
+ngx_int_t ngx_http_metering_add_answer_lines(ngx_http_request_t *r,
+                                             const char *lines, size_t size)
+{
+    ngx_str_t name;
+    ngx_str_t value;
+
+    if (size == 0) {
+        return NGX_OK;
+    }
+    u_char *at = copy_lines(r, lines, size);
+    if (at == NULL) {
+        return NGX_ERROR;
+    }
+    const u_char *end = at + size;
+    while (next_line(&at, end, &name, &value)) {
+        ngx_table_elt_t *header = ngx_list_push(&r->headers_out.headers);
+        if (header == NULL) {
+            return NGX_ERROR;
+        }
+        ngx_memzero(header, sizeof *header);
+        header->hash = 1;
+        header->key = name;
+        header->value = value;
+    }
+    return NGX_OK;
+}
+
+/* --- What the client may not say ------------------------------------------ */
+/* An underscore is as good as a hyphen: CGI makes the same of both. */
+static ngx_uint_t is_same(const u_char *wanted, const u_char *name,
+                          size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        u_char a = ngx_tolower(wanted[i]);
+        u_char b = ngx_tolower(name[i]);
+        if ((a == '_' ? '-' : a) != (b == '_' ? '-' : b)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* lines: "Name\r\n" for each. */
+static ngx_uint_t is_named(const char *lines, size_t size,
+                           const ngx_str_t *name)
+{
+    const u_char *at = (const u_char *) lines;
+    const u_char *end = at + size;
+
+    while (at < end) {
+        const u_char *stop = ngx_strlchr((u_char *) at, (u_char *) end, '\r');
+        if (stop == NULL) {
+            return 0;
+        }
+        if ((size_t) (stop - at) == name->len
+            && is_same(at, name->data, name->len)) {
+            return 1;
+        }
+        at = stop + 2;
+    }
+    return 0;
+}
+
+static ngx_uint_t has_dropped(ngx_http_request_t *r,
+                              const met_gateway_decision *decision)
+{
+    for (ngx_list_part_t *part = &r->headers_in.headers.part; part != NULL;
+         part = part->next) {
+        ngx_table_elt_t *header = part->elts;
+        for (ngx_uint_t i = 0; i < part->nelts; i++) {
+            if (is_named(decision->drop_headers, decision->drop_headers_size,
+                         &header[i].key)) {
+                return 1;
+            }
+        }
+    }
+    return 0;
+}
+
+/* A new list: others point into the old one. */
+static ngx_int_t drop(ngx_http_request_t *r,
+                      const met_gateway_decision *decision)
+{
+    ngx_list_t kept;
+
+    if (!has_dropped(r, decision)) {
+        return NGX_OK;
+    }
+    if (ngx_list_init(&kept, r->pool, 20, sizeof(ngx_table_elt_t))
+        != NGX_OK) {
+        return NGX_ERROR;
+    }
+    for (ngx_list_part_t *part = &r->headers_in.headers.part; part != NULL;
+         part = part->next) {
+        ngx_table_elt_t *header = part->elts;
+        for (ngx_uint_t i = 0; i < part->nelts; i++) {
+            if (is_named(decision->drop_headers, decision->drop_headers_size,
+                         &header[i].key)) {
+                if (&header[i] == r->headers_in.authorization) {
+                    r->headers_in.authorization = NULL;
+                }
+                continue;
+            }
+            ngx_table_elt_t *place = ngx_list_push(&kept);
+            if (place == NULL) {
+                return NGX_ERROR;
+            }
+            *place = header[i];
+        }
+    }
+    r->headers_in.headers = kept;
+    /* The list's last part is the one inside, when it is the only one. */
+    if (kept.last == &kept.part) {
+        r->headers_in.headers.last = &r->headers_in.headers.part;
+    }
+    return NGX_OK;
+}
+
+/* --- What we say ---------------------------------------------------------- */
+static ngx_int_t add(ngx_http_request_t *r, const char *lines, size_t size)
+{
+    ngx_str_t name;
+    ngx_str_t value;
+
+    if (size == 0) {
+        return NGX_OK;
+    }
+    u_char *at = copy_lines(r, lines, size);
+    if (at == NULL) {
+        return NGX_ERROR;
+    }
+    const u_char *end = at + size;
+    while (next_line(&at, end, &name, &value)) {
+        ngx_table_elt_t *header = ngx_list_push(&r->headers_in.headers);
+        u_char *low = ngx_pnalloc(r->pool, name.len);
+        if (header == NULL || low == NULL) {
+            return NGX_ERROR;
+        }
+        ngx_memzero(header, sizeof *header);
+        header->hash = ngx_hash_strlow(low, name.data, name.len);
+        header->lowcase_key = low;
+        header->key = name;
+        header->value = value;
+    }
+    return NGX_OK;
+}
+
+/* The key leaves the query also where the request line is shown or passed on
+ * as it came: access logs, proxy_pass without a path. */
+static ngx_int_t change_query(ngx_http_request_t *r, const char *query,
+                              size_t size)
+{
+    u_char *end = r->unparsed_uri.data + r->unparsed_uri.len;
+    u_char *mark = ngx_strlchr(r->unparsed_uri.data, end, '?');
+    size_t path = mark != NULL ? (size_t) (mark - r->unparsed_uri.data)
+                               : r->unparsed_uri.len;
+    size_t line = r->method_name.len + 1 + path + 1 + size + 1
+                  + r->http_protocol.len;
+    u_char *text = ngx_pnalloc(r->pool, line);
+
+    if (text == NULL) {
+        return NGX_ERROR;
+    }
+    u_char *at = ngx_cpymem(text, r->method_name.data, r->method_name.len);
+    *at++ = ' ';
+    u_char *uri = at;
+    at = ngx_cpymem(at, r->unparsed_uri.data, path);
+    if (size > 0) {
+        *at++ = '?';
+    }
+    r->args.data = at;
+    r->args.len = size;
+    at = ngx_cpymem(at, query, size);
+    r->unparsed_uri.data = uri;
+    r->unparsed_uri.len = (size_t) (at - uri);
+    if (r->http_protocol.len > 0) {
+        *at++ = ' ';
+        at = ngx_cpymem(at, r->http_protocol.data, r->http_protocol.len);
+    }
+    r->request_line.data = text;
+    r->request_line.len = (size_t) (at - text);
+    return NGX_OK;
+}
+
+ngx_int_t ngx_http_metering_change_request(
+    ngx_http_request_t *r, const met_gateway_decision *decision)
+{
+    size_t size = decision->upstream_query_size;
+    ngx_uint_t has_query =
+        r->args.len > 0 && decision->reason != MET_GATEWAY_REASON_NO_ROUTE
+        && decision->reason != MET_GATEWAY_REASON_FAILURE;
+
+    if (has_query
+        && (size != r->args.len
+            || ngx_memcmp(decision->upstream_query, r->args.data, size)
+                   != 0)
+        && change_query(r, decision->upstream_query, size) != NGX_OK) {
+        return NGX_ERROR;
+    }
+    if (!decision->is_admitted) {
+        return NGX_OK;
+    }
+    return drop(r, decision) == NGX_OK
+                   && add(r, decision->upstream_headers,
+                          decision->upstream_headers_size)
+                          == NGX_OK
+               ? NGX_OK
+               : NGX_ERROR;
+}
