@@ -94,15 +94,18 @@ MET_API MET_NODISCARD met_error met_feature_archive(met_store *store,
  * Create the draft version of a plan, or replace it. A document equal to the
  * newest version changes nothing, unless that one is archived or a feature's
  * key has another owner by now. A draft may still break rules; those are
- * listed in its "validation_errors".
+ * listed in its "validation_errors". A document that names a "version" replaces that one: a
+ * draft, or one that is only scheduled.
  *
- * @param json      {"key", "name", "description"?, "currency",
- *                  "billing_cadence", "phases": [{"key", "name", "duration"?,
- *                  "rate_cards": [...]}]}
+ * @param json      {"key", "name", "description"?, "labels"?, "currency",
+ *                  "billing_cadence", "pro_rating_enabled"?,
+ *                  "settlement_mode"?, "version"?, "phases": [{"key", "name",
+ *                  "duration"?, "rate_cards": [...]}]}
  * @param json_out  the stored version; NULL when not wanted
  * @return MET_OK · MET_E_INVALID (field and reason; a critical rule by its
  *         code) · MET_E_UNSUPPORTED (a field, price or entitlement that this
- *         version does not serve) · MET_E_OVERFLOW (a number of more than 34
+ *         version does not serve) · MET_E_NOT_FOUND (no such version) ·
+ *         MET_E_CONFLICT (the version is or was in force) · MET_E_OVERFLOW (a number of more than 34
  *         digits) · MET_E_LIMIT · MET_E_NO_MEMORY · MET_E_DISK_FULL ·
  *         MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED ·
  *         MET_E_BUG; nothing is stored then
@@ -117,8 +120,28 @@ MET_API MET_NODISCARD met_error met_plan_put(met_store *store,
                                              met_error_info *info);
 
 /**
+ * The next draft of a plan: a copy of its highest version.
+ *
+ * @param key       not necessarily NUL-terminated
+ * @param json_out  the draft; NULL when not wanted
+ * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (there is
+ *         a draft) · MET_E_LIMIT · MET_E_NO_MEMORY · MET_E_DISK_FULL ·
+ *         MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED ·
+ *         MET_E_BUG; nothing is stored then
+ * @owner  json_out with met_buffer_release
+ * @blocks waits for the store's one writer and for the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_plan_next(met_store *store,
+                                              const char *key,
+                                              size_t key_size,
+                                              met_buffer *json_out,
+                                              met_error_info *info);
+
+/**
  * Publish the draft of a plan: it is in force from at_ns on, and the version
- * in force then ends there.
+ * in force then ends there. Without a draft a version that is only scheduled
+ * is moved to at_ns.
  *
  * @param key    not necessarily NUL-terminated
  * @param at_ns  0 = now, else not in the past unless MET_ALLOW_PAST
@@ -127,7 +150,7 @@ MET_API MET_NODISCARD met_error met_plan_put(met_store *store,
  * @return MET_OK · MET_E_INVALID (a rule the plan breaks: path and code) ·
  *         MET_E_NOT_FOUND (no such plan) · MET_E_CONFLICT (no draft; another
  *         version came into force between at_ns and now) · MET_E_UNSUPPORTED
- *         (an unknown flag) · MET_E_NO_MEMORY · MET_E_DISK_FULL ·
+ *         (an unknown flag; settlement by credits alone) · MET_E_NO_MEMORY · MET_E_DISK_FULL ·
  *         MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED ·
  *         MET_E_BUG; nothing is stored then
  * @units  nanoseconds UTC      @owner json_out with met_buffer_release
@@ -158,12 +181,12 @@ MET_API MET_NODISCARD met_error met_plan_archive(met_store *store,
                                                  met_error_info *info);
 
 /**
- * Remove a draft, or a version that is scheduled and not yet in force (the one
- * it was to follow then goes on).
+ * Remove a draft, a version that is scheduled and not yet in force (the one it
+ * was to follow then goes on), or an archived one.
  *
  * @param version  0 = the highest
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (the
- *         version was in force, or has subscriptions) · MET_E_NO_MEMORY ·
+ *         version is active, or has had subscriptions) · MET_E_NO_MEMORY ·
  *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT ·
  *         MET_E_FORKED · MET_E_BUG
  * @blocks waits for the store's one writer and for the disk
@@ -176,7 +199,30 @@ MET_API MET_NODISCARD met_error met_plan_remove(met_store *store,
                                                 met_error_info *info);
 
 /**
- * One version of a plan as JSON.
+ * One version of a plan as JSON, with its status at an instant.
+ *
+ * @param key       not necessarily NUL-terminated
+ * @param version   0 = the highest active one then, or when none is active the
+ *                  highest
+ * @param at_ns     0 = now
+ * @param json_out  written only on MET_OK
+ * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_NO_MEMORY ·
+ *         MET_E_BUSY (too many readers) · MET_E_IO · MET_E_CORRUPT ·
+ *         MET_E_FORKED · MET_E_BUG
+ * @units  nanoseconds UTC      @owner json_out with met_buffer_release
+ * @blocks reads the store: a page may come from the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_plan_get_at(met_store *store,
+                                                const char *key,
+                                                size_t key_size,
+                                                uint32_t version,
+                                                int64_t at_ns,
+                                                met_buffer *json_out,
+                                                met_error_info *info);
+
+/**
+ * One version of a plan as JSON, with its status now.
  *
  * @param key       not necessarily NUL-terminated
  * @param version   0 = the highest active one, or when none is active the

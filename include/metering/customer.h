@@ -90,7 +90,9 @@ MET_API MET_NODISCARD met_error met_customer_list(met_store *store,
  *
  * @param key  not necessarily NUL-terminated
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (a
- *         subscription runs or is scheduled) · MET_E_NO_MEMORY ·
+ *         subscription runs or is scheduled, an invoice is not issued yet, or
+ *         settled usage or a fee is not billed) · MET_E_UNSUPPORTED and
+ *         MET_E_OVERFLOW (as met_invoice_preview) · MET_E_NO_MEMORY ·
  *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT ·
  *         MET_E_FORKED · MET_E_BUG
  * @blocks waits for the store's one writer and for the disk

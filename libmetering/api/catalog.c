@@ -87,17 +87,19 @@ static met_error begin_plan(met__call *call, met_store *store,
                                                             : error;
 }
 
-/* The newest version of a plan as a document. */
-static met_error latest_document(met__call *call, met__text key,
-                                 met__node **node_out)
+/* A version of a plan (0: the newest) as a document. */
+static met_error version_document(met__call *call, met__text key,
+                                  uint32_t version, met__node **node_out)
 {
+    int64_t now_ns = met__txn_now_ns(call->txn);
     met__plan *plan = NULL;
     met_error error =
-        met__plan_latest(call->txn, key, &call->arena, &plan);
+        version != 0 ? met__plan_get(call->txn, key, version, now_ns,
+                                     &call->arena, &plan)
+                     : met__plan_latest(call->txn, key, &call->arena, &plan);
 
     return error == MET_OK
-               ? met__plan_document(call->txn, plan,
-                                    met__txn_now_ns(call->txn), &call->arena,
+               ? met__plan_document(call->txn, plan, now_ns, &call->arena,
                                     node_out)
                : error;
 }
@@ -116,8 +118,11 @@ met_error met_plan_put(met_store *store, const char *json, size_t json_size,
         error = met__plan_put(call.txn, node, &path, NULL, &call.why);
     }
     if (error == MET_OK) {
-        error = latest_document(&call, met__node_get(node, "key")->as.text,
-                                &document);
+        const met__node *version = met__node_get(node, "version");
+        int is_named = version != NULL && version->kind == MET__NODE_INTEGER;
+        error = version_document(
+            &call, met__node_get(node, "key")->as.text,
+            is_named ? (uint32_t)version->as.integer : 0, &document);
     }
     return met__call_end(&call, error, document, json_out);
 }
@@ -142,7 +147,26 @@ met_error met_plan_publish(met_store *store, const char *key, size_t key_size,
         error = met__plan_publish(call.txn, text, &when, &call.why);
     }
     if (error == MET_OK) {
-        error = latest_document(&call, text, &document);
+        error = version_document(&call, text, 0, &document);
+    }
+    return met__call_end(&call, error, document, json_out);
+}
+
+met_error met_plan_next(met_store *store, const char *key, size_t key_size,
+                        met_buffer *json_out, met_error_info *info)
+{
+    met__call call;
+    met__text text = {NULL, 0};
+    met__node *document = NULL;
+    met_error error =
+        begin_plan(&call, store, key, key_size, 1, &text, info);
+
+    if (error == MET_OK) {
+        error = met__plan_next(call.txn, text, met__txn_now_ns(call.txn),
+                               &call.why);
+    }
+    if (error == MET_OK) {
+        error = version_document(&call, text, 0, &document);
     }
     return met__call_end(&call, error, document, json_out);
 }
@@ -162,8 +186,8 @@ met_error met_plan_archive(met_store *store, const char *key, size_t key_size,
     return met__call_end(&call, error, NULL, NULL);
 }
 
-/* A version that was in force by a clock that has stepped back since may have
- * subscriptions, though it is only scheduled. */
+/* An archived version may have subscriptions, and one that was in force by a
+ * clock that has stepped back since, though it is only scheduled. */
 static met_error check_subscriptions(met__call *call, met__text key,
                                      uint32_t version)
 {
@@ -204,9 +228,9 @@ met_error met_plan_remove(met_store *store, const char *key, size_t key_size,
     return met__call_end(&call, error, NULL, NULL);
 }
 
-met_error met_plan_get(met_store *store, const char *key, size_t key_size,
-                       uint32_t version, met_buffer *json_out,
-                       met_error_info *info)
+met_error met_plan_get_at(met_store *store, const char *key, size_t key_size,
+                          uint32_t version, int64_t at_ns,
+                          met_buffer *json_out, met_error_info *info)
 {
     met__call call;
     met__text text = {NULL, 0};
@@ -218,19 +242,30 @@ met_error met_plan_get(met_store *store, const char *key, size_t key_size,
     if (error == MET_OK) {
         error = met__call_needs(&call, json_out);
     }
+    if (error == MET_OK && (at_ns < 0 || at_ns > MET__TIME_MAX)) {
+        error = met__fail(&call.why, MET_E_INVALID, "at_ns",
+                          "must be 0 or an instant until the year 2200");
+    }
     if (error == MET_OK) {
-        int64_t now_ns = met__txn_now_ns(call.txn);
-        error = met__plan_get(call.txn, text, version, now_ns, &call.arena,
+        int64_t then_ns = at_ns != 0 ? at_ns : met__txn_now_ns(call.txn);
+        error = met__plan_get(call.txn, text, version, then_ns, &call.arena,
                               &plan);
         if (error == MET_E_NOT_FOUND && version == 0) {
             error = met__plan_latest(call.txn, text, &call.arena, &plan);
         }
         if (error == MET_OK) {
-            error = met__plan_document(call.txn, plan, now_ns, &call.arena,
+            error = met__plan_document(call.txn, plan, then_ns, &call.arena,
                                        &document);
         }
     }
     return met__call_end(&call, error, document, json_out);
+}
+
+met_error met_plan_get(met_store *store, const char *key, size_t key_size,
+                       uint32_t version, met_buffer *json_out,
+                       met_error_info *info)
+{
+    return met_plan_get_at(store, key, key_size, version, 0, json_out, info);
 }
 
 met_error met_plan_list(met_store *store, met_buffer *json_out,

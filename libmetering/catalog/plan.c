@@ -212,7 +212,12 @@ static met_error read_plan(const met__node *node, const met__path *path,
                              settlement_modes, &plan->settlement_mode);
     (void)met__fields_array(&fields, "phases", MET__OPTIONAL,
                             MET__PHASES_MAX, &phases);
-    if (kind == RECORD) {
+    if (kind == STATED) {
+        int64_t version = 0;
+        (void)met__fields_integer(&fields, "version", MET__OPTIONAL, 1,
+                                  UINT32_MAX, &version);
+        plan->version = (uint32_t)version;
+    } else if (kind == RECORD) {
         read_added(&fields, plan);
     }
     error = met__fields_end(&fields);

@@ -49,7 +49,7 @@ typedef struct met__plan {
     met__text description;
     const met__node *labels; /* NULL when none */
     met__text currency;
-    uint32_t version; /* from 1 */
+    uint32_t version; /* from 1; 0 in a document that names none */
     met__duration billing_cadence;
     int is_prorating; /* flat fees of short periods are billed by their share */
     uint32_t settlement_mode; /* MET__SETTLE_* */
@@ -110,7 +110,10 @@ met_error met__plan_issues(met__txn *txn, const met__plan *plan,
 /* Creates the draft (version = highest + 1) or replaces it. Without a draft, a
  * document equal to the highest version changes nothing, unless that one is
  * archived, or one of its features' keys has another owner by now. Critical
- * issues are MET_E_INVALID with the code in the reason. */
+ * issues are MET_E_INVALID with the code in the reason.
+ * A document that names a version replaces that one: a draft, or one that is
+ * only scheduled, for which every issue counts. MET_E_NOT_FOUND no such
+ * version · MET_E_CONFLICT it is or was in force. */
 met_error met__plan_put(met__txn *txn, const met__node *node,
                         const met__path *path, uint32_t *change_out,
                         met_error_info *info);
@@ -124,8 +127,9 @@ typedef struct met__publish {
 
 /* Publishes the draft: every issue refuses (MET_E_INVALID, the first one's
  * path and code in info, the number of others in the reason); the version in
- * force at that instant ends there; features are pinned by id.
- * MET_E_NOT_FOUND no such plan · MET_E_CONFLICT no draft, or another version
+ * force at that instant ends there; features are pinned by id. Without a draft
+ * a highest version that is only scheduled is moved to that instant.
+ * MET_E_NOT_FOUND no such plan · MET_E_CONFLICT neither, or another version
  * came into force between that instant and now. */
 met_error met__plan_publish(met__txn *txn, met__text key,
                             const met__publish *when, met_error_info *info);
@@ -148,8 +152,13 @@ int met__plan_is_custom(met__text plan_key);
 /* Ends the active version now. MET_E_CONFLICT when none is active. */
 met_error met__plan_archive(met__txn *txn, met__text key, int64_t now_ns,
                             met_error_info *info);
-/* Removes a draft or a version that is only scheduled (the version it was to
- * follow goes on). version 0 = the highest. MET_E_CONFLICT otherwise. */
+/* The next draft: a copy of the highest version. MET_E_NOT_FOUND no such plan
+ * · MET_E_CONFLICT it has a draft. */
+met_error met__plan_next(met__txn *txn, met__text key, int64_t now_ns,
+                         met_error_info *info);
+/* Removes a draft, a version that is only scheduled (the version it was to
+ * follow goes on), or an archived one. version 0 = the highest.
+ * MET_E_CONFLICT when it is active. */
 met_error met__plan_remove(met__txn *txn, met__text key, uint32_t version,
                            int64_t now_ns, met_error_info *info);
 

@@ -86,6 +86,64 @@ static met_error place_draft(met__txn *txn, met__plan *wanted,
     return met__object_id(txn, now_ns, arena, &wanted->id);
 }
 
+/* Replaces the version that the document names. */
+static met_error put_named(met__txn *txn, met__plan *wanted,
+                           const met__node *issues, const met__path *path,
+                           int64_t now_ns, met__arena *arena,
+                           uint32_t *change, met_error_info *info)
+{
+    met__plan *now = NULL;
+    met__node *a = NULL;
+    met__node *b = NULL;
+    met_error error = met__plan_get(txn, wanted->key, wanted->version, now_ns,
+                                    arena, &now);
+
+    if (error == MET_E_NOT_FOUND) {
+        return met__fail_at(info, error, path, "version",
+                            "the plan has no such version");
+    }
+    if (error != MET_OK) {
+        return error;
+    }
+    uint32_t status = met__plan_status(now, now_ns);
+    if (status != MET__PLAN_DRAFT && status != MET__PLAN_SCHEDULED) {
+        return met__fail_at(info, MET_E_CONFLICT, path, "version",
+                            "version %u is %s: only a draft or a scheduled "
+                            "version can be changed",
+                            (unsigned)now->version,
+                            met__plan_status_name(status));
+    }
+    wanted->id = now->id;
+    wanted->created_at_ns = now->created_at_ns;
+    wanted->updated_at_ns = now->updated_at_ns;
+    wanted->effective_from_ns = now->effective_from_ns;
+    wanted->effective_to_ns = now->effective_to_ns;
+    if (status == MET__PLAN_SCHEDULED) {
+        error = met__plan_refuse(issues, NULL, info);
+        if (error == MET_OK) {
+            error = met__plan_check_served(wanted, path, info);
+        }
+        if (error == MET_OK) {
+            error = met__plan_pin(txn, wanted, arena);
+        }
+    }
+    if (error == MET_OK) {
+        error = met__plan_build(wanted, MET__PLAN_WHOLE, NULL, NULL, arena,
+                                &a);
+    }
+    if (error == MET_OK) {
+        error = met__plan_build(now, MET__PLAN_WHOLE, NULL, NULL, arena, &b);
+    }
+    if (error != MET_OK) {
+        return error;
+    }
+    *change = met__node_equal(a, b) ? MET__CHANGE_NONE : MET__CHANGE_UPDATED;
+    wanted->updated_at_ns = now_ns;
+    return *change == MET__CHANGE_NONE
+               ? MET_OK
+               : met__plan_version_put(txn, wanted, arena);
+}
+
 static met_error put_draft(met__txn *txn, const met__node *node,
                            const met__path *path, int64_t now_ns,
                            met__arena *arena, met__plan **plan_out,
@@ -105,6 +163,11 @@ static met_error put_draft(met__txn *txn, const met__node *node,
     }
     if (error != MET_OK) {
         return error;
+    }
+    if (wanted->version != 0) {
+        *plan_out = wanted;
+        return put_named(txn, wanted, issues, path, now_ns, arena, change,
+                         info);
     }
     error = met__plan_latest(txn, wanted->key, arena, &now);
     if (error == MET_OK) {
@@ -141,6 +204,33 @@ met_error met__plan_put(met__txn *txn, const met__node *node,
     return error;
 }
 
+met_error met__plan_next(met__txn *txn, met__text key, int64_t now_ns,
+                         met_error_info *info)
+{
+    met__arena arena;
+    met__plan *now = NULL;
+
+    met__arena_init(&arena, met__store_platform(met__txn_store(txn)));
+    met_error error = met__plan_latest(txn, key, &arena, &now);
+    if (error == MET_OK && met__plan_status(now, now_ns) == MET__PLAN_DRAFT) {
+        error = met__fail(info, MET_E_CONFLICT, "key",
+                          "only a single draft version is allowed, and "
+                          "version %u is one",
+                          (unsigned)now->version);
+    }
+    if (error == MET_OK) {
+        met__plan next = *now;
+        error = place_draft(txn, &next, now, now_ns, &arena);
+        next.effective_from_ns = 0;
+        next.effective_to_ns = 0;
+        if (error == MET_OK) {
+            error = met__plan_version_put(txn, &next, &arena);
+        }
+    }
+    met__arena_release(&arena);
+    return error;
+}
+
 /* --- Publishing ----------------------------------------------------------- */
 /* Ends what is in force at that instant. */
 static met_error end_others(met__txn *txn, const met__plan_versions *list,
@@ -161,6 +251,26 @@ static met_error end_others(met__txn *txn, const met__plan_versions *list,
             other->effective_to_ns = at_ns;
             other->updated_at_ns = now_ns;
             error = met__plan_version_put(txn, other, arena);
+        }
+    }
+    return error;
+}
+
+/* What was to end where this version begins ends where this one ends: it is
+ * removed, or moved. */
+static met_error mend_periods(met__txn *txn, const met__plan_versions *list,
+                              const met__plan *removed, int64_t now_ns,
+                              met__arena *arena)
+{
+    met_error error = MET_OK;
+
+    for (size_t i = 0; error == MET_OK && i < list->count; i++) {
+        met__plan *plan = list->plans[i];
+        if (plan != removed && removed->effective_from_ns != 0
+            && plan->effective_to_ns == removed->effective_from_ns) {
+            plan->effective_to_ns = removed->effective_to_ns;
+            plan->updated_at_ns = now_ns;
+            error = met__plan_version_put(txn, plan, arena);
         }
     }
     return error;
@@ -199,9 +309,14 @@ static met_error publish(met__txn *txn, met__text key,
         return error;
     }
     met__plan *draft = list.plans[list.count - 1];
-    if (draft->effective_from_ns != 0) {
+    uint32_t status = met__plan_status(draft, when->now_ns);
+    if (status != MET__PLAN_DRAFT && status != MET__PLAN_SCHEDULED) {
         return met__fail(info, MET_E_CONFLICT, "key",
                          "the plan has no draft to publish");
+    }
+    error = mend_periods(txn, &list, draft, when->now_ns, arena);
+    if (error != MET_OK) {
+        return error;
     }
     draft->effective_from_ns = at_ns;
     draft->updated_at_ns = when->now_ns;
@@ -323,25 +438,6 @@ met_error met__plan_archive(met__txn *txn, met__text key, int64_t now_ns,
     return error;
 }
 
-/* What was to end where the removed version begins ends where that ended. */
-static met_error mend_periods(met__txn *txn, const met__plan_versions *list,
-                              const met__plan *removed, int64_t now_ns,
-                              met__arena *arena)
-{
-    met_error error = MET_OK;
-
-    for (size_t i = 0; error == MET_OK && i < list->count; i++) {
-        met__plan *plan = list->plans[i];
-        if (plan != removed && removed->effective_from_ns != 0
-            && plan->effective_to_ns == removed->effective_from_ns) {
-            plan->effective_to_ns = removed->effective_to_ns;
-            plan->updated_at_ns = now_ns;
-            error = met__plan_version_put(txn, plan, arena);
-        }
-    }
-    return error;
-}
-
 static met_error remove_version(met__txn *txn, met__text key,
                                 uint32_t version, int64_t now_ns,
                                 met__arena *arena, met_error_info *info)
@@ -363,14 +459,14 @@ static met_error remove_version(met__txn *txn, met__text key,
         return MET_E_NOT_FOUND;
     }
     uint32_t status = met__plan_status(plan, now_ns);
-    if (status != MET__PLAN_DRAFT && status != MET__PLAN_SCHEDULED) {
+    if (status == MET__PLAN_ACTIVE) {
         return met__fail(info, MET_E_CONFLICT, "version",
-                         "version %u is %s: only a draft or a scheduled "
-                         "version can be removed",
-                         (unsigned)plan->version,
-                         met__plan_status_name(status));
+                         "version %u is active: archive it first",
+                         (unsigned)plan->version);
     }
-    error = mend_periods(txn, &list, plan, now_ns, arena);
+    if (status == MET__PLAN_SCHEDULED) {
+        error = mend_periods(txn, &list, plan, now_ns, arena);
+    }
     if (error == MET_OK) {
         error = met__plan_version_key(arena, key, plan->version, &store_key);
     }

@@ -428,8 +428,9 @@ met_error met__customer_set_currency(met__txn *txn, met__text key,
 }
 
 /* --- Removing ------------------------------------------------------------- */
-static met_error check_removal(met__txn *txn, met__text key, int64_t now_ns,
-                               met__arena *arena, met_error_info *info)
+met_error met__customer_check_removal(met__txn *txn, met__text key,
+                                      int64_t now_ns, met__arena *arena,
+                                      met_error_info *info)
 {
     met__subscription **list = NULL;
     size_t count = 0;
@@ -458,7 +459,7 @@ static met_error remove_customer(met__txn *txn, met__text key, int64_t now_ns,
     met_error error = get_stored(txn, key, arena, &now);
 
     if (error == MET_OK) {
-        error = check_removal(txn, key, now_ns, arena, info);
+        error = met__customer_check_removal(txn, key, now_ns, arena, info);
     }
     if (error == MET_OK) {
         error = met__object_key(arena, key, now->customer.id, &kept_key);

@@ -46,8 +46,13 @@ met_error met__customer_of_subject(met__txn *txn, met__text subject,
 /* Sets the currency of a customer that has none. */
 met_error met__customer_set_currency(met__txn *txn, met__text key,
                                      met__text currency, int64_t now_ns);
+/* MET_E_CONFLICT while a subscription runs or is scheduled. What invoices and
+ * entitlements have against it, api asks them. */
+met_error met__customer_check_removal(met__txn *txn, met__text key,
+                                      int64_t now_ns, met__arena *arena,
+                                      met_error_info *info);
 /* Soft: the document stays under its id, key and subjects are free again.
- * MET_E_CONFLICT while a subscription runs or is scheduled. */
+ * Checked as above. */
 met_error met__customer_remove(met__txn *txn, met__text key, int64_t now_ns,
                                met_error_info *info);
 

@@ -58,6 +58,21 @@ static inline met_error plan_get(const char *key, uint32_t version)
                 out);
 }
 
+static inline met_error plan_get_at(const char *key, uint32_t version,
+                                    int64_t at_ns)
+{
+    met_buffer *out = fresh();
+    return keep(met_plan_get_at(store, key, strlen(key), version, at_ns, out,
+                                &told),
+                out);
+}
+
+static inline met_error plan_next(const char *key)
+{
+    met_buffer *out = fresh();
+    return keep(met_plan_next(store, key, strlen(key), out, &told), out);
+}
+
 static inline met_error plan_list(void)
 {
     met_buffer *out = fresh();

@@ -200,7 +200,7 @@ int command_subscription_migrate(tool *self)
     return tool_print_answer(self, error, &answer, &info);
 }
 
-/* A transition that takes an id alone. */
+/* A call that takes an id or a key alone. */
 static int change_now(tool *self,
                       met_error (*call)(met_store *store, const char *id,
                                         size_t id_size, met_buffer *json_out,
@@ -216,6 +216,11 @@ static int change_now(tool *self,
     }
     met_error error = call(self->store, id, strlen(id), &answer, &info);
     return tool_print_answer(self, error, &answer, &info);
+}
+
+int command_plan_next(tool *self)
+{
+    return change_now(self, met_plan_next);
 }
 
 int command_subscription_continue(tool *self)

@@ -46,8 +46,9 @@ const tool_command tool_commands[] = {
      "KIND: meter, feature, plan, customer, subscription, invoice, service, "
      "route,\nconsumer, plugin (also in the plural).",
      1, 1, command_list},
-    {"show", NULL, "KIND KEY", "version= field=", "one object as JSON",
+    {"show", NULL, "KIND KEY", "version= at= field=", "one object as JSON",
      "  --version N    of a plan; without it the active one\n"
+     "  --at TIME      a plan or a subscription as it is then\n"
      "  --field PATH   only that member, for example phases.0.key",
      2, 2, command_show},
     {"meter", "put", "FILE", "field=", "create or change a meter",
@@ -69,11 +70,14 @@ const tool_command tool_commands[] = {
      1, 1, command_meter_remove},
     {"feature", "archive", "KEY", "", "take a feature out of service", NULL, 1,
      1, command_feature_archive},
+    {"plan", "next", "KEY", "field=",
+     "the next draft: a copy of the highest version", NULL, 1, 1,
+     command_plan_next},
     {"plan", "publish", "KEY", "at= allow-past field=",
      "put the draft of a plan in force", NULL, 1, 1, command_plan_publish},
     {"plan", "archive", "KEY", "", "end the active version of a plan",
      "Subscriptions to it go on.", 1, 1, command_plan_archive},
-    {"plan", "remove", "KEY", "version=", "remove a draft or scheduled version",
+    {"plan", "remove", "KEY", "version=", "remove a version that is not active",
      NULL, 1, 1, command_plan_remove},
     {"customer", "remove", "KEY", "", "remove a customer",
      "Refused while a subscription runs. What was billed stays.", 1, 1,

@@ -121,23 +121,34 @@ int command_show(tool *self)
     const kind *found = find_kind(self, self->arguments[0]);
     const char *key = self->arguments[1];
     int64_t version;
+    int64_t at_ns;
     met_error error;
 
     if (found == NULL) {
         return TOOL_USAGE;
     }
+    int is_subscription = found->get == met_subscription_get;
     if (tool_flag(self, "version") && found->get != get_plan) {
         return tool_usage(self, "--version is for plans");
     }
+    if (tool_flag(self, "at") && found->get != get_plan && !is_subscription) {
+        return tool_usage(self, "--at is for plans and subscriptions");
+    }
     int status = tool_option_number(self, "version", 0, 1, UINT32_MAX,
                                     &version);
+    if (status == TOOL_OK) {
+        status = tool_option_time(self, "at", 0, &at_ns);
+    }
     status = status == TOOL_OK ? tool_open(self, 0) : status;
     if (status != TOOL_OK) {
         return status;
     }
     if (found->get == get_plan) {
-        error = met_plan_get(self->store, key, strlen(key), (uint32_t)version,
-                             &answer, &info);
+        error = met_plan_get_at(self->store, key, strlen(key),
+                                (uint32_t)version, at_ns, &answer, &info);
+    } else if (is_subscription) {
+        error = met_subscription_get_at(self->store, key, strlen(key), at_ns,
+                                        &answer, &info);
     } else {
         error = found->get(self->store, key, strlen(key), &answer, &info);
     }

@@ -154,6 +154,7 @@ int command_customer_remove(tool *self);
 int command_meter_put(tool *self);
 int command_feature_put(tool *self);
 int command_plan_put(tool *self);
+int command_plan_next(tool *self);
 int command_customer_put(tool *self);
 int command_subscription_create(tool *self);
 int command_subscription_cancel(tool *self);

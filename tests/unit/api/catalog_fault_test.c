@@ -8,6 +8,11 @@
 static char subscription_id[32];
 static char scheduled_id[32];
 
+#define NAMED_PLAN                                                         \
+    "\"key\":\"free\",\"name\":\"Other\",\"currency\":\"USD\","            \
+    "\"billing_cadence\":\"P1M\",\"phases\":[{\"key\":\"p\",\"name\":\"P\"," \
+    "\"rate_cards\":[{\"key\":\"fee\",\"name\":\"Fee\"}]}]}"
+
 /* --- The calls ------------------------------------------------------------ */
 static met_error call_feature_put(void)
 {
@@ -36,6 +41,14 @@ static met_error call_plan_put(void)
     return plan_put(EXAMPLE_PLAN("premium",
                                  "{\"type\":\"unit\",\"amount\":\"1\"}",
                                  "7", "false"));
+}
+static met_error call_plan_next(void)
+{
+    return plan_next("premium");
+}
+static met_error call_plan_put_named(void)
+{
+    return plan_put("{\"version\":2," NAMED_PLAN);
 }
 static met_error call_plan_publish(void)
 {
@@ -154,6 +167,8 @@ static const struct {
     {"feature_put, key again", call_feature_again, 1},
     {"feature_get", call_feature_get, 0},
     {"feature_list", call_feature_list, 0},
+    {"plan_put, scheduled", call_plan_put_named, 1},
+    {"plan_next", call_plan_next, 1},
     {"plan_put", call_plan_put, 1},
     {"plan_publish", call_plan_publish, 1},
     {"plan_archive", call_plan_archive, 1},

@@ -203,7 +203,7 @@ static const row rows[] = {
     {"is not an id", CARD_PATH ".feature.id",
      CARD(",\"feature\":{\"key\":\"metered\",\"id\":\"metered\"}"),
      MET_E_INVALID},
-    {"not a known field", "plan.version", PLAN(",\"version\":2"),
+    {"not a known field", "plan.status", PLAN(",\"status\":2"),
      MET_E_INVALID},
 };
 

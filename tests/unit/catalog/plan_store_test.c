@@ -136,8 +136,6 @@ static void test_plan__scheduled(void **state)
     assert_shown("status", "archived");
     /* One that came into force is no more removed or overtaken. */
     assert_told(plan_remove("p", 2), MET_E_CONFLICT, "version", "is active");
-    assert_told(plan_remove("p", 1), MET_E_CONFLICT, "version",
-                "is archived");
     assert_ok(plan_put(FEE("4")));
     assert_told(plan_publish_at("p", clock_now_ns - MET__HOUR_NS,
                                 MET_ALLOW_PAST),
@@ -240,6 +238,171 @@ static void test_plan__features_are_pinned(void **state)
     assert_shown("version", "2");
 }
 
+/* --- Every state and action ----------------------------------------------- */
+static met_error do_update(void)
+{
+    return plan_put("{\"version\":1,\"key\":\"p\",\"name\":\"New\","
+                    "\"currency\":\"USD\",\"billing_cadence\":\"P1M\","
+                    "\"phases\":[{\"key\":\"a\",\"name\":\"A\","
+                    "\"rate_cards\":[{\"key\":\"c\",\"name\":\"C\"}]}]}");
+}
+static met_error do_publish(void)
+{
+    return plan_publish_at("p", clock_now_ns + MET__HOUR_NS, 0);
+}
+static met_error do_archive(void)
+{
+    return plan_archive("p");
+}
+static met_error do_next(void)
+{
+    return plan_next("p");
+}
+static met_error do_remove(void)
+{
+    return plan_remove("p", 1);
+}
+
+static void put_in_state(size_t state)
+{
+    assert_ok(plan_put(FEE("1")));
+    if (state == 1) {
+        assert_ok(plan_publish_at("p", clock_now_ns + MET__DAY_NS, 0));
+    } else if (state > 1) {
+        assert_ok(plan_publish("p"));
+    }
+    clock_now_ns += MET__HOUR_NS;
+    if (state == 3) {
+        assert_ok(plan_archive("p"));
+    }
+}
+
+static void test_plan__every_state_and_action(void **state)
+{
+    static const char *const states[] = {"draft", "scheduled", "active",
+                                         "archived"};
+    static const struct {
+        const char *name;
+        met_error (*run)(void);
+        int allowed[4];
+        const char *field;
+        const char *reason;
+    } actions[] = {
+        {"update", do_update, {1, 1, 0, 0}, "plan.version",
+         "only a draft or a scheduled version can be changed"},
+        {"publish", do_publish, {1, 1, 0, 0}, "key", "no draft to publish"},
+        {"archive", do_archive, {0, 0, 1, 0}, "key", "no version"},
+        {"next", do_next, {0, 1, 1, 1}, "key",
+         "only a single draft version is allowed"},
+        {"remove", do_remove, {1, 1, 0, 1}, "version", "archive it first"},
+    };
+
+    documents_teardown(state);
+    for (size_t a = 0; a < sizeof actions / sizeof *actions; a++) {
+        for (size_t s = 0; s < 4; s++) {
+            documents_setup(state);
+            put_in_state(s);
+            assert_ok(plan_get("p", 1));
+            assert_shown("status", states[s]);
+            uint64_t before = stored_digest();
+            met_error error = actions[a].run();
+            if (actions[a].allowed[s] != (error == MET_OK)) {
+                fail_msg("%s, %s: %s", actions[a].name, states[s],
+                         told.reason);
+            }
+            if (!actions[a].allowed[s]) {
+                assert_told(error, MET_E_CONFLICT, actions[a].field,
+                            actions[a].reason);
+            }
+            assert_int_equal(stored_digest() == before,
+                             !actions[a].allowed[s]);
+            documents_teardown(state);
+        }
+    }
+    documents_setup(state);
+    assert_int_equal(do_next(), MET_E_NOT_FOUND);
+    assert_int_equal(do_remove(), MET_E_NOT_FOUND);
+    assert_int_equal(do_archive(), MET_E_NOT_FOUND);
+    assert_int_equal(do_publish(), MET_E_NOT_FOUND);
+    assert_told(do_update(), MET_E_NOT_FOUND, "plan.version",
+                "no such version");
+}
+
+/* A scheduled version is changed and moved; its issues count. */
+static void test_plan__scheduled_is_changed(void **state)
+{
+    assert_ok(plan_put(FEE("1")));
+    assert_ok(plan_publish("p"));
+    assert_ok(plan_put(FEE("2")));
+    assert_ok(plan_publish_at("p", clock_now_ns + 2 * MET__DAY_NS, 0));
+    assert_told(plan_put("{\"version\":2,\"key\":\"p\",\"name\":\"P\","
+                         "\"currency\":\"USD\",\"billing_cadence\":"
+                         "\"P1M\"}"),
+                MET_E_INVALID, "plan.phases", "plan_with_no_phases");
+    assert_ok(plan_put("{\"version\":2,\"key\":\"p\",\"name\":\"Other\","
+                       "\"currency\":\"EUR\",\"billing_cadence\":\"P1M\","
+                       "\"phases\":[{\"key\":\"a\",\"name\":\"A\","
+                       "\"rate_cards\":[{\"key\":\"c\",\"name\":\"C\"}]}]}"));
+    assert_shown("version", "2");
+    assert_shown("name", "Other");
+    assert_shown("status", "scheduled");
+    assert_shown("effective_from", "2026-03-17T10:30:00Z");
+    /* Moved: the one before ends there. */
+    assert_ok(plan_publish_at("p", clock_now_ns + MET__DAY_NS, 0));
+    assert_shown("version", "2");
+    assert_shown("effective_from", "2026-03-16T10:30:00Z");
+    assert_ok(plan_get("p", 1));
+    assert_shown("effective_to", "2026-03-16T10:30:00Z");
+    assert_ok(plan_publish_at("p", clock_now_ns + 5 * MET__DAY_NS, 0));
+    assert_ok(plan_get("p", 1));
+    assert_shown("effective_to", "2026-03-20T10:30:00Z");
+    assert_ok(plan_get_at("p", 0, time_of("2026-03-20T10:29:59Z")));
+    assert_shown("version", "1");
+    assert_shown("status", "active");
+    assert_ok(plan_get_at("p", 0, time_of("2026-03-20T10:30:00Z")));
+    assert_shown("version", "2");
+    assert_ok(plan_get_at("p", 1, time_of("2026-03-20T10:30:00Z")));
+    assert_shown("status", "archived");
+    assert_told(plan_get_at("p", 0, -1), MET_E_INVALID, "at_ns", "2200");
+}
+
+static void test_plan__next(void **state)
+{
+    assert_ok(plan_put(FEE("1")));
+    assert_ok(plan_publish("p"));
+    char id[32];
+    snprintf(id, sizeof id, "%s", shown("id"));
+    clock_now_ns += MET__HOUR_NS;
+    assert_ok(plan_next("p"));
+    assert_shown("version", "2");
+    assert_shown("status", "draft");
+    assert_shown("effective_from", "");
+    assert_shown("phases.0.rate_cards.0.price.amount", "1");
+    assert_shown("created_at", "2026-03-15T11:30:00Z");
+    assert_string_not_equal(shown("id"), id);
+    assert_ok(plan_publish("p"));
+    assert_shown("version", "2");
+    /* Archived, nobody's: it may go. */
+    assert_ok(plan_remove("p", 1));
+    assert_int_equal(plan_get("p", 1), MET_E_NOT_FOUND);
+}
+
+/* Saved as a draft, but nothing could settle it. */
+static void test_plan__credits(void **state)
+{
+    assert_ok(plan_put("{\"key\":\"p\",\"name\":\"P\",\"currency\":"
+                       "\"USD\",\"billing_cadence\":\"P1M\","
+                       "\"settlement_mode\":\"credit_only\",\"phases\":[{"
+                       "\"key\":\"a\",\"name\":\"A\",\"rate_cards\":[{"
+                       "\"key\":\"c\",\"name\":\"C\"}]}]}"));
+    assert_shown("settlement_mode", "credit_only");
+    assert_shown("pro_rating_enabled", "true");
+    uint64_t before = stored_digest();
+    assert_told(plan_publish("p"), MET_E_UNSUPPORTED, "plan.settlement_mode",
+                "no credits");
+    assert_int_equal(stored_digest(), before);
+}
+
 /* --- Applying ------------------------------------------------------------- */
 static met_error apply(const char *json, int64_t now_ns, uint32_t *change)
 {
@@ -322,6 +485,10 @@ int main(void)
         TEST(test_plan__gap_is_closed),
         TEST(test_plan__issues),
         TEST(test_plan__features_are_pinned),
+        TEST(test_plan__every_state_and_action),
+        TEST(test_plan__scheduled_is_changed),
+        TEST(test_plan__next),
+        TEST(test_plan__credits),
         TEST(test_plan__apply),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
