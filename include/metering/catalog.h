@@ -279,7 +279,10 @@ MET_API MET_NODISCARD met_error met_plan_list(met_store *store,
  *                   "subscriptions"?} and Kong's declarative format:
  *                   {"_format_version"?, "services"?, "routes"?, "consumers"?,
  *                   "plugins"?, ...}, each a list of the documents that
- *                   met_meter_put and its like take
+ *                   met_meter_put and its like take;
+ *                   with "_export_version" it is what met_catalog_export gave:
+ *                   everything is stored as it was, ids and past included, and
+ *                   what is there already must be the same
  * @param json_size  bytes; no NUL needed
  * @param at_ns      0 = now; else what is taken for now, in the past only with
  *                   MET_ALLOW_PAST (imports, replays in virtual time)
@@ -308,6 +311,29 @@ MET_API MET_NODISCARD met_error met_catalog_apply(met_store *store,
                                                   uint64_t flags,
                                                   met_buffer *report_out,
                                                   met_error_info *info);
+
+/**
+ * Everything that is configured, as one document that met_catalog_apply takes:
+ * applied to an empty store it makes one whose export is the same, byte for
+ * byte. Ids, times, all versions of plans and all subscriptions of customers
+ * that are not removed are in it.
+ *
+ * Not in it: usage, balances, invoices, and the keys of credentials, of which
+ * the store has only hashes. met_catalog_apply takes 16 MiB at most.
+ *
+ * @param json_out  written only on MET_OK: {"_format_version",
+ *                  "_export_version": 1, "meters", "features", "notice_rules",
+ *                  "plans", "customers", "subscriptions", "services",
+ *                  "routes", "consumers", "plugins"}
+ * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_BUSY (too many
+ *         readers) · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ * @owner  json_out with met_buffer_release
+ * @blocks reads the store: a page may come from the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_catalog_export(met_store *store,
+                                                   met_buffer *json_out,
+                                                   met_error_info *info);
 
 MET_END_DECLS
 

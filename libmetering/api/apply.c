@@ -33,6 +33,8 @@ typedef struct apply {
     int allow_past;
     int is_strict;
     int is_dry_run;
+    int is_import; /* of what met_catalog_export gave */
+    int reserved;
     const met__node *lists[LIST_COUNT]; /* NULL: not in the document */
     met__node *gateway;                 /* the members of the gateway's part */
     met__node *changes;
@@ -96,6 +98,14 @@ static met_error take_member(apply *self, const met__member *member)
         if (met__text_equal(member->name, met__text_z(lists[i].member))) {
             return take_list(self, member, i);
         }
+    }
+    if (met__text_equal(member->name, MET__TEXT("_export_version"))) {
+        self->is_import = 1;
+        return member->node->kind == MET__NODE_INTEGER
+                       && member->node->as.integer == 1
+                   ? MET_OK
+                   : met__fail(&self->call.why, MET_E_UNSUPPORTED,
+                               "_export_version", "must be 1");
     }
     char *name = met__arena_copy(&self->call.arena, member->name.data,
                                  member->name.size);
@@ -192,9 +202,14 @@ static met_error apply_subscription(apply *self, const met__node *item,
 {
     met__subscribe when = {self->now_ns, self->allow_past};
     met__subscription *subscription = NULL;
-    met_error error = met__subscription_apply(
-        self->call.txn, item, path, &when, &self->call.arena, change_out,
-        &subscription, &self->call.why);
+    met_error error =
+        self->is_import
+            ? met__subscription_import(self->call.txn, item, path,
+                                       &self->call.arena, change_out,
+                                       &subscription, &self->call.why)
+            : met__subscription_apply(self->call.txn, item, path, &when,
+                                      &self->call.arena, change_out,
+                                      &subscription, &self->call.why);
 
     if (error == MET_OK) {
         *key_out = subscription->customer_key;
@@ -221,16 +236,23 @@ static met_error apply_item(apply *self, size_t list, const met__node *item,
         error = met__meter_put_guarded(txn, item, path, &change, why);
         break;
     case FEATURES:
-        error = met__feature_put(txn, item, path, &change, why);
+        error = self->is_import
+                    ? met__feature_import(txn, item, path, &change, why)
+                    : met__feature_put(txn, item, path, &change, why);
         break;
     case NOTICE_RULES:
         error = met__notice_rule_put(txn, item, path, &change, why);
         break;
     case PLANS:
-        error = met__plan_apply(txn, item, path, &publish, &change, why);
+        error = self->is_import
+                    ? met__plan_import(txn, item, path, &change, why)
+                    : met__plan_apply(txn, item, path, &publish, &change, why);
         break;
     case CUSTOMERS:
-        error = met__customer_put(txn, item, path, self->now_ns, &change, why);
+        error = self->is_import
+                    ? met__customer_import(txn, item, path, &change, why)
+                    : met__customer_put(txn, item, path, self->now_ns, &change,
+                                        why);
         break;
     case SUBSCRIPTIONS:
         error = apply_subscription(self, item, path, &change, &key);
@@ -253,7 +275,8 @@ static met_error apply_list(apply *self, size_t list)
     if (array == NULL) {
         return MET_OK;
     }
-    if (list != SUBSCRIPTIONS) {
+    /* Versions of a plan and owners of a key are exported one by one. */
+    if (list != SUBSCRIPTIONS && !self->is_import) {
         error = refuse_duplicates(self, list);
     }
     for (uint32_t i = 0; error == MET_OK && i < array->count; i++) {

@@ -326,6 +326,91 @@ met_error met__feature_put(met__txn *txn, const met__node *node,
     return error;
 }
 
+/* The latest of a key has the key to itself; an import may bring the owners of
+ * a key in any order. */
+static met_error import_key(met__txn *txn, const stored *made,
+                            met__arena *arena, met__text *key_out)
+{
+    stored *latest = NULL;
+    met_error error =
+        get_stored(txn, made->feature.key, arena, &latest);
+
+    *key_out = made->feature.key;
+    if (error == MET_E_NOT_FOUND
+        || (error == MET_OK
+            && met__text_equal(latest->feature.id, made->feature.id))) {
+        return MET_OK;
+    }
+    if (error == MET_OK
+        && (made->feature.archived_at_ns == 0
+            || (latest->feature.archived_at_ns != 0
+                && latest->created_at_ns < made->created_at_ns))) {
+        return latest->feature.archived_at_ns == 0
+                   ? MET_E_EXISTS
+                   : move_away(txn, latest, arena);
+    }
+    return error == MET_OK ? met__object_key(arena, made->feature.key,
+                                             made->feature.id, key_out)
+                           : error;
+}
+
+static met_error import(met__txn *txn, const met__node *node,
+                        const met__path *path, met__arena *arena,
+                        uint32_t *change, met_error_info *info)
+{
+    stored *made = NULL;
+    stored *now = NULL;
+    met__text store_key = {NULL, 0};
+    met__node *wanted = NULL;
+    met__node *present = NULL;
+    met_error error = read_feature(node, path, 1, arena, &made, info);
+
+    if (error == MET_OK && made->feature.archived_at_ns == 0) {
+        error = check_meter(txn, &made->feature, path, arena, info);
+        if (error == MET_OK) {
+            error = pin_filters(txn, &made->feature);
+        }
+    }
+    if (error == MET_OK) {
+        error = import_key(txn, made, arena, &store_key);
+    }
+    if (error == MET_E_EXISTS) {
+        return met__fail_at(info, MET_E_CONFLICT, path, "key",
+                            "belongs to another feature in the store");
+    }
+    if (error != MET_OK) {
+        return error;
+    }
+    *change = MET__CHANGE_CREATED;
+    error = get_stored(txn, store_key, arena, &now);
+    if (error == MET_E_NOT_FOUND
+        || (error == MET_OK
+            && !met__text_equal(now->feature.id, made->feature.id))) {
+        return put_stored(txn, store_key, made, arena);
+    }
+    *change = MET__CHANGE_NONE;
+    if (error == MET_OK) {
+        error = build(made, arena, &wanted);
+    }
+    if (error == MET_OK) {
+        error = build(now, arena, &present);
+    }
+    return error == MET_OK ? met__import_same(wanted, present, path, info)
+                           : error;
+}
+
+met_error met__feature_import(met__txn *txn, const met__node *node,
+                              const met__path *path, uint32_t *change_out,
+                              met_error_info *info)
+{
+    met__arena arena;
+
+    met__arena_init(&arena, met__store_platform(met__txn_store(txn)));
+    met_error error = import(txn, node, path, &arena, change_out, info);
+    met__arena_release(&arena);
+    return error;
+}
+
 met_error met__feature_archive(met__txn *txn, met__text key, int64_t now_ns,
                                met_error_info *info)
 {

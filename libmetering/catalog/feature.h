@@ -35,8 +35,8 @@ met_error met__feature_read(const met__node *node, const met__path *path,
                             met__arena *arena, met__feature **feature_out,
                             met_error_info *info);
 
-/* Creates, or updates name, description and labels; a new meter or new filters of a
- * feature in service are MET_E_CONFLICT (archive it, then use the key again).
+/* Creates, or updates name, description and labels; a new meter or new filters
+ * of a feature in service are MET_E_CONFLICT (archive it, then use the key again).
  * The meter must exist, own every filtered dimension and aggregate by sum,
  * count, unique_count or latest. change_out (may be NULL) is MET__CHANGE_*. */
 met_error met__feature_put(met__txn *txn, const met__node *node,
@@ -57,6 +57,12 @@ met_error met__feature_of(met__txn *txn, met__text key, met__text id,
  * on. MET_E_NOT_FOUND also when it is archived already. */
 met_error met__feature_archive(met__txn *txn, met__text key, int64_t now_ns,
                                met_error_info *info);
+
+/* As it was exported, with its id and times; the meter of an archived one may
+ * be gone. MET_E_CONFLICT when the store has another one in its place. */
+met_error met__feature_import(met__txn *txn, const met__node *node,
+                              const met__path *path, uint32_t *change_out,
+                              met_error_info *info);
 
 /* The stored document, and all of them ordered by key (archived ones too,
  * earlier owners of a key after the latest). */

@@ -96,6 +96,16 @@ met_error met__record_error(met_error error)
     }
 }
 
+met_error met__import_same(const met__node *imported, const met__node *present,
+                           const met__path *path, met_error_info *info)
+{
+    return met__node_equal(imported, present)
+               ? MET_OK
+               : met__fail_at(info, MET_E_CONFLICT, path, NULL,
+                              "differs from the one in the store: an export "
+                              "is for an empty one");
+}
+
 met_error met__records_each(met__txn *txn, met__table table, met__text prefix,
                             met__arena *arena, void *context,
                             met__record_visit visit)

@@ -28,6 +28,10 @@ int met__labels_equal(const met__node *a, const met__node *b);
 /* A record that its own reader refuses is damaged, whatever the reason. */
 met_error met__record_error(met_error error);
 
+/* What is imported is as what is there, or MET_E_CONFLICT. */
+met_error met__import_same(const met__node *imported, const met__node *present,
+                           const met__path *path, met_error_info *info);
+
 /* Every record of a table whose key begins with prefix, in key order, in one
  * arena. visit's error ends the walk and is returned. */
 typedef met_error (*met__record_visit)(void *context, met__text key,

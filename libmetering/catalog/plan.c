@@ -247,10 +247,18 @@ met_error met__plan_read_custom(const met__node *node, const met__path *path,
     return read_plan(node, path, CUSTOM, arena, plan_out, info);
 }
 
+met_error met__plan_read_exported(const met__node *node,
+                                  const met__path *path, met__arena *arena,
+                                  met__plan **plan_out, met_error_info *info)
+{
+    return read_plan(node, path, RECORD, arena, plan_out, info);
+}
+
 met_error met__plan_read_record(const met__node *node, met__arena *arena,
                                 met__plan **plan_out)
 {
-    return met__record_error(read_plan(node, NULL, RECORD, arena, plan_out, NULL));
+    return met__record_error(
+        read_plan(node, NULL, RECORD, arena, plan_out, NULL));
 }
 
 /* --- Writing -------------------------------------------------------------- */

@@ -84,6 +84,10 @@ met_error met__plan_read_custom(const met__node *node, const met__path *path,
                                 met__arena *arena, met__plan **plan_out,
                                 met_error_info *info);
 
+/* A record that came from outside. */
+met_error met__plan_read_exported(const met__node *node,
+                                  const met__path *path, met__arena *arena,
+                                  met__plan **plan_out, met_error_info *info);
 /* The record of a version: what a reader refuses is MET_E_CORRUPT. */
 met_error met__plan_read_record(const met__node *node, met__arena *arena,
                                 met__plan **plan_out);
@@ -148,6 +152,18 @@ met_error met__plan_put_custom(met__txn *txn, const met__node *node,
                                met__arena *arena, met__plan **plan_out,
                                met_error_info *info);
 int met__plan_is_custom(met__text plan_key);
+
+/* A version as it was exported, custom ones too. MET_E_CONFLICT when the store
+ * has another one in its place. */
+met_error met__plan_import(met__txn *txn, const met__node *node,
+                           const met__path *path, uint32_t *change_out,
+                           met_error_info *info);
+/* Appends the record of a version. */
+met_error met__plan_export(const met__plan *plan, met__arena *arena,
+                           met__node *array);
+/* Every version of every plan but custom ones. */
+met_error met__plan_export_all(met__txn *txn, met__arena *arena,
+                               met__node *array);
 
 /* Ends the active version now. MET_E_CONFLICT when none is active. */
 met_error met__plan_archive(met__txn *txn, met__text key, int64_t now_ns,

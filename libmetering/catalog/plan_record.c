@@ -23,7 +23,8 @@ met_error met__plan_version_put(met__txn *txn, const met__plan *plan,
 {
     met__text store_key;
     met__node *node = NULL;
-    met_error error = met__plan_version_key(arena, plan->key, plan->version, &store_key);
+    met_error error =
+        met__plan_version_key(arena, plan->key, plan->version, &store_key);
 
     if (error == MET_OK) {
         error = met__plan_build(plan, MET__PLAN_WHOLE, NULL, NULL, arena,
@@ -88,7 +89,8 @@ met_error met__plan_get(met__txn *txn, met__text key, uint32_t version,
 
     MET__ASSERT(key.size > 0);
     if (version != 0) {
-        met_error error = met__plan_version_key(arena, key, version, &store_key);
+        met_error error =
+            met__plan_version_key(arena, key, version, &store_key);
         if (error == MET_OK) {
             error = met__record_get(txn, MET__TABLE_PLAN, store_key.data,
                                     store_key.size, arena, &node);
@@ -214,6 +216,108 @@ met_error met__plan_put_custom(met__txn *txn, const met__node *node,
     if (error == MET_OK) {
         *plan_out = plan;
     }
+    return error;
+}
+
+/* --- Exporting ------------------------------------------------------------ */
+met_error met__plan_export(const met__plan *plan, met__arena *arena,
+                           met__node *array)
+{
+    met__node *node = NULL;
+    met_error error =
+        met__plan_build(plan, MET__PLAN_WHOLE, NULL, NULL, arena, &node);
+
+    return error == MET_OK ? met__node_append(arena, array, node) : error;
+}
+
+met_error met__plan_export_all(met__txn *txn, met__arena *arena,
+                               met__node *array)
+{
+    met__plan_versions list = {arena, 0, NULL};
+    met_error error = met__records_each(txn, MET__TABLE_PLAN, met__text_z(""),
+                                        arena, &list, add_version);
+
+    for (size_t i = 0; error == MET_OK && i < list.count; i++) {
+        if (!met__plan_is_custom(list.plans[i]->key)) {
+            error = met__plan_export(list.plans[i], arena, array);
+        }
+    }
+    return error;
+}
+
+/* A version that was published keeps a feature that was archived since. */
+static met_error check_import(met__txn *txn, met__plan *plan,
+                              const met__path *path, met__arena *arena,
+                              met_error_info *info)
+{
+    met__node *issues = NULL;
+    met_error error = met__plan_issues(txn, plan, path, arena, &issues);
+
+    if (error != MET_OK || plan->effective_from_ns == 0) {
+        return error == MET_OK ? met__plan_refuse(issues, "critical", info)
+                               : error;
+    }
+    met__node *other = met__node_array(arena);
+    error = other != NULL ? MET_OK : MET_E_NO_MEMORY;
+    for (uint32_t i = 0; error == MET_OK && i < issues->count; i++) {
+        met__node *issue = issues->as.items[i];
+        if (!met__text_equal(met__node_get(issue, "code")->as.text,
+                             MET__TEXT("rate_card_feature_archived"))) {
+            error = met__node_append(arena, other, issue);
+        }
+    }
+    if (error == MET_OK) {
+        error = met__plan_refuse(other, NULL, info);
+    }
+    if (error == MET_OK) {
+        error = met__plan_check_served(plan, path, info);
+    }
+    return error == MET_OK ? met__plan_pin(txn, plan, arena) : error;
+}
+
+static met_error import(met__txn *txn, const met__node *node,
+                        const met__path *path, met__arena *arena,
+                        uint32_t *change, met_error_info *info)
+{
+    met__plan *plan = NULL;
+    met__plan *now = NULL;
+    met__node *wanted = NULL;
+    met__node *present = NULL;
+    met_error error = met__plan_read_exported(node, path, arena, &plan, info);
+
+    if (error == MET_OK) {
+        error = check_import(txn, plan, path, arena, info);
+    }
+    if (error != MET_OK) {
+        return error;
+    }
+    *change = MET__CHANGE_CREATED;
+    error = met__plan_get(txn, plan->key, plan->version, 0, arena, &now);
+    if (error == MET_E_NOT_FOUND) {
+        return met__plan_version_put(txn, plan, arena);
+    }
+    *change = MET__CHANGE_NONE;
+    if (error == MET_OK) {
+        error = met__plan_build(plan, MET__PLAN_WHOLE, NULL, NULL, arena,
+                                &wanted);
+    }
+    if (error == MET_OK) {
+        error = met__plan_build(now, MET__PLAN_WHOLE, NULL, NULL, arena,
+                                &present);
+    }
+    return error == MET_OK ? met__import_same(wanted, present, path, info)
+                           : error;
+}
+
+met_error met__plan_import(met__txn *txn, const met__node *node,
+                           const met__path *path, uint32_t *change_out,
+                           met_error_info *info)
+{
+    met__arena arena;
+
+    met__arena_init(&arena, met__store_platform(met__txn_store(txn)));
+    met_error error = import(txn, node, path, &arena, change_out, info);
+    met__arena_release(&arena);
     return error;
 }
 

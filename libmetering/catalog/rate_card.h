@@ -2,7 +2,8 @@
  * entitles to.
  *
  * Document: {"key", "name", "description"?, "labels"?,
- *   "feature"?: {"key", "id"?}, "billing_cadence"?, "price"?: {...} (see price.h), "entitlement"?:
+ *   "feature"?: {"key", "id"?}, "billing_cadence"?,
+ *   "price"?: {...} (see price.h), "entitlement"?:
  *   {"type": "metered", "limit", "usage_period"?, "is_soft_limit"?} |
  *   {"type": "static", "config": JSON} | {"type": "boolean"},
  *   "discounts"?: {"percentage"?, "usage"?}, "unit_config"?: {...}} */

@@ -56,6 +56,11 @@ met_error met__customer_check_removal(met__txn *txn, met__text key,
 met_error met__customer_remove(met__txn *txn, met__text key, int64_t now_ns,
                                met_error_info *info);
 
+/* As it was exported, with its id and times. MET_E_CONFLICT when the store has
+ * another one in its place, or one of its subjects is somebody else's. */
+met_error met__customer_import(met__txn *txn, const met__node *node,
+                               const met__path *path, uint32_t *change_out,
+                               met_error_info *info);
 met_error met__customer_document(met__txn *txn, met__text key,
                                  met__arena *arena, met__node **node_out);
 /* Not the removed ones, by key. */

@@ -95,7 +95,20 @@ met_error met__subscription_apply(met__txn *txn, const met__node *node,
                                   met__subscription **subscription_out,
                                   met_error_info *info);
 
-/* --- What may become of one; subscription_transition.c has the table ------- */
+/* As it was exported, after its customer and its plan. MET_E_CONFLICT when the
+ * store has another one in its place, or at the same time. */
+met_error met__subscription_import(met__txn *txn, const met__node *node,
+                                   const met__path *path, met__arena *arena,
+                                   uint32_t *change_out,
+                                   met__subscription **subscription_out,
+                                   met_error_info *info);
+/* Appends every record of a customer that is there to subscriptions, and the
+ * custom plans of these to plans. */
+met_error met__subscription_export_all(met__txn *txn, met__arena *arena,
+                                       met__node *subscriptions,
+                                       met__node *plans);
+
+/* --- What may become of one: the table of subscription_transition.c ------- */
 typedef struct met__cancel {
     int64_t at_ns;  /* 0 = now, else a boundary of a billing period */
     int64_t now_ns;

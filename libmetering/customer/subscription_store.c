@@ -41,8 +41,8 @@ met_error met__subscription_get(met__txn *txn, met__text id,
 
     if (error == MET_OK) {
         error = met__record_error(
-            met__subscription_read(node, NULL, MET__STATES_RECORD, arena, &found,
-                                   NULL, NULL));
+            met__subscription_read(node, NULL, MET__STATES_RECORD, arena,
+                                   &found, NULL, NULL));
     }
     if (error == MET_OK) {
         *subscription_out = found;

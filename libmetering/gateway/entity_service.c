@@ -288,6 +288,9 @@ static met_error read_route(met__entity_run *run, met__fields *fields,
     (void)read_texts(run, fields, "methods", 16, 32, check_method,
                      &r->methods);
     (void)met__fields_any(fields, "plugins", MET__OPTIONAL, &inner);
+    /* Of an exported route, whose other matchers are gone. */
+    (void)met__fields_boolean(fields, "by_name_only", MET__OPTIONAL,
+                              &r->by_name_only);
     if (fields->error == MET_OK) {
         look_for_matchers(fields->object, r);
     }

@@ -332,3 +332,15 @@ def test_any_leaf_spoiled(unchanged, files):
             unchanged.run("apply", "-", stdin=text, status=1)
     assert refused > 50
     assert unchanged.everything() == before
+
+
+def test_export(filled, tmp_path):
+    first = filled.run("export")[0]
+    document = tmp_path / "export.json"
+    document.write_text(first)
+    other = type(filled)(tmp_path / "other")
+    other.run("apply", document)
+    assert other.run("export")[0] == first
+    assert "ariel-key" not in first
+    assert other.json("apply", document)["ignored"] == []
+    assert filled.json("export", "--field", "_export_version") == 1

@@ -71,6 +71,19 @@ int command_customer_put(tool *self)
     return put(self, met_customer_put);
 }
 
+int command_export(tool *self)
+{
+    met_error_info info = {.struct_size = sizeof info};
+    met_buffer answer = {0};
+    int status = tool_open(self, 0);
+
+    if (status != TOOL_OK) {
+        return status;
+    }
+    met_error error = met_catalog_export(self->store, &answer, &info);
+    return tool_print_answer(self, error, &answer, &info);
+}
+
 /* --- Subscriptions -------------------------------------------------------- */
 static uint64_t past_flag(const tool *self)
 {

@@ -41,6 +41,11 @@ const tool_command tool_commands[] = {
      "  --at TIME   as if it were TIME (for imports and replays)\n"
      "  -           as a file name: stdin",
      1, -1, command_apply},
+    {"export", NULL, "", "field=",
+     "everything that is configured, as a document for apply",
+     "Applied to an empty store it makes one whose export is the same. Usage, "
+     "invoices\nand keys of credentials are not in it.",
+     0, 0, command_export},
 
     {"list", NULL, "KIND", "", "every object of a kind",
      "KIND: meter, feature, plan, customer, subscription, invoice, service, "

@@ -143,6 +143,7 @@ int tool_follow(tool *self, int64_t interval_ns, void *context,
 /* --- Commands, one file a group ------------------------------------------- */
 int command_init(tool *self);
 int command_apply(tool *self);
+int command_export(tool *self);
 int command_list(tool *self);
 int command_show(tool *self);
 int command_meter_remove(tool *self);
