@@ -10,6 +10,7 @@
 #include "metering/event.h"
 #include "metering/export.h"
 #include "metering/gateway.h"
+#include "metering/grant.h"
 #include "metering/invoice.h"
 #include "metering/limiter.h"
 #include "metering/limiter_key.h"

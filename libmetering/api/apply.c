@@ -5,6 +5,7 @@
 #include "catalog/meter_guard.h"
 #include "customer/subscription.h"
 #include "entitlement/access.h"
+#include "entitlement/entitled_change.h"
 #include "entitlement/notice.h"
 #include "gateway/entity.h"
 #include "meter/plan_signal.h"
@@ -213,10 +214,14 @@ static met_error apply_subscription(apply *self, const met__node *item,
 
     if (error == MET_OK) {
         *key_out = subscription->customer_key;
-        if (!self->is_dry_run) {
+        error = met__entitlements_check(self->call.txn, *key_out,
+                                        &self->call.arena, &self->call.why);
+        if (error == MET_OK && !self->is_dry_run) {
             (void)met__quota_announce(self->call.txn, *key_out);
         }
-        error = met__notice_announce(self->call.txn, *key_out);
+        if (error == MET_OK) {
+            error = met__notice_announce(self->call.txn, *key_out);
+        }
     }
     return error;
 }

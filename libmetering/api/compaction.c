@@ -3,7 +3,7 @@
 
 #include "api/document_call.h"
 #include "base/caller_struct.h"
-#include "customer/period_guard.h"
+#include "entitlement/grant_guard.h"
 
 /* --- Compaction ----------------------------------------------------------- */
 static met_error report_document(const met__compact_report *report,
@@ -64,7 +64,8 @@ met_error met_store_compact(met_store *store, const met_compact_config *config,
         error = read_config(store, config, &known, &call.why);
     }
     if (error == MET_OK) {
-        error = met__period_guard_create(store, &periods);
+        error = met__period_guard_create(store, &met__grant_guard,
+                                         &periods);
     }
     if (error == MET_OK) {
         const met__compact_guard guard = met__period_guard_of(periods);

@@ -56,6 +56,13 @@ met_error met__call_key(met__call *call, const char *name, const char *key,
     return MET_OK;
 }
 
+met_error met__call_flags(met__call *call, uint64_t flags, uint64_t known)
+{
+    return (flags & ~known) == 0 ? MET_OK
+                                 : met__fail(&call->why, MET_E_UNSUPPORTED,
+                                             "flags", "has an unknown bit");
+}
+
 met_error met__call_needs(met__call *call, const met_buffer *json_out)
 {
     return json_out != NULL ? MET_OK

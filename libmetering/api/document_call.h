@@ -40,6 +40,8 @@ met_error met__call_parse(met__call *call, const char *json, size_t json_size,
 met_error met__call_key(met__call *call, const char *name, const char *key,
                         size_t key_size, size_t size_max,
                         met__text *key_out);
+/* MET_E_UNSUPPORTED of bits that are not known. */
+met_error met__call_flags(met__call *call, uint64_t flags, uint64_t known);
 /* For what has nothing else to give. */
 met_error met__call_needs(met__call *call, const met_buffer *json_out);
 /* As late as possible: a write transaction is the only writer. */

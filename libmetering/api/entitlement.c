@@ -1,7 +1,7 @@
 /* entitlement.h: access of customers; arguments checked here. */
 #include "metering/entitlement.h"
 
-#include "api/document_call.h"
+#include "api/entitled_call.h"
 #include "base/calendar.h"
 #include "entitlement/access.h"
 
@@ -15,6 +15,23 @@ static met_error read_instant(met__call *call, int64_t at_ns,
     }
     *at_ns_out = at_ns != 0 ? at_ns : met__txn_now_ns(call->txn);
     return MET_OK;
+}
+
+/* The keys of a call about one customer and one feature. */
+static met_error read_keys(met__call *call, const char *customer_key,
+                           size_t customer_key_size, const char *feature_key,
+                           size_t feature_key_size, met__text *customer_out,
+                           met__text *feature_out)
+{
+    met_error error =
+        met__call_key(call, "customer_key", customer_key, customer_key_size,
+                      MET__SUBJECT_SIZE_MAX, customer_out);
+
+    return error == MET_OK
+               ? met__call_key(call, "feature_key", feature_key,
+                               feature_key_size, MET__KEY_SIZE_MAX,
+                               feature_out)
+               : error;
 }
 
 /* Begins a call that reads about one customer and one feature. */
@@ -31,14 +48,8 @@ static met_error begin_of_feature(met__call *call, met_store *store,
     met_error error = met__call_begin_answer(call, store, json_out, info);
 
     if (error == MET_OK) {
-        error = met__call_key(call, "customer_key", customer_key,
-                              customer_key_size, MET__SUBJECT_SIZE_MAX,
-                              customer_out);
-    }
-    if (error == MET_OK) {
-        error = met__call_key(call, "feature_key", feature_key,
-                              feature_key_size, MET__KEY_SIZE_MAX,
-                              feature_out);
+        error = read_keys(call, customer_key, customer_key_size, feature_key,
+                          feature_key_size, customer_out, feature_out);
     }
     return error == MET_OK ? met__call_transact(call, 0) : error;
 }
@@ -128,4 +139,125 @@ met_error met_entitlement_history(met_store *store, const char *customer_key,
             &call.arena, &node, &call.why);
     }
     return met__call_end(&call, error, node, json_out);
+}
+
+/* --- Changing ------------------------------------------------------------- */
+static met_error create(met_store *store, const char *json, size_t json_size,
+                        uint64_t flags, int overrides, met_buffer *json_out,
+                        met_error_info *info)
+{
+    static const met__path path = {NULL, "entitlement", 0};
+    met__node *document = NULL;
+    met__node *node = NULL;
+    met__lone made;
+    met__call call;
+    met_error error = met__call_begin(&call, store, info);
+
+    if (error == MET_OK) {
+        error = met__call_flags(&call, flags, MET_ALLOW_PAST);
+    }
+    if (error == MET_OK) {
+        error = met__call_parse(&call, json, json_size, &node);
+    }
+    if (error == MET_OK) {
+        error = met__call_transact(&call, 1);
+    }
+    if (error == MET_OK) {
+        met__entitled_call inner = met__entitled_begin(&call, &path, flags);
+        error = met__lone_create(&inner, node, overrides, &made);
+    }
+    if (error == MET_OK) {
+        error = met__entitled_announce(&call, made.owner.customer_key);
+    }
+    if (error == MET_OK) {
+        error = met__lone_document(&made, &call.arena, &document);
+    }
+    return met__call_end(&call, error, document, json_out);
+}
+
+met_error met_entitlement_create(met_store *store, const char *json,
+                                 size_t json_size, uint64_t flags,
+                                 met_buffer *json_out, met_error_info *info)
+{
+    return create(store, json, json_size, flags, 0, json_out, info);
+}
+
+met_error met_entitlement_override(met_store *store, const char *json,
+                                   size_t json_size, uint64_t flags,
+                                   met_buffer *json_out, met_error_info *info)
+{
+    return create(store, json, json_size, flags, 1, json_out, info);
+}
+
+met_error met_entitlement_remove(met_store *store, const char *customer_key,
+                                 size_t customer_key_size,
+                                 const char *feature_key,
+                                 size_t feature_key_size,
+                                 met_error_info *info)
+{
+    met__text customer;
+    met__text feature;
+    met__call call;
+    met_error error = met__call_begin(&call, store, info);
+
+    if (error == MET_OK) {
+        error = read_keys(&call, customer_key, customer_key_size, feature_key,
+                          feature_key_size, &customer, &feature);
+    }
+    if (error == MET_OK) {
+        error = met__call_transact(&call, 1);
+    }
+    if (error == MET_OK) {
+        met__entitled_call inner = met__entitled_begin(&call, NULL, 0);
+        error = met__lone_remove(&inner, customer, feature);
+    }
+    if (error == MET_OK) {
+        error = met__entitled_announce(&call, customer);
+    }
+    return met__call_end(&call, error, NULL, NULL);
+}
+
+met_error met_entitlement_reset(met_store *store, const char *customer_key,
+                                size_t customer_key_size,
+                                const char *feature_key,
+                                size_t feature_key_size, const char *json,
+                                size_t json_size, met_buffer *json_out,
+                                met_error_info *info)
+{
+    static const met__path path = {NULL, "reset", 0};
+    met__reset_request request = {-1, 0, -1};
+    met__node *document = NULL;
+    met__node *node = NULL;
+    met__text customer;
+    met__text feature;
+    int64_t at_ns = 0;
+    met__call call;
+    met_error error = met__call_begin(&call, store, info);
+
+    if (error == MET_OK) {
+        error = read_keys(&call, customer_key, customer_key_size, feature_key,
+                          feature_key_size, &customer, &feature);
+    }
+    if (error == MET_OK && (json != NULL || json_size != 0)) {
+        error = met__call_parse(&call, json, json_size, &node);
+        if (error == MET_OK) {
+            error = met__reset_read(node, &path, &request, &call.why);
+        }
+    }
+    if (error == MET_OK) {
+        error = met__call_transact(&call, 1);
+    }
+    if (error == MET_OK) {
+        met__entitled_call inner = met__entitled_begin(&call, &path, 0);
+        error = met__entitlement_reset(&inner, customer, feature, &request,
+                                       &at_ns);
+    }
+    if (error == MET_OK) {
+        error = met__entitled_announce(&call, customer);
+    }
+    if (error == MET_OK) {
+        error = met__access_document(call.txn, customer, feature, at_ns,
+                                     &call.arena, &document, &call.why);
+    }
+    return met__call_end(&call, error, document, json_out);
 }

@@ -3,6 +3,7 @@
 #include "base/ulid.h"
 #include "customer/subscription.h"
 #include "entitlement/access.h"
+#include "entitlement/entitled_change.h"
 #include "entitlement/notice.h"
 #include "metering/customer.h"
 
@@ -29,16 +30,16 @@ static met_error begin_by_id(met__call *call, met_store *store,
     return error == MET_OK ? met__call_transact(call, is_write) : error;
 }
 
-static met_error check_flags(met__call *call, uint64_t flags, uint64_t known)
-{
-    return (flags & ~known) == 0 ? MET_OK
-                                 : met__fail(&call->why, MET_E_UNSUPPORTED,
-                                             "flags", "has an unknown bit");
-}
-
-/* What changed reaches the quota cells and the notices. */
+/* What changed must leave one entitlement to a feature at a time; it reaches
+ * the quota cells and the notices. */
 static met_error announce(met__call *call, met__text customer_key)
 {
+    met_error error = met__entitlements_check(call->txn, customer_key,
+                                              &call->arena, &call->why);
+
+    if (error != MET_OK) {
+        return error;
+    }
     (void)met__quota_announce(call->txn, customer_key);
     return met__notice_announce(call->txn, customer_key);
 }
@@ -56,7 +57,7 @@ met_error met_subscription_create(met_store *store, const char *json,
     met_error error = met__call_begin(&call, store, info);
 
     if (error == MET_OK) {
-        error = check_flags(&call, flags, MET_ALLOW_PAST);
+        error = met__call_flags(&call, flags, MET_ALLOW_PAST);
     }
     if (error == MET_OK) {
         error = met__call_parse(&call, json, json_size, &node);
@@ -120,7 +121,7 @@ met_error met_subscription_cancel(met_store *store, const char *id,
     met_error error = begin_by_id(&call, store, id, id_size, 1, &text, info);
 
     if (error == MET_OK) {
-        error = check_flags(&call, flags,
+        error = met__call_flags(&call, flags,
                             MET_ALLOW_PAST | MET_CANCEL_NEXT_BILLING_CYCLE);
     }
     if (error == MET_OK) {
@@ -232,7 +233,7 @@ static met_error succeed_by(met_store *store, const char *id, size_t id_size,
         error = check_id(&call, id, id_size, &text);
     }
     if (error == MET_OK) {
-        error = check_flags(&call, flags,
+        error = met__call_flags(&call, flags,
                             MET_ALLOW_PAST | MET_CANCEL_NEXT_BILLING_CYCLE);
     }
     if (error == MET_OK

@@ -22,10 +22,12 @@ typedef struct owner {
     met__text subject;
     subscription_entry *list;
     size_t count;
+    void *extra; /* NULL: nobody's */
 } owner;
 
 struct met__period_guard {
     met_store *store;
+    const met__period_extra *extra;
     int is_begun;
     met__arena arena; /* of the transaction */
     plan_entry *plans;
@@ -87,6 +89,9 @@ static met_error read_owner(met__period_guard *self, met__txn *txn,
         error = find_plan(self, txn, list[i], &made->list[i].plan);
         made->count += error == MET_OK;
     }
+    if (error == MET_OK && self->extra != NULL) {
+        error = self->extra->read(txn, customer, &self->arena, &made->extra);
+    }
     return error == MET_E_NOT_FOUND ? MET_E_CORRUPT : error;
 }
 
@@ -142,26 +147,33 @@ static met_error find_owner(met__period_guard *self, met__txn *txn,
 }
 
 /* --- Instants ------------------------------------------------------------- */
-/* Instants apply to usage from the start of their minute on. */
-static int is_inside(int64_t at_ns, met__period bounds)
+int met__instant_parts(int64_t at_ns, met__period bounds)
 {
     return at_ns >= bounds.from_ns + MET__MINUTE_NS && at_ns < bounds.to_ns;
 }
 
 /* The last point before the end decides: an earlier one is in there only when
  * it is, too. */
+met_error met__recurrence_parts(const met__recurrence *recurrence,
+                                met__period bounds, int *is_inside_out)
+{
+    met__period period;
+    int64_t n;
+    met_error error = met__recurrence_period_at(
+        recurrence, bounds.to_ns - 1, &period, &n);
+
+    *is_inside_out |=
+        error == MET_OK && met__instant_parts(period.from_ns, bounds);
+    return error;
+}
+
 static met_error recurs_inside(const met__subscription *subscription,
                                const met__duration *interval,
                                met__period bounds, int *is_inside_out)
 {
     met__recurrence recurrence = {subscription->billing_anchor_ns, *interval};
-    met__period period;
-    int64_t n;
-    met_error error = met__recurrence_period_at(
-        &recurrence, bounds.to_ns - 1, &period, &n);
 
-    *is_inside_out |= error == MET_OK && is_inside(period.from_ns, bounds);
-    return error;
+    return met__recurrence_parts(&recurrence, bounds, is_inside_out);
 }
 
 static met_error cards_inside(const subscription_entry *entry,
@@ -198,9 +210,9 @@ static met_error entry_inside(const subscription_entry *entry,
     met__period phase;
     size_t index;
 
-    if (is_inside(subscription->active_from_ns, bounds)
+    if (met__instant_parts(subscription->active_from_ns, bounds)
         || (subscription->active_to_ns != 0
-            && is_inside(subscription->active_to_ns, bounds))) {
+            && met__instant_parts(subscription->active_to_ns, bounds))) {
         *is_inside_out = 1;
         return MET_OK;
     }
@@ -209,7 +221,7 @@ static met_error entry_inside(const subscription_entry *entry,
     if (error != MET_OK) { /* not in force: it has no part in here */
         return error == MET_E_NOT_FOUND ? MET_OK : error;
     }
-    if (is_inside(phase.from_ns, bounds)) {
+    if (met__instant_parts(phase.from_ns, bounds)) {
         *is_inside_out = 1;
         return MET_OK;
     }
@@ -258,6 +270,10 @@ static met_error guard_parts(void *context, met__txn *txn, met__text subject,
         error = entry_inside(&found->list[i], (met__period){from_ns, to_ns},
                              &is_parted);
     }
+    if (error == MET_OK && !is_parted && found->extra != NULL) {
+        error = self->extra->inside(found->extra,
+                                    (met__period){from_ns, to_ns}, &is_parted);
+    }
     if (error == MET_OK) {
         *parts_out = is_parted;
     }
@@ -265,6 +281,7 @@ static met_error guard_parts(void *context, met__txn *txn, met__text subject,
 }
 
 met_error met__period_guard_create(met_store *store,
+                                   const met__period_extra *extra,
                                    met__period_guard **guard_out)
 {
     met__period_guard *self = met__allocate(met__store_platform(store),
@@ -274,6 +291,7 @@ met_error met__period_guard_create(met_store *store,
         return MET_E_NO_MEMORY;
     }
     self->store = store;
+    self->extra = extra;
     *guard_out = self;
     return MET_OK;
 }

@@ -5,8 +5,7 @@
 
 #include "base/check.h"
 #include "entitlement/balance.h"
-#include "entitlement/customer_usage.h"
-#include "entitlement/grant_burn.h"
+#include "entitlement/ledger.h"
 
 /* --- Documents ------------------------------------------------------------ */
 static void build_no_access(met__builder *builder, met__text feature_key,
@@ -15,35 +14,6 @@ static void build_no_access(met__builder *builder, met__text feature_key,
     met__build_text(builder, "feature_key", feature_key);
     met__build_boolean(builder, "has_access", 0);
     met__build_text(builder, "reason", met__text_z(reason));
-}
-
-/* Usage of the period as it was at an instant: the stored balance for this
- * minute, the parts up to the end of a minute that is over. */
-static met_error usage_at(met__txn *txn, const met__holder *holder,
-                          const met__allowance *allowance,
-                          met__period period, int64_t at_ns,
-                          met__arena *arena, met_decimal *usage_out,
-                          met_error_info *info)
-{
-    int64_t end = met__minute_last(at_ns);
-    met_error error;
-
-    if (end < met__txn_now_ns(txn)) {
-        if (end + 1 < period.to_ns) {
-            period.to_ns = end + 1;
-        }
-        error = met__customer_usage(txn, holder->customer, allowance->feature,
-                                    allowance->meter, period, MET__USAGE_ANY,
-                                    usage_out, info);
-    } else {
-        met__balance balance;
-        error = met__balance_get(txn, holder, allowance, period, arena,
-                                 &balance, info);
-        *usage_out = balance.total;
-    }
-    return error != MET_OK ? error
-                           : met__allowance_usage(allowance, *usage_out,
-                                                  usage_out);
 }
 
 static void build_period(met__builder *builder, met__arena *arena,
@@ -61,74 +31,14 @@ static void build_period(met__builder *builder, met__arena *arena,
     }
 }
 
-static met_error known_usage(void *context, int64_t from_ns, int64_t to_ns,
-                             met_decimal *usage_out)
-{
-    (void)from_ns;
-    (void)to_ns;
-    *usage_out = *(const met_decimal *)context;
-    return MET_OK;
-}
-
-/* An allowance is one grant, issued at every usage period's begin: a run
- * through the period up to the end of the minute. */
-static met_error burn_allowance(const met__allowance *allowance,
-                                int64_t from_ns, int64_t at_ns,
-                                met_decimal usage, met__arena *arena,
-                                met__burn_value *value_out)
-{
-    met_decimal limit = allowance->card->entitlement.limit;
-    met__grant grant = {.id = allowance->card->feature_key,
-                        .amount = limit,
-                        .rollover_min = limit,
-                        .rollover_max = limit,
-                        .effective_at_ns = from_ns,
-                        .expires_at_ns = MET__NEVER,
-                        .voided_at_ns = MET__NEVER,
-                        .deleted_at_ns = MET__NEVER};
-    met__burn_terms terms = {.grants = &grant,
-                             .grant_count = !met__decimal_is_zero(limit),
-                             .measure = met__meter_is_additive(allowance->meter)
-                                            ? MET__MEASURE_ADDS
-                                            : MET__MEASURE_LEVEL,
-                             .usage = known_usage,
-                             .context = &usage};
-    met__burn_state start;
-    met__burn_result result;
-    met_error error = met__burn_begin(terms.grants, terms.grant_count,
-                                      from_ns, arena, &start);
-
-    if (error == MET_OK) {
-        error = met__burn_run(&terms, &start, met__minute_last(at_ns) + 1,
-                              arena, &result, NULL);
-    }
-    if (error == MET_OK) {
-        *value_out = result.value;
-    }
-    return error;
-}
-
-met_error met__allowance_value(const met__allowance *allowance,
-                               int64_t from_ns, int64_t at_ns,
-                               met_decimal total, met__arena *arena,
-                               met__burn_value *value_out)
-{
-    met_decimal usage;
-    met_error error = met__allowance_usage(allowance, total, &usage);
-
-    return error == MET_OK ? burn_allowance(allowance, from_ns, at_ns, usage,
-                                            arena, value_out)
-                           : error;
-}
-
 static met_error build_metered(met__txn *txn, const met__holder *holder,
                                const met__allowance *allowance, int64_t at_ns,
                                met__arena *arena, met__builder *builder,
                                met_error_info *info)
 {
     const met__entitlement_template *template = &allowance->card->entitlement;
-    met_decimal usage = met__decimal_zero();
     met__burn_value value;
+    met__ledger ledger;
     met__period period;
     uint64_t number;
 
@@ -137,15 +47,12 @@ static met_error build_metered(met__txn *txn, const met__holder *holder,
         met__build_text(builder, "reason", MET__TEXT("meter_not_found"));
         return MET_OK;
     }
-    met_error error =
-        met__quota_row_period(&allowance->row, at_ns, &number, &period);
+    met_error error = met__allowance_period(allowance, at_ns, &number, &period);
     if (error == MET_OK) {
-        error = usage_at(txn, holder, allowance, period, at_ns, arena, &usage,
-                         info);
+        error = met__ledger_open(txn, holder, allowance, arena, info, &ledger);
     }
     if (error == MET_OK) {
-        error = burn_allowance(allowance, period.from_ns, at_ns, usage, arena,
-                               &value);
+        error = met__ledger_value(&ledger, at_ns, &value);
     }
     if (error != MET_OK) {
         return error;
@@ -181,6 +88,9 @@ static met_error allowance_document(met__txn *txn, const met__holder *holder,
     MET__ASSERT(type <= MET__ENTITLEMENT_BOOLEAN);
     met__builder_begin(&builder, arena);
     met__build_text(&builder, "feature_key", allowance->card->feature_key);
+    if (allowance->subscription == NULL) {
+        met__build_text(&builder, "entitlement_id", allowance->id);
+    }
     met__build_text(&builder, "type", met__text_z(names[type]));
     if (type == MET__ENTITLEMENT_METERED) {
         error = build_metered(txn, holder, allowance, at_ns, arena, &builder,
@@ -300,6 +210,34 @@ met_error met__access_list(met__txn *txn, met__text customer_key,
 }
 
 /* --- Rows for a snapshot -------------------------------------------------- */
+/* A cell that is made from the row must not give what debt has taken. What
+ * grants add comes with the cell that settlement sets. */
+static met_error lower_row(met__txn *txn, const met__holder *holder,
+                           const met__allowance *allowance, int64_t at_ns,
+                           met__arena *arena, met__quota_row *row)
+{
+    met__ledger_quota quota;
+    met__ledger ledger;
+
+    if (allowance->meter == NULL || !met__meter_is_additive(allowance->meter)
+        || !met__holder_carries(holder, allowance->card->feature_key)) {
+        return MET_OK;
+    }
+    met_error error =
+        met__ledger_open(txn, holder, allowance, arena, NULL, &ledger);
+    if (error == MET_OK) {
+        error = met__ledger_quota_of(&ledger, at_ns, &quota);
+    }
+    if (met__ledger_is_hopeless(error)) {
+        quota.granted = 0;
+        error = MET_OK;
+    }
+    if (error == MET_OK && quota.granted < row->granted) {
+        row->granted = quota.granted;
+    }
+    return error;
+}
+
 static met_error fill_visit(met__txn *txn, const met__holder *holder,
                             const met__allowance *allowance, int64_t at_ns,
                             met__arena *arena, met__quota_visit *visit)
@@ -327,7 +265,9 @@ static met_error fill_visit(met__txn *txn, const met__holder *holder,
     if (error == MET_OK) {
         error = met__balance_units(&balance, &visit->base, &visit->taken);
     }
-    return error;
+    return error == MET_OK ? lower_row(txn, holder, allowance, at_ns, arena,
+                                       &visit->row)
+                           : error;
 }
 
 met_error met__entitlements_each(met__txn *txn, const met__customer *customer,

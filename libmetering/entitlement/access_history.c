@@ -7,9 +7,9 @@
 #include "base/error.h"
 #include "entitlement/access.h"
 #include "entitlement/allowance.h"
-#include "entitlement/customer_usage.h"
+#include "entitlement/entitled_parts.h"
 #include "entitlement/grant_history.h"
-#include "entitlement/usage_period.h"
+#include "entitlement/ledger.h"
 
 typedef struct story {
     met__txn *txn;
@@ -17,32 +17,10 @@ typedef struct story {
     const met__allowance *allowance;
     met__arena *arena;
     met_error_info *info;
-    met__grant grant; /* the allowance, rolled over to its limit */
-    met__burn_terms terms;
-    met__burn_state start; /* at the first bound */
+    met__ledger ledger;
     size_t bound_count;
     int64_t *bounds;
 } story;
-
-static int64_t minute_of(int64_t at_ns)
-{
-    return at_ns - at_ns % MET__MINUTE_NS;
-}
-
-static met_error usage_between(void *context, int64_t from_ns, int64_t to_ns,
-                               met_decimal *usage_out)
-{
-    const story *self = context;
-    met_decimal usage;
-    met_error error = met__customer_usage(
-        self->txn, self->holder->customer, self->allowance->feature,
-        self->allowance->meter, (met__period){from_ns, to_ns}, MET__USAGE_ANY,
-        &usage, self->info);
-
-    return error != MET_OK
-               ? error
-               : met__allowance_usage(self->allowance, usage, usage_out);
-}
 
 /* --- Which entitlement, from when to when --------------------------------- */
 static met_error find_allowance(story *self, met__text feature_key,
@@ -75,14 +53,14 @@ static met_error make_bounds(story *self, met__period period,
 {
     const met__quota_row *row = &self->allowance->row;
     int64_t grid_ns = period.from_ns - period.from_ns % window_ns;
-    int64_t begin_ns = minute_of(row->from_ns);
+    int64_t begin_ns = met__minute_first(self->allowance->life.from_ns);
 
     if (period.from_ns < begin_ns) {
         return met__fail(self->info, MET_E_INVALID, "from_ns",
                          "the entitlement began later");
     }
     if (end_ns > row->to_ns) {
-        end_ns = minute_of(row->to_ns);
+        end_ns = met__minute_first(row->to_ns);
     }
     int64_t count = (period.to_ns - grid_ns + window_ns - 1) / window_ns;
     if (count > MET__HISTORY_WINDOWS_MAX) {
@@ -106,83 +84,6 @@ static met_error make_bounds(story *self, met__period period,
     return MET_OK;
 }
 
-/* --- The run -------------------------------------------------------------- */
-/* Resets inside the history; a period that begins with its end is not shown. */
-static met_error make_resets(story *self)
-{
-    const met__quota_row *row = &self->allowance->row;
-    met__usage_entry entry = {row->from_ns, row->usage_period};
-    int64_t first_ns = self->bounds[0];
-    int64_t last_ns = self->bounds[self->bound_count - 1];
-    int64_t *times = NULL;
-    size_t count = 0;
-    met_error error = met__usage_resets(
-        &entry, 1,
-        (met__period){first_ns, met__minute_last(last_ns)}, self->arena,
-        &times, &count);
-
-    if (error != MET_OK) {
-        return error;
-    }
-    met__burn_reset *resets =
-        met__arena_allocate(self->arena, (count + 1) * sizeof *resets);
-    if (resets == NULL) {
-        return MET_E_NO_MEMORY;
-    }
-    for (size_t i = 0; i < count; i++) {
-        int64_t at_ns = minute_of(times[i]);
-        if (at_ns > first_ns && at_ns < last_ns) {
-            resets[self->terms.reset_count++] = (met__burn_reset){at_ns, 0};
-        }
-    }
-    self->terms.resets = resets;
-    return MET_OK;
-}
-
-/* Every usage period begins with the whole allowance, so the run up to the
- * first bound begins with the period around it. */
-static met_error make_start(story *self)
-{
-    const met__allowance *allowance = self->allowance;
-    met_decimal limit = allowance->card->entitlement.limit;
-    met__burn_result before;
-    met__burn_state begin;
-    met__period period;
-    uint64_t number;
-    met_error error = met__quota_row_period(&allowance->row, self->bounds[0],
-                                            &number, &period);
-
-    if (error != MET_OK) {
-        return error == MET_E_NOT_FOUND ? MET_E_BUG : error;
-    }
-    self->grant = (met__grant){
-        .id = allowance->card->feature_key,
-        .amount = limit,
-        .rollover_min = limit,
-        .rollover_max = limit,
-        .effective_at_ns = minute_of(allowance->row.from_ns),
-        .expires_at_ns = MET__NEVER,
-        .voided_at_ns = MET__NEVER,
-        .deleted_at_ns = MET__NEVER};
-    self->terms = (met__burn_terms){
-        .grants = &self->grant,
-        .grant_count = !met__decimal_is_zero(limit),
-        .measure = MET__MEASURE_ADDS,
-        .keeps_segments = 1,
-        .usage = usage_between,
-        .context = self};
-    error = met__burn_begin(self->terms.grants, self->terms.grant_count,
-                            minute_of(period.from_ns), self->arena, &begin);
-    if (error == MET_OK) {
-        error = met__burn_run(&self->terms, &begin, self->bounds[0],
-                              self->arena, &before, self->info);
-    }
-    if (error == MET_OK) {
-        self->start = before.end;
-    }
-    return error;
-}
-
 /* --- Document ------------------------------------------------------------- */
 static met_error add_window(story *self, const met__burn_window *window,
                             met__node *list)
@@ -203,33 +104,94 @@ static met_error add_window(story *self, const met__burn_window *window,
                            : error;
 }
 
+/* Which grant paid how much; what the entitlement itself issues has no id. */
+static met_error build_burned(story *self, const met__burn_segment *segment,
+                              met__builder *builder)
+{
+    met__node *list = met__node_array(self->arena);
+    met_decimal sum = met__decimal_zero();
+    met_error error = list == NULL ? MET_E_NO_MEMORY : MET_OK;
+
+    for (size_t i = 0; error == MET_OK && i < segment->burned_count; i++) {
+        const met__burned *burned = &segment->burned[i];
+        met__builder one;
+        met__node *node;
+        met__builder_begin(&one, self->arena);
+        if (!met__ledger_is_own(burned->grant_id)) {
+            met__build_text(&one, "grant_id", burned->grant_id);
+        }
+        met__build_decimal(&one, "amount", burned->amount);
+        met__build_boolean(&one, "is_exhausted", burned->is_exhausted);
+        error = met__builder_end(&one, &node);
+        if (error == MET_OK) {
+            error = met__node_append(self->arena, list, node);
+        }
+        if (error == MET_OK) {
+            error = met__decimal_add(sum, burned->amount, &sum);
+        }
+    }
+    met__build_decimal(builder, "burned", sum);
+    met__build_node(builder, "burned_by", list);
+    return error;
+}
+
+static void build_reasons(story *self, uint32_t ended_by,
+                          met__builder *builder)
+{
+    static const struct {
+        uint32_t bit;
+        const char *name;
+    } reasons[] = {{MET__ENDED_ACTIVITY, "activity"},
+                   {MET__ENDED_RECURRENCE, "recurrence"},
+                   {MET__ENDED_RESET, "reset"}};
+    met__node *list = met__node_array(self->arena);
+
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
+        if (list != NULL && (ended_by & reasons[i].bit) != 0
+            && met__node_append(self->arena, list,
+                                met__node_text_z(self->arena,
+                                                 reasons[i].name))
+                   != MET_OK) {
+            list = NULL;
+        }
+    }
+    if (list == NULL) {
+        builder->error = MET_E_NO_MEMORY;
+    }
+    met__build_node(builder, "ended_by", list);
+}
+
 static met_error add_segment(story *self, const met__burn_segment *segment,
                              met__node *list)
 {
-    met_decimal zero = met__decimal_zero();
+    met_decimal balance = met__decimal_zero();
     met__builder builder;
     met__node *node;
+    met_error error = MET_OK;
 
-    if (segment->ended_by & MET__ENDED_ROLLOVER) {
-        return MET_OK; /* the moment of a reset: nothing is carried over it */
+    if (segment->start.at_ns == segment->to_ns) {
+        return MET_OK; /* the moment of a reset */
+    }
+    for (size_t i = 0; error == MET_OK && i < segment->start.count; i++) {
+        error = met__decimal_add(balance, segment->start.balances[i].balance,
+                                 &balance);
     }
     met__builder_begin(&builder, self->arena);
     met__build_time(&builder, "from", segment->start.at_ns);
     met__build_time(&builder, "to", segment->to_ns);
     met__build_decimal(&builder, "usage", segment->usage);
-    /* One grant, or none when the allowance is 0. */
-    met__build_decimal(&builder, "balance_at_start",
-                       segment->start.count > 0
-                           ? segment->start.balances[0].balance
-                           : zero);
-    met__build_decimal(&builder, "burned",
-                       segment->burned_count > 0 ? segment->burned[0].amount
-                                                 : zero);
+    met__build_decimal(&builder, "balance_at_start", balance);
+    if (error == MET_OK) {
+        error = build_burned(self, segment, &builder);
+    }
     met__build_decimal(&builder, "overage_at_end",
                        met__decimal_is_negative(segment->overage)
-                           ? zero
+                           ? met__decimal_zero()
                            : segment->overage);
-    met_error error = met__builder_end(&builder, &node);
+    build_reasons(self, segment->ended_by, &builder);
+    if (error == MET_OK) {
+        error = met__builder_end(&builder, &node);
+    }
     return error == MET_OK ? met__node_append(self->arena, list, node)
                            : error;
 }
@@ -241,15 +203,25 @@ static met_error build(story *self, met__node **node_out)
     int64_t last_ns = self->bounds[self->bound_count - 1];
     met__burn_window *rows = NULL;
     met__burn_result result = {0};
+    met__burn_terms terms;
+    met__burn_state start;
     met__builder builder;
-    met_error error =
-        windows == NULL || segments == NULL
-            ? MET_E_NO_MEMORY
-            : met__burn_run(&self->terms, &self->start, last_ns, self->arena,
-                            &result, self->info);
+    met_error error = windows == NULL || segments == NULL
+                          ? MET_E_NO_MEMORY
+                          : met__ledger_state(&self->ledger, self->bounds[0],
+                                              &start);
 
+    if (error == MET_OK) { /* what begins with the end is not shown */
+        error = met__ledger_terms(&self->ledger, self->bounds[0], last_ns - 1,
+                                  &terms);
+    }
     if (error == MET_OK) {
-        error = met__burn_windows(&self->terms, &self->start, self->bounds,
+        terms.keeps_segments = 1;
+        error = met__burn_run(&terms, &start, last_ns, self->arena, &result,
+                              self->info);
+    }
+    if (error == MET_OK) {
+        error = met__burn_windows(&terms, &start, self->bounds,
                                   self->bound_count, self->arena, &rows,
                                   self->info);
     }
@@ -302,18 +274,16 @@ met_error met__access_history(met__txn *txn, met__text customer_key,
         error = find_allowance(&self, feature_key, period.to_ns - 1);
     }
     if (error == MET_OK && period.from_ns == 0) {
-        error = met__quota_row_period(&self.allowance->row, period.to_ns - 1,
+        error = met__allowance_period(self.allowance, period.to_ns - 1,
                                       &number, &usage_period);
-        period.from_ns = minute_of(usage_period.from_ns);
+        period.from_ns = met__minute_first(usage_period.from_ns);
     }
     if (error == MET_OK) {
         error = make_bounds(&self, period, window_ns, end_ns);
     }
     if (error == MET_OK) {
-        error = make_start(&self);
-    }
-    if (error == MET_OK) {
-        error = make_resets(&self);
+        error = met__ledger_open(txn, holder, self.allowance, arena, info,
+                                 &self.ledger);
     }
     return error == MET_OK ? build(&self, node_out) : error;
 }

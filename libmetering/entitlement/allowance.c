@@ -1,7 +1,9 @@
-/* Allowances out of subscriptions and the plan versions they are pinned to.
- * In: a customer. Out: its entitlements, flat, with rows for the quota cells.
- * It reads no usage. */
+/* Allowances out of subscriptions, the plan versions they are pinned to, and
+ * entitlements that stand alone. In: a customer. Out: its entitlements, flat,
+ * parted at resets by hand. It reads no usage. */
 #include "entitlement/allowance.h"
+
+#include <stdlib.h>
 
 #include "base/check.h"
 #include "base/error.h"
@@ -28,20 +30,31 @@ static met_error must_be_there(met_error error)
     return error == MET_E_NOT_FOUND ? MET_E_CORRUPT : error;
 }
 
+static met_error read_meter(met__txn *txn, const met__feature *feature,
+                            met__arena *arena, const met__meter **meter_out)
+{
+    met__meter *meter = NULL;
+    met_error error =
+        met__meter_get(txn, feature->meter_key, arena, &meter);
+
+    *meter_out = meter;
+    /* The meter of an archived feature may be gone. */
+    return error == MET_E_NOT_FOUND ? MET_OK : error;
+}
+
 static met_error read_card(met__txn *txn, const met__rate_card *card,
                            met__arena *arena, terms_card *out)
 {
     met__feature *feature = NULL;
-    met__meter *meter = NULL;
     met__unit_config *unit_config = NULL;
     met_error error =
         must_be_there(met__rate_card_feature(txn, card, arena, &feature));
 
+    out->card = card;
+    out->feature = feature;
     if (error == MET_OK && card->entitlement.type == MET__ENTITLEMENT_METERED
         && feature->meter_key.size > 0) {
-        /* The meter of an archived feature may be gone. */
-        error = met__meter_get(txn, feature->meter_key, arena, &meter);
-        error = error == MET_E_NOT_FOUND ? MET_OK : error;
+        error = read_meter(txn, feature, arena, &out->meter);
     }
     if (error == MET_OK && card->unit_config != NULL) {
         met__path path = {NULL, "unit_config", 0};
@@ -49,9 +62,6 @@ static met_error read_card(met__txn *txn, const met__rate_card *card,
                                       &unit_config, NULL);
         error = error == MET_E_INVALID ? MET_E_CORRUPT : error;
     }
-    out->card = card;
-    out->feature = feature;
-    out->meter = meter;
     out->unit_config = unit_config;
     return error;
 }
@@ -118,43 +128,54 @@ static met_error terms_of(met__txn *txn,
 }
 
 /* --- Rows ----------------------------------------------------------------- */
-/* The allowance in the meter's unit, in quota units. What is beyond the cell's
- * bound is cut there: nobody uses 10^12 units a period. */
-static met_error granted_of(const terms_card *card, int64_t *granted_out)
+met_error met__allowance_units(const met__allowance *allowance,
+                               met_decimal amount, int64_t *units_out)
 {
-    met_decimal limit = card->card->entitlement.limit;
-    const met__unit_config *config = card->unit_config;
+    const met__unit_config *config = allowance->unit_config;
     met_error error = MET_OK;
 
-    if (card->meter == NULL || !met__meter_is_additive(card->meter)
-        || !card->card->entitlement.has_limit) {
-        *granted_out = 0; /* what nobody counts cannot be given */
-        return MET_OK;
-    }
     if (config != NULL && config->operation == MET__CONVERT_MULTIPLY) {
-        error = met__decimal_divide(limit, config->factor, MET__QUOTA_PLACES,
-                                    MET_ROUND_FLOOR, &limit);
+        error = met__decimal_divide(amount, config->factor, MET__QUOTA_PLACES,
+                                    MET_ROUND_FLOOR, &amount);
     } else if (config != NULL) {
-        error = met__decimal_multiply_rounded(limit, config->factor,
+        error = met__decimal_multiply_rounded(amount, config->factor,
                                               MET__QUOTA_PLACES,
-                                              MET_ROUND_FLOOR, &limit);
+                                              MET_ROUND_FLOOR, &amount);
     }
     if (error == MET_OK) {
-        error = met__decimal_to_scaled(limit, MET__QUOTA_PLACES,
-                                       MET_ROUND_FLOOR, granted_out);
+        error = met__decimal_to_scaled(amount, MET__QUOTA_PLACES,
+                                       MET_ROUND_FLOOR, units_out);
     }
+    /* What is beyond the cell's bound is cut there: nobody uses 10^11 units a
+     * period. */
     if (error == MET_E_OVERFLOW
-        || (error == MET_OK && *granted_out > MET__QUOTA_AMOUNT_MAX)) {
-        *granted_out = MET__QUOTA_AMOUNT_MAX;
+        || (error == MET_OK && *units_out > MET__QUOTA_AMOUNT_MAX)) {
+        *units_out = MET__QUOTA_AMOUNT_MAX;
         error = MET_OK;
+    }
+    if (error == MET_OK && *units_out < 0) {
+        *units_out = 0;
     }
     return error;
 }
 
+/* The allowance of a period by itself; what nobody counts cannot be given. */
+static met_error grant_row(met__allowance *allowance)
+{
+    if (allowance->meter == NULL || !met__meter_is_additive(allowance->meter)
+        || !allowance->card->entitlement.has_limit) {
+        allowance->row.granted = 0;
+        return MET_OK;
+    }
+    return met__allowance_units(allowance,
+                                allowance->card->entitlement.limit,
+                                &allowance->row.granted);
+}
+
 /* Numbers rise with time by themselves: the first is an eighth of its
  * nanosecond (so that it fits 60 bits until 2200), the next ones rise by one
- * in at least an hour. Where the row of an earlier phase ends, the first
- * number is moved by one if its lowest bit is that of its neighbour. */
+ * in at least an hour. Where the row before ends, the first number is moved by
+ * one if its lowest bit is that of its neighbour. */
 static met_error number_row(met__quota_row *row, const met__quota_row *before)
 {
     uint64_t number = (uint64_t)row->from_ns >> 3;
@@ -176,41 +197,119 @@ static met_error number_row(met__quota_row *row, const met__quota_row *before)
     return error;
 }
 
-static met_error fill_row(met__txn *txn, const met__holder *holder,
-                          size_t first, const terms_card *card,
-                          met__period bounds, met__allowance *out)
+static int compare_rows(const void *a, const void *b)
 {
-    const met__entitlement_template *template = &card->card->entitlement;
-    const met__quota_row *before = NULL;
-    met__quota_row *row = &out->row;
+    const met__allowance *one = *(met__allowance *const *)a;
+    const met__allowance *other = *(met__allowance *const *)b;
+    int order = met__text_compare(one->card->feature_key,
+                                  other->card->feature_key);
+
+    if (order == 0) {
+        order = (one->row.from_ns > other->row.from_ns)
+                - (one->row.from_ns < other->row.from_ns);
+    }
+    /* Of no length first: it is nobody's neighbour. */
+    return order != 0 ? order
+                      : (one->row.to_ns > other->row.to_ns)
+                            - (one->row.to_ns < other->row.to_ns);
+}
+
+/* Neighbours are those of one feature, wherever they come from. */
+static met_error number_rows(met__holder *holder, met__arena *arena)
+{
+    size_t count = 0;
+    met__allowance **list =
+        met__arena_allocate(arena, (holder->count + 1) * sizeof *list);
     met_error error = MET_OK;
 
-    out->card = card->card;
-    out->feature = card->feature;
-    out->meter = card->meter;
-    out->unit_config = card->unit_config;
-    row->key =
-        met__quota_key(met__store_secret(met__txn_store(txn)),
-                       holder->customer->id, card->card->feature_key);
-    row->type = template->type;
-    row->flags = template->is_soft_limit ? MET__QUOTA_SOFT : 0;
-    row->from_ns = bounds.from_ns;
-    row->to_ns = bounds.to_ns;
-    if (row->type != MET__ENTITLEMENT_METERED) {
-        return MET_OK;
+    if (list == NULL) {
+        return MET_E_NO_MEMORY;
     }
-    row->usage_period.anchor_ns = out->subscription->billing_anchor_ns;
-    row->usage_period.interval = template->usage_period;
-    for (size_t i = first; i < holder->count; i++) {
-        const met__quota_row *other = &holder->allowances[i].row;
-        if (other->type == MET__ENTITLEMENT_METERED
-            && other->key.low == row->key.low
-            && other->key.high == row->key.high) {
-            before = other;
+    for (size_t i = 0; i < holder->count; i++) {
+        met__allowance *at = &holder->allowances[i];
+        if (at->row.type == MET__ENTITLEMENT_METERED
+            && at->row.from_ns < at->row.to_ns) {
+            list[count++] = at;
         }
     }
-    error = granted_of(card, &row->granted);
-    return error == MET_OK ? number_row(row, before) : error;
+    if (count > 1) {
+        qsort(list, count, sizeof *list, compare_rows);
+    }
+    for (size_t i = 0; error == MET_OK && i < count; i++) {
+        int follows = i > 0
+                      && met__text_equal(list[i - 1]->card->feature_key,
+                                         list[i]->card->feature_key);
+        error = number_row(&list[i]->row,
+                           follows ? &list[i - 1]->row : NULL);
+    }
+    return error;
+}
+
+/* Appends one entitlement, whose fields but the row's bounds are set, parted
+ * at its resets by hand. */
+static met_error add_rows(met__txn *txn, met__holder *holder,
+                          const met__allowance *whole, int64_t from_ns)
+{
+    met__allowance *last = &holder->allowances[holder->count++];
+    met_error error;
+
+    *last = *whole;
+    last->measured_from_ns = whole->life.from_ns;
+    last->row.key =
+        met__quota_key(met__store_secret(met__txn_store(txn)),
+                       holder->customer->id, whole->card->feature_key);
+    last->row.from_ns = from_ns;
+    last->row.to_ns = whole->life.to_ns;
+    if (last->row.type != MET__ENTITLEMENT_METERED) {
+        return MET_OK;
+    }
+    error = grant_row(last);
+    for (size_t i = 0; error == MET_OK && i < holder->entitled.reset_count;
+         i++) {
+        const met__stored_reset *reset = &holder->entitled.resets[i];
+        if (reset->at_ns <= last->row.from_ns
+            || reset->at_ns >= last->row.to_ns
+            || !met__text_equal(reset->feature_key,
+                                whole->card->feature_key)) {
+            continue;
+        }
+        met__allowance *next = &holder->allowances[holder->count++];
+        *next = *last;
+        last->row.to_ns = reset->at_ns;
+        next->row.from_ns = reset->at_ns;
+        next->measured_from_ns = reset->at_ns;
+        next->begins_with_reset = reset->preserves_overage ? 2 : 1;
+        if (!reset->retains_anchor) {
+            next->row.usage_period.anchor_ns =
+                reset->at_ns - reset->at_ns % MET__MINUTE_NS;
+        }
+        last = next;
+    }
+    return error;
+}
+
+static met_error add_card(met__txn *txn, met__holder *holder,
+                          const met__subscription *subscription,
+                          const terms_card *card, met__period bounds)
+{
+    const met__entitlement_template *template = &card->card->entitlement;
+    met__allowance whole = {
+        .subscription = subscription,
+        .id = subscription->id,
+        .card = card->card,
+        .feature = card->feature,
+        .meter = card->meter,
+        .unit_config = card->unit_config,
+        .life = bounds,
+        .priority = 1,
+        .row = {.type = template->type,
+                .flags = template->is_soft_limit ? MET__QUOTA_SOFT : 0}};
+
+    if (template->type == MET__ENTITLEMENT_METERED) {
+        whole.row.usage_period.anchor_ns = subscription->billing_anchor_ns;
+        whole.row.usage_period.interval = template->usage_period;
+    }
+    return add_rows(txn, holder, &whole, bounds.from_ns);
 }
 
 /* Appends the allowances of one subscription, phase by phase. */
@@ -219,7 +318,6 @@ static met_error add_subscription(met__txn *txn,
                                   const met__plan_terms *terms,
                                   met__holder *holder)
 {
-    size_t first = holder->count;
     int64_t at = subscription->active_from_ns;
     met__period bounds = {at, at};
     size_t phase;
@@ -232,11 +330,8 @@ static met_error add_subscription(met__txn *txn,
         }
         for (size_t i = 0; error == MET_OK && i < terms->count; i++) {
             if (terms->cards[i].phase == phase) {
-                met__allowance *out = &holder->allowances[holder->count];
-                out->subscription = subscription;
-                error = fill_row(txn, holder, first, &terms->cards[i], bounds,
-                                 out);
-                holder->count++;
+                error = add_card(txn, holder, subscription, &terms->cards[i],
+                                 bounds);
             }
         }
         if (error != MET_OK) {
@@ -247,6 +342,44 @@ static met_error add_subscription(met__txn *txn,
         }
         at = bounds.to_ns;
     }
+}
+
+/* Appends one that stands alone: a card of no plan. */
+static met_error add_lone(met__txn *txn, const met__lone *lone,
+                          met__arena *arena, met__holder *holder)
+{
+    met__rate_card *card = met__arena_allocate(arena, sizeof *card);
+    met__feature *feature = NULL;
+    met__allowance whole = {
+        .id = lone->id,
+        .life = {lone->active_from_ns, lone->active_to_ns},
+        .priority = lone->priority,
+        .preserves_overage = lone->preserves_overage,
+        .row = {.type = lone->terms.type,
+                .flags = lone->terms.is_soft_limit ? MET__QUOTA_SOFT : 0,
+                .usage_period = lone->usage_period}};
+
+    if (card == NULL) {
+        return MET_E_NO_MEMORY;
+    }
+    card->key = lone->owner.feature_key;
+    card->feature_key = lone->owner.feature_key;
+    card->feature_id = lone->feature_id;
+    card->entitlement = lone->terms;
+    met_error error = must_be_there(
+        met__feature_of(txn, lone->owner.feature_key, lone->feature_id, arena,
+                        &feature));
+    whole.card = card;
+    whole.feature = feature;
+    if (lone->terms.type == MET__ENTITLEMENT_METERED) {
+        whole.life.from_ns = lone->measured_from_ns;
+        if (error == MET_OK && feature->meter_key.size > 0) {
+            error = read_meter(txn, feature, arena, &whole.meter);
+        }
+    }
+    return error == MET_OK
+               ? add_rows(txn, holder, &whole, lone->active_from_ns)
+               : error;
 }
 
 /* The stored customer's time of change. */
@@ -265,32 +398,23 @@ static met_error version_of(met__txn *txn, const met__customer *customer,
     return must_be_there(error);
 }
 
-met_error met__holder_of(met__txn *txn, const met__customer *customer,
-                         met__terms_cache *cache, met__arena *arena,
-                         met__holder **holder_out)
+static met_error fill_holder(met__txn *txn, met__holder *holder,
+                             met__subscription **subscriptions, size_t found,
+                             met__terms_cache *cache, met__arena *arena)
 {
-    met__holder *holder = met__arena_allocate(arena, sizeof *holder);
-    met__subscription **subscriptions = NULL;
-    met__plan_terms **terms = NULL;
-    size_t found = 0;
-    size_t room = 0;
+    const met__entitled *entitled = &holder->entitled;
+    size_t room = entitled->lone_count + entitled->reset_count;
+    met_error error = MET_OK;
+    met__plan_terms **terms =
+        met__arena_allocate(arena, found * sizeof *terms);
 
-    if (holder == NULL) {
+    if (terms == NULL) {
         return MET_E_NO_MEMORY;
-    }
-    holder->customer = customer;
-    met_error error = version_of(txn, customer, arena, &holder->version);
-    if (error == MET_OK) {
-        error = met__subscription_each(txn, customer->key, arena,
-                                       &subscriptions, &found);
-    }
-    if (error == MET_OK) {
-        terms = met__arena_allocate(arena, found * sizeof *terms);
-        error = terms == NULL ? MET_E_NO_MEMORY : MET_OK;
     }
     /* A key may have had another owner before: his are not ours. */
     for (size_t i = 0; error == MET_OK && i < found; i++) {
-        if (met__text_equal(subscriptions[i]->customer_id, customer->id)) {
+        if (met__text_equal(subscriptions[i]->customer_id,
+                            holder->customer->id)) {
             error = terms_of(txn, subscriptions[i], cache, arena, &terms[i]);
             holder->subscription_count++;
             room += error == MET_OK ? terms[i]->count : 0;
@@ -305,6 +429,37 @@ met_error met__holder_of(met__txn *txn, const met__customer *customer,
         if (terms[i] != NULL) {
             error = add_subscription(txn, subscriptions[i], terms[i], holder);
         }
+    }
+    for (size_t i = 0; error == MET_OK && i < entitled->lone_count; i++) {
+        error = add_lone(txn, &entitled->lones[i], arena, holder);
+    }
+    MET__ASSERT(error != MET_OK || holder->count <= room);
+    return error == MET_OK ? number_rows(holder, arena) : error;
+}
+
+met_error met__holder_of(met__txn *txn, const met__customer *customer,
+                         met__terms_cache *cache, met__arena *arena,
+                         met__holder **holder_out)
+{
+    met__holder *holder = met__arena_allocate(arena, sizeof *holder);
+    met__subscription **subscriptions = NULL;
+    size_t found = 0;
+
+    if (holder == NULL) {
+        return MET_E_NO_MEMORY;
+    }
+    holder->customer = customer;
+    met_error error = version_of(txn, customer, arena, &holder->version);
+    if (error == MET_OK) {
+        error = met__subscription_each(txn, customer->key, arena,
+                                       &subscriptions, &found);
+    }
+    if (error == MET_OK) {
+        error = met__entitled_each(txn, customer->id, arena,
+                                   &holder->entitled);
+    }
+    if (error == MET_OK) {
+        error = fill_holder(txn, holder, subscriptions, found, cache, arena);
     }
     *holder_out = holder;
     return error;
@@ -354,14 +509,60 @@ const met__allowance *met__allowance_after(const met__holder *holder,
     }
     for (size_t i = 0; i < holder->count; i++) {
         const met__allowance *next = &holder->allowances[i];
-        if (next->subscription == allowance->subscription
-            && next->row.from_ns == allowance->row.to_ns
+        if (next->row.from_ns == allowance->row.to_ns
+            && next->row.to_ns > next->row.from_ns
+            && next->row.type == MET__ENTITLEMENT_METERED
             && met__text_equal(next->card->feature_key,
                                allowance->card->feature_key)) {
             return next;
         }
     }
     return NULL;
+}
+
+const met__allowance *met__holder_twice(const met__holder *holder)
+{
+    for (size_t i = 0; i < holder->count; i++) {
+        for (size_t j = 0; j < i; j++) {
+            const met__allowance *a = &holder->allowances[i];
+            const met__allowance *b = &holder->allowances[j];
+            if (a->row.from_ns < a->row.to_ns && b->row.from_ns < b->row.to_ns
+                && a->row.from_ns < b->row.to_ns
+                && b->row.from_ns < a->row.to_ns
+                && met__text_equal(a->card->feature_key,
+                                   b->card->feature_key)) {
+                return a;
+            }
+        }
+    }
+    return NULL;
+}
+
+met_error met__allowance_period(const met__allowance *allowance, int64_t at_ns,
+                                uint64_t *number_out, met__period *period_out)
+{
+    met__quota_row row = allowance->row;
+
+    row.from_ns = row.type == MET__ENTITLEMENT_METERED
+                      ? allowance->measured_from_ns
+                      : row.from_ns;
+    return met__quota_row_period(&row, at_ns, number_out, period_out);
+}
+
+int met__holder_carries(const met__holder *holder, met__text feature_key)
+{
+    int carries = 0;
+
+    for (size_t i = 0; i < holder->entitled.grant_count; i++) {
+        carries |= met__text_equal(
+            holder->entitled.grants[i].owner.feature_key, feature_key);
+    }
+    for (size_t i = 0; i < holder->count; i++) {
+        const met__allowance *at = &holder->allowances[i];
+        carries |= (at->preserves_overage || at->begins_with_reset == 2)
+                   && met__text_equal(at->card->feature_key, feature_key);
+    }
+    return carries;
 }
 
 int met__meter_is_additive(const met__meter *meter)

@@ -5,13 +5,22 @@
 
 #include "catalog/price.h"
 #include "entitlement/access.h"
+#include "entitlement/entitled.h"
 
+/* Of one entitlement there are as many as resets by hand part it into. */
 typedef struct met__allowance {
-    const met__subscription *subscription;
+    const met__subscription *subscription; /* NULL: it stands alone */
+    met__text id; /* of the subscription, or of the entitlement */
     const met__rate_card *card;
     const met__feature *feature;
     const met__meter *meter; /* NULL: not metered, or the meter is gone */
     const met__unit_config *unit_config; /* NULL: the meter's own unit */
+    met__period life; /* of all of it; usage counts from life.from on, which
+                         may lie before the first row */
+    int64_t measured_from_ns; /* of this row: life.from, or the reset */
+    uint32_t priority;        /* of what each period is issued */
+    int preserves_overage;    /* at its automatic resets */
+    int begins_with_reset;    /* by hand; with debt preserved: 2 */
     met__quota_row row;
 } met__allowance;
 
@@ -23,6 +32,7 @@ typedef struct met__holder {
     size_t subscription_count;
     size_t count;
     met__allowance *allowances;
+    met__entitled entitled;
 } met__holder;
 
 /* Plan versions already read, for callers that look at many customers. Lives
@@ -44,6 +54,17 @@ met_error met__holder_by_key(met__txn *txn, met__text customer_key,
 /* The last nanosecond of the minute: what is in force then owns the minute. */
 int64_t met__minute_last(int64_t at_ns);
 
+/* As met__quota_row_period, of a minute whose usage counts for the allowance,
+ * also when that is before it is in force. */
+met_error met__allowance_period(const met__allowance *allowance, int64_t at_ns,
+                                uint64_t *number_out, met__period *period_out);
+/* Two entitlements to one feature that are in force at one instant, or NULL:
+ * nothing lasts for no time. */
+const met__allowance *met__holder_twice(const met__holder *holder);
+/* An amount in the allowance's unit, as what a quota cell grants. */
+met_error met__allowance_units(const met__allowance *allowance,
+                               met_decimal amount, int64_t *units_out);
+
 /* The allowance of a feature that owns at_ns, or NULL. */
 const met__allowance *met__holder_find(const met__holder *holder,
                                        met__text feature_key, int64_t at_ns);
@@ -52,6 +73,9 @@ const met__allowance *met__holder_find(const met__holder *holder,
 const met__allowance *met__allowance_after(const met__holder *holder,
                                            const met__allowance *allowance,
                                            int64_t at_ns);
+
+/* Whether anything of the feature outlives usage periods: grants, debt. */
+int met__holder_carries(const met__holder *holder, met__text feature_key);
 
 /* Whether usage of the meter adds up as it comes (count, sum). */
 int met__meter_is_additive(const met__meter *meter);

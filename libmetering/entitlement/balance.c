@@ -5,13 +5,19 @@
 
 #include "base/check.h"
 #include "entitlement/customer_usage.h"
+#include "entitlement/due.h"
+#include "entitlement/entitled_parts.h"
+#include "entitlement/ledger.h"
+
+/* From then on nothing of the period before is under way. */
+#define SETTLED_NS (2 * MET__QUOTA_SLICE_NS)
 
 /* --- Record --------------------------------------------------------------- */
 static met_error balance_key(const met__allowance *allowance,
                              met__period period, met__arena *arena,
                              met__text *key_out)
 {
-    met__text id = allowance->subscription->id;
+    met__text id = allowance->id;
     met__text feature = allowance->card->feature_key;
     size_t size = id.size + 1 + feature.size + 1 + 8;
     char *key = met__arena_allocate(arena, size);
@@ -253,31 +259,182 @@ met_error met__balance_units(const met__balance *balance, int64_t *base_out,
     return error;
 }
 
-met_error met__balance_cell(met__txn *txn, met__quota_table *table,
-                            const met__holder *holder,
-                            const met__allowance *allowance, int64_t at_ns,
-                            const met__balance *balance, met__arena *arena)
+static int64_t less(int64_t amount, int64_t taken)
 {
-    met__quota_period cell = {.granted = allowance->row.granted,
-                              .flags = allowance->row.flags};
-    met__balance read;
+    return amount > taken ? amount - taken : 0;
+}
+
+/* What was admitted in the period before and is not settled yet: it will burn
+ * what seems to be left over. Nobody is admitted to that period any more. */
+static met_error unsettled_before(met__txn *txn, met__quota_table *table,
+                                  const met__ledger *ledger,
+                                  met__period period, int64_t *units_out)
+{
+    const met__platform *platform = met__store_platform(met__txn_store(txn));
+    int64_t last_ns = met__minute_first(period.from_ns) - 1;
+    met__balance balance;
+    met__period before;
+    uint64_t number;
+    int64_t base;
+    int64_t admitted;
+    int64_t taken = 0;
+    met_error error = MET_OK;
+
+    *units_out = 0;
+    for (size_t i = 0; i < ledger->row_count; i++) {
+        const met__allowance *allowance = ledger->rows[i].allowance;
+        if (!met__period_contains(ledger->rows[i].bounds, last_ns)
+            || met__allowance_period(allowance, last_ns, &number, &before)
+                   != MET_OK
+            || met__quota_seal(table, allowance->row.key, number,
+                               met__now_monotonic_ns(platform), &taken)
+                   != MET_OK) {
+            continue;
+        }
+        error = met__balance_for_cell(txn, ledger->holder, allowance, before,
+                                      ledger->arena, &balance);
+        if (error == MET_OK) {
+            error = met__balance_units(&balance, &base, &admitted);
+        }
+        if (error == MET_OK) {
+            *units_out += less(taken, admitted);
+        }
+    }
+    return error;
+}
+
+/* One cell on its way to the table. */
+typedef struct filling {
+    met__txn *txn;
+    met__quota_table *table;
+    const met__holder *holder;
+    const met__allowance *allowance;
+    met__arena *arena;
     met__period period;
-    met_error error = met__quota_row_period(&allowance->row, at_ns,
-                                            &cell.number, &period);
+    int64_t now_ns;
+    int is_early; /* the period before is still needed */
+    met__quota_period cell;
+} filling;
+
+/* What grants have, beside what the entitlement issues by itself. */
+static met_error add_grants(filling *self)
+{
+    met__quota_period *cell = &self->cell;
+    int64_t from_ns = self->period.from_ns;
+    int64_t due_ns = self->period.to_ns;
+    int64_t unsettled = 0;
+    met__ledger_quota quota;
+    met__ledger ledger;
+    met_error error = met__ledger_open(self->txn, self->holder,
+                                       self->allowance, self->arena, NULL,
+                                       &ledger);
+
+    if (error == MET_OK) {
+        error = met__ledger_quota_of(&ledger, from_ns, &quota);
+    }
+    if (error == MET_OK && met__period_contains(self->period, self->now_ns)) {
+        error = unsettled_before(self->txn, self->table, &ledger, self->period,
+                                 &unsettled);
+        self->is_early |= unsettled > 0
+                          && self->now_ns - from_ns
+                                 < (self->period.to_ns - from_ns) / 2;
+        if (quota.next_at_ns != 0) {
+            due_ns = quota.next_at_ns;
+        }
+        if (self->now_ns < from_ns + SETTLED_NS
+            && due_ns > from_ns + SETTLED_NS) {
+            due_ns = from_ns + SETTLED_NS;
+        }
+        if (error == MET_OK) {
+            error = met__due_put(self->txn, due_ns,
+                                 self->holder->customer->key, self->arena);
+        }
+    }
+    if (error == MET_OK) {
+        cell->granted = less(quota.granted, unsettled);
+        cell->next_at_ns = quota.next_at_ns;
+        cell->next_granted = less(quota.next_granted, unsettled);
+    }
+    return error;
+}
+
+/* A change of plan or a reset by hand is known to workers a moment later. What
+ * they admit until then is taken in the cell of the period before. */
+static void add_strangers(met__quota_table *table, met__hash128 key,
+                          met__quota_period *cell)
+{
+    met__quota_state there;
+
+    if (met__quota_read(table, key, cell->number, &there) == MET_OK) {
+        cell->base += less(cell->taken, there.taken);
+        if (cell->base > MET__QUOTA_AMOUNT_MAX) {
+            cell->base = MET__QUOTA_AMOUNT_MAX;
+        }
+    }
+}
+
+static met_error fill_cell(filling *self, int64_t at_ns,
+                           const met__balance *balance)
+{
+    const met__allowance *allowance = self->allowance;
+    met__balance read;
+    met_error error = met__allowance_period(allowance, at_ns,
+                                            &self->cell.number, &self->period);
+
+    if (error != MET_OK) {
+        return error;
+    }
+    self->cell.granted = allowance->row.granted;
+    self->cell.flags = allowance->row.flags;
+    self->is_early =
+        met__period_contains(self->period, self->now_ns)
+        && self->now_ns < self->period.from_ns + SETTLED_NS;
+    if (balance == NULL) {
+        error = met__balance_for_cell(self->txn, self->holder, allowance,
+                                      self->period, self->arena, &read);
+        balance = &read;
+    }
+    if (error == MET_OK) {
+        error = met__balance_units(balance, &self->cell.base,
+                                   &self->cell.taken);
+    }
+    if (error == MET_OK && allowance->meter != NULL
+        && met__meter_is_additive(allowance->meter)
+        && met__holder_carries(self->holder, allowance->card->feature_key)) {
+        error = add_grants(self);
+        if (met__ledger_is_hopeless(error)) {
+            return MET_OK; /* the cell stays as it is */
+        }
+    }
+    if (error == MET_OK) {
+        add_strangers(self->table, allowance->row.key, &self->cell);
+        (void)met__quota_prepare(self->table, allowance->row.key, &self->cell);
+    }
+    return error;
+}
+
+met_error met__balance_cells(met__txn *txn, met__quota_table *table,
+                             const met__holder *holder,
+                             const met__allowance *allowance, int64_t at_ns,
+                             const met__balance *balance, met__arena *arena)
+{
+    filling first = {.txn = txn,
+                     .table = table,
+                     .holder = holder,
+                     .allowance = allowance,
+                     .arena = arena,
+                     .now_ns = met__txn_now_ns(txn)};
+    filling next = first;
+    met_error error = fill_cell(&first, at_ns, balance);
 
     if (error != MET_OK) {
         return error == MET_E_NOT_FOUND ? MET_OK : error;
     }
-    if (balance == NULL) {
-        error = met__balance_for_cell(txn, holder, allowance, period, arena,
-                                      &read);
-        balance = &read;
+    next.allowance =
+        met__allowance_after(holder, allowance, first.period.to_ns);
+    if (next.allowance == NULL || first.is_early) {
+        return MET_OK;
     }
-    if (error == MET_OK) {
-        error = met__balance_units(balance, &cell.base, &cell.taken);
-    }
-    if (error == MET_OK) {
-        (void)met__quota_prepare(table, allowance->row.key, &cell);
-    }
-    return error;
+    error = fill_cell(&next, first.period.to_ns, NULL);
+    return error == MET_E_NOT_FOUND ? MET_OK : error;
 }

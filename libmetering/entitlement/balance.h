@@ -32,20 +32,16 @@ met_error met__balance_change(met__txn *txn, const met__holder *holder,
                               met__period period, const met__balance *change,
                               met__arena *arena, met__balance *balance_out);
 
-/* What a customer is told of a period that began at from_ns and used `total`,
- * in the meter's unit, up to the minute of at_ns. */
-met_error met__allowance_value(const met__allowance *allowance,
-                               int64_t from_ns, int64_t at_ns,
-                               met_decimal total, met__arena *arena,
-                               met__burn_value *value_out);
-
-/* Sets the cell of the period that owns at_ns to what the store says, in a
- * write transaction. balance may be NULL: it is read. What the table cannot
- * take (a later period has the place, no room) is left. */
-met_error met__balance_cell(met__txn *txn, met__quota_table *table,
-                            const met__holder *holder,
-                            const met__allowance *allowance, int64_t at_ns,
-                            const met__balance *balance, met__arena *arena);
+/* Sets the cells of the period that owns at_ns and, ahead of its need, of the
+ * one after it to what the store says, in a write transaction. balance, of the
+ * first, may be NULL: it is read. What the table cannot take (a later period
+ * has the place, no room) is left. In the first minutes of a period the next
+ * one is not prepared, which would take the place of the one before: requests
+ * of that are still under way. */
+met_error met__balance_cells(met__txn *txn, met__quota_table *table,
+                             const met__holder *holder,
+                             const met__allowance *allowance, int64_t at_ns,
+                             const met__balance *balance, met__arena *arena);
 /* Base and taken in quota units: usage rounds up. */
 met_error met__balance_units(const met__balance *balance, int64_t *base_out,
                              int64_t *taken_out);

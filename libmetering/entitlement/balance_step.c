@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "entitlement/balance.h"
+#include "entitlement/due.h"
 #include "entitlement/notice.h"
 #include "entitlement/quota_file.h"
 
@@ -222,8 +223,8 @@ static met_error step_change(void *context, met__txn *txn,
             || !passes_filters(allowance->feature, change)) {
             continue;
         }
-        error = met__quota_row_period(&allowance->row, change->minute_ns,
-                                      &number, &period);
+        error = met__allowance_period(allowance, change->minute_ns, &number,
+                                      &period);
         if (error == MET_OK) {
             error = touch(step, holder, allowance, period, change);
         } else if (error == MET_E_NOT_FOUND) {
@@ -262,8 +263,7 @@ static int compare_touched(const void *a, const void *b)
 {
     const touched *one = *(touched *const *)a;
     const touched *other = *(touched *const *)b;
-    int order = met__text_compare(one->allowance->subscription->id,
-                                  other->allowance->subscription->id);
+    int order = met__text_compare(one->allowance->id, other->allowance->id);
 
     if (order == 0) {
         order = met__text_compare(one->allowance->card->feature_key,
@@ -274,26 +274,6 @@ static int compare_touched(const void *a, const void *b)
                 - (one->period.from_ns < other->period.from_ns);
     }
     return order;
-}
-
-/* The cell of the period and, ahead of its need, of the next one. A late
- * change of an old period finds its place taken, which is right. */
-static met_error set_cells(met__balance_step *step, met__txn *txn,
-                           const touched *item, const met__balance *balance,
-                           met__arena *arena)
-{
-    const met__allowance *next;
-    met_error error =
-        met__balance_cell(txn, step->table, item->holder, item->allowance,
-                          item->minute_ns, balance, arena);
-
-    next = met__allowance_after(item->holder, item->allowance,
-                                item->period.to_ns);
-    if (error == MET_OK && next != NULL) {
-        error = met__balance_cell(txn, step->table, item->holder, next,
-                                  item->period.to_ns, NULL, arena);
-    }
-    return error;
 }
 
 static met_error write_balances(met__balance_step *step, met__txn *txn,
@@ -310,12 +290,14 @@ static met_error write_balances(met__balance_step *step, met__txn *txn,
                                     item->period, &item->change, &arena,
                                     &balance);
         if (error == MET_OK && step->table != NULL) {
-            error = set_cells(step, txn, item, &balance, &arena);
+            error = met__balance_cells(txn, step->table, item->holder,
+                                       item->allowance, item->minute_ns,
+                                       &balance, &arena);
         }
         if (error == MET_OK) {
             error = met__notice_balance(txn, &step->rules, item->holder,
                                         item->allowance, item->period,
-                                        &balance, &arena);
+                                        &arena);
         }
         if (error == MET_E_UNSUPPORTED) {
             /* A period made up after its minutes were folded: nothing is kept
@@ -330,10 +312,12 @@ static met_error write_balances(met__balance_step *step, met__txn *txn,
 static met_error step_end(void *context, met__txn *txn)
 {
     met__balance_step *step = context;
+    int64_t now_ns = met__txn_now_ns(txn);
     size_t count = 0;
-    met_error error = MET_OK;
+    int is_due = 0;
 
     MET__ASSERT(step->is_begun);
+    met_error error = met__due_any(txn, now_ns, &is_due);
     touched **list = met__arena_allocate(
         &step->arena, step->balances.count * sizeof *list);
     if (list == NULL) {
@@ -344,17 +328,18 @@ static met_error step_end(void *context, met__txn *txn)
             list[count++] = step->balances.entries[i].value;
         }
     }
-    if (count > 0) {
-        qsort(list, count, sizeof *list, compare_touched);
-        if (step->table == NULL) {
-            error = met__quota_file_open_filled(step->store, &step->table);
-        }
+    if (error == MET_OK && (count > 0 || is_due) && step->table == NULL) {
+        error = met__quota_file_open_filled(step->store, &step->table);
     }
     if (error == MET_OK) {
         error = met__notice_rules_read(txn, &step->arena, &step->rules);
     }
-    if (error == MET_OK) {
+    if (error == MET_OK && count > 0) {
+        qsort(list, count, sizeof *list, compare_touched);
         error = write_balances(step, txn, list, count);
+    }
+    if (error == MET_OK && is_due) {
+        error = met__due_run(txn, step->table, now_ns);
     }
     forget(step);
     return error;

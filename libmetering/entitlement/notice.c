@@ -2,6 +2,7 @@
  * notices in the queue, and the memory of what was told. */
 #include "entitlement/notice.h"
 
+#include "entitlement/ledger.h"
 #include "entitlement/notice_due.h"
 #include "entitlement/notice_queue.h"
 
@@ -75,7 +76,7 @@ static met_error key_of(const look *self, const met__notice_rule *rule,
         .tenant = MET__TEXT(TENANT),
         .period = self->period,
         .subject = self->holder->customer->key,
-        .entitlement_id = self->allowance->subscription->id,
+        .entitlement_id = self->allowance->id,
         .feature_id = self->allowance->feature->id,
         .measured_from_ns = self->allowance->row.from_ns};
 
@@ -160,7 +161,10 @@ static met_error tell(const look *self, const met__notice_rule *rule,
     build_name(&builder, "customer", customer->id, customer->key);
     build_name(&builder, "feature", allowance->feature->id,
                allowance->card->feature_key);
-    met__build_text(&builder, "subscription_id", allowance->subscription->id);
+    met__build_text(&builder, allowance->subscription != NULL
+                                  ? "subscription_id"
+                                  : "entitlement_id",
+                    allowance->id);
     build_period(&builder, self->period);
     if (threshold != NULL) {
         build_threshold(&builder, threshold);
@@ -230,39 +234,32 @@ static met_error tell_thresholds(look *self)
 }
 
 /* MET_E_NOT_FOUND: there is nothing to tell. */
-static met_error read_value(look *self, met__period period,
-                            const met__balance *balance)
+static met_error read_value(look *self, met__period period)
 {
     int64_t at_ns = met__txn_now_ns(self->txn);
-    met__balance read;
-    met_error error = MET_OK;
+    met__ledger ledger;
 
     if (at_ns < period.from_ns) {
         at_ns = period.from_ns; /* usage that came before its time */
     } else if (at_ns >= period.to_ns) {
         at_ns = period.to_ns - 1;
     }
-    if (balance == NULL) {
-        error = met__balance_get(self->txn, self->holder, self->allowance,
-                                 period, self->arena, &read, NULL);
-        balance = &read;
+    if (self->allowance->meter == NULL) {
+        return MET_E_NOT_FOUND;
     }
+    met_error error = met__ledger_open(self->txn, self->holder,
+                                       self->allowance, self->arena, NULL,
+                                       &ledger);
     if (error == MET_OK) {
-        error = met__allowance_value(self->allowance, period.from_ns, at_ns,
-                                     balance->total, self->arena,
-                                     &self->value);
+        error = met__ledger_value(&ledger, at_ns, &self->value);
     }
-    return error == MET_E_UNSUPPORTED || error == MET_E_OVERFLOW
-                   || error == MET_E_INVALID || error == MET_E_LIMIT
-               ? MET_E_NOT_FOUND
-               : error;
+    return met__ledger_is_hopeless(error) ? MET_E_NOT_FOUND : error;
 }
 
 met_error met__notice_balance(met__txn *txn, const met__notice_rules *rules,
                               const met__holder *holder,
                               const met__allowance *allowance,
-                              met__period period, const met__balance *balance,
-                              met__arena *arena)
+                              met__period period, met__arena *arena)
 {
     look self;
 
@@ -273,7 +270,7 @@ met_error met__notice_balance(met__txn *txn, const met__notice_rules *rules,
     met_error error =
         look_begin(&self, txn, rules, holder, allowance, period, arena);
     if (error == MET_OK) {
-        error = read_value(&self, period, balance);
+        error = read_value(&self, period);
     }
     if (error == MET_OK) {
         error = tell_thresholds(&self);
@@ -348,7 +345,7 @@ static met_error announce(met__txn *txn, const met__notice_rules *rules,
             continue;
         }
         error = met__notice_balance(txn, rules, holder, allowance, period,
-                                    NULL, arena);
+                                    arena);
         if (error == MET_OK) {
             error = met__notice_period(txn, rules, holder, allowance, period,
                                        0, arena);

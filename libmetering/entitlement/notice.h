@@ -11,14 +11,13 @@
 #include "entitlement/balance.h"
 #include "entitlement/notice_told.h"
 
-/* Thresholds of the rules against the balance of a period (NULL: it is read).
+/* Thresholds of the rules against the balance of a period, grants included.
  * A period that has been over for longer than MET__NOTICE_LATE_NS tells
  * nothing, and neither does a balance that cannot be told. */
 met_error met__notice_balance(met__txn *txn, const met__notice_rules *rules,
                               const met__holder *holder,
                               const met__allowance *allowance,
-                              met__period period, const met__balance *balance,
-                              met__arena *arena);
+                              met__period period, met__arena *arena);
 
 /* A usage period of the allowance has begun: tells it once, unless is_silent
  * or the entitlement is new to the rule, and notes when the next one does. */

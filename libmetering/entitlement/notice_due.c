@@ -11,7 +11,7 @@ met_error met__notice_due_put(met__txn *txn, int64_t at_ns,
                               const met__allowance *allowance,
                               met__arena *arena)
 {
-    met__text id = allowance->subscription->id;
+    met__text id = allowance->id;
     met__text feature = allowance->card->feature_key;
     size_t size = 8 + id.size + 1 + feature.size;
 
@@ -44,6 +44,7 @@ met_error met__notice_due_ahead(met__txn *txn, const met__notice_rules *rules,
         }
         if (is_wanted && allowance->row.type == MET__ENTITLEMENT_METERED
             && allowance->row.from_ns > met__minute_last(now_ns)
+            && allowance->subscription != NULL
             && allowance->row.from_ns
                    == allowance->subscription->active_from_ns) {
             error = met__notice_due_put(txn, allowance->row.from_ns,
@@ -75,7 +76,7 @@ static met_error tell_begin(met__txn *txn, const met__notice_rules *rules,
         const met__allowance *allowance = &holder->allowances[i];
         met__period period;
         uint64_t number;
-        if (met__text_equal(allowance->subscription->id, id)
+        if (met__text_equal(allowance->id, id)
             && met__text_equal(allowance->card->feature_key, feature)
             && met__quota_row_period(&allowance->row, at_ns, &number, &period)
                    == MET_OK

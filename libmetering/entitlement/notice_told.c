@@ -94,7 +94,7 @@ met_error met__told_read(met__txn *txn, const met__allowance *allowance,
     const met__node *array = NULL;
     met__node *node = NULL;
     met__text key;
-    met_error error = met__object_key(arena, allowance->subscription->id,
+    met_error error = met__object_key(arena, allowance->id,
                                       allowance->card->feature_key, &key);
 
     if (error == MET_OK) {
@@ -171,7 +171,7 @@ met_error met__told_write(met__txn *txn, const met__allowance *allowance,
     met_error error = array == NULL || object == NULL
                           ? MET_E_NO_MEMORY
                           : met__object_key(arena,
-                                            allowance->subscription->id,
+                                            allowance->id,
                                             allowance->card->feature_key,
                                             &key);
 

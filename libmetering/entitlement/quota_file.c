@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "entitlement/balance.h"
+#include "entitlement/entitled.h"
 
 #define FILE_NAME "quota.map"
 /* Cells of a new table: at least this many (8 MiB). */
@@ -55,31 +56,6 @@ met_error met__quota_file_open_filled(met_store *store,
 }
 
 /* --- Filling -------------------------------------------------------------- */
-/* Both cells of one allowance: the period that owns at_ns, and the next. */
-static met_error prepare_allowance(met__txn *txn, met__quota_table *table,
-                                   const met__holder *holder,
-                                   const met__allowance *allowance,
-                                   int64_t at_ns, met__arena *arena)
-{
-    const met__allowance *next;
-    met__period period;
-    uint64_t number;
-    met_error error = met__quota_row_period(&allowance->row, at_ns, &number,
-                                            &period);
-
-    if (error != MET_OK) {
-        return error == MET_E_NOT_FOUND ? MET_OK : error;
-    }
-    error = met__balance_cell(txn, table, holder, allowance, at_ns, NULL,
-                              arena);
-    next = met__allowance_after(holder, allowance, period.to_ns);
-    if (error == MET_OK && next != NULL) {
-        error = met__balance_cell(txn, table, holder, next, period.to_ns,
-                                  NULL, arena);
-    }
-    return error;
-}
-
 met_error met__quota_refresh(met__txn *txn, met__quota_table *table,
                              const met__customer *customer, int64_t at_ns)
 {
@@ -92,9 +68,13 @@ met_error met__quota_refresh(met__txn *txn, met__quota_table *table,
     met_error error = met__holder_of(txn, customer, &terms, &arena, &holder);
     for (size_t i = 0; error == MET_OK && i < holder->count; i++) {
         const met__allowance *allowance = &holder->allowances[i];
-        if (allowance->row.type == MET__ENTITLEMENT_METERED) {
-            error = prepare_allowance(txn, table, holder, allowance, at_ns,
-                                      &arena);
+        int64_t last_ns = met__minute_last(at_ns);
+        if (allowance->row.type == MET__ENTITLEMENT_METERED
+            && allowance->row.from_ns <= last_ns
+            && last_ns < allowance->row.to_ns) {
+            error = met__balance_cells(txn, table, holder, allowance, at_ns,
+                                       NULL, &arena);
+            error = error == MET_E_UNSUPPORTED ? MET_OK : error;
         }
     }
     met__arena_release(&arena);
@@ -104,9 +84,7 @@ met_error met__quota_refresh(met__txn *txn, met__quota_table *table,
 /* Calls for every customer that has a subscription. Keys of the index are
  * "customer key 0 id", so that one customer's stand together. */
 static met_error each_subscriber(met__txn *txn, void *context,
-                                 met_error (*visit)(void *context,
-                                                    met__txn *txn,
-                                                    met__text customer_key))
+                                 met__entitled_visit visit)
 {
     unsigned char last[MET__LMDB_KEY_SIZE_MAX];
     size_t last_size = 0;
@@ -141,6 +119,33 @@ static met_error each_subscriber(met__txn *txn, void *context,
     return error == MET_E_NOT_FOUND ? MET_OK : error;
 }
 
+/* And for those with an entitlement that stands alone. */
+static met_error each_customer(met__txn *txn, void *context,
+                               met__entitled_visit visit)
+{
+    met_error error = each_subscriber(txn, context, visit);
+
+    return error == MET_OK ? met__entitled_customers(txn, context, visit)
+                           : error;
+}
+
+met_error met__quota_refresh_key(met__txn *txn, met__quota_table *table,
+                                 met__text customer_key, int64_t at_ns)
+{
+    met__customer *customer;
+    met__arena arena;
+
+    met__arena_init(&arena, met__store_platform(met__txn_store(txn)));
+    met_error error = met__customer_get(txn, customer_key, &arena, &customer);
+    if (error == MET_OK) {
+        error = met__quota_refresh(txn, table, customer, at_ns);
+    } else if (error == MET_E_NOT_FOUND) {
+        error = MET_OK; /* removed */
+    }
+    met__arena_release(&arena);
+    return error;
+}
+
 typedef struct fill_context {
     met__quota_table *table;
     int64_t now_ns;
@@ -150,18 +155,9 @@ static met_error fill_customer(void *context, met__txn *txn,
                                met__text customer_key)
 {
     fill_context *fill = context;
-    met__customer *customer;
-    met__arena arena;
 
-    met__arena_init(&arena, met__store_platform(met__txn_store(txn)));
-    met_error error = met__customer_get(txn, customer_key, &arena, &customer);
-    if (error == MET_OK) {
-        error = met__quota_refresh(txn, fill->table, customer, fill->now_ns);
-    } else if (error == MET_E_NOT_FOUND) {
-        error = MET_OK; /* removed */
-    }
-    met__arena_release(&arena);
-    return error;
+    return met__quota_refresh_key(txn, fill->table, customer_key,
+                                  fill->now_ns);
 }
 
 met_error met__quota_announce(met__txn *txn, met__text customer_key)
@@ -177,8 +173,8 @@ met_error met__quota_announce(met__txn *txn, met__text customer_key)
     return error;
 }
 
-/* In a write transaction that changes nothing: settlers wait, and whoever
- * waited to fill finds the work done. */
+/* In a write transaction, which keeps when cells change by themselves: settlers
+ * wait, and whoever waited to fill finds the work done. */
 static met_error fill_table(met_store *store, met__quota_table *table)
 {
     met__txn *txn;
@@ -188,12 +184,13 @@ static met_error fill_table(met_store *store, met__quota_table *table)
         return error;
     }
     fill_context fill = {table, met__txn_now_ns(txn)};
-    error = each_subscriber(txn, &fill, fill_customer);
-    if (error == MET_OK) {
-        met__quota_set_filled(table);
+    error = each_customer(txn, &fill, fill_customer);
+    if (error != MET_OK) {
+        met__txn_abort(txn);
+        return error;
     }
-    met__txn_abort(txn);
-    return error;
+    met__quota_set_filled(table);
+    return met__txn_commit(txn);
 }
 
 /* What was counted before the machine was started anew is usage too. */
@@ -232,7 +229,7 @@ static met_error capacity_for(met_store *store, uint64_t *capacity_out)
     met_error error = met__txn_begin(store, 0, &txn);
 
     if (error == MET_OK) {
-        error = each_subscriber(txn, &count, count_subscriber);
+        error = each_customer(txn, &count, count_subscriber);
         met__txn_abort(txn);
     }
     *capacity_out = count > CAPACITY_MIN / 4 ? count * 4 : CAPACITY_MIN;

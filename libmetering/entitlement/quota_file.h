@@ -9,4 +9,8 @@
 met_error met__quota_file_open_filled(met_store *store,
                                       met__quota_table **table_out);
 
+/* met__quota_refresh of the customer with this key, if there is one. */
+met_error met__quota_refresh_key(met__txn *txn, met__quota_table *table,
+                                 met__text customer_key, int64_t at_ns);
+
 #endif

@@ -281,12 +281,13 @@ met_error met__quota_prepare(met__quota_table *table, met__hash128 key,
 
     MET__ASSERT(table != NULL && period != NULL);
     if (!is_number(period->number) || period->granted < 0 || period->taken < 0
+        || period->next_at_ns < 0 || period->next_granted < 0
         || (period->flags & ~(MET__QUOTA_SOFT | MET__QUOTA_PROVISIONAL))
                != 0) {
         return MET_E_INVALID;
     }
     if (!is_amount(period->granted) || !is_amount(period->base)
-        || !is_amount(period->taken)) {
+        || !is_amount(period->taken) || !is_amount(period->next_granted)) {
         return MET_E_LIMIT;
     }
     met_error error = find(table, key, 1, &cell);
@@ -297,7 +298,7 @@ met_error met__quota_prepare(met__quota_table *table, met__hash128 key,
 }
 
 met_error met__quota_admit(met__quota_table *table, met__hash128 key,
-                           uint64_t number, int64_t cost, int64_t now_ns,
+                           uint64_t number, int64_t cost, int64_t now_ns, int64_t utc_ns,
                            met__quota_ticket *ticket_out,
                            met__quota_state *state_out)
 {
@@ -315,7 +316,7 @@ met_error met__quota_admit(met__quota_table *table, met__hash128 key,
     if (error != MET_OK) {
         return error;
     }
-    error = met__quota_cell_admit(cell, number, cost, now_ns, ticket_out,
+    error = met__quota_cell_admit(cell, number, cost, now_ns, utc_ns, ticket_out,
                                   state_out);
     if (ticket_out->place != 0) {
         ticket_out->place += 2 * (uint64_t)(cell - table->cells);
@@ -398,6 +399,19 @@ met_error met__quota_set_granted(met__quota_table *table, met__hash128 key,
     return error != MET_OK
                ? error
                : met__quota_cell_set_granted(cell, number, granted);
+}
+
+met_error met__quota_seal(met__quota_table *table, met__hash128 key,
+                          uint64_t number, int64_t now_ns,
+                          int64_t *taken_out)
+{
+    met__quota_cell *cell;
+
+    MET__ASSERT(table != NULL && taken_out != NULL);
+    met_error error = find(table, key, 0, &cell);
+    return error != MET_OK ? error
+                           : met__quota_cell_seal(cell, number, now_ns,
+                                                  taken_out);
 }
 
 met_error met__quota_read(met__quota_table *table, met__hash128 key,

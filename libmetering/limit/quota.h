@@ -24,7 +24,7 @@
 #include "base/platform.h"
 
 #define MET__QUOTA_PLACES 6
-#define MET__QUOTA_AMOUNT_MAX ((INT64_C(1) << 60) - 1) /* 1.15e12 units */
+#define MET__QUOTA_AMOUNT_MAX ((INT64_C(1) << 59) - 1) /* 5.7e11 units */
 #define MET__QUOTA_BUCKET_MAX ((INT64_C(1) << 48) - 1) /* 2.8e8 units */
 #define MET__QUOTA_SLICE_NS INT64_C(600000000000)      /* 10 minutes */
 #define MET__QUOTA_NUMBER_MAX ((UINT64_C(1) << 60) - 1)
@@ -48,6 +48,10 @@ typedef struct met__quota_period {
                          made, for example after a reboot; else 0 */
     uint32_t flags;   /* MET__QUOTA_SOFT, MET__QUOTA_PROVISIONAL */
     uint32_t reserved;
+    int64_t next_at_ns;   /* UTC, on a minute: from then on it is next_granted
+                             that is granted, whoever is up; 0: never */
+    int64_t next_granted; /* >= 0; kept with 30 bits and a power of 1000, so
+                             rounded down when it has more than 9 digits */
 } met__quota_period;
 
 /* What a cell says about a period. */
@@ -60,7 +64,10 @@ typedef struct met__quota_state {
     uint32_t flags;
     uint32_t is_allowed; /* of admit: 0 = the allowance is used up */
     uint32_t is_over;    /* base + taken > granted (soft limits) */
-    uint32_t reserved;
+    uint32_t is_sealed;
+    int64_t next_at_ns; /* as in met__quota_period; of admit: granted is what
+                           is granted at its instant */
+    int64_t next_granted;
 } met__quota_state;
 
 /* What admit reserved. Plain data: may be copied and kept by the request. */
@@ -101,7 +108,8 @@ void met__quota_set_filled(met__quota_table *table);
 met_error met__quota_prepare(met__quota_table *table, met__hash128 key,
                              const met__quota_period *period);
 
-/* Reserves cost in the period. now_ns: monotonic. MET_OK with
+/* Reserves cost in the period. now_ns: monotonic; utc_ns: what is granted may
+ * change at an instant (0: not yet). MET_OK with
  * state_out->is_allowed 0 or 1; the ticket is filled in any case (empty when
  * refused). A soft limit never refuses. Cost 0 asks whether anything is left:
  * it is refused when nothing is.
@@ -109,7 +117,7 @@ met_error met__quota_prepare(met__quota_table *table, met__hash128 key,
  * try again) · MET_E_INVALID (cost < 0) · MET_E_LIMIT (amounts) ·
  * MET_E_BUSY. */
 met_error met__quota_admit(met__quota_table *table, met__hash128 key,
-                           uint64_t number, int64_t cost, int64_t now_ns,
+                           uint64_t number, int64_t cost, int64_t now_ns, int64_t utc_ns,
                            met__quota_ticket *ticket_out,
                            met__quota_state *state_out);
 
@@ -139,6 +147,14 @@ met_error met__quota_set_base(met__quota_table *table, met__hash128 key,
                               uint64_t number, int64_t base);
 met_error met__quota_set_granted(met__quota_table *table, met__hash128 key,
                                  uint64_t number, int64_t granted);
+
+/* Nobody is admitted to the period any more, unless its limit is soft: what is
+ * left of it may be given elsewhere. *taken_out is all that was: requests in
+ * flight can only give back, or end up dearer than they said. Sealed already:
+ * what taken is now. now_ns: monotonic. MET_E_NOT_FOUND. */
+met_error met__quota_seal(met__quota_table *table, met__hash128 key,
+                          uint64_t number, int64_t now_ns,
+                          int64_t *taken_out);
 
 /* The state now, without changing anything. MET_E_NOT_FOUND. */
 met_error met__quota_read(met__quota_table *table, met__hash128 key,

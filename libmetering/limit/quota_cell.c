@@ -4,21 +4,7 @@
  * any more, never a unit that is given twice. */
 #include "limit/quota_cell.h"
 
-#include "base/check.h"
-
-#define TAG_SHIFT 61
-#define TAGS UINT64_C(7) /* mask */
-#define VALUE_MASK ((UINT64_C(1) << TAG_SHIFT) - 1)
-#define VALUE_SIGN (UINT64_C(1) << (TAG_SHIFT - 1))
-
-#define CONTROL_TAG_SHIFT 60
-#define CONTROL_PREPARING (UINT64_C(1) << 63)
-
-#define SLICE_SHIFT 48
-#define SLICES UINT64_C(0x1fff) /* mask: 56 days of slices */
-/* A bucket at most so many slices ahead was made by somebody whose clock
- * reading is newer than ours; farther away it is an old one. */
-#define SLICES_AHEAD 15
+#include "limit/quota_word.h"
 
 /* Lost races in a row after which a call gives up: never seen. */
 #define TRIES 65536
@@ -27,63 +13,6 @@
 #define HELD_OUTSIDE 0u
 #define HELD_IN_BUCKET 1u
 #define HELD_COMPLETED 2u /* complete_begin is done */
-
-MET__STATIC_ASSERT(sizeof(met__quota_cell) == 128, a_cell_is_two_lines);
-MET__STATIC_ASSERT(MET__QUOTA_AMOUNT_MAX < (INT64_C(1) << (TAG_SHIFT - 1)),
-                   an_amount_fits_beside_its_tag);
-MET__STATIC_ASSERT(MET__QUOTA_BUCKET_MAX == (INT64_C(1) << SLICE_SHIFT) - 1,
-                   a_bucket_is_one_word);
-
-/* --- Words ---------------------------------------------------------------- */
-static uint32_t tag_of(uint64_t word)
-{
-    return (uint32_t)(word >> TAG_SHIFT);
-}
-
-static uint64_t tagged(uint32_t tag, int64_t value)
-{
-    return (uint64_t)tag << TAG_SHIFT | ((uint64_t)value & VALUE_MASK);
-}
-
-static int64_t value_of(uint64_t word)
-{
-    return (int64_t)(((word & VALUE_MASK) ^ VALUE_SIGN) - VALUE_SIGN);
-}
-
-static uint64_t bucket_word(uint32_t tag, uint64_t slice, int64_t amount)
-{
-    return (uint64_t)tag << TAG_SHIFT | slice << SLICE_SHIFT
-           | (uint64_t)amount;
-}
-
-static uint64_t bucket_slice(uint64_t word)
-{
-    return word >> SLICE_SHIFT & SLICES;
-}
-
-static int64_t bucket_amount(uint64_t word)
-{
-    return (int64_t)(word & (uint64_t)MET__QUOTA_BUCKET_MAX);
-}
-
-/* Whether a bucket of slice `there` is over for somebody who lives in slice
- * `now`: two or more back. */
-static int is_over(uint64_t there, uint64_t now)
-{
-    uint64_t ahead = (there - now) & SLICES;
-
-    return ahead > SLICES_AHEAD && ahead != SLICES;
-}
-
-static uint64_t control_number(uint64_t control)
-{
-    return control & MET__QUOTA_NUMBER_MAX;
-}
-
-static uint32_t control_tag(uint64_t control)
-{
-    return (uint32_t)(control >> CONTROL_TAG_SHIFT & TAGS);
-}
 
 /* --- The period a side holds ---------------------------------------------- */
 static int is_ready(const met__quota_side *side, uint64_t number,
@@ -101,7 +30,8 @@ typedef struct side_view {
     int64_t granted;
     int64_t base;
     int64_t taken;
-    uint32_t flags;
+    int64_t sealed; /* SEAL or 0 */
+    uint64_t flags; /* the whole word */
 } side_view;
 
 /* taken is read last: a decision made with it is confirmed by its CAS. */
@@ -120,8 +50,9 @@ static int read_side(const met__quota_side *side, uint32_t tag,
     *view_out = (side_view){.taken_word = taken,
                             .granted = value_of(granted),
                             .base = value_of(base),
-                            .taken = value_of(taken),
-                            .flags = (uint32_t)(flags & UINT32_MAX)};
+                            .taken = value_of(taken) & (SEAL - 1),
+                            .sealed = value_of(taken) & SEAL,
+                            .flags = flags & VALUE_MASK};
     return 1;
 }
 
@@ -133,9 +64,14 @@ static void fill_state(const met__quota_side *side, uint32_t tag,
     *state_out = (met__quota_state){.granted = view->granted,
                                     .base = view->base,
                                     .taken = view->taken,
-                                    .left = left > 0 ? left : 0,
-                                    .flags = view->flags,
-                                    .is_over = left < 0};
+                                    .left = left > 0 && !view->sealed ? left
+                                                                      : 0,
+                                    .flags = (uint32_t)(view->flags & FLAGS),
+                                    .is_over = left < 0,
+                                    .is_sealed = view->sealed != 0,
+                                    .next_at_ns = later_minute_ns(view->flags),
+                                    .next_granted =
+                                        later_granted(view->flags)};
     for (int i = 0; i < 2; i++) {
         uint64_t word = met__load_acquire(&side->bucket[i]);
 
@@ -152,10 +88,11 @@ static void give_back(met__quota_side *side, uint32_t tag, int64_t amount)
     uint64_t word = met__load_acquire(&side->taken);
 
     for (int i = 0; i < TRIES && tag_of(word) == tag; i++) {
-        int64_t value = value_of(word) - amount;
+        int64_t sealed = value_of(word) & SEAL;
+        int64_t value = (value_of(word) & (SEAL - 1)) - amount;
 
         if (met__cas(&side->taken, &word,
-                     tagged(tag, value > 0 ? value : 0))) {
+                     tagged(tag, (value > 0 ? value : 0) | sealed))) {
             return;
         }
     }
@@ -170,7 +107,7 @@ static met_error raise_taken(met__quota_side *side, uint32_t tag,
         if (tag_of(word) != tag) {
             return MET_OK; /* the period has gone */
         }
-        if (value_of(word) > MET__QUOTA_AMOUNT_MAX - amount) {
+        if ((value_of(word) & (SEAL - 1)) > MET__QUOTA_AMOUNT_MAX - amount) {
             return MET_E_LIMIT;
         }
         if (met__cas(&side->taken, &word,
@@ -260,7 +197,7 @@ static int64_t take_out(met__quota_side *side,
 
 /* --- A request ------------------------------------------------------------ */
 met_error met__quota_cell_admit(met__quota_cell *cell, uint64_t number,
-                                int64_t cost, int64_t now_ns,
+                                int64_t cost, int64_t now_ns, int64_t utc_ns,
                                 met__quota_ticket *ticket_out,
                                 met__quota_state *state_out)
 {
@@ -279,9 +216,13 @@ met_error met__quota_cell_admit(met__quota_cell *cell, uint64_t number,
         if (!read_side(side, ticket.tag, &view)) {
             return MET_E_NOT_FOUND;
         }
+        int64_t later_ns = later_minute_ns(view.flags);
+        if (later_ns != 0 && utc_ns >= later_ns) {
+            view.granted = later_granted(view.flags);
+        }
         int64_t left = view.granted - view.base - view.taken;
         if ((view.flags & MET__QUOTA_SOFT) == 0
-            && (left <= 0 || cost > left)) {
+            && (left <= 0 || cost > left || view.sealed)) {
             fill_state(side, ticket.tag, &view, state_out);
             *ticket_out = (met__quota_ticket){0};
             return MET_OK;
@@ -290,7 +231,7 @@ met_error met__quota_cell_admit(met__quota_cell *cell, uint64_t number,
             return MET_E_LIMIT;
         }
         if (met__cas(&side->taken, &view.taken_word,
-                     tagged(ticket.tag, view.taken + cost))) {
+                     tagged(ticket.tag, (view.taken + cost) | view.sealed))) {
             view.taken += cost;
             /* taken first: a bucket must never hold what taken does not. */
             if (cost > 0) {
@@ -406,10 +347,15 @@ static int fill(met__quota_side *side, uint64_t control,
     int is_new = (control & CONTROL_PREPARING) != 0;
     int over = (period->flags & MET__QUOTA_PROVISIONAL) == 0;
 
-    return set_word(&side->flags, tag, is_new,
-                    tagged(tag, (int64_t)period->flags), over)
-           && set_word(&side->granted, tag, is_new,
-                       tagged(tag, period->granted), over)
+    uint64_t flags = (uint64_t)period->flags | later_word(period);
+
+    /* granted before what comes later: who sees the new word of flags sees the
+     * new granted too. The other way round a minute that has passed would be
+     * forgotten before granted knows of it. */
+    return set_word(&side->granted, tag, is_new, tagged(tag, period->granted),
+                    over)
+           && set_word(&side->flags, tag, is_new, tagged(tag, (int64_t)flags),
+                       over)
            && set_word(&side->base, tag, is_new, tagged(tag, period->base),
                        over)
            && set_word(&side->taken, tag, is_new, tagged(tag, period->taken),
@@ -501,6 +447,29 @@ met_error met__quota_cell_set_granted(met__quota_cell *cell, uint64_t number,
     met__quota_side *side = &cell->side[number & 1];
 
     return set_value(side, number, &side->granted, granted);
+}
+
+met_error met__quota_cell_seal(met__quota_cell *cell, uint64_t number,
+                               int64_t now_ns, int64_t *taken_out)
+{
+    met__quota_side *side = &cell->side[number & 1];
+    uint32_t tag;
+
+    if (!is_ready(side, number, &tag)) {
+        return MET_E_NOT_FOUND;
+    }
+    expire(side, tag, (uint64_t)(now_ns / MET__QUOTA_SLICE_NS) & SLICES);
+    uint64_t word = met__load_acquire(&side->taken);
+    for (int i = 0; i < TRIES && tag_of(word) == tag; i++) {
+        int64_t value = value_of(word);
+        /* An admit that read granted before us fails at its exchange. */
+        if (value < 0 || (value & SEAL) != 0
+            || met__cas(&side->taken, &word, tagged(tag, value | SEAL))) {
+            *taken_out = value & (SEAL - 1);
+            return MET_OK;
+        }
+    }
+    return MET_E_NOT_FOUND;
 }
 
 met_error met__quota_cell_read(met__quota_cell *cell, uint64_t number,

@@ -13,10 +13,11 @@
 typedef struct met__quota_side {
     met__atomic_u64 key;       /* 0: free; never changes again */
     met__atomic_u64 control;   /* is being prepared 1 | tag 3 | number 60 */
-    met__atomic_u64 flags;     /* tag 3 | flags 61 */
+    met__atomic_u64 flags;     /* tag 3 | next granted 30, scale 2 | its minute
+                                  27 | flags 2 */
     met__atomic_u64 granted;   /* tag 3 | amount 61, two's complement */
     met__atomic_u64 base;      /* as granted */
-    met__atomic_u64 taken;     /* as granted */
+    met__atomic_u64 taken;     /* tag 3 | 0 | is sealed 1 | amount 59 */
     met__atomic_u64 bucket[2]; /* tag 3 | slice 13 | amount 48 */
 } met__quota_side;
 
@@ -29,7 +30,7 @@ typedef struct met__quota_cell {
 met_error met__quota_cell_prepare(met__quota_cell *cell,
                                   const met__quota_period *period);
 met_error met__quota_cell_admit(met__quota_cell *cell, uint64_t number,
-                                int64_t cost, int64_t now_ns,
+                                int64_t cost, int64_t now_ns, int64_t utc_ns,
                                 met__quota_ticket *ticket_out,
                                 met__quota_state *state_out);
 met_error met__quota_cell_complete_begin(met__quota_side *side,
@@ -43,6 +44,8 @@ met_error met__quota_cell_set_base(met__quota_cell *cell, uint64_t number,
                                    int64_t base);
 met_error met__quota_cell_set_granted(met__quota_cell *cell, uint64_t number,
                                       int64_t granted);
+met_error met__quota_cell_seal(met__quota_cell *cell, uint64_t number,
+                               int64_t now_ns, int64_t *taken_out);
 met_error met__quota_cell_read(met__quota_cell *cell, uint64_t number,
                                met__quota_state *state_out);
 

@@ -39,6 +39,13 @@
  *   NOTICE_TOLD        subscription id 0 feature key    what was told last
  *   NOTICE_DUE         at:8 subscription id 0 feature key   when a usage period
  *                                                   begins, empty value
+ *   ENTITLED   customer id 0 feature key 0 kind:1 id    grant (g), entitlement
+ *                                                   that stands alone (e);
+ *                                                   reset (r), id is at:8
+ *   ENTITLED_ID        id                           -> key in ENTITLED
+ *   BURN_STATE customer id 0 feature key 0 at:8     what grants have left
+ *   DUE        at:8 customer key                    when its quota cells change
+ *                                                   by themselves, empty value
  */
 #ifndef MET_STORE_STORE_KEY_H
 #define MET_STORE_STORE_KEY_H
@@ -77,7 +84,11 @@
     X(MET__TABLE_NOTICE_RULE, "notice_rule")      \
     X(MET__TABLE_NOTICE, "notice")                \
     X(MET__TABLE_NOTICE_TOLD, "notice_told")      \
-    X(MET__TABLE_NOTICE_DUE, "notice_due")
+    X(MET__TABLE_NOTICE_DUE, "notice_due")          \
+    X(MET__TABLE_ENTITLED, "entitled")            \
+    X(MET__TABLE_ENTITLED_ID, "entitled_id")      \
+    X(MET__TABLE_BURN_STATE, "burn_state")        \
+    X(MET__TABLE_DUE, "due")
 /* Tables that stores made by earlier builds do not have: opening adds them. */
 #define MET__TABLE_FIRST_ADDED MET__TABLE_EVENT_BATCH
 

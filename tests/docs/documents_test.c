@@ -6,6 +6,7 @@
 
 #include "metering/customer.h"
 #include "metering/entitlement.h"
+#include "metering/grant.h"
 #include "metering/event.h"
 #include "metering/invoice.h"
 #include "metering/meter.h"
@@ -293,6 +294,39 @@ static met_error notice_answer(void)
     return must_be_answer();
 }
 
+static met_error put_grant(void)
+{
+    met_buffer *out = fresh();
+    return keep(met_grant_create(store, block, block_size, 0, out, &told),
+                out);
+}
+
+static met_error put_lone_entitlement(void)
+{
+    met_buffer *out = fresh();
+    return keep(met_entitlement_create(store, block, block_size, 0, out,
+                                       &told),
+                out);
+}
+
+/* Of the entitlement that stands alone. */
+static met_error put_reset(void)
+{
+    met_buffer *out = fresh();
+    return keep(met_entitlement_reset(store, "ariel", 5, "example_service", 15,
+                                      block, block_size, out, &told),
+                out);
+}
+
+static met_error granted_answer(void)
+{
+    met_buffer *out = fresh();
+    assert_ok(keep(met_entitlement_get(store, "ariel", 5, "example_service",
+                                       15, 0, out, &told),
+                   out));
+    return must_be_answer();
+}
+
 static met_error invoice_answer(void)
 {
     met_buffer *out = fresh();
@@ -363,6 +397,10 @@ static struct kind {
     {"entitlement_answer", entitlement_answer, 1, 0},
     {"entitlement_history_answer", entitlement_history_answer, 1, 0},
     {"notice_answer", notice_answer, 1, 0},
+    {"lone_entitlement", put_lone_entitlement, 1, 0},
+    {"grant", put_grant, 1, 0},
+    {"reset", put_reset, 1, 0},
+    {"granted_answer", granted_answer, 1, 0},
     {"invoice_answer", invoice_answer, 1, 0},
 };
 #define KIND_COUNT (sizeof kinds / sizeof *kinds)

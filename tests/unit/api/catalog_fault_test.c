@@ -3,7 +3,7 @@
  * store is full: the right error, nothing stored, nothing kept, and the same
  * call works afterwards. */
 #include "support/catalog_calls.h"
-#include "support/syscalls.h"
+#include "support/fault_calls.h"
 
 static char subscription_id[32];
 static char scheduled_id[32];
@@ -154,15 +154,7 @@ static met_error call_subscription_list_all(void)
     return subscription_list(NULL);
 }
 
-/* Quota cells are made ahead of need, or by who needs one: memory that runs out
- * there is no failure of the call. */
-#define FILLS 2
-
-static const struct {
-    const char *name;
-    met_error (*run)(void);
-    int writes;
-} calls[] = {
+static const fault_call calls[] = {
     {"feature_put", call_feature_put, 1},
     {"feature_put, key again", call_feature_again, 1},
     {"feature_get", call_feature_get, 0},
@@ -182,20 +174,19 @@ static const struct {
     {"customer_of_subject", call_customer_of_subject, 0},
     {"customer_list", call_customer_list, 0},
     {"customer_remove", call_customer_remove, 1},
-    {"subscription_create", call_subscribe, FILLS},
-    {"subscription_cancel", call_cancel, FILLS},
-    {"subscription_continue", call_continue, FILLS},
-    {"subscription_change", call_change, FILLS},
-    {"subscription_restore", call_restore, FILLS},
-    {"subscription_change, custom", call_change_custom, FILLS},
-    {"subscription_restore, again", call_restore, FILLS},
-    {"subscription_migrate", call_migrate, FILLS},
-    {"subscription_remove", call_subscription_remove, FILLS},
+    {"subscription_create", call_subscribe, FAULT_ANNOUNCES},
+    {"subscription_cancel", call_cancel, FAULT_ANNOUNCES},
+    {"subscription_continue", call_continue, FAULT_ANNOUNCES},
+    {"subscription_change", call_change, FAULT_ANNOUNCES},
+    {"subscription_restore", call_restore, FAULT_ANNOUNCES},
+    {"subscription_change, custom", call_change_custom, FAULT_ANNOUNCES},
+    {"subscription_restore, again", call_restore, FAULT_ANNOUNCES},
+    {"subscription_migrate", call_migrate, FAULT_ANNOUNCES},
+    {"subscription_remove", call_subscription_remove, FAULT_ANNOUNCES},
     {"subscription_get", call_subscription_get, 0},
     {"subscription_list", call_subscription_list, 0},
     {"subscription_list, all", call_subscription_list_all, 0},
 };
-#define CALL_COUNT (sizeof calls / sizeof *calls)
 
 /* Something for every call to find. */
 static int setup(void **state)
@@ -237,119 +228,6 @@ static int setup(void **state)
     assert_ok(plan_publish("premium"));
     clock_now_ns += MET__MINUTE_NS;
     return 0;
-}
-
-/* The library's own allocations. */
-static void test_catalog_fault__allocations(void **state)
-{
-    for (size_t i = 0; i < CALL_COUNT; i++) {
-        for (int for_ever = 0; for_ever < 2; for_ever++) {
-            int done = 0;
-            long k = 1;
-            /* The second round of what has written would find it written. */
-            if (for_ever && calls[i].writes) {
-                continue;
-            }
-            for (; !done; k++) {
-                uint64_t before = stored_digest();
-                fresh();
-                long live = memory.live;
-                memory.calls = 0;
-                memory.fail_at = k;
-                memory.for_ever = for_ever || calls[i].writes;
-                met_error error = calls[i].run();
-                done = memory.calls < k;
-                memory.fail_at = 0;
-                if (error != (done ? MET_OK : MET_E_NO_MEMORY)) {
-                    fail_msg("%s, allocation %ld: %s", calls[i].name, k,
-                             met_error_name(error));
-                }
-                assert_int_equal(memory.live, live);
-                if (!done || !calls[i].writes) {
-                    assert_int_equal(stored_digest(), before);
-                }
-            }
-            assert_true(k > 5);
-        }
-    }
-}
-
-/* Memory of the libraries below: LMDB and msgpack. */
-#ifdef SYSCALL_MEMORY
-static void disarm(void)
-{
-    memory_faults.is_armed = 0;
-}
-#endif
-
-static void test_catalog_fault__memory_below(void **state)
-{
-#ifdef SYSCALL_MEMORY
-    when_answered = disarm;
-    for (size_t i = 0; i < CALL_COUNT; i++) {
-        int done = 0;
-        for (long k = 1; !done; k++) {
-            uint64_t before = stored_digest();
-            fresh();
-            syscall_arm(&memory_faults, k, 0, 0);
-            met_error error = calls[i].run();
-            done = memory_faults.calls < k;
-            memory_faults.is_armed = 0;
-            if (error == MET_OK && !done) {
-                assert_int_equal(calls[i].writes, FILLS);
-                done = 1;
-            } else if (error != (done ? MET_OK : MET_E_NO_MEMORY)) {
-                fail_msg("%s, allocation %ld: %s \"%s\"", calls[i].name, k,
-                         met_error_name(error), told.reason);
-            }
-            if (error != MET_OK || !calls[i].writes) {
-                assert_int_equal(stored_digest(), before);
-            }
-        }
-    }
-    when_answered = NULL;
-#endif
-}
-
-/* A write or a flush that fails: not stored, or possibly stored as a whole. */
-static void test_catalog_fault__writes(void **state)
-{
-    static const int errors[] = {EIO, ENOSPC};
-
-    for (size_t i = 0; i < CALL_COUNT; i++) {
-        int done = 0;
-        for (long k = 1; !done && calls[i].writes; k++) {
-            uint64_t before = stored_digest();
-            syscall_arm(&write_faults, k, 0, errors[k % 2]);
-            met_error error = calls[i].run();
-            done = write_faults.calls < k;
-            write_faults.is_armed = 0;
-            if (done ? error != MET_OK
-                     : error != MET_E_IO && error != MET_E_DISK_FULL) {
-                fail_msg("%s, write %ld: %s", calls[i].name, k,
-                         met_error_name(error));
-            }
-            met_buffer out = {0};
-            if (met_feature_list(store, &out, NULL) != MET_OK) {
-                met_store_close(store); /* over, until it is opened again */
-                error = open_documents("s", 0, &store);
-                if (error != MET_OK) {
-                    store = NULL;
-                    fail_msg("%s, write %ld, reopened: %s \"%s\"",
-                             calls[i].name, k, met_error_name(error),
-                             told.reason);
-                }
-            }
-            met_buffer_release(&out);
-            error = check_all(store);
-            if (error != MET_OK) {
-                fail_msg("%s, write %ld, then: %s", calls[i].name, k,
-                         met_error_name(error));
-            }
-            /* "Possibly stored" ends the sweep of this call. */
-            done = done || stored_digest() != before;
-        }
-    }
 }
 
 /* A map that is used up: every write says so, reading goes on. */
@@ -396,10 +274,12 @@ static void test_catalog_fault__full(void **state)
 
 int main(void)
 {
+    fault_calls = calls;
+    fault_call_count = sizeof calls / sizeof *calls;
     const struct CMUnitTest tests[] = {
-        TEST(test_catalog_fault__allocations),
-        TEST(test_catalog_fault__memory_below),
-        TEST(test_catalog_fault__writes),
+        TEST(test_fault__allocations),
+        TEST(test_fault__memory_below),
+        TEST(test_fault__writes),
         TEST(test_catalog_fault__full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

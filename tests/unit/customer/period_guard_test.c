@@ -62,7 +62,7 @@ static void check(const row *rows, size_t count)
     met__period_guard *periods = NULL;
     met__txn *txn = NULL;
 
-    assert_int_equal(met__period_guard_create(store, &periods), MET_OK);
+    assert_int_equal(met__period_guard_create(store, NULL, &periods), MET_OK);
     met__compact_guard guard = met__period_guard_of(periods);
     assert_int_equal(met__txn_begin(store, 0, &txn), MET_OK);
     for (int turn = 0; turn < 2; turn++) {
@@ -166,7 +166,7 @@ static void test_guard__no_memory(void **state)
         assert_int_equal(met__txn_begin(store, 0, &txn), MET_OK);
         memory.calls = 0;
         memory.fail_at = k;
-        met_error error = met__period_guard_create(store, &periods);
+        met_error error = met__period_guard_create(store, NULL, &periods);
         if (error == MET_OK) {
             met__compact_guard guard = met__period_guard_of(periods);
             error = guard.begin(guard.context, txn);

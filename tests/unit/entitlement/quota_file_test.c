@@ -63,7 +63,8 @@ static int admit(met__quota_table *table, const char *customer_key,
     met__quota_row row = row_at(customer_key, time_of(time), &number);
 
     assert_int_equal(met__quota_admit(table, row.key, number, 1000000,
-                                      clock_now_ns, &ticket, &state),
+                                      clock_now_ns, clock_now_ns, &ticket,
+                                      &state),
                      MET_OK);
     if (state.is_allowed) {
         assert_int_equal(
@@ -394,7 +395,8 @@ static void what_is_not_counted_is_not_given(void **state)
                                            &period),
                      MET_OK);
     assert_int_equal(met__quota_admit(table, visit.row.key, number, 0,
-                                      clock_now_ns, &ticket, &cell),
+                                      clock_now_ns, clock_now_ns, &ticket,
+                                      &cell),
                      MET_OK);
     assert_false(cell.is_allowed);
     met__quota_close(table);

@@ -53,7 +53,7 @@ static void gives_the_last_unit_once(void **state)
 
     prepare(quota_period_of(1, 10));
     assert_int_equal(ask(7, &a), 1);
-    assert_int_equal(met__quota_admit(table, key, 1, 4, 0, &b, &answer),
+    assert_int_equal(met__quota_admit(table, key, 1, 4, 0, 0, &b, &answer),
                      MET_OK);
     assert_int_equal(answer.is_allowed, 0);
     assert_int_equal(answer.left, 3);
@@ -179,7 +179,7 @@ static void keeps_amounts_in_bounds(void **state)
     assert_int_equal(ask(max - 1, &ticket), 1);
     assert_int_equal(now().taken, max - 1);
     assert_int_equal(now().reserved_in_flight, 0); /* beyond a bucket */
-    assert_int_equal(met__quota_admit(table, key, 1, 2, 0, &second, &answer),
+    assert_int_equal(met__quota_admit(table, key, 1, 2, 0, 0, &second, &answer),
                      MET_E_LIMIT);
     assert_int_equal(ask(1, &second), 1);
     assert_int_equal(now().taken, max);
@@ -306,7 +306,7 @@ static void rolls_over(void **state)
             period.number = number - 2;
             assert_int_equal(met__quota_prepare(table, key, &period),
                              MET_E_CONFLICT);
-            assert_int_equal(met__quota_admit(table, key, number - 2, 1, 0,
+            assert_int_equal(met__quota_admit(table, key, number - 2, 1, 0, 0,
                                               &old, &answer),
                              MET_E_NOT_FOUND);
             assert_int_equal(met__quota_set_base(table, key, number - 2, 1),

@@ -63,7 +63,7 @@ static int serve(met__quota_table *table, int me, int64_t cost,
 
     STORE(seen->request[me], cost > true_cost ? cost : true_cost);
     while ((error = met__quota_admit(table, key, period.number, cost,
-                                     LOAD(seen->clock_ns), &ticket, &state))
+                                     LOAD(seen->clock_ns), 0, &ticket, &state))
            == MET_E_NOT_FOUND) {
         if (met__quota_prepare(table, key, &period) != MET_OK) {
             _exit(4);

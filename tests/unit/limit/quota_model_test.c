@@ -68,7 +68,7 @@ static void request_in(int me, uint64_t number, int64_t cost, int true_costs,
     all.thread[me].stage = ASKING;
     uint64_t slice = slice_now + (slices_differ ? model_choose(2) : 0);
     met_error error = met__quota_cell_admit(
-        cell, number, cost, (int64_t)slice * SLICE, &ticket, &state);
+        cell, number, cost, (int64_t)slice * SLICE, 0, &ticket, &state);
     if (error != MET_OK || !state.is_allowed) {
         model_require(error == MET_OK || error == MET_E_NOT_FOUND);
         all.thread[me].stage = OUTSIDE;
@@ -123,7 +123,7 @@ static void check_period(uint64_t number)
     met__quota_ticket ticket;
     met__quota_state state;
     met_error error = met__quota_cell_admit(
-        &all.cell, number, 0, (int64_t)(slice_now + 4) * SLICE, &ticket,
+        &all.cell, number, 0, (int64_t)(slice_now + 4) * SLICE, 0, &ticket,
         &state);
 
     if (error == MET_E_NOT_FOUND) {

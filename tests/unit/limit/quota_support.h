@@ -64,7 +64,7 @@ static inline uint32_t quota_ask(met__quota_table *table, met__hash128 key,
 {
     met__quota_state state;
 
-    assert_int_equal(met__quota_admit(table, key, number, cost, now_ns,
+    assert_int_equal(met__quota_admit(table, key, number, cost, now_ns, 0,
                                       ticket, &state),
                      MET_OK);
     return state.is_allowed;

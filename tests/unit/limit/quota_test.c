@@ -359,17 +359,17 @@ static void checks_arguments(void **state)
     met__quota_period period = quota_period_of(MET__QUOTA_NUMBER_MAX, 5);
     assert_int_equal(met__quota_prepare(table, key, &period), MET_OK);
     assert_int_equal(met__quota_admit(table, key, MET__QUOTA_NUMBER_MAX, -1,
-                                      0, &ticket, &answer),
+                                      0, 0, &ticket, &answer),
                      MET_E_INVALID);
     assert_int_equal(met__quota_admit(table, key, MET__QUOTA_NUMBER_MAX, 1,
-                                      -1, &ticket, &answer),
+                                      -1, 0, &ticket, &answer),
                      MET_E_INVALID);
     assert_int_equal(met__quota_admit(table, key, MET__QUOTA_NUMBER_MAX,
-                                      max + 1, 0, &ticket, &answer),
+                                      max + 1, 0, 0, &ticket, &answer),
                      MET_E_LIMIT);
-    assert_int_equal(met__quota_admit(table, key, 0, 1, 0, &ticket, &answer),
+    assert_int_equal(met__quota_admit(table, key, 0, 1, 0, 0, &ticket, &answer),
                      MET_E_INVALID);
-    assert_int_equal(met__quota_admit(table, quota_key_of(2), 1, 1, 0, &ticket,
+    assert_int_equal(met__quota_admit(table, quota_key_of(2), 1, 1, 0, 0, &ticket,
                                       &answer),
                      MET_E_NOT_FOUND);
     assert_int_equal(met__quota_set_granted(table, key, 1, -1),
@@ -427,7 +427,7 @@ static void survives_hostile_bytes(void **state)
             met__quota_prepare(table, key, &period);
             met__quota_set_base(table, key, number, -3);
             met__quota_read(table, key, number, &answer);
-            if (met__quota_admit(table, key, number, i, i * SLICE, &ticket,
+            if (met__quota_admit(table, key, number, i, i * SLICE, 0, &ticket,
                                  &answer)
                 == MET_OK) {
                 ticket.place = quota_random(&seed) % 30;

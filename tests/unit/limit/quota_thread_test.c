@@ -30,7 +30,7 @@ static void request(uint64_t *seed, uint64_t number, met__hash128 key)
     int64_t true_cost = (int64_t)(quota_random(seed) >> 8) % (cost + 1);
     met_error error;
 
-    while ((error = met__quota_admit(table, key, number, cost, 0, &ticket,
+    while ((error = met__quota_admit(table, key, number, cost, 0, 0, &ticket,
                                      &state))
            == MET_E_NOT_FOUND) {
         error = met__quota_prepare(table, key, &period);
