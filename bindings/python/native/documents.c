@@ -140,18 +140,20 @@ static void close_store(void *store)
 static PyObject *store_new(PyTypeObject *type, PyObject *words,
                            PyObject *named)
 {
-    static char *names[] = {"path", "flags", "map_size_bytes", NULL};
+    static char *names[] = {"path", "flags", "map_size_bytes", "clock", NULL};
     native_state *state = PyType_GetModuleState(type);
     met_store_config config = {.struct_size = sizeof config};
     met_error_info info = {.struct_size = sizeof info};
     PyObject *path = NULL;
     PyObject *numbers[2] = {NULL, NULL};
+    PyObject *clock = Py_None;
+    met_platform platform = {.struct_size = sizeof platform};
     met_store *store = NULL;
     met_error error;
 
-    if (!PyArg_ParseTupleAndKeywords(words, named, "O&|OO", names,
+    if (!PyArg_ParseTupleAndKeywords(words, named, "O&|OOO", names,
                                      PyUnicode_FSConverter, &path, &numbers[0],
-                                     &numbers[1])) {
+                                     &numbers[1], &clock)) {
         return NULL;
     }
     const char *text = PyBytes_AsString(path);
@@ -159,10 +161,12 @@ static PyObject *store_new(PyTypeObject *type, PyObject *words,
     if (text == NULL
         || native_u64(state, numbers[0], "flags", &config.flags) != 0
         || native_u64(state, numbers[1], "map_size_bytes",
-                      &config.map_size_bytes) != 0) {
+                      &config.map_size_bytes) != 0
+        || native_clock(state, clock, &platform.clock) != 0) {
         Py_DECREF(path);
         return NULL;
     }
+    config.platform = clock != Py_None ? &platform : NULL;
     Py_BEGIN_ALLOW_THREADS
     error = met_store_open(text, size, &config, &store, &info);
     Py_END_ALLOW_THREADS

@@ -308,6 +308,46 @@ static PyObject *policy_remove(PyObject *object, PyObject *nothing)
 }
 
 
+/* --- Keys ----------------------------------------------------------------- */
+PyObject *native_limiter_key(PyObject *module, PyObject *const *words,
+                             Py_ssize_t count, PyObject *keywords)
+{
+    static const char *const all[] = {"value", "scope", "kind", "form",
+                                      "prefix_v4", "prefix_v6", NULL};
+    static const native_names names = {"limiter_key", all, 1, 1};
+    native_state *state = PyModule_GetState(module);
+    met_limiter_identity identity = {.struct_size = sizeof identity};
+    met_error_info info = {.struct_size = sizeof info};
+    PyObject *values[6];
+    size_t size = 0;
+
+    if (native_arguments(&names, words, count, keywords, values) != 0
+        || native_text(values[0], "value", &identity.value,
+                       &identity.value_size) != 0
+        || native_text(values[1], "scope", &identity.scope,
+                       &identity.scope_size) != 0
+        || native_u32(state, values[2], "kind", &identity.kind) != 0
+        || native_u32(state, values[3], "form", &identity.form) != 0
+        || native_u32(state, values[4], "prefix_v4", &identity.prefix_v4) != 0
+        || native_u32(state, values[5], "prefix_v6", &identity.prefix_v6)
+               != 0) {
+        return NULL;
+    }
+    size_t room =
+        identity.value_size + identity.scope_size + MET_LIMITER_KEY_EXTRA;
+    char *key = PyMem_Malloc(room);
+    if (key == NULL) {
+        return PyErr_NoMemory();
+    }
+    met_error error =
+        met_limiter_key_build(&identity, key, room, &size, &info);
+    PyObject *out = error == MET_OK
+                        ? PyBytes_FromStringAndSize(key, (Py_ssize_t)size)
+                        : native_raise(state, error, &info);
+    PyMem_Free(key);
+    return out;
+}
+
 /* --- Types ---------------------------------------------------------------- */
 static void policy_dealloc(PyObject *object)
 {

@@ -30,6 +30,7 @@ typedef struct native_state {
     PyObject *prepared_type;
     PyObject *gateway_type;
     PyObject *admission_type;
+    PyObject *clock_type;
 } native_state;
 
 static inline native_state *native_state_of(void *object)
@@ -182,6 +183,10 @@ PyObject *native_policy_check_many(PyObject *self, PyObject *const *words,
 /* Methods that other files define. */
 PyObject *native_store_recorder(PyObject *self, PyObject *words);
 PyObject *native_store_gateway(PyObject *self, PyObject *words);
+/* The clock of a Clock, which then lives for ever; nothing for None. */
+int native_clock(native_state *state, PyObject *value, met_clock *out);
+PyObject *native_limiter_key(PyObject *module, PyObject *const *words,
+                             Py_ssize_t count, PyObject *keywords);
 PyObject *native_price_check(PyObject *module, PyObject *json);
 PyObject *native_invoice_render(PyObject *module, PyObject *words);
 
@@ -195,6 +200,7 @@ int native_add_decision(PyObject *module, native_state *state);
 int native_add_documents(PyObject *module, native_state *state);
 int native_add_recorder(PyObject *module, native_state *state);
 int native_add_gateway(PyObject *module, native_state *state);
+int native_add_clock(PyObject *module, native_state *state);
 PyObject *native_add_type(PyObject *module, PyType_Spec *spec);
 void native_free(PyObject *self); /* the end of every dealloc */
 

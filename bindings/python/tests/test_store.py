@@ -334,3 +334,36 @@ def test_a_store_closed_during_a_call_of_another_thread(path):
     for one in threads:
         one.join()
     assert len(answers) == 4
+
+
+def test_a_clock_stands_still_until_it_is_set(path):
+    begin = datetime(2025, 1, 31, tzinfo=UTC)
+    clock = metering.Clock(begin - timedelta(hours=1))
+    with metering.open(path, create=True, clock=clock) as store:
+        store.apply(CATALOG)
+        clock.set(begin)
+        with store.gateway() as gateway:
+            request = gateway.admit("GET", "/anything",
+                                    {"apikey": "ariel-key"})
+            request.complete(200)
+        clock.set(datetime(2025, 3, 1, tzinfo=UTC))
+        store.settle()
+        invoice = store.finalize_invoice("ariel")
+        assert invoice["totals"]["total"] == Decimal("0.01")
+        assert invoice["issued_at"] == metering.datetime_of(clock.utc_ns)
+        assert [one["number"] for one in store.invoices("ariel")] == [
+            "INV-0001"]
+        with pytest.raises(metering.InvalidError, match="^at: "):
+            clock.set(begin)
+    with pytest.raises(TypeError, match="^clock: "):
+        metering.open(path, clock=begin)
+
+
+def test_keys_of_identities(store):
+    assert metering.limiter_key("a", scope="bc") != metering.limiter_key(
+        "ab", scope="c")
+    one = metering.address_key("2001:db8::1")
+    assert one == metering.address_key("2001:DB8:0:0:ffff::1")
+    assert one != metering.address_key("2001:db8::1", prefix_v6=128)
+    with pytest.raises(metering.InvalidError):
+        metering.address_key("nowhere")

@@ -3,15 +3,16 @@ process of the application. docs/python.md tells the whole story."""
 import os as _os
 
 from . import _native
-from ._native import (Admission, Decision, Gateway, Policy, Prepared, Recorder,
-                      WindowState, version)
+from ._native import (Admission, Clock, Decision, Gateway, Policy, Prepared,
+                      Recorder, WindowState, version)
 from .errors import (BugError, BusyError, ClosedError, ConflictError,
                      CorruptError, DecimalOverflowError, DiskFullError,
                      ExistsError, ForeignError, ForkedError, InvalidError,
                      LayoutError, LimitError, MapFullError, MeteringError,
                      NotFoundError, OutOfMemoryError, StorageError,
                      TableFullError, TallyFullError, UnsupportedError)
-from .limiter import Algorithm, Headers, Limiter, Reason, Window
+from .limiter import (Algorithm, Headers, Limiter, Reason, Window, address_key,
+                      limiter_key)
 from .rating import Price, check_price, rate, render_invoice
 from .store import Cursor, Ingest, Store, UsageRow, UsageRows, open
 from .values import datetime_of
@@ -21,7 +22,7 @@ _os.register_at_fork(after_in_child=_native._forked)
 
 __version__ = version()
 __all__ = [
-    "Admission", "Algorithm", "BugError", "BusyError", "ClosedError",
+    "Admission", "Algorithm", "BugError", "BusyError", "Clock", "ClosedError",
     "ConflictError", "CorruptError", "Cursor", "Decision",
     "DecimalOverflowError", "DiskFullError", "ExistsError", "ForeignError",
     "ForkedError", "Gateway", "Headers", "Ingest", "InvalidError",
@@ -29,5 +30,6 @@ __all__ = [
     "NotFoundError", "OutOfMemoryError", "Policy", "Prepared", "Price",
     "Reason", "Recorder", "StorageError", "Store", "TableFullError",
     "TallyFullError", "UnsupportedError", "UsageRow", "UsageRows", "Window",
-    "WindowState", "check_price", "datetime_of", "open", "rate",
+    "WindowState", "address_key", "check_price", "datetime_of", "limiter_key",
+    "open", "rate",
     "render_invoice", "version"]

@@ -100,6 +100,21 @@ def windows_of(windows: Windows) -> tuple[Window, ...]:
     return tuple(out)
 
 
+def limiter_key(value: str | bytes, *, scope: str | bytes = "",
+                kind: int = 0) -> bytes:
+    """The key of an identity: two are the same only when scope, kind and value
+    are."""
+    return _native.limiter_key(value, scope=scope, kind=kind)
+
+
+def address_key(address: str, *, scope: str | bytes = "", kind: int = 0,
+                prefix_v4: int = 0, prefix_v6: int = 0) -> bytes:
+    """The key of an IP address, however it is written; of IPv6 the first 64
+    bits count, unless a prefix says otherwise."""
+    return _native.limiter_key(address, scope=scope, kind=kind, form=2,
+                               prefix_v4=prefix_v4, prefix_v6=prefix_v6)
+
+
 def choice(value: str, names: tuple[str, ...], field: str) -> int:
     """1 for the first name, 2 for the second."""
     if value not in names:

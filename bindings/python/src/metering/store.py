@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Union
 
 from . import _native
-from ._native import Gateway, Recorder
+from ._native import Clock, Gateway, Recorder
 from .errors import NotFoundError
 from .limiter import choice
 from .values import (Document, Moment, decode, encode, moment_or_now, plain,
@@ -130,10 +130,10 @@ class Store:
     must be opened after a fork, by the process that uses it."""
 
     def __init__(self, path: Path, *, create: bool = False,
-                 map_size_bytes: int = 0) -> None:
+                 map_size_bytes: int = 0, clock: Clock | None = None) -> None:
         self.path = os.fspath(path)
         self._native = _native.Store(path, CREATE if create else 0,
-                                     map_size_bytes)
+                                     map_size_bytes, clock)
 
     def close(self) -> None:
         """Let go of it. Recorders, gateways and queries that are open keep
@@ -427,8 +427,9 @@ class Store:
         return self._document("store_stats")
 
 
-def open(path: Path, *, create: bool = False,
-         map_size_bytes: int = 0) -> Store:
+def open(path: Path, *, create: bool = False, map_size_bytes: int = 0,
+         clock: Clock | None = None) -> Store:
     """Open the store in a directory; with create, make it when there is
-    none."""
-    return Store(path, create=create, map_size_bytes=map_size_bytes)
+    none. clock: in tests, a Clock in place of the system's."""
+    return Store(path, create=create, map_size_bytes=map_size_bytes,
+                 clock=clock)

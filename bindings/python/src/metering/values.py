@@ -19,7 +19,8 @@ MICROSECOND = timedelta(microseconds=1)
 # Members whose text is a decimal, wherever they stand.
 DECIMALS = frozenset((
     "amount", "balance", "balance_at_start", "burned", "charges_total",
-    "conversion_factor", "credits_total", "default_amount", "discounts_total",
+    "conversion_factor", "credits", "credits_applied", "credits_total",
+    "default_amount", "discounts_total",
     "fixed_amount", "flat", "free_events", "free_units", "gross", "limit",
     "maximum", "minimum", "multiplier", "net", "overage", "overage_at_end",
     "overage_at_start", "per_unit_amount", "percentage", "quantity",
@@ -135,7 +136,8 @@ def revived(name: str, value: Any) -> Any:
     if isinstance(value, dict):
         return {key: revived(key, item) for key, item in value.items()}
     if isinstance(value, list):
-        return [revived("", item) for item in value]
+        return [revived(name if isinstance(item, str) else "", item)
+                for item in value]
     return value
 
 

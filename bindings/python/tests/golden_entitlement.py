@@ -1,0 +1,1 @@
+"""Golden kinds of entitlements."""
