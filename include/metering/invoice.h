@@ -26,7 +26,10 @@ MET_BEGIN_DECLS
 
 /* For met_invoice_render. */
 enum {
-    MET_INVOICE_TEXT = 1 /* plain text, 80 columns, for people */
+    MET_INVOICE_TEXT = 1, /* plain text, 80 columns, for people */
+    MET_INVOICE_HTML = 2, /* one page for a customer, for screen and paper */
+    MET_INVOICE_CSV = 3,  /* RFC 4180: a header, and a row for every line */
+    MET_INVOICE_JSON = 4  /* the document, indented */
 };
 
 /**
@@ -132,14 +135,21 @@ MET_API MET_NODISCARD met_error met_invoice_list(met_store *store,
                                                  met_error_info *info);
 
 /**
- * An invoice for people. Needs no store.
+ * An invoice for people. Needs no store; the same document always gives the
+ * same bytes.
+ *
+ * The page (HTML) stands alone: it loads nothing, runs nothing, prints on A4 and
+ * Letter, and every text in it is only text. It says how each price applied,
+ * and shows the usage of lines that have "usage". In CSV a text that a
+ * spreadsheet would take for a formula has an apostrophe in front.
  *
  * @param json       a document of these calls, issued or draft; what it lacks
  *                   is left out
  * @param json_size  bytes; no NUL needed
- * @param format     MET_INVOICE_TEXT
- * @param text_out   UTF-8 lines of at most 80 characters; written only on
- *                   MET_OK
+ * @param format     MET_INVOICE_TEXT, MET_INVOICE_HTML, MET_INVOICE_CSV or
+ *                   MET_INVOICE_JSON
+ * @param text_out   UTF-8; of MET_INVOICE_TEXT lines of at most 80 characters.
+ *                   Written only on MET_OK
  * @param info       NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID (not JSON, or no invoice) ·
  *         MET_E_UNSUPPORTED (format) · MET_E_LIMIT (size) · MET_E_NO_MEMORY

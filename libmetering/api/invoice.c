@@ -162,6 +162,25 @@ static met_error check_invoice(const met__node *node, met_error_info *info)
     return MET_OK;
 }
 
+static void write_invoice(const met__node *node, uint32_t format,
+                          met__buffer *buffer)
+{
+    switch (format) {
+    case MET_INVOICE_HTML:
+        met__invoice_html(node, buffer);
+        break;
+    case MET_INVOICE_CSV:
+        met__invoice_csv(node, buffer);
+        break;
+    case MET_INVOICE_JSON:
+        met__json_write(node, 1, buffer);
+        met__buffer_byte(buffer, '\n');
+        break;
+    default:
+        met__invoice_text(node, buffer);
+    }
+}
+
 met_error met_invoice_render(const char *json, size_t json_size,
                              uint32_t format, met_buffer *text_out,
                              met_error_info *info)
@@ -175,9 +194,10 @@ met_error met_invoice_render(const char *json, size_t json_size,
         return met__fail(info, MET_E_INVALID, json ? "text_out" : "json",
                          "is NULL");
     }
-    if (format != MET_INVOICE_TEXT) {
+    if (format < MET_INVOICE_TEXT || format > MET_INVOICE_JSON) {
         return met__fail(info, MET_E_UNSUPPORTED, "format",
-                         "must be MET_INVOICE_TEXT");
+                         "must be one of MET_INVOICE_TEXT, _HTML, _CSV, "
+                         "_JSON");
     }
     if (json_size > MET__DOCUMENT_SIZE_MAX) {
         return met__fail(info, MET_E_LIMIT, "json", "has more than %d bytes",
@@ -195,7 +215,7 @@ met_error met_invoice_render(const char *json, size_t json_size,
         error = check_invoice(node, info);
     }
     if (error == MET_OK) {
-        met__invoice_text(node, &buffer);
+        write_invoice(node, format, &buffer);
         error = met__buffer_give(&buffer, text_out);
         if (error != MET_OK) {
             (void)met__fail_code(info, error);

@@ -41,7 +41,10 @@ met_error met__invoice_document(met__txn *txn, met__text id, met__arena *arena,
 /* Of one customer, or of all when customer_key is empty; oldest first. */
 met_error met__invoice_list(met__txn *txn, met__text customer_key,
                             met__arena *arena, met__node **array_out);
-/* 80 columns for a person. */
+/* For a person: 80 columns, or a page that stands alone. */
 void met__invoice_text(const met__node *invoice, met__buffer *buffer);
+void met__invoice_html(const met__node *invoice, met__buffer *buffer);
+/* For a spreadsheet: RFC 4180, a header and a row for every line. */
+void met__invoice_csv(const met__node *invoice, met__buffer *buffer);
 
 #endif

@@ -2,50 +2,11 @@
  * In: an invoice document of ours or of anybody. Out: text. What is missing or
  * of another kind is left out; control characters become '?', so that no name
  * can move a terminal's cursor. */
-#include "base/decimal.h"
 #include "invoice/invoice.h"
+#include "invoice/invoice_view.h"
 
 #define WIDTH 80
 #define INDENT 2
-
-/* --- Reading a document that may be anything ------------------------------ */
-static const met__node *member(const met__node *node, const char *name)
-{
-    return node != NULL && node->kind == MET__NODE_OBJECT
-               ? met__node_get(node, name)
-               : NULL;
-}
-
-static met__text text_of(const met__node *node, const char *name)
-{
-    const met__node *found = member(node, name);
-
-    return found != NULL && found->kind == MET__NODE_TEXT
-               ? found->as.text
-               : met__text_of("", 0);
-}
-
-static size_t count_of(const met__node *array)
-{
-    return array != NULL && array->kind == MET__NODE_ARRAY ? array->count : 0;
-}
-
-static int is_true(const met__node *node, const char *name)
-{
-    const met__node *found = member(node, name);
-
-    return found != NULL && found->kind == MET__NODE_BOOLEAN
-           && found->as.boolean;
-}
-
-static int is_zero(met__text amount)
-{
-    met_decimal value;
-
-    return amount.size == 0
-           || (met__decimal_parse(amount, &value) == MET_OK
-               && met__decimal_is_zero(value));
-}
 
 /* --- Columns -------------------------------------------------------------- */
 /* A line under construction: bytes, and columns counted as code points. */
@@ -54,32 +15,15 @@ typedef struct text_row {
     size_t column;
 } text_row;
 
-static size_t code_point_size(const char *at, size_t left)
-{
-    size_t size = 1;
-
-    while (size < left && ((unsigned char)at[size] & 0xc0) == 0x80) {
-        size++;
-    }
-    return size;
-}
-
 static size_t width_of(met__text text)
 {
     size_t width = 0;
 
     for (size_t at = 0; at < text.size; width++) {
-        at += code_point_size(text.data + at, text.size - at);
+        at += met__view_character(
+            met__text_of(text.data + at, text.size - at));
     }
     return width;
-}
-
-static int is_control(const char *at, size_t size)
-{
-    unsigned char first = (unsigned char)at[0];
-
-    return first < 0x20 || first == 0x7f
-           || (size == 2 && first == 0xc2 && (unsigned char)at[1] < 0xa0);
 }
 
 /* At most `width` columns of text; a longer one ends in "...". */
@@ -89,8 +33,9 @@ static void put(text_row *row, met__text text, size_t width)
     size_t shown = needed <= width ? needed : width > 3 ? width - 3 : width;
 
     for (size_t i = 0, at = 0; i < shown; i++) {
-        size_t size = code_point_size(text.data + at, text.size - at);
-        if (is_control(text.data + at, size)) {
+        size_t size = met__view_character(
+            met__text_of(text.data + at, text.size - at));
+        if (met__view_is_harmful(text.data + at, size)) {
             met__buffer_byte(row->buffer, '?');
         } else {
             met__buffer_append(row->buffer, text.data + at, size);
@@ -142,36 +87,6 @@ static void put_rule(met__buffer *buffer)
 }
 
 /* --- Pieces of text ------------------------------------------------------- */
-/* "2026-01-31" of a time at midnight, else "2026-01-31 10:15:00". */
-static void append_time(met__buffer *buffer, met__text time)
-{
-    static const char midnight[] = "T00:00:00";
-    size_t part = sizeof midnight - 1;
-
-    if (time.size < 10 + part || time.data[10] != 'T') {
-        met__buffer_append(buffer, time.data, time.size);
-        return;
-    }
-    met__buffer_append(buffer, time.data, 10);
-    if (memcmp(time.data + 10, midnight, part) != 0
-        || (time.size > 10 + part && time.data[10 + part] == '.')) {
-        met__buffer_byte(buffer, ' ');
-        met__buffer_append(buffer, time.data + 11, 8);
-    }
-}
-
-static void append_period(met__buffer *buffer, const met__node *period)
-{
-    met__text from = text_of(period, "from");
-    met__text to = text_of(period, "to");
-
-    if (from.size > 0 && to.size > 0) {
-        append_time(buffer, from);
-        met__buffer_text(buffer, " to ");
-        append_time(buffer, to);
-    }
-}
-
 static void append(met__buffer *buffer, met__text text)
 {
     met__buffer_append(buffer, text.data, text.size);
@@ -189,71 +104,99 @@ static void begin(met__buffer *piece)
 }
 
 /* --- Parts of an invoice -------------------------------------------------- */
-static void write_head(const met__node *invoice, met__buffer *buffer,
-                       met__buffer *left, met__buffer *right)
+static void write_title(const met__node *invoice, met__buffer *buffer,
+                        met__buffer *left, met__buffer *right)
 {
-    met__text number = text_of(invoice, "number");
-    const met__node *customer = member(invoice, "customer");
-    met__text issued = text_of(invoice, "issued_at");
+    met__text number = met__view_text(invoice, "number");
+    met__text issued = met__view_text(invoice, "issued_at");
 
     begin(left);
     begin(right);
-    met__buffer_text(left, "INVOICE ");
+    met__buffer_text(left, met__view_is_credit_note(invoice) ? "CREDIT NOTE "
+                                                             : "INVOICE ");
     append(left, number.size > 0 ? number : MET__TEXT("(draft)"));
     if (issued.size > 0) {
         met__buffer_text(right, "issued ");
-        append_time(right, issued);
+        met__view_time(right, issued);
     } else {
-        append(right, text_of(invoice, "status"));
+        append(right, met__view_text(invoice, "status"));
     }
     put_row(buffer, 0, view(left), view(right));
-    begin(left);
-    begin(right);
-    append(left, text_of(customer, "name"));
-    if (text_of(customer, "key").size > 0) {
-        met__buffer_text(left, " (");
-        append(left, text_of(customer, "key"));
-        met__buffer_byte(left, ')');
-    }
-    append_period(right, member(invoice, "service_period"));
-    put_row(buffer, 0, view(left), view(right));
-    put_rule(buffer);
 }
 
-static met__text plan_name(const met__node *line)
+/* What the title does not say: of which invoice, voided, until when to pay. */
+static void write_notes(const met__node *invoice, met__buffer *buffer,
+                        met__buffer *left)
 {
-    const met__node *plan = member(line, "plan");
-    met__text name = text_of(plan, "name");
+    met__text of =
+        met__view_text(met__view_member(invoice, "invoice"), "number");
+    met__text due = met__view_text(invoice, "due_at");
 
-    return name.size > 0 ? name : text_of(plan, "key");
+    if (of.size > 0) {
+        begin(left);
+        met__buffer_text(left, "for invoice ");
+        append(left, of);
+        met__buffer_text(left, ": ");
+        append(left, met__view_text(invoice, "reason"));
+        put_row(buffer, 0, view(left), met__text_of("", 0));
+    }
+    if (met__text_equal(met__view_mark(invoice), MET__TEXT("voided"))) {
+        put_row(buffer, 0, MET__TEXT("VOIDED: nothing is to be paid"),
+                met__text_of("", 0));
+    } else if (due.size > 0 && of.size == 0) {
+        begin(left);
+        met__buffer_text(left, "due ");
+        met__view_time(left, due);
+        put_row(buffer, 0, met__text_of("", 0), view(left));
+    }
+}
+
+static void write_head(const met__node *invoice, met__buffer *buffer,
+                       met__buffer *left, met__buffer *right)
+{
+    const met__node *customer = met__view_member(invoice, "customer");
+
+    write_title(invoice, buffer, left, right);
+    begin(left);
+    begin(right);
+    append(left, met__view_text(customer, "name"));
+    if (met__view_text(customer, "key").size > 0) {
+        met__buffer_text(left, " (");
+        append(left, met__view_text(customer, "key"));
+        met__buffer_byte(left, ')');
+    }
+    met__view_period(right, met__view_member(invoice, "service_period"));
+    put_row(buffer, 0, view(left), view(right));
+    write_notes(invoice, buffer, left);
+    put_rule(buffer);
 }
 
 /* "Example service (Premium)" and what it comes to. */
 static void write_line_head(const met__node *line, met__buffer *buffer,
                             met__buffer *left)
 {
-    met__text plan = plan_name(line);
+    met__text plan = met__view_plan(line);
 
     begin(left);
-    append(left, text_of(line, "name"));
+    append(left, met__view_text(line, "name"));
     if (plan.size > 0) {
         met__buffer_text(left, " (");
         append(left, plan);
         met__buffer_byte(left, ')');
     }
     put_row(buffer, 0, view(left),
-            text_of(member(line, "totals"), "total"));
+            met__view_text(met__view_member(line, "totals"), "total"));
 }
 
 /* "2026-01-01 to 2026-02-01, quantity 5001" */
 static void write_line_period(const met__node *line, met__buffer *buffer,
                               met__buffer *left)
 {
-    met__text type = text_of(member(line, "price"), "type");
-    met__text quantity = text_of(line, "quantity");
+    met__text type = met__view_text(met__view_member(line, "price"), "type");
+    met__text quantity = met__view_text(line, "quantity");
 
     begin(left);
-    append_period(left, member(line, "period"));
+    met__view_period(left, met__view_member(line, "period"));
     if (quantity.size > 0 && !met__text_equal(type, MET__TEXT("flat"))) {
         met__buffer_text(left, left->size > 0 ? ", quantity " : "quantity ");
         append(left, quantity);
@@ -261,42 +204,34 @@ static void write_line_period(const met__node *line, met__buffer *buffer,
     if (left->size > 0) {
         put_row(buffer, INDENT, view(left), met__text_of("", 0));
     }
-    if (is_true(line, "is_open")) {
+    if (met__view_is_true(line, "is_open")) {
         put_row(buffer, INDENT, MET__TEXT("still running"),
                 met__text_of("", 0));
     }
-    if (is_true(line, "is_correction")) {
+    if (met__view_is_true(line, "is_correction")) {
         begin(left);
         met__buffer_text(left, "late usage: ");
-        append(left, text_of(line, "quantity_total"));
+        append(left, met__view_text(line, "quantity_total"));
         met__buffer_text(left, " in all, ");
-        append(left, text_of(line, "quantity_billed_before"));
+        append(left, met__view_text(line, "quantity_billed_before"));
         met__buffer_text(left, " billed before");
         put_row(buffer, INDENT, view(left), met__text_of("", 0));
     }
 }
 
-/* The amount before discounts: a line has either of the two. */
-static met__text amount_of(const met__node *totals)
-{
-    met__text charges = text_of(totals, "charges_total");
-
-    return is_zero(charges) ? text_of(totals, "amount") : charges;
-}
-
 static void write_discounts(const met__node *detail, met__buffer *buffer,
                             met__buffer *left, met__buffer *right)
 {
-    const met__node *discounts = member(detail, "discounts");
+    const met__node *discounts = met__view_member(detail, "discounts");
 
-    for (size_t i = 0; i < count_of(discounts); i++) {
+    for (size_t i = 0; i < met__view_count(discounts); i++) {
         const met__node *discount = discounts->as.items[i];
         begin(left);
         begin(right);
-        met__buffer_text(left, "discount: ");
-        append(left, text_of(discount, "reason"));
+        met__buffer_text(left, "less ");
+        met__view_reason(left, met__view_text(discount, "reason"));
         met__buffer_byte(right, '-');
-        append(right, text_of(discount, "amount"));
+        append(right, met__view_text(discount, "amount"));
         put_row(buffer, 2 * INDENT, view(left), view(right));
     }
 }
@@ -304,21 +239,22 @@ static void write_discounts(const met__node *detail, met__buffer *buffer,
 static void write_line(const met__node *line, met__buffer *buffer,
                        met__buffer *left, met__buffer *right)
 {
-    const met__node *details = member(line, "detailed_lines");
-    size_t count = count_of(details);
+    const met__node *details = met__view_member(line, "detailed_lines");
+    size_t count = met__view_count(details);
 
     write_line_head(line, buffer, left);
     write_line_period(line, buffer, left);
     for (size_t i = 0; i < count; i++) {
         const met__node *detail = details->as.items[i];
-        const met__node *discounts = member(detail, "discounts");
-        met__text explanation = text_of(detail, "explanation");
-        met__text amount = amount_of(member(detail, "totals"));
+        const met__node *discounts = met__view_member(detail, "discounts");
+        met__text explanation = met__view_text(detail, "explanation");
+        met__text amount =
+            met__view_amount(met__view_member(detail, "totals"));
         if (explanation.size == 0) {
-            explanation = text_of(detail, "name");
+            explanation = met__view_text(detail, "name");
         }
         /* A single part that is the whole line needs no sum of its own. */
-        if (count == 1 && count_of(discounts) == 0) {
+        if (count == 1 && met__view_count(discounts) == 0) {
             amount = met__text_of("", 0);
         }
         put_row(buffer, INDENT, explanation, amount);
@@ -330,7 +266,7 @@ static void write_line(const met__node *line, met__buffer *buffer,
 static void write_sum(met__buffer *buffer, const char *name, const char *sign,
                       met__text amount, met__buffer *right)
 {
-    if (!is_zero(amount)) {
+    if (!met__view_is_zero(amount)) {
         begin(right);
         met__buffer_text(right, sign);
         append(right, amount);
@@ -341,20 +277,30 @@ static void write_sum(met__buffer *buffer, const char *name, const char *sign,
 static void write_totals(const met__node *invoice, met__buffer *buffer,
                          met__buffer *right)
 {
-    const met__node *totals = member(invoice, "totals");
-    met__text currency = text_of(invoice, "currency");
-    met__text charges = text_of(totals, "charges_total");
-    met__text discounts = text_of(totals, "discounts_total");
-    met__text credits = text_of(totals, "credits_total");
+    static const char *const sums[][3] = {
+        {"Commitments", "", "charges_total"},
+        {"Discounts", "-", "discounts_total"},
+        {"Credits", "-", "credits_total"},
+        {"Taxes", "", "taxes_exclusive_total"},
+        {"Taxes, included above", "", "taxes_inclusive_total"}};
+    const met__node *totals = met__view_member(invoice, "totals");
+    met__text currency = met__view_text(invoice, "currency");
+    int is_plain = 1;
 
-    if (!is_zero(charges) || !is_zero(discounts) || !is_zero(credits)) {
-        write_sum(buffer, "Subtotal", "", text_of(totals, "amount"), right);
-        write_sum(buffer, "Commitments", "", charges, right);
-        write_sum(buffer, "Discounts", "-", discounts, right);
-        write_sum(buffer, "Credits", "-", credits, right);
+    for (size_t i = 0; i < sizeof sums / sizeof *sums; i++) {
+        is_plain =
+            is_plain && met__view_is_zero(met__view_text(totals, sums[i][2]));
+    }
+    if (!is_plain) {
+        write_sum(buffer, "Subtotal", "", met__view_text(totals, "amount"),
+                  right);
+    }
+    for (size_t i = 0; i < sizeof sums / sizeof *sums; i++) {
+        write_sum(buffer, sums[i][0], sums[i][1],
+                  met__view_text(totals, sums[i][2]), right);
     }
     begin(right);
-    append(right, text_of(totals, "total"));
+    append(right, met__view_text(totals, "total"));
     if (currency.size > 0) {
         met__buffer_byte(right, ' ');
         append(right, currency);
@@ -364,17 +310,17 @@ static void write_totals(const met__node *invoice, met__buffer *buffer,
 
 void met__invoice_text(const met__node *invoice, met__buffer *buffer)
 {
-    const met__node *lines = member(invoice, "lines");
+    const met__node *lines = met__view_member(invoice, "lines");
     met__buffer left;
     met__buffer right;
 
     met__buffer_init(&left, buffer->platform);
     met__buffer_init(&right, buffer->platform);
     write_head(invoice, buffer, &left, &right);
-    for (size_t i = 0; i < count_of(lines); i++) {
+    for (size_t i = 0; i < met__view_count(lines); i++) {
         write_line(lines->as.items[i], buffer, &left, &right);
     }
-    if (count_of(lines) == 0) {
+    if (met__view_count(lines) == 0) {
         put_row(buffer, 0, MET__TEXT("Nothing to pay."),
                 met__text_of("", 0));
     }

@@ -213,6 +213,19 @@ const tool_command tool_commands[] = {
      command_invoice_list},
     {"invoice", "show", "ID", "field=", "one invoice, by id or number", NULL,
      1, 1, command_invoice_show},
+    {"invoice", "render", "ID", "text html csv",
+     "one invoice for people or for spreadsheets",
+     "ID: by id or number; -: a document from stdin, no store needed.\n"
+     "  --text    80 columns (default)\n"
+     "  --html    a page that stands alone, for screen and paper\n"
+     "  --csv     a header, and a row for every line\n"
+     "  --json    the document",
+     1, 1, command_invoice_render},
+    {"invoice", "export", "[CUSTOMER]", "csv",
+     "all issued invoices, as rows of lines or one document a line",
+     "  --csv     a row for every line (default)\n"
+     "  --json    a document a line",
+     0, 1, command_invoice_export},
 
     {"notice", "rule", "put|list|show|remove [FILE…|KEY]", "field=",
      "what is told about balances and usage periods",

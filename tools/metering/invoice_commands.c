@@ -1,6 +1,7 @@
-/* Commands on invoices: preview, finalize, list, show. */
-#include "tool.h"
+/* Commands on invoices: preview, finalize, list, show, render, export. */
+#include "yaml.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* For a person as text, with --json or --field as the document. Releases the
@@ -135,4 +136,132 @@ int command_invoice_show(tool *self)
                                       &info);
     return error == MET_OK ? print_invoice(self, &document)
                            : tool_error(self, error, &info);
+}
+
+/* --- render and export ---------------------------------------------------- */
+/* One of --text, --html, --csv and --json; fallback when none is given.
+ * TOOL_OK or an exit status. */
+static int read_format(const tool *self, uint32_t fallback,
+                       uint32_t *format_out)
+{
+    static const struct {
+        const char *name;
+        uint32_t format;
+    } formats[] = {{"text", MET_INVOICE_TEXT},
+                   {"html", MET_INVOICE_HTML},
+                   {"csv", MET_INVOICE_CSV}};
+    int count = self->is_json;
+
+    *format_out = self->is_json ? MET_INVOICE_JSON : fallback;
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        if (tool_flag(self, formats[i].name)) {
+            *format_out = formats[i].format;
+            count++;
+        }
+    }
+    return count <= 1 ? TOOL_OK
+                      : tool_usage(self, "one of --text, --html, --csv and "
+                                         "--json");
+}
+
+static int print_rendered(const tool *self, const char *json, size_t size,
+                          uint32_t format, int without_header)
+{
+    met_error_info info = {.struct_size = sizeof info};
+    met_buffer text = {0};
+    met_error error = met_invoice_render(json, size, format, &text, &info);
+
+    if (error != MET_OK) {
+        return tool_error(self, error, &info);
+    }
+    const char *begin = text.data;
+    if (without_header) {
+        const char *end = memchr(text.data, '\n', text.size);
+        begin = end != NULL ? end + 1 : text.data + text.size;
+    }
+    fwrite(begin, 1, (size_t)(text.data + text.size - begin), stdout);
+    met_buffer_release(&text);
+    return TOOL_OK;
+}
+
+/* A document from a file: it needs no store. */
+static int render_file(const tool *self, const char *name, uint32_t format)
+{
+    char *text = yaml_read_text(self, name);
+
+    if (text == NULL) {
+        return TOOL_FAILED;
+    }
+    int status = print_rendered(self, text, strlen(text), format, 0);
+    free(text);
+    return status;
+}
+
+int command_invoice_render(tool *self)
+{
+    met_error_info info = {.struct_size = sizeof info};
+    met_buffer document = {0};
+    const char *id = self->arguments[0];
+    uint32_t format;
+    int status = read_format(self, MET_INVOICE_TEXT, &format);
+
+    if (status != TOOL_OK || strcmp(id, "-") == 0) {
+        return status == TOOL_OK ? render_file(self, id, format) : status;
+    }
+    status = tool_open(self, 0);
+    if (status != TOOL_OK) {
+        return status;
+    }
+    met_error error = met_invoice_get(self->store, id, strlen(id), &document,
+                                      &info);
+    if (error != MET_OK) {
+        return tool_error(self, error, &info);
+    }
+    status = print_rendered(self, document.data, document.size, format, 0);
+    met_buffer_release(&document);
+    return status;
+}
+
+static int export_one(const tool *self, json_t *invoice, uint32_t format,
+                      int is_first)
+{
+    if (format == MET_INVOICE_JSON) {
+        return tool_print_line(self, json_incref(invoice));
+    }
+    char *text = json_dumps(invoice, JSON_COMPACT);
+    if (text == NULL) {
+        return tool_fail(self, "out of memory");
+    }
+    int status = print_rendered(self, text, strlen(text), format, !is_first);
+    free(text);
+    return status;
+}
+
+int command_invoice_export(tool *self)
+{
+    met_error_info info = {.struct_size = sizeof info};
+    met_buffer answer = {0};
+    const char *customer = self->argument_count ? self->arguments[0] : NULL;
+    uint32_t format;
+    int status = read_format(self, MET_INVOICE_CSV, &format);
+
+    status = status == TOOL_OK ? tool_open(self, 0) : status;
+    if (status != TOOL_OK) {
+        return status;
+    }
+    met_error error = met_invoice_list(self->store, customer,
+                                       customer ? strlen(customer) : 0,
+                                       &answer, &info);
+    if (error != MET_OK) {
+        return tool_error(self, error, &info);
+    }
+    status = customer ? check_customer(self, customer, &answer) : TOOL_OK;
+    json_t *root = json_loadb(answer.data, answer.size, 0, NULL);
+    json_t *items = json_object_get(root, "items");
+    met_buffer_release(&answer);
+    for (size_t i = 0; status == TOOL_OK && i < json_array_size(items); i++) {
+        status = export_one(self, json_array_get(items, i), format, i == 0);
+    }
+    json_decref(root);
+    return status;
 }

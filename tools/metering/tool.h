@@ -186,6 +186,8 @@ int command_invoice_preview(tool *self);
 int command_invoice_finalize(tool *self);
 int command_invoice_list(tool *self);
 int command_invoice_show(tool *self);
+int command_invoice_render(tool *self);
+int command_invoice_export(tool *self);
 int command_notice_rule(tool *self);
 int command_notice_list(tool *self);
 int command_notice_next(tool *self);

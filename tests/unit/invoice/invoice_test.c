@@ -339,6 +339,9 @@ static void rendering_needs_an_invoice(void **state)
                 "text_out", "NULL");
     assert_told(met_invoice_render("{}", 2, 0, &text, &told),
                 MET_E_UNSUPPORTED, "format", "MET_INVOICE_TEXT");
+    assert_told(met_invoice_render("{}", 2, MET_INVOICE_JSON + 1, &text,
+                                   &told),
+                MET_E_UNSUPPORTED, "format", "_JSON");
     assert_told(met_invoice_render("{}", SIZE_MAX, 1, &text, &told),
                 MET_E_LIMIT, "json", "bytes");
 }
