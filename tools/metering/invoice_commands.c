@@ -93,14 +93,11 @@ static int check_customer(tool *self, const char *key, const met_buffer *list)
     return error == MET_OK ? TOOL_OK : tool_error(self, error, &info);
 }
 
-int command_invoice_list(tool *self)
+/* Issued invoices of the customer that is named, or of all. TOOL_OK or an exit
+ * status. */
+static int read_list(tool *self, met_buffer *answer_out)
 {
-    static const char *const columns[] = {
-        "number",       "id",           "customer.key", "status",
-        "service_period.from", "service_period.to", "totals.total",
-        "currency",     NULL};
     met_error_info info = {.struct_size = sizeof info};
-    met_buffer answer = {0};
     const char *customer = self->argument_count ? self->arguments[0] : NULL;
     int status = tool_open(self, 0);
 
@@ -109,11 +106,26 @@ int command_invoice_list(tool *self)
     }
     met_error error = met_invoice_list(self->store, customer,
                                        customer ? strlen(customer) : 0,
-                                       &answer, &info);
+                                       answer_out, &info);
     if (error != MET_OK) {
         return tool_error(self, error, &info);
     }
-    status = customer ? check_customer(self, customer, &answer) : TOOL_OK;
+    status = customer ? check_customer(self, customer, answer_out) : TOOL_OK;
+    if (status != TOOL_OK) {
+        met_buffer_release(answer_out);
+    }
+    return status;
+}
+
+int command_invoice_list(tool *self)
+{
+    static const char *const columns[] = {
+        "number",       "id",           "customer.key", "status",
+        "service_period.from", "service_period.to", "totals.total",
+        "currency",     NULL};
+    met_buffer answer = {0};
+    int status = read_list(self, &answer);
+
     if (status == TOOL_OK) {
         status = tool_print_list(self, answer.data, answer.size, "items",
                                  columns);
@@ -239,23 +251,14 @@ static int export_one(const tool *self, json_t *invoice, uint32_t format,
 
 int command_invoice_export(tool *self)
 {
-    met_error_info info = {.struct_size = sizeof info};
     met_buffer answer = {0};
-    const char *customer = self->argument_count ? self->arguments[0] : NULL;
     uint32_t format;
     int status = read_format(self, MET_INVOICE_CSV, &format);
 
-    status = status == TOOL_OK ? tool_open(self, 0) : status;
+    status = status == TOOL_OK ? read_list(self, &answer) : status;
     if (status != TOOL_OK) {
         return status;
     }
-    met_error error = met_invoice_list(self->store, customer,
-                                       customer ? strlen(customer) : 0,
-                                       &answer, &info);
-    if (error != MET_OK) {
-        return tool_error(self, error, &info);
-    }
-    status = customer ? check_customer(self, customer, &answer) : TOOL_OK;
     json_t *root = json_loadb(answer.data, answer.size, 0, NULL);
     json_t *items = json_object_get(root, "items");
     met_buffer_release(&answer);
