@@ -20,7 +20,7 @@ def installed(build):
         root = pathlib.Path(prefix)
         names = [str(path.relative_to(root)) for path in root.rglob("*")
                  if not path.is_dir()]
-    return ["usr/" + re.sub(r"^lib/(?!x)", "lib/arch/", name)
+    return ["usr/" + re.sub(r"^lib/(?!nginx/)", "lib/arch/", name)
             for name in names]
 
 
