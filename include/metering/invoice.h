@@ -1,17 +1,30 @@
-/* Invoices: settled usage and flat fees of a customer, rated, numbered,
- * issued. The document:
+/* Invoices and credit notes: settled usage and flat fees of a customer, rated,
+ * numbered, issued. The document:
  *
- *   {"id"?, "number"?, "status": "draft"|"issued", "currency"?,
- *    "customer": {"id", "key", "name"}, "service_period"?: {"from", "to"},
- *    "created_at", "issued_at"?, "lines": [{"key", "name", "feature_key"?,
- *      "subscription_id", "plan": {"key", "name", "version"},
- *      "period": {"from", "to"}, "full_period"?, "applied_at"?, "is_open"?,
- *      "is_correction"?, "quantity", "quantity_billed_before"?,
- *      "quantity_total"?, "price", "discounts"?, "unit_config"?,
- *      "detailed_lines": [...], "totals"}], "totals"}
+ *   {"id"?, "number"?, "type": "standard"|"credit_note", "status",
+ *    "extended_status", "invoice"?: {"id", "number"} (of a credit note),
+ *    "reason"?, "currency"?, "customer": {"id", "key", "name"},
+ *    "is_interim"?, "service_period"?: {"from", "to"}, "as_of",
+ *    "created_at", "collection_at"?, "quantity_snapshotted_at",
+ *    "draft_until"?, "issued_at"?, "due_at"?, "paid_at"|"voided_at"|
+ *    "deleted_at"?, "billing_profile"? (as it was; metering/billing.h),
+ *    "lines": [{"key", "name", "feature_key"?, "subscription_id",
+ *      "plan": {"key", "name", "version"}, "period": {"from", "to"},
+ *      "full_period"?, "is_billed_in_full"?, "applied_at"?, "is_open"?,
+ *      "usage_to"?, "is_correction"?, "quantity", "quantity_billed_before"?,
+ *      "quantity_total"?, "price", "discounts"?, "unit_config"?, "tax"?:
+ *      {"code", "name"?, "behavior", "rate"}, "basis"? (what else it was
+ *      rated from), "detailed_lines": [...], "totals"}],
+ *    "totals", "available_actions": [...]}
  *
  * Amounts and quantities are decimal texts. Nothing is rounded at the level of
- * the invoice: it is the sum of its lines. Free rate cards give no line. */
+ * the invoice: it is the sum of its lines. Free rate cards give no line. A
+ * credit note's amounts are below zero, so that documents add up to what is
+ * owed; its lines have "invoice_line", the number of the line they give back.
+ *
+ * The life of an invoice: draft, issuing, issued, payment_processing, overdue,
+ * paid, uncollectible, voided, deleted. "extended_status" says it in detail,
+ * "draft.waiting_for_collection"; docs/billing.md has the table of steps. */
 #ifndef METERING_INVOICE_H
 #define METERING_INVOICE_H
 
@@ -67,13 +80,17 @@ MET_API MET_NODISCARD met_error met_invoice_preview(
     met_error_info *info);
 
 /**
- * Bill what is due: the invoice is stored, gets the next number of the store
- * ("INV-0001", without gaps, whatever fails or dies) and is final.
+ * Bill what is due and issue at once: nobody is asked to approve, and the
+ * collection interval is not waited for. The invoice gets the next number of
+ * its series ("INV-0001", without gaps, whatever fails or dies). Whoever bills
+ * many customers lets a run do it: metering/billing.h.
  *
  * One transaction: either the invoice is there with its number and what it
  * bills will not be billed again, or nothing has changed. An invoice whose
  * total would be below zero is not issued; what it would give back stays due
- * and is set off against the next one.
+ * and is set off against the next one, or, where the billing profile's
+ * late_usage is credit_note, is a credit note at once. When nothing but credit
+ * notes comes of it, the answer is the last of them.
  *
  * @param store         open store; settle first: only settled usage counts
  * @param customer_key  not necessarily NUL-terminated
@@ -82,10 +99,11 @@ MET_API MET_NODISCARD met_error met_invoice_preview(
  * @param info          NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND (the customer) ·
  *         MET_E_CONFLICT (nothing is due; the meter of a billed feature is
- *         gone) · MET_E_UNSUPPORTED (as met_invoice_preview; a negative total)
- *         · MET_E_OVERFLOW · MET_E_LIMIT (more than 4096 lines, or 16 MiB) ·
- *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO ·
- *         MET_E_BUSY · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ *         gone) · MET_E_UNSUPPORTED
+ *         (as met_invoice_preview; a negative total) · MET_E_OVERFLOW ·
+ *         MET_E_LIMIT (more than 4096 lines, or 16 MiB) · MET_E_NO_MEMORY ·
+ *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_BUSY ·
+ *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
  * @owner  json_out with met_buffer_release
  * @blocks waits for the store's one writer and for the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -95,7 +113,90 @@ MET_API MET_NODISCARD met_error met_invoice_finalize(
     int64_t as_of_ns, met_buffer *json_out, met_error_info *info);
 
 /**
- * One issued invoice, exactly as it was issued.
+ * Issue an interim invoice: what is due, and the periods that are still
+ * running, up to the last whole minute and without their minimum. What it
+ * bills is taken off when the period ends. Only prices that sum up as usage
+ * goes on are billed in parts: unit, package, graduated, dynamic, percentage,
+ * matrix. A run does it by itself at the billing profile's usage_thresholds.
+ *
+ * @param store         open store; settle first: only settled usage counts
+ * @param customer_key  not necessarily NUL-terminated
+ * @param as_of_ns      nanoseconds UTC, not later than now; 0 = now
+ * @param json_out      the invoice; NULL when not wanted
+ * @param info          NULL, or where to put field path and reason
+ * @return as met_invoice_finalize; MET_E_CONFLICT also when the billing profile
+ *         has no progressive_billing: MET_OK · MET_E_INVALID ·
+ *         MET_E_NOT_FOUND · MET_E_UNSUPPORTED · MET_E_OVERFLOW ·
+ *         MET_E_LIMIT · MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL ·
+ *         MET_E_IO · MET_E_BUSY · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ * @owner  json_out with met_buffer_release
+ * @blocks waits for the store's one writer and for the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_invoice_interim(
+    met_store *store, const char *customer_key, size_t customer_key_size,
+    int64_t as_of_ns, met_buffer *json_out, met_error_info *info);
+
+/**
+ * One step of an invoice's life, and what follows by itself.
+ *
+ * "approve" issues a draft, "collect" ends the wait for late usage, "update"
+ * reads the quantities of a draft again, "delete" gives a draft up (what it
+ * billed is billed by the next one), "void" cancels an issued invoice (what it
+ * billed is not billed again), "authorized", "paid", "payment_failed",
+ * "action_required", "overdue", "uncollectible" and "retry" say how the
+ * payment goes, "next" goes on where nobody else does.
+ *
+ * @param store        open store
+ * @param id           the invoice's id or number, not necessarily
+ *                     NUL-terminated
+ * @param action       one of the document's "available_actions"
+ * @param action_size  bytes
+ * @param json_out     the invoice as it is then; NULL when not wanted
+ * @param info         NULL, or where to put field path and reason
+ * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (the
+ *         action does not lead on from this state, or has to wait) ·
+ *         MET_E_UNSUPPORTED · MET_E_OVERFLOW · MET_E_LIMIT ·
+ *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO ·
+ *         MET_E_BUSY · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ * @owner  json_out with met_buffer_release
+ * @blocks waits for the store's one writer and for the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_invoice_act(
+    met_store *store, const char *id, size_t id_size, const char *action,
+    size_t action_size, met_buffer *json_out, met_error_info *info);
+
+/**
+ * Give back an issued invoice, or a part of it, by a credit note: a document
+ * with a number of its own gapless series ("CN-0001"). The invoice stays as it
+ * is, and what it billed is not billed again.
+ *
+ * @param store      open store
+ * @param id         the invoice's id or number, not necessarily NUL-terminated
+ * @param json       {"reason", "amount"?} or {"reason", "lines": [{"line",
+ *                   "amount"?}]} with lines counted from 1; without an amount
+ *                   all that is left. Amounts are what the customer gets back,
+ *                   taxes included. An amount of the whole invoice goes to its
+ *                   lines by what is left of them
+ * @param json_size  bytes; no NUL needed
+ * @param json_out   the credit note; NULL when not wanted
+ * @param info       NULL, or where to put field path and reason
+ * @return MET_OK · MET_E_INVALID (also more than is left) · MET_E_NOT_FOUND ·
+ *         MET_E_CONFLICT (a draft, a void invoice, a credit note; nothing is
+ *         left) · MET_E_LIMIT · MET_E_OVERFLOW · MET_E_NO_MEMORY ·
+ *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_BUSY ·
+ *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ * @owner  json_out with met_buffer_release
+ * @blocks waits for the store's one writer and for the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_invoice_credit(
+    met_store *store, const char *id, size_t id_size, const char *json,
+    size_t json_size, met_buffer *json_out, met_error_info *info);
+
+/**
+ * One invoice or credit note, as it was issued.
  *
  * @param store     open store
  * @param id        its id or its number, not necessarily NUL-terminated
@@ -114,7 +215,7 @@ MET_API MET_NODISCARD met_error met_invoice_get(met_store *store,
                                                 met_error_info *info);
 
 /**
- * Issued invoices, by number: {"items": [...]}.
+ * Invoices and credit notes, by number: {"items": [...]}.
  *
  * @param store              open store
  * @param customer_key       of one customer, also a removed one; NULL: of all

@@ -5,6 +5,7 @@
 
 #include "api/document_call.h"
 #include "base/calendar.h"
+#include "invoice/credit_note.h"
 #include "invoice/invoice.h"
 
 /* The front of preview and finalize: an open transaction and a request. */
@@ -65,9 +66,10 @@ met_error met_invoice_preview(met_store *store, const char *customer_key,
     return met__call_end(&call, error, node, json_out);
 }
 
-met_error met_invoice_finalize(met_store *store, const char *customer_key,
-                               size_t customer_key_size, int64_t as_of_ns,
-                               met_buffer *json_out, met_error_info *info)
+static met_error issue(met_store *store, const char *customer_key,
+                       size_t customer_key_size, int64_t as_of_ns,
+                       int is_interim, met_buffer *json_out,
+                       met_error_info *info)
 {
     met__invoice_request request;
     met__node *node = NULL;
@@ -77,8 +79,97 @@ met_error met_invoice_finalize(met_store *store, const char *customer_key,
                       1, &request, info);
 
     if (error == MET_OK) {
+        request.is_interim = is_interim;
+        request.is_open_included = is_interim;
         error = met__invoice_finalize(call.txn, &request, &call.arena, &node,
                                       &call.why);
+    }
+    return met__call_end(&call, error, node, json_out);
+}
+
+met_error met_invoice_finalize(met_store *store, const char *customer_key,
+                               size_t customer_key_size, int64_t as_of_ns,
+                               met_buffer *json_out, met_error_info *info)
+{
+    return issue(store, customer_key, customer_key_size, as_of_ns, 0,
+                 json_out, info);
+}
+
+met_error met_invoice_interim(met_store *store, const char *customer_key,
+                              size_t customer_key_size, int64_t as_of_ns,
+                              met_buffer *json_out, met_error_info *info)
+{
+    return issue(store, customer_key, customer_key_size, as_of_ns, 1,
+                 json_out, info);
+}
+
+/* --- One invoice ---------------------------------------------------------- */
+static met_error tell_missing(met__call *call, met_error error,
+                              met__text name)
+{
+    return error == MET_E_NOT_FOUND
+               ? met__fail(&call->why, error, "id",
+                           "there is no invoice \"%.*s\"", (int)name.size,
+                           name.data)
+               : error;
+}
+
+met_error met_invoice_act(met_store *store, const char *id, size_t id_size,
+                          const char *action, size_t action_size,
+                          met_buffer *json_out, met_error_info *info)
+{
+    met__node *node = NULL;
+    met__text name;
+    met__text wanted;
+    met__call call;
+    met_error error = met__call_begin(&call, store, info);
+
+    if (error == MET_OK) {
+        error = met__call_key(&call, "action", action, action_size,
+                              MET__KEY_SIZE_MAX, &wanted);
+    }
+    if (error == MET_OK) {
+        error = met__call_key(&call, "id", id, id_size, MET__KEY_SIZE_MAX,
+                              &name);
+    }
+    if (error == MET_OK) {
+        error = met__call_transact(&call, 1);
+    }
+    if (error == MET_OK) {
+        error = met__invoice_act(call.txn, name, wanted,
+                                 met__txn_now_ns(call.txn), &call.arena,
+                                 &node, &call.why);
+        error = tell_missing(&call, error, name);
+    }
+    return met__call_end(&call, error, node, json_out);
+}
+
+met_error met_invoice_credit(met_store *store, const char *id, size_t id_size,
+                             const char *json, size_t json_size,
+                             met_buffer *json_out, met_error_info *info)
+{
+    static const met__path path = {NULL, "credit_note", 0};
+    met__node *request = NULL;
+    met__node *node = NULL;
+    met__text name;
+    met__call call;
+    met_error error = met__call_begin(&call, store, info);
+
+    if (error == MET_OK) {
+        error = met__call_key(&call, "id", id, id_size, MET__KEY_SIZE_MAX,
+                              &name);
+    }
+    if (error == MET_OK) {
+        error = met__call_parse(&call, json, json_size, &request);
+    }
+    if (error == MET_OK) {
+        error = met__call_transact(&call, 1);
+    }
+    if (error == MET_OK) {
+        error = met__credit_note_create(call.txn, name, request, &path,
+                                        met__txn_now_ns(call.txn),
+                                        &call.arena, &node, &call.why);
+        error = tell_missing(&call, error, name);
     }
     return met__call_end(&call, error, node, json_out);
 }
@@ -100,11 +191,7 @@ met_error met_invoice_get(met_store *store, const char *id, size_t id_size,
     }
     if (error == MET_OK) {
         error = met__invoice_document(call.txn, found, &call.arena, &node);
-        if (error == MET_E_NOT_FOUND) {
-            error = met__fail(&call.why, error, "id",
-                              "there is no invoice \"%.*s\"", (int)found.size,
-                              found.data);
-        }
+        error = tell_missing(&call, error, found);
     }
     return met__call_end(&call, error, node, json_out);
 }

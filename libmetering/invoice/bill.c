@@ -1,39 +1,23 @@
 /* One line of an invoice: the quantity of a period rated as a whole, less what
  * was booked for it. Late usage of a period that was billed so becomes a line
- * of the next invoice; a flat fee that was booked
- * is final.
+ * of the next invoice, or of a credit note; a flat fee that was booked is
+ * final.
  * In: a period to bill. Out: a line in the bill, and its booking. */
 #include "invoice/bill.h"
 
 #include "base/check.h"
-#include "catalog/feature.h"
-#include "entitlement/customer_usage.h"
-#include "invoice/booked.h"
+#include "base/ulid.h"
 #include "store/object.h"
-
-/* What is known of one line while it is made. */
-typedef struct line_draft {
-    const met__billable *billable;
-    const met__booked *booked; /* NULL: the first time */
-    const met__feature *feature;
-    met__currency currency;
-    met_decimal quantity; /* of the whole period */
-    met_decimal events;   /* behind it, when the price is one of each event */
-    met__rate_group *groups; /* of a price by dimension; they sum to it */
-    size_t group_count;
-    met__rated *rated;    /* what is billed now */
-    met__node *details;
-} line_draft;
 
 static int is_flat(const met__billable *billable)
 {
     return billable->price->type == MET__PRICE_FLAT;
 }
 
-static met_error find_currency(const met__bill *bill, line_draft *draft)
+static met_error find_currency(const met__bill *bill, met__line_draft *draft)
 {
     met__text code = draft->billable->plan->currency;
-    met_error error = met__currency_of(code, &draft->currency);
+    met_error error = met__currency_of(code, &draft->basis.currency);
 
     if (error == MET_E_NOT_FOUND) {
         return met__fail(bill->info, MET_E_UNSUPPORTED, "currency",
@@ -45,12 +29,12 @@ static met_error find_currency(const met__bill *bill, line_draft *draft)
 
 /* Asked for lines only: what was billed in another currency and has not
  * changed since is in nobody's way. */
-static met_error take_currency(met__bill *bill, const line_draft *draft)
+static met_error take_currency(met__bill *bill, const met__line_draft *draft)
 {
-    met__text code = draft->currency.code;
+    met__text code = draft->basis.currency.code;
 
     if (!bill->has_currency) {
-        bill->currency = draft->currency;
+        bill->currency = draft->basis.currency;
         bill->has_currency = 1;
     } else if (!met__text_equal(bill->currency.code, code)) {
         return met__fail(bill->info, MET_E_UNSUPPORTED, "currency",
@@ -61,339 +45,251 @@ static met_error take_currency(met__bill *bill, const line_draft *draft)
     return MET_OK;
 }
 
-/* --- Quantity ------------------------------------------------------------- */
-/* A price by dimension: its values, and their sum. */
-static met_error measure_values(const met__bill *bill, line_draft *draft,
-                                const met__meter *meter, met__period period)
+/* --- Basis ---------------------------------------------------------------- */
+static void fill_basis(const met__bill *bill, met__line_draft *draft)
 {
-    met__value_usage *usage = NULL;
-    met_error error = met__customer_usage_by_value(
-        bill->txn, bill->customer, draft->feature, meter, period,
-        draft->billable->price->dimension, bill->arena, &usage,
-        &draft->group_count, bill->info);
+    const met__billable *billable = draft->billable;
+    const met__subscription *subscription = billable->subscription;
+    met__line_basis *basis = &draft->basis;
+    int is_last = subscription->active_to_ns != 0
+                  && billable->period.to_ns == subscription->active_to_ns;
 
+    basis->name = billable->card->name;
+    basis->price = billable->price;
+    basis->discounts = billable->card->discounts;
+    basis->unit_config = billable->card->unit_config;
+    basis->policies = bill->profile->policies;
+    basis->period = billable->period;
+    basis->full = billable->full;
+    basis->is_prorated = billable->plan->is_prorating
+                         && !(bill->profile->is_full_at_end && is_last);
+    basis->is_minimum_ignored = billable->is_open;
+    basis->is_void = billable->is_void;
+    basis->has_events = billable->price->has_fixed;
+    if (draft->booked != NULL) {
+        basis->is_booked = 1;
+        basis->booked = draft->booked->lines;
+        basis->booked_count = draft->booked->line_count;
+    }
+}
+
+/* --- What is owed --------------------------------------------------------- */
+static met_error add_tax(met__bill *bill, const met__line_draft *draft,
+                         met__totals *totals, met__node **tax_out)
+{
+    static const char *const names[] = {"exclusive", "inclusive",
+                                        "exclusive"};
+    const met__tax_config *config = &bill->profile->tax.fallback;
+    const met__tax_code *code = met__tax_code_of(&bill->profile->tax, config);
+    uint32_t behavior = config->behavior == MET__TAX_INCLUSIVE
+                            ? MET__TAX_INCLUSIVE
+                            : MET__TAX_EXCLUSIVE;
+    met__builder builder;
+
+    *tax_out = NULL;
+    if (code == NULL || !bill->profile->tax.is_enabled) {
+        return MET_OK;
+    }
+    met_error error =
+        met__tax_apply(&bill->profile->tax, code, behavior,
+                       &draft->basis.currency, &bill->taxes, totals);
     if (error != MET_OK) {
         return error;
     }
-    draft->groups = met__arena_allocate(
-        bill->arena, draft->group_count * sizeof *draft->groups);
-    if (draft->groups == NULL) {
+    met__builder_begin(&builder, bill->arena);
+    met__build_text(&builder, "code", code->key);
+    met__build_text(&builder, "name", code->name);
+    met__build_text(&builder, "behavior", met__text_z(names[behavior]));
+    met__build_decimal(&builder, "rate", code->rate);
+    return met__builder_end(&builder, tax_out);
+}
+
+static met_error collect_until(met__bill *bill, const met__billable *billable)
+{
+    met__collected_line line = {.invoice_at_ns = billable->invoice_at_ns,
+                                .is_metered = !is_flat(billable)
+                                              && !billable->is_open};
+    int64_t at = 0;
+    met_error error = met__collection_at(bill->profile, &line, 1, &at);
+
+    if (error == MET_OK && at > bill->collection_at_ns) {
+        bill->collection_at_ns = at;
+    }
+    return error;
+}
+
+/* Remembers what is to be booked; what was visited is the walk's own. */
+static met_error keep(met__bill *bill, const met__line_draft *draft)
+{
+    met__subscription *subscription;
+    met__billable *billable;
+    met__line_draft *kept;
+
+    if ((bill->draft_count & (bill->draft_count - 1)) == 0) {
+        met__line_draft **more = met__arena_allocate(
+            bill->arena,
+            met__list_bytes(bill->draft_count + 1, sizeof *more));
+        if (more == NULL) {
+            return MET_E_NO_MEMORY;
+        }
+        if (bill->draft_count > 0) {
+            memcpy(more, bill->drafts, bill->draft_count * sizeof *more);
+        }
+        bill->drafts = more;
+    }
+    kept = met__arena_allocate(bill->arena, sizeof *kept);
+    billable = met__arena_allocate(bill->arena, sizeof *billable);
+    subscription = met__arena_allocate(bill->arena, sizeof *subscription);
+    if (kept == NULL || billable == NULL || subscription == NULL) {
         return MET_E_NO_MEMORY;
     }
-    draft->quantity = met__decimal_zero();
-    for (size_t i = 0; error == MET_OK && i < draft->group_count; i++) {
-        draft->groups[i] =
-            (met__rate_group){usage[i].value, usage[i].quantity};
-        error = met__decimal_add(draft->quantity, usage[i].quantity,
-                                 &draft->quantity);
-    }
-    return error;
-}
-
-/* The events whose values were summed. */
-static met_error count_events(const met__bill *bill, line_draft *draft,
-                              const met__meter *meter, met__period period)
-{
-    met__meter counting = *meter;
-
-    counting.aggregation = MET__AGGREGATION_COUNT;
-    return met__customer_usage(bill->txn, bill->customer, draft->feature,
-                               &counting, period, MET__USAGE_ANY,
-                               &draft->events, bill->info);
-}
-
-static met_error measure(const met__bill *bill, line_draft *draft)
-{
-    const met__billable *billable = draft->billable;
-    met__period period = billable->period;
-    met__feature *feature;
-    met__meter *meter;
-    met_error error = met__rate_card_feature(bill->txn, billable->card,
-                                             bill->arena, &feature);
-
-    if (error != MET_OK) {
-        return error == MET_E_NOT_FOUND ? MET_E_CORRUPT : error;
-    }
-    draft->feature = feature;
-    error = met__meter_get(bill->txn, feature->meter_key, bill->arena,
-                           &meter);
-    if (error == MET_E_NOT_FOUND) {
-        return met__fail(bill->info, MET_E_CONFLICT, "meter",
-                         "the meter \"%.*s\" of a billed feature is gone",
-                         (int)feature->meter_key.size,
-                         feature->meter_key.data);
-    }
-    if (error != MET_OK) {
-        return error;
-    }
-    if (billable->is_open) {
-        /* Up to the end of the minute that is running. */
-        int64_t minute = bill->request->as_of_ns
-                         - bill->request->as_of_ns % MET__MINUTE_NS;
-        if (minute + MET__MINUTE_NS < period.to_ns) {
-            period.to_ns = minute + MET__MINUTE_NS;
-        }
-    }
-    if (billable->price->type == MET__PRICE_MATRIX) {
-        return measure_values(bill, draft, meter, period);
-    }
-    error = met__customer_usage(bill->txn, bill->customer, feature, meter,
-                                period, MET__USAGE_ANY, &draft->quantity,
-                                bill->info);
-    return error == MET_OK && billable->price->has_fixed
-               ? count_events(bill, draft, meter, period)
-               : error;
-}
-
-/* --- Price ---------------------------------------------------------------- */
-static int64_t seconds_of(met__period period)
-{
-    return period.to_ns / MET__SECOND_NS - period.from_ns / MET__SECOND_NS;
-}
-
-/* A flat fee is a share of its full period. MET_E_NOT_FOUND: nothing is left
- * of it, then there is no line at all. */
-static met_error share_of(const line_draft *draft, met__price *price)
-{
-    const met__billable *billable = draft->billable;
-    int64_t service = seconds_of(billable->period);
-    int64_t full = seconds_of(billable->full);
-    met_error error = MET_OK;
-
-    if (billable->plan->is_prorating && service > 0 && service < full) {
-        error = met__prorate(price->amount, service * MET__SECOND_NS,
-                             full * MET__SECOND_NS, &draft->currency,
-                             &price->amount);
-        if (error == MET_OK && met__decimal_is_zero(price->amount)) {
-            error = MET_E_NOT_FOUND;
-        }
-    }
-    return error;
-}
-
-/* What the rate card says beside the price; a stored one that cannot be read
- * is damage. */
-static met_error read_terms(const met__bill *bill,
-                            const met__rate_card *card,
-                            met__rate_input *input)
-{
-    met__path discounts_path = {NULL, "discounts", 0};
-    met__path unit_path = {NULL, "unit_config", 0};
-    met__discounts *discounts = NULL;
-    met__unit_config *unit_config = NULL;
-    met_error error = MET_OK;
-
-    if (card->discounts != NULL) {
-        error = met__discounts_read(card->discounts, &discounts_path,
-                                    bill->arena, &discounts, bill->info);
-    }
-    if (error == MET_OK && card->unit_config != NULL) {
-        error = met__unit_config_read(card->unit_config, &unit_path,
-                                      bill->arena, &unit_config, bill->info);
-    }
-    input->discounts = discounts;
-    input->unit_config = unit_config;
-    return error == MET_E_INVALID ? MET_E_CORRUPT : error;
-}
-
-static met_error rate_whole(const met__bill *bill, line_draft *draft)
-{
-    const met__billable *billable = draft->billable;
-    met__price price = *billable->price;
-    met__rate_input input = {
-        .name = billable->card->name,
-        .price = &price,
-        .currency = draft->currency,
-        .quantity = draft->quantity,
-        .quantity_before = met__decimal_zero(),
-        .is_first = 1,
-        .is_last = 1,
-        .already_billed = met__decimal_zero(),
-        .is_minimum_ignored = billable->is_open,
-        .has_events = billable->price->has_fixed,
-        .events = draft->events,
-        .events_before = met__decimal_zero(),
-        .groups = draft->groups,
-        .group_count = draft->group_count,
-    };
-    met_error error = read_terms(bill, billable->card, &input);
-
-    if (error == MET_OK && is_flat(billable)) {
-        error = share_of(draft, &price);
-    }
-    if (error == MET_OK) {
-        error = met__rate(&input, bill->arena, &draft->rated, bill->info);
-    }
-    return error;
-}
-
-/* Nothing is owed: no line and no minimum. */
-static met_error rate_nothing(const met__bill *bill, line_draft *draft)
-{
-    draft->quantity = met__decimal_zero();
-    draft->rated = met__arena_allocate(bill->arena, sizeof *draft->rated);
-    if (draft->rated == NULL) {
-        return MET_E_NO_MEMORY;
-    }
-    met__totals_clear(&draft->rated->totals);
+    *subscription = *draft->billable->subscription;
+    *billable = *draft->billable;
+    billable->subscription = subscription;
+    *kept = *draft;
+    kept->billable = billable;
+    bill->drafts[bill->draft_count++] = kept;
     return MET_OK;
 }
 
-/* MET_E_NOT_FOUND: there is nothing to bill. */
-static met_error rate(const met__bill *bill, line_draft *draft)
-{
-    met_error error = draft->billable->is_void ? rate_nothing(bill, draft)
-                                               : rate_whole(bill, draft);
-
-    if (error == MET_OK && draft->booked != NULL) {
-        error = met__rate_delta(draft->rated, draft->booked->lines,
-                                draft->booked->line_count, &draft->currency,
-                                bill->arena, &draft->rated);
-        if (error == MET_OK && draft->rated->line_count == 0) {
-            error = MET_E_NOT_FOUND; /* nothing new to bill */
-        }
-    }
-    return error;
-}
-
-/* --- Document ------------------------------------------------------------- */
-static void build_period(met__builder *builder, met__arena *arena,
-                         const char *name, met__period period)
-{
-    met__builder inner;
-
-    met__builder_begin(&inner, arena);
-    met__build_time(&inner, "from", period.from_ns);
-    met__build_time(&inner, "to", period.to_ns);
-    met__build_object(builder, name, &inner);
-}
-
-/* Detailed lines; those of an invoice get an id, by which a later correction
- * names what it corrects. */
-static met_error build_details(const met__bill *bill, line_draft *draft)
+met_error met__bill_book(const met__bill *bill, int is_open)
 {
     met_error error = MET_OK;
 
-    draft->details = met__node_array(bill->arena);
-    if (draft->details == NULL) {
+    MET__ASSERT(bill->invoice_id.size == MET__ULID_SIZE);
+    for (size_t i = 0; error == MET_OK && i < bill->draft_count; i++) {
+        const met__line_draft *draft = bill->drafts[i];
+        met__booking booking = {.quantity = draft->basis.quantity,
+                                .documents = draft->details};
+        if (is_open && !draft->is_given_back) {
+            booking.open_id = bill->invoice_id;
+        }
+        if (draft->billable->is_open) {
+            booking.interim_to_ns = draft->usage_to_ns;
+        }
+        error = met__booked_add(bill->txn, draft->billable, draft->booked,
+                                &booking, bill->arena);
+    }
+    return error;
+}
+
+static met_error add_line(met__bill *bill, met__line_draft *draft)
+{
+    uint32_t number = bill->lines->count + 1;
+    met__totals totals = draft->rated->totals;
+    met__node *node = NULL;
+    met__node *tax = NULL;
+    met_error error = add_tax(bill, draft, &totals, &tax);
+
+    if (error == MET_OK) {
+        error = met__basis_details(draft->rated, &draft->basis.currency,
+                                   bill->invoice_id, number, bill->arena,
+                                   &draft->details);
+    }
+    if (error == MET_OK) {
+        error = met__bill_line(bill, draft, &totals, tax, &node);
+    }
+    if (error == MET_OK) {
+        error = met__node_append(bill->arena, bill->lines, node);
+    }
+    if (error == MET_OK) {
+        error = met__totals_add(&bill->totals, &totals);
+    }
+    if (error == MET_OK) {
+        error = keep(bill, draft);
+    }
+    if (error == MET_OK) {
+        met__period_widen(&bill->service_period, draft->billable->period);
+        error = collect_until(bill, draft->billable);
+    }
+    return error;
+}
+
+/* --- What is given back --------------------------------------------------- */
+static int is_given_back(const met__bill *bill, const met__line_draft *draft)
+{
+    return bill->profile->late_usage == MET__LATE_CREDIT_NOTE
+           && draft->booked != NULL && draft->booked->line_count > 0
+           && draft->booked->interim_to_ns == 0
+           && met__decimal_is_negative(draft->rated->totals.total);
+}
+
+/* The credit note to the invoice that billed it last. */
+static met_error give_back_of(met__bill *bill, const met__line_draft *draft,
+                              met__give_back **out)
+{
+    met__text id = draft->booked->lines[draft->booked->line_count - 1].id;
+    size_t count = bill->give_back_count;
+
+    if (id.size < MET__ULID_SIZE) {
+        return MET_E_CORRUPT;
+    }
+    id.size = MET__ULID_SIZE;
+    for (size_t i = 0; i < count; i++) {
+        if (met__text_equal(bill->give_backs[i].invoice_id, id)) {
+            *out = &bill->give_backs[i];
+            return MET_OK;
+        }
+    }
+    met__give_back *list =
+        met__arena_allocate(bill->arena, (count + 1) * sizeof *list);
+    if (list == NULL) {
         return MET_E_NO_MEMORY;
     }
-    for (size_t i = 0; error == MET_OK && i < draft->rated->line_count; i++) {
-        met__line line = draft->rated->lines[i];
-        met__node *node;
-        if (bill->invoice_id.size > 0) {
-            const char *id = met__arena_print(
-                bill->arena, "%.*s.%u.%zu", (int)bill->invoice_id.size,
-                bill->invoice_id.data, bill->lines->count + 1, i + 1);
-            if (id == NULL) {
-                return MET_E_NO_MEMORY;
-            }
-            line.id = met__text_z(id);
-        }
-        error =
-            met__line_document(&line, &draft->currency, bill->arena, &node);
-        if (error == MET_OK) {
-            error = met__node_append(bill->arena, draft->details, node);
-        }
+    if (count > 0) {
+        memcpy(list, bill->give_backs, count * sizeof *list);
     }
-    return error;
-}
-
-static void build_plan(const met__bill *bill, met__builder *builder,
-                       const met__plan *plan)
-{
-    met__builder inner;
-
-    met__builder_begin(&inner, bill->arena);
-    met__build_text(&inner, "key", plan->key);
-    met__build_text(&inner, "name", plan->name);
-    met__build_integer(&inner, "version", plan->version);
-    met__build_object(builder, "plan", &inner);
-}
-
-/* Quantities: a correction shows what is new, and what it is new against. */
-static met_error build_quantities(met__builder *builder,
-                                  const line_draft *draft)
-{
-    met_decimal billed;
-
-    if (draft->booked == NULL) {
-        met__build_decimal(builder, "quantity", draft->quantity);
+    *out = &list[count];
+    **out = (met__give_back){.invoice_id = id,
+                             .lines = met__node_array(bill->arena)};
+    met__totals_clear(&(*out)->totals);
+    bill->give_backs = list;
+    bill->give_back_count++;
+    if (bill->invoice_id.size == 0) {
         return MET_OK;
     }
-    met_error error = met__decimal_subtract(
-        draft->quantity, draft->booked->quantity, &billed);
+    return met__object_id(bill->txn, bill->request->now_ns, bill->arena,
+                          &(*out)->note_id);
+}
+
+static met_error give_back(met__bill *bill, met__line_draft *draft)
+{
+    met__totals totals = draft->rated->totals;
+    met__give_back *note = NULL;
+    met__node *tax = NULL;
+    met__node *node = NULL;
+    met_error error = give_back_of(bill, draft, &note);
+
     if (error == MET_OK) {
-        met__build_boolean(builder, "is_correction", 1);
-        met__build_decimal(builder, "quantity", billed);
-        met__build_decimal(builder, "quantity_billed_before",
-                           draft->booked->quantity);
-        met__build_decimal(builder, "quantity_total", draft->quantity);
+        error = add_tax(bill, draft, &totals, &tax);
+    }
+    if (error == MET_OK) {
+        error = met__basis_details(draft->rated, &draft->basis.currency,
+                                   note->note_id, note->lines->count + 1,
+                                   bill->arena, &draft->details);
+    }
+    if (error == MET_OK) {
+        error = met__bill_line(bill, draft, &totals, tax, &node);
+    }
+    if (error == MET_OK) {
+        error = met__node_append(bill->arena, note->lines, node);
+    }
+    if (error == MET_OK) {
+        error = met__totals_add(&note->totals, &totals);
+    }
+    if (error == MET_OK) {
+        draft->is_given_back = 1;
+        error = keep(bill, draft);
+    }
+    if (error == MET_OK) {
+        met__period_widen(&note->service_period, draft->billable->period);
     }
     return error;
 }
 
-static met_error build_line(const met__bill *bill, const line_draft *draft,
-                            met__node **node_out)
+/* --- One period ----------------------------------------------------------- */
+static met_error finish(met__bill *bill, met__line_draft *draft)
 {
-    const met__billable *billable = draft->billable;
-    const met__rate_card *card = billable->card;
-    int64_t inside = billable->period.from_ns % MET__MINUTE_NS;
-    met__builder builder;
-    met__node *totals;
-
-    met__builder_begin(&builder, bill->arena);
-    met__build_text(&builder, "key", card->key);
-    met__build_text(&builder, "name", card->name);
-    met__build_text(&builder, "feature_key", card->feature_key);
-    met__build_text(&builder, "subscription_id", billable->subscription->id);
-    build_plan(bill, &builder, billable->plan);
-    build_period(&builder, bill->arena, "period", billable->period);
-    if (is_flat(billable)
-        && (billable->full.from_ns != billable->period.from_ns
-            || billable->full.to_ns != billable->period.to_ns)) {
-        build_period(&builder, bill->arena, "full_period", billable->full);
-    }
-    if (!is_flat(billable) && inside != 0) {
-        met__build_time(&builder, "applied_at",
-                        billable->period.from_ns - inside);
-    }
-    if (billable->is_open) {
-        met__build_boolean(&builder, "is_open", 1);
-    }
-    met_error error = build_quantities(&builder, draft);
-    met__build_node(&builder, "price", card->price);
-    met__build_node(&builder, "discounts", card->discounts);
-    met__build_node(&builder, "unit_config", card->unit_config);
-    met__build_node(&builder, "detailed_lines", draft->details);
-    if (error == MET_OK) {
-        error = met__totals_document(&draft->rated->totals, &draft->currency,
-                                     bill->arena, &totals);
-    }
-    if (error == MET_OK) {
-        met__build_node(&builder, "totals", totals);
-    }
-    met_error built = met__builder_end(&builder, node_out);
-    return error == MET_OK ? built : error;
-}
-
-static void widen(met__period *whole, met__period part)
-{
-    if (whole->to_ns == 0) {
-        *whole = part;
-        return;
-    }
-    if (part.from_ns < whole->from_ns) {
-        whole->from_ns = part.from_ns;
-    }
-    if (part.to_ns > whole->to_ns) {
-        whole->to_ns = part.to_ns;
-    }
-}
-
-static met_error finish(met__bill *bill, line_draft *draft)
-{
-    met__node *node;
     met_error error = take_currency(bill, draft);
 
     if (error == MET_OK && bill->lines->count >= MET__INVOICE_LINES_MAX) {
@@ -402,68 +298,100 @@ static met_error finish(met__bill *bill, line_draft *draft)
                           "earlier instant first",
                           MET__INVOICE_LINES_MAX);
     }
-    if (error == MET_OK) {
-        error = build_details(bill, draft);
+    if (error != MET_OK) {
+        return error;
     }
-    if (error == MET_OK) {
-        error = build_line(bill, draft, &node);
+    return is_given_back(bill, draft) ? give_back(bill, draft)
+                                      : add_line(bill, draft);
+}
+
+/* Nothing more is to be asked about it: a flat fee is billed once, what an open
+ * draft has is that draft's, a period that was billed to its end is not open
+ * (the preview is of an earlier instant), and what is void matters only when it
+ * was billed. */
+static int is_settled(const met__bill *bill, const met__line_draft *draft)
+{
+    const met__billable *billable = draft->billable;
+    const met__booked *booked = draft->booked;
+
+    if (booked == NULL) {
+        return billable->is_void;
     }
+    return is_flat(billable) || booked->open_id.size > 0
+           || (billable->is_open
+               && (booked->interim_to_ns == 0
+                   || booked->interim_to_ns > bill->request->as_of_ns));
+}
+
+/* What thresholds are compared with. */
+static met_error note_open(met__bill *bill, const met__line_draft *draft)
+{
+    met__rated *whole = NULL;
+    met_error error = met__basis_rate_whole(&draft->basis, bill->arena,
+                                            &whole, bill->info);
+
     if (error == MET_OK) {
-        error = met__node_append(bill->arena, bill->lines, node);
+        error = met__decimal_add(bill->open_total, whole->totals.total,
+                                 &bill->open_total);
     }
-    if (error == MET_OK) {
-        error = met__totals_add(&bill->totals, &draft->rated->totals);
-    }
-    if (error == MET_OK && bill->invoice_id.size > 0) {
-        error = met__booked_add(bill->txn, draft->billable, draft->booked,
-                                draft->quantity, draft->details,
-                                bill->arena);
-    }
-    if (error == MET_OK) {
-        widen(&bill->service_period, draft->billable->period);
+    for (size_t i = 0; error == MET_OK && i < draft->basis.booked_count;
+         i++) {
+        error = met__decimal_add(bill->open_billed,
+                                 draft->basis.booked[i].totals.total,
+                                 &bill->open_billed);
     }
     return error;
 }
 
-/* Nothing more is to be asked about it: a flat fee is billed once, a period
- * that was billed is not open (the preview is of an earlier instant), and what
- * is void matters only when it was billed. */
-static int is_settled(const line_draft *draft)
+/* Billed in parts is what sums up as it goes on. */
+static int is_splittable(const met__billable *billable)
 {
-    const met__billable *billable = draft->billable;
-
-    if (draft->booked == NULL) {
-        return billable->is_void;
+    switch (billable->price->type) {
+    case MET__PRICE_UNIT:
+    case MET__PRICE_PACKAGE:
+    case MET__PRICE_GRADUATED:
+    case MET__PRICE_DYNAMIC:
+    case MET__PRICE_PERCENTAGE:
+    case MET__PRICE_GRADUATED_PERCENTAGE:
+    case MET__PRICE_MATRIX:
+        return 1;
+    default:
+        return 0;
     }
-    return is_flat(billable) || billable->is_open;
 }
 
 met_error met__bill_add(void *context, const met__billable *billable)
 {
     met__bill *bill = context;
-    line_draft draft = {.billable = billable,
-                        .quantity = met__decimal_from_i64(1),
-                        .events = met__decimal_zero()};
-    met__booked *booked = NULL;
-    met_error error =
-        met__booked_get(bill->txn, billable, bill->arena, &booked);
+    met__line_draft draft = {.billable = billable};
+    met_error error = met__booked_get(bill->txn, billable, bill->arena,
+                                      &draft.booked);
 
-    if (error == MET_OK) {
-        draft.booked = booked;
-    } else if (error != MET_E_NOT_FOUND) {
+    if (error == MET_E_NOT_FOUND) {
+        draft.booked = NULL;
+    } else if (error != MET_OK) {
         return error;
     }
-    if (is_settled(&draft)) {
+    if (is_settled(bill, &draft)
+        || (billable->is_open && bill->request->is_interim
+            && !is_splittable(billable))) {
         return MET_OK;
     }
+    fill_basis(bill, &draft);
+    draft.basis.quantity = billable->is_void ? met__decimal_zero()
+                                             : met__decimal_from_i64(1);
+    draft.basis.events = met__decimal_zero();
     error = find_currency(bill, &draft);
     if (error == MET_OK && !is_flat(billable) && !billable->is_void) {
-        error = measure(bill, &draft);
+        error = met__bill_measure(bill, &draft);
     }
-    if (error != MET_OK) {
-        return error;
+    if (error == MET_OK && billable->is_open && !is_flat(billable)) {
+        error = note_open(bill, &draft);
     }
-    error = rate(bill, &draft);
+    if (error == MET_OK) {
+        error = met__basis_rate(&draft.basis, bill->arena, &draft.rated,
+                                bill->info);
+    }
     if (error == MET_E_NOT_FOUND) {
         return MET_OK;
     }

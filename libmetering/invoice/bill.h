@@ -3,29 +3,87 @@
 #ifndef MET_INVOICE_BILL_H
 #define MET_INVOICE_BILL_H
 
+#include "customer/customer.h"
 #include "invoice/billable.h"
+#include "invoice/billing_profile.h"
+#include "invoice/booked.h"
 #include "invoice/invoice.h"
+#include "invoice/line_basis.h"
+#include "invoice/usage_source.h"
 
 #define MET__INVOICE_LINES_MAX 4096
+
+/* What was owed for a period was billed, and is given back: lines of a credit
+ * note to the invoice that billed it last. */
+typedef struct met__give_back {
+    met__text invoice_id;
+    met__node *lines; /* array of documents */
+    met__totals totals;
+    met__period service_period;
+    met__text note_id;
+} met__give_back;
+
+/* What a billing period of a subscription came to, for the plan's minimum. */
+typedef struct met__period_sum {
+    const met__subscription *subscription;
+    int64_t from_ns; /* of the billing period */
+    met_decimal total; /* net of everything but taxes */
+} met__period_sum;
 
 typedef struct met__bill {
     met__txn *txn;
     const met__invoice_request *request;
     const met__customer *customer;
+    const met__billing_profile *profile;
+    const met__usage_source *source; /* NULL: the store is asked */
     met__arena *arena;
     met_error_info *info;
     met__text invoice_id; /* empty: a preview, nothing is booked */
-    met__currency currency;
     int has_currency;
     int reserved;
+    met__currency currency;
     met__node *lines; /* array of documents */
     met__totals totals;
     met__period service_period; /* from the first to the last line's */
+    int64_t collection_at_ns; /* when the usage of all lines is final; 0: now */
+    met__tax_sums taxes;
+    /* Of periods that go on: what they come to so far, and what of it was
+     * billed. */
+    met_decimal open_total;
+    met_decimal open_billed;
+    size_t give_back_count;
+    met__give_back *give_backs;
+    size_t sum_count;
+    met__period_sum *sums;
+    size_t draft_count; /* lines that are to be booked */
+    struct met__line_draft **drafts;
 } met__bill;
 
+/* One line while it is made. */
+typedef struct met__line_draft {
+    const met__billable *billable;
+    met__booked *booked; /* NULL: the first time */
+    const met__feature *feature;
+    int64_t usage_to_ns; /* where its usage ends */
+    met__line_basis basis;
+    met__rated *rated; /* what is billed now */
+    met__node *details;
+    int is_given_back;
+    int reserved;
+} met__line_draft;
+
 /* A visitor of met__billables_each; context: the bill. Rates the period, takes
- * away what was booked, and adds a line for the rest; books it when the bill
- * has an id. */
+ * away what was booked, and adds a line for the rest. Nothing is written. */
 met_error met__bill_add(void *context, const met__billable *billable);
+/* Books the lines. is_open: they are a draft's, and may still change. */
+met_error met__bill_book(const met__bill *bill, int is_open);
+
+/* The quantities of a line: bill_measure.c. */
+met_error met__bill_measure(const met__bill *bill, met__line_draft *draft);
+/* Its document: bill_line.c. totals has the taxes in it. */
+met_error met__bill_line(const met__bill *bill, const met__line_draft *draft,
+                         const met__totals *totals, const met__node *tax,
+                         met__node **node_out);
+void met__period_widen(met__period *whole, met__period part);
 
 #endif

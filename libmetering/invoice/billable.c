@@ -30,6 +30,7 @@ static met_error offer(const period_walk *walk, met__billable *billable,
 {
     int is_due = invoice_at_ns <= walk->as_of_ns;
 
+    billable->invoice_at_ns = invoice_at_ns;
     if (walk->void_from_ns != 0) {
         billable->is_void = 1;
         return billable->booked_from_ns < walk->void_from_ns

@@ -14,6 +14,7 @@ typedef struct met__billable {
     met__period period; /* of service, clipped to phase and subscription */
     met__period full;   /* not clipped: what a flat fee is a share of */
     int64_t booked_from_ns; /* names the period in BOOKED */
+    int64_t invoice_at_ns;  /* when it falls due */
     int is_open;            /* not due yet, shown by a preview */
     int is_void; /* the subscription was ended before it: nothing is owed */
 } met__billable;

@@ -2,12 +2,9 @@
  * numbers. An invoice stores the quantities it rated with their bounds and is
  * a pure function of them, the plan version and the policies.
  *
- * Document: {"id", "number", "status": "draft"|"issued", "currency",
- *  "customer": {"key","name","id"}, "service_period": {"from","to"},
- *  "created_at", "issued_at", "lines": [{"key","name","feature_key"?,
- *    "subscription_id","plan": {"key","version"}, "period": {"from","to"},
- *    "quantity", "price": {...}, "detailed_lines": [...], "totals"}],
- *  "totals"} */
+ * The document is described in metering/invoice.h. Records: INVOICE[id];
+ * INVOICE_OF[customer key 0 period from:8 id]; INVOICE_NUMBER[number];
+ * INVOICE_DUE[time:8 id]. */
 #ifndef MET_INVOICE_INVOICE_H
 #define MET_INVOICE_INVOICE_H
 
@@ -19,7 +16,8 @@ typedef struct met__invoice_request {
     int64_t as_of_ns; /* bills periods that ended at or before it */
     int64_t now_ns;   /* created_at, issued_at */
     int is_open_included; /* preview: also the period that is still running */
-    int reserved;
+    int is_interim; /* bills it, without the minimum and up to the last whole
+                       minute */
 } met__invoice_request;
 
 /* What would be billed; stores nothing. MET_E_NOT_FOUND: no such customer. An
@@ -35,12 +33,23 @@ met_error met__invoice_finalize(met__txn *txn,
                                 const met__invoice_request *request,
                                 met__arena *arena, met__node **node_out,
                                 met_error_info *info);
-/* By id or by number. */
+/* One step by name, and what follows by itself: invoice_flow.c. MET_E_NOT_FOUND
+ * · MET_E_INVALID (action) · MET_E_CONFLICT: not from this state, or not yet */
+met_error met__invoice_act(met__txn *txn, met__text id, met__text action,
+                           int64_t now_ns, met__arena *arena,
+                           met__node **node_out, met_error_info *info);
+
+/* By id or by number, as it is shown: with the actions that are legal now. */
 met_error met__invoice_document(met__txn *txn, met__text id, met__arena *arena,
                                 met__node **node_out);
 /* Of one customer, or of all when customer_key is empty; oldest first. */
 met_error met__invoice_list(met__txn *txn, met__text customer_key,
                             met__arena *arena, met__node **array_out);
+
+/* "Péter Túri" is "PETU"; out has room for 5 bytes. Rule: OpenMeter,
+ * billing/service/sequence.go. */
+void met__customer_prefix(met__text name, char out[5]);
+
 /* For a person: 80 columns, or a page that stands alone. */
 void met__invoice_text(const met__node *invoice, met__buffer *buffer);
 void met__invoice_html(const met__node *invoice, met__buffer *buffer);

@@ -292,6 +292,9 @@ met_error met__totals_read(const met__node *node, const met__path *path,
 /* Every field 0: what met__totals_add begins with. */
 void met__totals_clear(met__totals *totals);
 met_error met__totals_add(met__totals *sum, const met__totals *totals);
+/* One step over every field: adds a to out, subtracts with -1. */
+met_error met__totals_combine(met__totals *out, const met__totals *other,
+                              int sign);
 /* Fields rounded to the currency. */
 met_error met__totals_round(met__totals *totals, const met__currency *currency);
 

@@ -91,9 +91,6 @@ met_error met__amount_document(met_decimal amount,
                                met__node **node_out);
 /* total = amount + charges + taxes_exclusive - discounts - credits. */
 met_error met__totals_settle(met__totals *totals);
-/* One step over every field: adds a to out, subtracts with -1. */
-met_error met__totals_combine(met__totals *out, const met__totals *other,
-                              int sign);
 int met__totals_are_zero(const met__totals *totals);
 
 #endif

@@ -25,6 +25,10 @@
  *   INVOICE_OF customer key 0 period from:8 id      index, empty value
  *   INVOICE_NUMBER     number text                  -> id
  *   BOOKED     subscription id 0 rate card key 0 from:8   lines booked so far
+ *   BILLING    "profile" | "profile" 0 customer key     how to bill
+ *              "credit" 0 invoice id 0 note id      -> what was credited
+ *              "run"                                the billing run under way
+ *   INVOICE_DUE        time:8 invoice id            its next automatic step
  *   GATEWAY    kind 0 name                          service, route, consumer, …
  *   CREDENTIAL keyed hash:32                        -> consumer name
  *   BALANCE    subscription id 0 feature key 0 from:8   settled usage of one
@@ -84,11 +88,13 @@
     X(MET__TABLE_NOTICE_RULE, "notice_rule")      \
     X(MET__TABLE_NOTICE, "notice")                \
     X(MET__TABLE_NOTICE_TOLD, "notice_told")      \
-    X(MET__TABLE_NOTICE_DUE, "notice_due")          \
+    X(MET__TABLE_NOTICE_DUE, "notice_due")        \
     X(MET__TABLE_ENTITLED, "entitled")            \
     X(MET__TABLE_ENTITLED_ID, "entitled_id")      \
     X(MET__TABLE_BURN_STATE, "burn_state")        \
-    X(MET__TABLE_DUE, "due")
+    X(MET__TABLE_DUE, "due")                      \
+    X(MET__TABLE_BILLING, "billing")              \
+    X(MET__TABLE_INVOICE_DUE, "invoice_due")
 /* Tables that stores made by earlier builds do not have: opening adds them. */
 #define MET__TABLE_FIRST_ADDED MET__TABLE_EVENT_BATCH
 

@@ -1,0 +1,125 @@
+/* The quantities behind a line: what the customer used of the rate card's
+ * feature in the period. In: a draft with its billable. Out: the same with
+ * quantity, events or groups. */
+#include "invoice/bill.h"
+
+#include "base/check.h"
+#include "entitlement/customer_usage.h"
+
+/* A price by dimension: its values, and their sum. */
+static met_error measure_values(const met__bill *bill, met__line_draft *draft,
+                                const met__meter *meter, met__period period)
+{
+    met__line_basis *basis = &draft->basis;
+    met__value_usage *usage = NULL;
+    met_error error = met__customer_usage_by_value(
+        bill->txn, bill->customer, draft->feature, meter, period,
+        basis->price->dimension, bill->arena, &usage, &basis->group_count,
+        bill->info);
+
+    if (error != MET_OK) {
+        return error;
+    }
+    basis->groups = met__arena_allocate(
+        bill->arena, basis->group_count * sizeof *basis->groups);
+    if (basis->groups == NULL) {
+        return MET_E_NO_MEMORY;
+    }
+    basis->quantity = met__decimal_zero();
+    for (size_t i = 0; error == MET_OK && i < basis->group_count; i++) {
+        basis->groups[i] =
+            (met__rate_group){usage[i].value, usage[i].quantity};
+        error = met__decimal_add(basis->quantity, usage[i].quantity,
+                                 &basis->quantity);
+    }
+    return error;
+}
+
+/* The events whose values were summed. */
+static met_error count_events(const met__bill *bill, met__line_draft *draft,
+                              const met__meter *meter, met__period period)
+{
+    met__meter counting = *meter;
+
+    counting.aggregation = MET__AGGREGATION_COUNT;
+    return met__customer_usage(bill->txn, bill->customer, draft->feature,
+                               &counting, period, MET__USAGE_ANY,
+                               &draft->basis.events, bill->info);
+}
+
+static met_error find_meter(const met__bill *bill, met__line_draft *draft,
+                            met__meter **meter_out)
+{
+    met__feature *feature;
+    met_error error = met__rate_card_feature(
+        bill->txn, draft->billable->card, bill->arena, &feature);
+
+    if (error != MET_OK) {
+        return error == MET_E_NOT_FOUND ? MET_E_CORRUPT : error;
+    }
+    draft->feature = feature;
+    error = met__meter_get(bill->txn, feature->meter_key, bill->arena,
+                           meter_out);
+    if (error == MET_E_NOT_FOUND) {
+        return met__fail(bill->info, MET_E_CONFLICT, "meter",
+                         "the meter \"%.*s\" of a billed feature is gone",
+                         (int)feature->meter_key.size,
+                         feature->meter_key.data);
+    }
+    return error;
+}
+
+/* A preview shows the minute that is running, an interim bill leaves it for
+ * the next one. */
+static int64_t usage_end(const met__bill *bill, const met__billable *billable)
+{
+    int64_t as_of = bill->request->as_of_ns;
+    int64_t end = as_of - as_of % MET__MINUTE_NS;
+
+    if (!bill->request->is_interim) {
+        end += MET__MINUTE_NS;
+    }
+    return billable->is_open && end < billable->period.to_ns
+               ? end
+               : billable->period.to_ns;
+}
+
+static met_error ask(const met__bill *bill, met__line_draft *draft,
+                     const met__meter *meter, met__period period)
+{
+    met__usage_wish wish = {bill->customer, draft->feature, meter,
+                            met__usage_bounds(period)};
+    met_error error = MET_E_NOT_FOUND;
+
+    if (bill->source != NULL) {
+        error = bill->source->quantity(bill->source->context, &wish,
+                                       &draft->basis.quantity);
+    }
+    return error == MET_E_NOT_FOUND
+               ? met__customer_usage(bill->txn, bill->customer,
+                                     draft->feature, meter, period,
+                                     MET__USAGE_ANY, &draft->basis.quantity,
+                                     bill->info)
+               : error;
+}
+
+met_error met__bill_measure(const met__bill *bill, met__line_draft *draft)
+{
+    const met__billable *billable = draft->billable;
+    met__period period = billable->period;
+    met__meter *meter;
+    met_error error = find_meter(bill, draft, &meter);
+
+    if (error != MET_OK) {
+        return error;
+    }
+    period.to_ns = usage_end(bill, billable);
+    draft->usage_to_ns = period.to_ns;
+    if (billable->price->type == MET__PRICE_MATRIX) {
+        return measure_values(bill, draft, meter, period);
+    }
+    error = ask(bill, draft, meter, period);
+    return error == MET_OK && billable->price->has_fixed
+               ? count_events(bill, draft, meter, period)
+               : error;
+}

@@ -1,0 +1,24 @@
+/* Where a bill has its quantities from: the store, or a pass over it that was
+ * made for many customers at once (usage_gather.h). Only for this room. */
+#ifndef MET_INVOICE_USAGE_SOURCE_H
+#define MET_INVOICE_USAGE_SOURCE_H
+
+#include "catalog/feature.h"
+#include "customer/customer.h"
+#include "meter/meter_def.h"
+
+typedef struct met__usage_wish {
+    const met__customer *customer;
+    const met__feature *feature;
+    const met__meter *meter;
+    met__period period; /* cut to minutes */
+} met__usage_wish;
+
+/* What a gathering knows; MET_E_NOT_FOUND: it does not, ask the store. */
+typedef struct met__usage_source {
+    void *context;
+    met_error (*quantity)(void *context, const met__usage_wish *wish,
+                          met_decimal *quantity_out);
+} met__usage_source;
+
+#endif
