@@ -2,6 +2,7 @@
 #ifndef METERING_METERING_H
 #define METERING_METERING_H
 
+#include "metering/billing.h"
 #include "metering/catalog.h"
 #include "metering/customer.h"
 #include "metering/decimal.h"

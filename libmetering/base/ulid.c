@@ -9,26 +9,12 @@
 
 static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-met_error met__ulid_create(const met__platform *platform, int64_t utc_ns,
-                           char *text_out)
-{
-    unsigned char bits[16];
-    uint64_t milliseconds;
+#define NUMBER_SIZE 5
+#define BITS_SIZE 16
 
-    MET__ASSERT(platform != NULL && text_out != NULL);
-    if (utc_ns < 0) {
-        return MET_E_INVALID;
-    }
-    int result = platform->os->random(platform->os->context, bits + 6, 10);
-    if (result < 0) {
-        return met__os_error(result);
-    }
-    milliseconds = (uint64_t)utc_ns / 1000000;
-    for (int i = 5; i >= 0; i--) {
-        bits[i] = (unsigned char)milliseconds;
-        milliseconds >>= 8;
-    }
-    /* 130 bits of text for 128 of value: the first character holds three. */
+/* 130 bits of text for 128 of value: the first character holds three. */
+static void print(const unsigned char bits[BITS_SIZE], char *text_out)
+{
     for (int i = 0; i < MET__ULID_SIZE; i++) {
         unsigned digit = 0;
         for (int j = 0; j < 5; j++) {
@@ -41,7 +27,52 @@ met_error met__ulid_create(const met__platform *platform, int64_t utc_ns,
         text_out[i] = alphabet[digit];
     }
     text_out[MET__ULID_SIZE] = '\0';
+}
+
+static void put_number(unsigned char *out, size_t size, uint64_t number)
+{
+    while (size-- > 0) {
+        out[size] = (unsigned char)number;
+        number >>= 8;
+    }
+}
+
+/* The bits from `given` on are random. */
+static met_error create(const met__platform *platform, int64_t utc_ns,
+                        unsigned char bits[BITS_SIZE], size_t given,
+                        char *text_out)
+{
+    if (utc_ns < 0) {
+        return MET_E_INVALID;
+    }
+    int result = platform->os->random(platform->os->context, bits + given,
+                                      BITS_SIZE - given);
+    if (result < 0) {
+        return met__os_error(result);
+    }
+    put_number(bits, 6, (uint64_t)utc_ns / 1000000);
+    print(bits, text_out);
     return MET_OK;
+}
+
+met_error met__ulid_create(const met__platform *platform, int64_t utc_ns,
+                           char *text_out)
+{
+    unsigned char bits[BITS_SIZE];
+
+    MET__ASSERT(platform != NULL && text_out != NULL);
+    return create(platform, utc_ns, bits, 6, text_out);
+}
+
+met_error met__ulid_create_ordered(const met__platform *platform,
+                                   int64_t utc_ns, uint64_t number,
+                                   char *text_out)
+{
+    unsigned char bits[BITS_SIZE];
+
+    MET__ASSERT(platform != NULL && text_out != NULL && number >> 40 == 0);
+    put_number(bits + 6, NUMBER_SIZE, number);
+    return create(platform, utc_ns, bits, 6 + NUMBER_SIZE, text_out);
 }
 
 int met__ulid_is(const char *text, size_t size)

@@ -10,6 +10,11 @@
 /* text_out: 27 bytes, NUL-terminated. MET_E_IO when no randomness is had. */
 met_error met__ulid_create(const met__platform *platform, int64_t utc_ns,
                            char *text_out);
+/* The same with a number before the randomness: ids of one instant are in the
+ * order of their numbers, which are below 2^40. */
+met_error met__ulid_create_ordered(const met__platform *platform,
+                                   int64_t utc_ns, uint64_t number,
+                                   char *text_out);
 int met__ulid_is(const char *text, size_t size);
 
 #endif

@@ -154,13 +154,17 @@ static met_error keep(met__bill *bill, const met__line_draft *draft)
 
 met_error met__bill_book(const met__bill *bill, int is_open)
 {
-    met_error error = MET_OK;
+    uint64_t now = 0;
+    met_error error = met__txn_sequence(bill->txn, "billing", &now);
 
     MET__ASSERT(bill->invoice_id.size == MET__ULID_SIZE);
     for (size_t i = 0; error == MET_OK && i < bill->draft_count; i++) {
         const met__line_draft *draft = bill->drafts[i];
         met__booking booking = {.quantity = draft->basis.quantity,
-                                .documents = draft->details};
+                                .documents = draft->details,
+                                .number = draft->number != 0
+                                              ? draft->number
+                                              : (int64_t)now};
         if (is_open && !draft->is_given_back) {
             booking.open_id = bill->invoice_id;
         }
@@ -317,6 +321,9 @@ static int is_settled(const met__bill *bill, const met__line_draft *draft)
     if (booked == NULL) {
         return billable->is_void;
     }
+    if (bill->is_dry && met__text_equal(booked->open_id, bill->invoice_id)) {
+        return 0; /* the draft will take it back and read it again */
+    }
     return is_flat(billable) || booked->open_id.size > 0
            || (billable->is_open
                && (booked->interim_to_ns == 0
@@ -384,6 +391,10 @@ met_error met__bill_add(void *context, const met__billable *billable)
     error = find_currency(bill, &draft);
     if (error == MET_OK && !is_flat(billable) && !billable->is_void) {
         error = met__bill_measure(bill, &draft);
+    }
+    if (error == MET_OK && bill->is_dry) {
+        bill->dry_count++;
+        return MET_OK;
     }
     if (error == MET_OK && billable->is_open && !is_flat(billable)) {
         error = note_open(bill, &draft);

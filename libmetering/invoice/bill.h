@@ -40,7 +40,9 @@ typedef struct met__bill {
     met_error_info *info;
     met__text invoice_id; /* empty: a preview, nothing is booked */
     int has_currency;
-    int reserved;
+    int is_dry; /* only asks for quantities; lines are counted, not made */
+    size_t dry_count;
+    int64_t source_number; /* of the moment that the source knows */
     met__currency currency;
     met__node *lines; /* array of documents */
     met__totals totals;
@@ -68,6 +70,7 @@ typedef struct met__line_draft {
     met__line_basis basis;
     met__rated *rated; /* what is billed now */
     met__node *details;
+    int64_t number; /* of the moment of its quantity; 0: now */
     int is_given_back;
     int reserved;
 } met__line_draft;

@@ -84,6 +84,14 @@ static int64_t usage_end(const met__bill *bill, const met__billable *billable)
                : billable->period.to_ns;
 }
 
+/* What was booked since the source looked may be newer than what it knows. */
+static int is_known(const met__bill *bill, const met__line_draft *draft)
+{
+    return bill->source != NULL
+           && (bill->is_dry || draft->booked == NULL
+               || draft->booked->number <= bill->source_number);
+}
+
 static met_error ask(const met__bill *bill, met__line_draft *draft,
                      const met__meter *meter, met__period period)
 {
@@ -91,9 +99,13 @@ static met_error ask(const met__bill *bill, met__line_draft *draft,
                             met__usage_bounds(period)};
     met_error error = MET_E_NOT_FOUND;
 
-    if (bill->source != NULL) {
+    if (is_known(bill, draft)) {
         error = bill->source->quantity(bill->source->context, &wish,
                                        &draft->basis.quantity);
+        draft->number = bill->source_number;
+    }
+    if (error == MET_E_NOT_FOUND) {
+        draft->number = 0;
     }
     return error == MET_E_NOT_FOUND
                ? met__customer_usage(bill->txn, bill->customer,
@@ -116,10 +128,13 @@ met_error met__bill_measure(const met__bill *bill, met__line_draft *draft)
     period.to_ns = usage_end(bill, billable);
     draft->usage_to_ns = period.to_ns;
     if (billable->price->type == MET__PRICE_MATRIX) {
+        if (bill->is_dry) {
+            return MET_OK; /* it is not gathered */
+        }
         return measure_values(bill, draft, meter, period);
     }
     error = ask(bill, draft, meter, period);
-    return error == MET_OK && billable->price->has_fixed
+    return error == MET_OK && billable->price->has_fixed && !bill->is_dry
                ? count_events(bill, draft, meter, period)
                : error;
 }

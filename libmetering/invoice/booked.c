@@ -3,7 +3,7 @@
  * In and out: lines and quantities. It rates nothing.
  *
  * A record: {"quantity", "lines": […], "open"?: draft's id, "invoices"?: how
- * many (1), "interim_to"?, "was_interim_to"?}. */
+ * many (1), "interim_to"?, "was_interim_to"?, "number"?}. */
 #include "invoice/booked.h"
 
 #include "base/check.h"
@@ -86,6 +86,8 @@ static met_error get_record(met__txn *txn, met__text key, met__arena *arena,
                            &booked->interim_to_ns);
     (void)met__fields_time(&fields, "was_interim_to", MET__OPTIONAL,
                            &booked->was_interim_to_ns);
+    (void)met__fields_integer(&fields, "number", MET__OPTIONAL, 1, INT64_MAX,
+                              &booked->number);
     error = met__fields_end(&fields);
     if (error == MET_OK) {
         /* Nobody else has this tree. */
@@ -122,6 +124,9 @@ static met_error put_record(met__txn *txn, met__text key,
     }
     met__build_time(&builder, "interim_to", booked->interim_to_ns);
     met__build_time(&builder, "was_interim_to", booked->was_interim_to_ns);
+    if (booked->number != 0) {
+        met__build_integer(&builder, "number", booked->number);
+    }
     met_error error = met__builder_end(&builder, &node);
     return error == MET_OK ? met__record_put(txn, MET__TABLE_BOOKED, key.data,
                                              key.size, node)
@@ -141,6 +146,7 @@ met_error met__booked_add(met__txn *txn, const met__billable *billable,
         .open_id = booking->open_id,
         .invoice_count = before == NULL ? 1 : before->invoice_count + 1,
         .interim_to_ns = booking->interim_to_ns,
+        .number = booking->number,
         .was_interim_to_ns = before == NULL ? 0 : before->interim_to_ns};
     met__text key;
     met_error error = booked_key(&place, arena, &key);

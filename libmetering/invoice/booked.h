@@ -16,6 +16,7 @@ typedef struct met__booked {
     int64_t invoice_count; /* that booked something here */
     int64_t interim_to_ns; /* billed up to here only; 0: to its end */
     int64_t was_interim_to_ns; /* before the draft that is open */
+    int64_t number; /* of the moment in which the quantity was read */
 } met__booked;
 
 /* MET_E_NOT_FOUND: nothing was billed for this period yet. */
@@ -27,6 +28,7 @@ typedef struct met__booking {
     const met__node *documents; /* its lines, with their ids */
     met__text open_id; /* not empty: the invoice is a draft and may change */
     int64_t interim_to_ns; /* 0: the period is billed to its end */
+    int64_t number;        /* above 0, greater than all before */
 } met__booking;
 /* before may be NULL. */
 met_error met__booked_add(met__txn *txn, const met__billable *billable,

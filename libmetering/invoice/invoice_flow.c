@@ -102,6 +102,7 @@ static met_error bill_again(met__invoice_flow *flow,
                                       flow->arena, flow->info, &bill);
 
     bill.invoice_id = invoice->id;
+    bill.source_number = flow->source_number;
     if (error == MET_OK) {
         error = met__bill_make(&bill);
     }

@@ -11,6 +11,7 @@ typedef struct met__invoice_flow {
     met_error_info *info;
     const met__billing_profile *profile;
     const met__usage_source *source; /* NULL: the store is asked */
+    int64_t source_number;
     met__invoice *invoice;
     const met__invoice *before; /* as it is stored; NULL: not yet */
     int64_t now_ns;

@@ -318,13 +318,9 @@ int64_t met__txn_now_ns(const met__txn *txn)
     return now_ns > 0 ? now_ns : 1; /* in documents 0 means: not set */
 }
 
-met_error met__object_id(met__txn *txn, int64_t now_ns, met__arena *arena,
-                         met__text *id_out)
+static met_error keep_id(met_error error, const char *text,
+                         met__arena *arena, met__text *id_out)
 {
-    char text[MET__ULID_SIZE + 1];
-    met_error error = met__ulid_create(
-        met__store_platform(met__txn_store(txn)), now_ns, text);
-
     if (error != MET_OK) {
         return error;
     }
@@ -334,6 +330,27 @@ met_error met__object_id(met__txn *txn, int64_t now_ns, met__arena *arena,
     }
     *id_out = met__text_of(copy, MET__ULID_SIZE);
     return MET_OK;
+}
+
+met_error met__object_id(met__txn *txn, int64_t now_ns, met__arena *arena,
+                         met__text *id_out)
+{
+    char text[MET__ULID_SIZE + 1];
+    met_error error = met__ulid_create(
+        met__store_platform(met__txn_store(txn)), now_ns, text);
+
+    return keep_id(error, text, arena, id_out);
+}
+
+met_error met__object_id_ordered(met__txn *txn, int64_t now_ns,
+                                 uint64_t number, met__arena *arena,
+                                 met__text *id_out)
+{
+    char text[MET__ULID_SIZE + 1];
+    met_error error = met__ulid_create_ordered(
+        met__store_platform(met__txn_store(txn)), now_ns, number, text);
+
+    return keep_id(error, text, arena, id_out);
 }
 
 met_error met__object_key(met__arena *arena, met__text first,

@@ -82,6 +82,10 @@ met_error met__node_canonical(met__arena *arena, const met__node *node,
 /* A new id of this instant. */
 met_error met__object_id(met__txn *txn, int64_t now_ns, met__arena *arena,
                          met__text *id_out);
+/* One of many of this instant, in the order of their numbers. */
+met_error met__object_id_ordered(met__txn *txn, int64_t now_ns,
+                                 uint64_t number, met__arena *arena,
+                                 met__text *id_out);
 /* The library's clock of this store. */
 int64_t met__txn_now_ns(const met__txn *txn);
 

@@ -199,18 +199,48 @@ const tool_command tool_commands[] = {
      "  --window hour|day        in UTC; day\n"
      "  --segments               by usage period instead",
      2, 2, command_entitlement_history},
+    {"billing", "run", "", "as-of= follow interval= field=",
+     "bill all customers: drafts, invoices, what is overdue",
+     "Settles, makes drafts of what is due, waits for late usage, issues.\n"
+     "One that was killed goes on where it was; two at once do no harm.\n"
+     "  --as-of TIME     what was due then, and dated so\n"
+     "  --follow         again and again, until SIGINT or SIGTERM\n"
+     "  --interval 60s   between two of them",
+     0, 0, command_billing_run},
+    {"billing", "profile", "put|show|remove [FILE]", "customer= field=",
+     "how customers are billed",
+     "put FILE           as YAML or JSON; - for stdin\n"
+     "  --customer KEY   of one customer, laid over the default",
+     1, 2, command_billing_profile},
     {"invoice", "preview", "CUSTOMER", "as-of= due field=",
      "what the next invoice would be",
      "  --as-of TIME   at another time than now\n"
      "  --due          only what is due, without the period that runs",
      1, 1, command_invoice_preview},
-    {"invoice", "finalize", "CUSTOMER", "as-of= dry-run field=",
+    {"invoice", "finalize", "CUSTOMER", "as-of= interim dry-run field=",
      "issue an invoice of what is due, with the next number",
      "  --as-of TIME   what was due then\n"
+     "  --interim      also of the periods that run, up to this minute\n"
      "  --dry-run      shows it, issues nothing",
      1, 1, command_invoice_finalize},
-    {"invoice", "list", "[CUSTOMER]", "", "issued invoices", NULL, 0, 1,
+    {"invoice", "list", "[CUSTOMER]", "status=",
+     "drafts, invoices and credit notes",
+     "  --status WORD  only those that are, say, overdue", 0, 1,
      command_invoice_list},
+    {"invoice", "act", "ID ACTION", "field=",
+     "the next step of an invoice",
+     "ACTION is one of the document's available_actions: approve, collect,\n"
+     "update, delete, void, next, authorized, paid, payment_failed,\n"
+     "action_required, overdue, uncollectible, retry",
+     2, 2, command_invoice_act},
+    {"invoice", "void", "ID", "field=", "cancel an issued invoice",
+     "What it billed is not billed again.", 1, 1, command_invoice_act},
+    {"invoice", "credit", "ID", "amount= line=+ reason= field=",
+     "give an issued invoice back, or a part of it",
+     "  --reason TEXT      why (required)\n"
+     "  --amount AMOUNT    a part of it, taxes included\n"
+     "  --line N[=AMOUNT]  only this line, counted from 1, or a part of it",
+     1, 1, command_invoice_credit},
     {"invoice", "show", "ID", "field=", "one invoice, by id or number", NULL,
      1, 1, command_invoice_show},
     {"invoice", "render", "ID", "text html csv",

@@ -6,7 +6,7 @@
 
 /* For a person as text, with --json or --field as the document. Releases the
  * document. */
-static int print_invoice(tool *self, met_buffer *document)
+int tool_print_invoice(tool *self, met_buffer *document)
 {
     met_error_info info = {.struct_size = sizeof info};
     met_buffer text = {0};
@@ -43,7 +43,7 @@ static int preview(tool *self, uint64_t flags)
     met_error error = met_invoice_preview(self->store, customer,
                                           strlen(customer), as_of_ns, flags,
                                           &document, &info);
-    return error == MET_OK ? print_invoice(self, &document)
+    return error == MET_OK ? tool_print_invoice(self, &document)
                            : tool_error(self, error, &info);
 }
 
@@ -68,10 +68,13 @@ int command_invoice_finalize(tool *self)
     if (status != TOOL_OK) {
         return status;
     }
-    met_error error = met_invoice_finalize(self->store, customer,
-                                           strlen(customer), as_of_ns,
-                                           &document, &info);
-    return error == MET_OK ? print_invoice(self, &document)
+    met_error error =
+        tool_flag(self, "interim")
+            ? met_invoice_interim(self->store, customer, strlen(customer),
+                                  as_of_ns, &document, &info)
+            : met_invoice_finalize(self->store, customer, strlen(customer),
+                                   as_of_ns, &document, &info);
+    return error == MET_OK ? tool_print_invoice(self, &document)
                            : tool_error(self, error, &info);
 }
 
@@ -93,7 +96,37 @@ static int check_customer(tool *self, const char *key, const met_buffer *list)
     return error == MET_OK ? TOOL_OK : tool_error(self, error, &info);
 }
 
-/* Issued invoices of the customer that is named, or of all. TOOL_OK or an exit
+/* --status leaves out all others. */
+static void keep_status(tool *self, met_buffer *answer)
+{
+    const char *wanted = tool_option(self, "status", 0);
+    json_t *root;
+    json_t *items;
+    char *text;
+
+    if (wanted == NULL) {
+        return;
+    }
+    root = json_loadb(answer->data, answer->size, 0, NULL);
+    items = json_object_get(root, "items");
+    for (size_t i = json_array_size(items); i-- > 0;) {
+        const char *status = json_string_value(
+            json_object_get(json_array_get(items, i), "status"));
+        if (status == NULL || strcmp(status, wanted) != 0) {
+            json_array_remove(items, i);
+        }
+    }
+    /* What is left is not longer than what there was. */
+    text = json_dumps(root, JSON_COMPACT);
+    if (text != NULL) {
+        answer->size = strlen(text);
+        memcpy(answer->data, text, answer->size + 1);
+    }
+    free(text);
+    json_decref(root);
+}
+
+/* Invoices of the customer that is named, or of all. TOOL_OK or an exit
  * status. */
 static int read_list(tool *self, met_buffer *answer_out)
 {
@@ -111,6 +144,7 @@ static int read_list(tool *self, met_buffer *answer_out)
         return tool_error(self, error, &info);
     }
     status = customer ? check_customer(self, customer, answer_out) : TOOL_OK;
+    keep_status(self, answer_out);
     if (status != TOOL_OK) {
         met_buffer_release(answer_out);
     }
@@ -146,7 +180,7 @@ int command_invoice_show(tool *self)
     }
     met_error error = met_invoice_get(self->store, id, strlen(id), &document,
                                       &info);
-    return error == MET_OK ? print_invoice(self, &document)
+    return error == MET_OK ? tool_print_invoice(self, &document)
                            : tool_error(self, error, &info);
 }
 

@@ -182,8 +182,15 @@ int tool_compact(tool *self, const met_compact_config *config, int is_quiet);
 int command_settle(tool *self);
 int command_entitlement_history(tool *self);
 int command_entitlement_show(tool *self);
+int command_billing_profile(tool *self);
+int command_billing_run(tool *self);
 int command_invoice_preview(tool *self);
 int command_invoice_finalize(tool *self);
+/* For a person as text, with --json or --field as the document. Releases the
+ * document. */
+int tool_print_invoice(tool *self, met_buffer *document);
+int command_invoice_act(tool *self);
+int command_invoice_credit(tool *self);
 int command_invoice_list(tool *self);
 int command_invoice_show(tool *self);
 int command_invoice_render(tool *self);

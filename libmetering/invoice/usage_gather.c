@@ -1,0 +1,575 @@
+/* One pass over usage for many bills. In: wishes of customers, terms and
+ * periods. Out: sums. What it does not know the store is asked for, one by
+ * one: other aggregations than sum and count, and periods whose bounds lie in
+ * usage that is no longer kept by the minute.
+ *
+ * Subjects are known by 128 keyed bits: two of a million have equal ones once
+ * in 10^26 stores. Shapes are numbered from 1 without gaps, so what one is to
+ * the wishes is found in a plain list. */
+#include "invoice/usage_gather.h"
+
+#include "base/check.h"
+#include "base/index_map.h"
+#include "entitlement/allowance.h"
+#include "meter/amount.h"
+#include "meter/usage_match.h"
+#include "meter/usage_scan.h"
+
+#define NOTHING UINT32_MAX
+#define TERMS_MAX 4096 /* features in one gathering */
+#define SUBJECTS_MAX (1u << 22)
+#define FIRST_ROOM 256
+
+/* What is counted: a feature's usage. */
+typedef struct term {
+    met__feature feature;
+    met__meter meter;
+} term;
+
+typedef struct wish {
+    met__wide sum;
+    uint32_t from; /* minutes */
+    uint32_t to;
+    uint32_t term;
+    uint32_t next; /* of the customer, from 1; 0: the last */
+    uint32_t is_unknown; /* the store has to be asked */
+    uint32_t reserved;
+} wish;
+
+typedef struct subject {
+    uint64_t check; /* the other half of its hash */
+    uint32_t owner;
+    uint32_t reserved;
+} subject;
+
+typedef struct owner {
+    uint32_t first; /* wish, from 1 */
+    uint32_t reserved;
+} owner;
+
+/* A shape counts for a wish. */
+typedef struct use {
+    uint32_t wish;
+    uint32_t quantity; /* or MET__MATCH_COUNTS */
+    uint32_t next;     /* from 1; 0: the last */
+} use;
+
+/* A list that grows: lists of millions do not live in an arena. */
+typedef struct list {
+    void *items;
+    size_t count;
+    size_t room;
+    size_t size; /* of an item */
+} list;
+
+struct met__usage_gather {
+    met_store *store;
+    const met__platform *platform;
+    met__arena arena;
+    met__index_map subject_map;
+    met__index_map owner_map; /* by customer id */
+    list terms;
+    list wishes;
+    list subjects;
+    list owners;
+    list owner_checks;
+    list uses;
+    list shapes; /* by number: 0 not looked at, NOTHING, or a use from 1 */
+    met__txn *txn;
+    met__usage_scan scan;
+    int is_scanning;
+    int reserved;
+};
+
+/* --- Lists ---------------------------------------------------------------- */
+static met_error grow(met__usage_gather *self, list *of, size_t count)
+{
+    size_t room = of->room == 0 ? FIRST_ROOM : of->room;
+    void *items;
+
+    while (room < count) {
+        room += room / 2;
+    }
+    if (room == of->room) {
+        return MET_OK;
+    }
+    items = met__reallocate(self->platform, of->items, of->room * of->size,
+                            room * of->size);
+    if (items == NULL) {
+        return MET_E_NO_MEMORY;
+    }
+    memset((char *)items + of->room * of->size, 0,
+           (room - of->room) * of->size);
+    of->items = items;
+    of->room = room;
+    return MET_OK;
+}
+
+static void *item_at(const list *of, size_t index)
+{
+    return (char *)of->items + index * of->size;
+}
+
+/* A new one, all zero. */
+static met_error append(met__usage_gather *self, list *of, void **item_out)
+{
+    met_error error = grow(self, of, of->count + 1);
+
+    if (error == MET_OK) {
+        *item_out = item_at(of, of->count++);
+        memset(*item_out, 0, of->size);
+    }
+    return error;
+}
+
+static void drop(met__usage_gather *self, list *of)
+{
+    met__release(self->platform, of->items, of->room * of->size);
+    of->items = NULL;
+    of->count = 0;
+    of->room = 0;
+}
+
+/* --- From create to destroy ----------------------------------------------- */
+static list *list_at(met__usage_gather *self, int index)
+{
+    list *all[] = {&self->terms,  &self->wishes,       &self->subjects,
+                   &self->owners, &self->owner_checks, &self->uses,
+                   &self->shapes};
+
+    return index < (int)(sizeof all / sizeof *all) ? all[index] : NULL;
+}
+
+met_error met__usage_gather_create(met_store *store,
+                                   met__usage_gather **gather_out)
+{
+    static const size_t sizes[] = {sizeof(term),    sizeof(wish),
+                                   sizeof(subject), sizeof(owner),
+                                   sizeof(uint64_t), sizeof(use),
+                                   sizeof(uint32_t)};
+    const met__platform *platform = met__store_platform(store);
+    met__usage_gather *self = met__allocate(platform, sizeof *self);
+
+    if (self == NULL) {
+        return MET_E_NO_MEMORY;
+    }
+    self->store = store;
+    self->platform = platform;
+    for (int i = 0; list_at(self, i) != NULL; i++) {
+        list_at(self, i)->size = sizes[i];
+    }
+    met__arena_init(&self->arena, platform);
+    met__index_map_init(&self->subject_map, &self->arena, SUBJECTS_MAX);
+    met__index_map_init(&self->owner_map, &self->arena, MET__WISHES_MAX);
+    *gather_out = self;
+    return MET_OK;
+}
+
+void met__usage_gather_clear(met__usage_gather *self)
+{
+    met__usage_gather_end(self);
+    for (int i = 0; list_at(self, i) != NULL; i++) {
+        drop(self, list_at(self, i));
+    }
+    met__arena_release(&self->arena);
+    met__arena_init(&self->arena, self->platform);
+    met__index_map_init(&self->subject_map, &self->arena, SUBJECTS_MAX);
+    met__index_map_init(&self->owner_map, &self->arena, MET__WISHES_MAX);
+}
+
+void met__usage_gather_destroy(met__usage_gather *self)
+{
+    if (self != NULL) {
+        met__usage_gather_clear(self);
+        met__arena_release(&self->arena);
+        met__release(self->platform, self, sizeof *self);
+    }
+}
+
+size_t met__usage_gather_count(const met__usage_gather *self)
+{
+    return self->wishes.count;
+}
+
+/* --- Noting wishes -------------------------------------------------------- */
+static met__hash128 hash_of(const met__usage_gather *self, met__text text)
+{
+    return met__hash128_of(met__store_secret(self->store), text.data,
+                           text.size);
+}
+
+/* Copies what lives no longer than the caller's arena. */
+static met_error copy_term(met__usage_gather *self,
+                           const met__usage_wish *wanted, term *out)
+{
+    const met__feature *feature = wanted->feature;
+    met__feature *copy = NULL;
+    met__meter *meter = NULL;
+    met_error error =
+        met__feature_of(self->txn, feature->key, feature->id, &self->arena,
+                        &copy);
+
+    if (error == MET_OK) {
+        error = met__meter_get(self->txn, copy->meter_key, &self->arena,
+                               &meter);
+    }
+    if (error == MET_OK) {
+        out->feature = *copy;
+        out->meter = *meter;
+    }
+    return error == MET_E_NOT_FOUND ? MET_E_CORRUPT : error;
+}
+
+static met_error find_term(met__usage_gather *self,
+                           const met__usage_wish *wanted, int may_add,
+                           uint32_t *index_out)
+{
+    term made;
+    void *item;
+
+    for (size_t i = 0; i < self->terms.count; i++) {
+        const term *known = item_at(&self->terms, i);
+        if (met__text_equal(known->feature.id, wanted->feature->id)) {
+            *index_out = (uint32_t)i;
+            return MET_OK;
+        }
+    }
+    if (!may_add) {
+        return MET_E_NOT_FOUND;
+    }
+    if (self->terms.count == TERMS_MAX) {
+        return MET_E_LIMIT;
+    }
+    met_error error = copy_term(self, wanted, &made);
+    if (error == MET_OK) {
+        error = append(self, &self->terms, &item);
+    }
+    if (error == MET_OK) {
+        *(term *)item = made;
+        *index_out = (uint32_t)self->terms.count - 1;
+    }
+    return error;
+}
+
+static int find_owner(met__usage_gather *self, met__hash128 hash,
+                      uint32_t *index_out)
+{
+    met__index_cursor place = {0};
+
+    while (met__index_map_next(&self->owner_map, hash.low, &place)) {
+        if (*(uint64_t *)item_at(&self->owner_checks, place.index)
+            == hash.high) {
+            *index_out = (uint32_t)place.index;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static met_error add_subject(met__usage_gather *self, met__text name,
+                             uint32_t index)
+{
+    met__hash128 hash = hash_of(self, name);
+    void *item;
+    met_error error = append(self, &self->subjects, &item);
+
+    if (error == MET_OK) {
+        *(subject *)item = (subject){hash.high, index, 0};
+        error = met__index_map_add(&self->subject_map, hash.low,
+                                   self->subjects.count - 1);
+    }
+    return error;
+}
+
+static met_error add_owner(met__usage_gather *self,
+                           const met__customer *customer, met__hash128 hash,
+                           uint32_t *index_out)
+{
+    void *item;
+    void *check;
+    met_error error = append(self, &self->owners, &item);
+
+    if (error == MET_OK) {
+        error = append(self, &self->owner_checks, &check);
+    }
+    if (error != MET_OK) {
+        return error;
+    }
+    *(uint64_t *)check = hash.high;
+    *index_out = (uint32_t)self->owners.count - 1;
+    error = met__index_map_add(&self->owner_map, hash.low, *index_out);
+    for (size_t i = 0; error == MET_OK && i < customer->subject_count; i++) {
+        error = add_subject(self, customer->subjects[i], *index_out);
+    }
+    return error;
+}
+
+static wish *find_wish(const met__usage_gather *self, const owner *of,
+                       uint32_t term_index, met__period period)
+{
+    uint32_t at = of->first;
+
+    while (at != 0) {
+        wish *found = item_at(&self->wishes, at - 1);
+        if (found->term == term_index
+            && found->from == period.from_ns / MET__MINUTE_NS
+            && found->to == period.to_ns / MET__MINUTE_NS) {
+            return found;
+        }
+        at = found->next;
+    }
+    return NULL;
+}
+
+static met_error note(void *context, const met__usage_wish *wanted,
+                      met_decimal *quantity_out)
+{
+    met__usage_gather *self = context;
+    met__hash128 hash = hash_of(self, wanted->customer->id);
+    uint32_t owner_index = 0;
+    uint32_t term_index = 0;
+    void *item;
+    met_error error = MET_OK;
+
+    *quantity_out = met__decimal_zero();
+    if (!met__meter_is_additive(wanted->meter)
+        || wanted->period.from_ns >= wanted->period.to_ns) {
+        return MET_OK;
+    }
+    if (self->wishes.count == MET__WISHES_MAX) {
+        return MET_E_LIMIT;
+    }
+    error = find_term(self, wanted, 1, &term_index);
+    if (error == MET_OK && !find_owner(self, hash, &owner_index)) {
+        error = add_owner(self, wanted->customer, hash, &owner_index);
+    }
+    if (error != MET_OK
+        || find_wish(self, item_at(&self->owners, owner_index), term_index,
+                     wanted->period)
+               != NULL) {
+        return error;
+    }
+    error = append(self, &self->wishes, &item);
+    if (error == MET_OK) {
+        owner *of = item_at(&self->owners, owner_index);
+        *(wish *)item = (wish){
+            .from = (uint32_t)(wanted->period.from_ns / MET__MINUTE_NS),
+            .to = (uint32_t)(wanted->period.to_ns / MET__MINUTE_NS),
+            .term = term_index,
+            .next = of->first};
+        of->first = (uint32_t)self->wishes.count;
+    }
+    return error;
+}
+
+met__usage_source met__usage_gather_wishes(met__usage_gather *self,
+                                           met__txn *txn)
+{
+    self->txn = txn;
+    return (met__usage_source){self, note};
+}
+
+/* --- The pass ------------------------------------------------------------- */
+met_error met__usage_gather_begin(met__usage_gather *self, met__txn *txn)
+{
+    int64_t from = INT64_MAX;
+    int64_t to = 0;
+
+    MET__ASSERT(!self->is_scanning && self->txn == txn);
+    for (size_t i = 0; i < self->wishes.count; i++) {
+        const wish *one = item_at(&self->wishes, i);
+        from = one->from < from ? one->from : from;
+        to = one->to > to ? one->to : to;
+    }
+    if (from >= to) {
+        return MET_OK; /* nobody wishes anything */
+    }
+    self->is_scanning = 1;
+    return met__usage_scan_begin(txn, from, to, NULL, &self->scan);
+}
+
+void met__usage_gather_end(met__usage_gather *self)
+{
+    if (self->is_scanning) {
+        met__usage_scan_end(&self->scan);
+        self->is_scanning = 0;
+    }
+    self->txn = NULL;
+}
+
+static int passes_filters(const term *what, const met__usage_match *match)
+{
+    for (size_t i = 0; i < what->feature.filter_count; i++) {
+        const met__filter *filter = &what->feature.filters[i];
+        const met__dimension *dimension =
+            met__meter_dimension(&what->meter, filter->dimension);
+        if (dimension == NULL
+            || !met__text_equal(
+                match->values[dimension - what->meter.dimensions],
+                filter->value)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* Adds the wishes of one subject that a shape counts for. */
+static met_error add_uses(met__usage_gather *self, uint32_t owner_index,
+                          const met__usage_shape *shape, uint32_t *first)
+{
+    const owner *of = item_at(&self->owners, owner_index);
+    met_error error = MET_OK;
+
+    for (uint32_t at = of->first; error == MET_OK && at != 0;) {
+        const wish *one = item_at(&self->wishes, at - 1);
+        const term *what = item_at(&self->terms, one->term);
+        met__usage_match match;
+        void *item;
+        if (met__usage_matches(&what->meter, shape, &match)
+            && passes_filters(what, &match)) {
+            error = append(self, &self->uses, &item);
+            if (error == MET_OK) {
+                *(use *)item = (use){at - 1, match.quantity, *first};
+                *first = (uint32_t)self->uses.count;
+            }
+        }
+        at = one->next;
+    }
+    return error;
+}
+
+static met_error look_up(met__usage_gather *self, uint64_t number,
+                         uint32_t *first_out)
+{
+    met__index_cursor place = {0};
+    met__usage_shape shape;
+    uint32_t first = 0;
+    met_error error = met__usage_shape_get(self->txn, number, &shape);
+
+    if (error != MET_OK) {
+        return error;
+    }
+    met__hash128 hash = hash_of(self, shape.subject);
+    while (error == MET_OK
+           && met__index_map_next(&self->subject_map, hash.low, &place)) {
+        const subject *known = item_at(&self->subjects, place.index);
+        if (known->check == hash.high) {
+            error = add_uses(self, known->owner, &shape, &first);
+        }
+    }
+    *first_out = first == 0 ? NOTHING : first;
+    return error;
+}
+
+static met_error uses_of(met__usage_gather *self, uint64_t number,
+                         uint32_t *first_out)
+{
+    uint32_t *known;
+    met_error error;
+
+    if (number >= UINT32_MAX) {
+        return MET_E_LIMIT;
+    }
+    error = grow(self, &self->shapes, (size_t)number + 1);
+    if (error != MET_OK) {
+        return error;
+    }
+    known = item_at(&self->shapes, number);
+    if (*known == 0) {
+        error = look_up(self, number, known);
+    }
+    *first_out = *known;
+    return error;
+}
+
+/* What lies across a bound of the wish makes it one for the store, which says
+ * why it cannot be answered. */
+static met_error add_item(const met__usage_item *item, uint32_t quantity,
+                          const term *what, wish *to)
+{
+    int64_t begin = met__usage_first_minute(&what->meter);
+    int64_t first = 0;
+    int64_t last = 0;
+    met__wide value = (int64_t)item->words[MET__PART_COUNT];
+
+    begin = begin > to->from ? begin : to->from;
+    if (!met__usage_item_span(item, quantity, &first, &last)
+        || last < begin || first >= to->to) {
+        return MET_OK;
+    }
+    if (first < begin || last >= to->to) {
+        to->is_unknown = 1;
+        return MET_OK;
+    }
+    if (quantity != MET__MATCH_COUNTS) {
+        value = met__amount_get(item->words + MET__PART_QUANTITIES
+                                + quantity * MET__QUANTITY_WORDS
+                                + MET__QUANTITY_SUM);
+    }
+    return met__amount_add(&to->sum, value) ? MET_OK : MET_E_OVERFLOW;
+}
+
+met_error met__usage_gather_pass(met__usage_gather *self, size_t items_max,
+                                 size_t *count_out, int *is_done)
+{
+    const met__usage_item *item;
+    met_error error = MET_OK;
+
+    *is_done = !self->is_scanning;
+    *count_out = 0;
+    while (error == MET_OK && !*is_done && *count_out < items_max) {
+        uint32_t at = 0;
+        error = met__usage_scan_next(&self->scan, &item);
+        if (error == MET_E_NOT_FOUND) {
+            *is_done = 1;
+            return MET_OK;
+        }
+        ++*count_out;
+        if (error == MET_OK) {
+            error = uses_of(self, item->words[MET__PART_SHAPE], &at);
+        }
+        while (error == MET_OK && at != 0 && at != NOTHING) {
+            const use *one = item_at(&self->uses, at - 1);
+            wish *to = item_at(&self->wishes, one->wish);
+            error = add_item(item, one->quantity,
+                             item_at(&self->terms, to->term), to);
+            at = one->next;
+        }
+    }
+    return error;
+}
+
+/* --- Answers -------------------------------------------------------------- */
+static met_error answer(void *context, const met__usage_wish *wanted,
+                        met_decimal *quantity_out)
+{
+    met__usage_gather *self = context;
+    uint64_t words[2];
+    uint32_t owner_index;
+    uint32_t term_index;
+    const wish *found;
+
+    if (!met__meter_is_additive(wanted->meter)
+        || !find_owner(self, hash_of(self, wanted->customer->id),
+                       &owner_index)
+        || find_term(self, wanted, 0, &term_index) != MET_OK) {
+        return MET_E_NOT_FOUND;
+    }
+    found = find_wish(self, item_at(&self->owners, owner_index), term_index,
+                      wanted->period);
+    if (found == NULL || found->is_unknown) {
+        return MET_E_NOT_FOUND;
+    }
+    met__amount_set(words, found->sum);
+    return met__decimal_from_wide(
+        words,
+        wanted->meter->aggregation == MET__AGGREGATION_COUNT
+            ? 0
+            : MET__AMOUNT_PLACES,
+        quantity_out);
+}
+
+met__usage_source met__usage_gather_answers(met__usage_gather *self)
+{
+    return (met__usage_source){self, answer};
+}

@@ -1,0 +1,37 @@
+/* The quantities of many customers by one pass over the usage. First wishes
+ * are noted, then the usage of all their periods is read once, then answers
+ * are given. Only for this room. */
+#ifndef MET_INVOICE_USAGE_GATHER_H
+#define MET_INVOICE_USAGE_GATHER_H
+
+#include "invoice/usage_source.h"
+#include "store/store.h"
+
+/* Wishes of one gathering: 48 bytes each. */
+#define MET__WISHES_MAX (1u << 20)
+
+typedef struct met__usage_gather met__usage_gather;
+
+met_error met__usage_gather_create(met_store *store,
+                                   met__usage_gather **gather_out);
+void met__usage_gather_destroy(met__usage_gather *gather); /* may be NULL */
+/* Forgets all. */
+void met__usage_gather_clear(met__usage_gather *gather);
+
+/* A source that notes what it is asked for and answers 0. MET_E_LIMIT: no
+ * room for more. txn is that of the pass. */
+met__usage_source met__usage_gather_wishes(met__usage_gather *gather,
+                                           met__txn *txn);
+size_t met__usage_gather_count(const met__usage_gather *gather);
+
+/* The pass, in parts: looks at up to `items_max` items, until *is_done. txn is
+ * the same every time. */
+met_error met__usage_gather_begin(met__usage_gather *gather, met__txn *txn);
+met_error met__usage_gather_pass(met__usage_gather *gather, size_t items_max,
+                                 size_t *count_out, int *is_done);
+void met__usage_gather_end(met__usage_gather *gather);
+
+/* A source that gives the answers. */
+met__usage_source met__usage_gather_answers(met__usage_gather *gather);
+
+#endif
