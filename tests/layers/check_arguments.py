@@ -23,7 +23,7 @@ HANDLES = {"met_store *": "store", "met_recorder *": "recorder",
            "met_ingest *": "ingest",
            "met_gateway *": "gateway", "met_limiter *": "limiter",
            "const met_price *": "price", "met_price *": "price",
-           "met_usage_cursor *": "usage"}
+           "met_usage_cursor *": "usage", "met_billing_run *": "run"}
 # What ends a handle, and what answers any number with a text.
 NEVER_FAILS = re.compile(r"met_\w+_(close|destroy|release)$|met_error_\w+$|"
                          r"met_version_\w+$")
@@ -48,6 +48,7 @@ static met_gateway *gateway;
 static met_limiter *limiter;
 static met_price *price;
 static met_usage_cursor *usage;
+static met_billing_run *run;
 static char zeros[4096]; /* a struct of any type, struct_size 0 */
 static int bad;
 
@@ -55,7 +56,7 @@ static int bad;
  * those of the call, for opening takes most of the time of this test. */
 enum {
     STORE = 1, RECORDER = 2, PREPARED = 4, INGEST = 8, GATEWAY = 16,
-    LIMITER = 32, PRICE = 64, USAGE = 128
+    LIMITER = 32, PRICE = 64, USAGE = 128, RUN = 256
 };
 
 static void make_handles(int which)
@@ -92,7 +93,9 @@ static void make_handles(int which)
                                 &price, &info) != MET_OK)
         || ((which & USAGE)
             && met_usage_query_open(store, "{\"meter\":\"m\"}", 13, &usage,
-                                    &info) != MET_OK)) {
+                                    &info) != MET_OK)
+        || ((which & RUN)
+            && met_billing_run_open(store, 0, &run, &info) != MET_OK)) {
         fprintf(stderr, "%s: %s\n", info.field, info.reason);
         _exit(3);
     }
