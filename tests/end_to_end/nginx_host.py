@@ -61,12 +61,15 @@ http {{
     {http}
     server {{
         listen 127.0.0.1:{port} reuseport backlog=4096;
-        location = /status {{ metering_status; }}
-        location = /metrics {{ metering_status prometheus; }}
+        {status}
         {server}
     }}
 }}
 """
+
+
+STATUS = """location = /status { metering_status; }
+        location = /metrics { metering_status prometheus; }"""
 
 
 class Nginx:
@@ -89,6 +92,7 @@ class Nginx:
         text = MAIN.format(
             user="user root;" if os.getuid() == 0 else "", root=self.root,
             module=MODULE, workers=self.workers, port=self.port,
+            status=STATUS if self.store else "",
             store=f"metering_store {self.store};" if self.store else "",
             **self.parts)
         (self.root / "nginx.conf").write_text(text)
@@ -115,7 +119,8 @@ class Nginx:
 
     def start(self):
         self.write()
-        self.process = subprocess.Popen(self.command())
+        self.process = subprocess.Popen(self.command(),
+                                        start_new_session=True)
         wait_until(self.is_up, what="nginx listening")
 
     def log(self):
@@ -151,11 +156,9 @@ class Nginx:
 
     def kill(self):
         """Whatever happened to the test: nothing of it stays."""
-        if self.process is not None and self.process.poll() is None:
-            for pid in self.worker_pids():
-                with contextlib.suppress(OSError):
-                    os.kill(pid, signal.SIGKILL)
-            self.process.kill()
+        if self.process is not None:
+            with contextlib.suppress(OSError):
+                os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
     def __enter__(self):
