@@ -125,9 +125,9 @@ MET_API MET_NODISCARD met_error met_notice_rule_remove(met_store *store,
  * @param lease_ns   1 second to 1 day; 0 = 60 seconds
  * @param json_out   {"items": [{"id", "created_at", "type", "rule": {"id",
  *                   "key"}, "customer": {"id", "key"}, "feature": {"id",
- *                   "key"}, "subscription_id", "current_usage_period":
- *                   {"from", "to"}, "threshold"?: {"type", "value"},
- *                   "value"?: {"balance", "usage", "overage",
+ *                   "key"}, "subscription_id" | "entitlement_id",
+ *                   "current_usage_period": {"from", "to"}, "threshold"?:
+ *                   {"type", "value"}, "value"?: {"balance", "usage", "overage",
  *                   "total_available"}, "repetition_key", "deliveries",
  *                   "leased_until"}]}; no items when none waits. The id is
  *                   26 characters that rise from notice to notice;

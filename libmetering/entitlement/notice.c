@@ -322,7 +322,8 @@ met_error met__notice_period(met__txn *txn, const met__notice_rules *rules,
         }
     }
     if (error == MET_OK) {
-        error = met__notice_due_put(txn, period.to_ns, allowance, arena);
+        error = met__notice_due_put(txn, period.to_ns, holder, allowance,
+                                    arena);
     }
     return look_end(&self, error);
 }

@@ -8,9 +8,11 @@
 
 /* --- Begins --------------------------------------------------------------- */
 met_error met__notice_due_put(met__txn *txn, int64_t at_ns,
+                              const met__holder *holder,
                               const met__allowance *allowance,
                               met__arena *arena)
 {
+    met__text customer = holder->customer->key;
     met__text id = allowance->id;
     met__text feature = allowance->card->feature_key;
     size_t size = 8 + id.size + 1 + feature.size;
@@ -25,7 +27,8 @@ met_error met__notice_due_put(met__txn *txn, int64_t at_ns,
     met__put_u64((unsigned char *)key, (uint64_t)at_ns);
     memcpy(key + 8, id.data, id.size);
     memcpy(key + 8 + id.size + 1, feature.data, feature.size);
-    return met__txn_put(txn, MET__TABLE_NOTICE_DUE, key, size, "", 0);
+    return met__txn_put(txn, MET__TABLE_NOTICE_DUE, key, size, customer.data,
+                        customer.size);
 }
 
 met_error met__notice_due_ahead(met__txn *txn, const met__notice_rules *rules,
@@ -44,31 +47,28 @@ met_error met__notice_due_ahead(met__txn *txn, const met__notice_rules *rules,
         }
         if (is_wanted && allowance->row.type == MET__ENTITLEMENT_METERED
             && allowance->row.from_ns > met__minute_last(now_ns)
-            && allowance->subscription != NULL
             && allowance->row.from_ns
-                   == allowance->subscription->active_from_ns) {
-            error = met__notice_due_put(txn, allowance->row.from_ns,
+                   == (allowance->subscription != NULL
+                           ? allowance->subscription->active_from_ns
+                           : allowance->life.from_ns)) {
+            error = met__notice_due_put(txn, allowance->row.from_ns, holder,
                                         allowance, arena);
         }
     }
     return error;
 }
 
-/* The period that begins at at_ns for one subscription and feature, told. What
+/* The period that begins at at_ns for one entitlement, told. What
  * does not begin then any more is forgotten. */
 static met_error tell_begin(met__txn *txn, const met__notice_rules *rules,
-                            int64_t at_ns, met__text id, met__text feature,
+                            int64_t at_ns, met__text customer_key,
+                            met__text id, met__text feature,
                             met__arena *arena)
 {
-    met__subscription *subscription = NULL;
     met__holder *holder = NULL;
     met_error error =
-        met__subscription_get(txn, id, arena, &subscription);
+        met__holder_by_key(txn, customer_key, arena, &holder, NULL);
 
-    if (error == MET_OK) {
-        error = met__holder_by_key(txn, subscription->customer_key, arena,
-                                   &holder, NULL);
-    }
     if (error != MET_OK) {
         return error == MET_E_NOT_FOUND ? MET_OK : error;
     }
@@ -88,10 +88,9 @@ static met_error tell_begin(met__txn *txn, const met__notice_rules *rules,
     return error;
 }
 
-/* The first begin that is not after now; key_out is the caller's. */
-static met_error first_due(met__txn *txn, int64_t now_ns,
-                           unsigned char key_out[MET__LMDB_KEY_SIZE_MAX],
-                           size_t *size_out)
+/* The first begin that is not after now. */
+static met_error first_due(met__txn *txn, int64_t now_ns, met__arena *arena,
+                           met__text *key_out, met__text *customer_out)
 {
     met__scan scan;
     met__text key;
@@ -111,8 +110,11 @@ static met_error first_due(met__txn *txn, int64_t now_ns,
         error = MET_E_NOT_FOUND;
     }
     if (error == MET_OK) {
-        memcpy(key_out, key.data, key.size);
-        *size_out = key.size;
+        const char *key_copy = met__arena_copy(arena, key.data, key.size);
+        const char *copy = met__arena_copy(arena, value.data, value.size);
+        error = key_copy == NULL || copy == NULL ? MET_E_NO_MEMORY : MET_OK;
+        *key_out = met__text_of(key_copy, key.size);
+        *customer_out = met__text_of(copy, value.size);
     }
     met__scan_end(&scan);
     return error;
@@ -122,25 +124,26 @@ static met_error first_due(met__txn *txn, int64_t now_ns,
 static met_error tell_first(met__txn *txn, const met__notice_rules *rules,
                             met__arena *arena)
 {
-    unsigned char key[MET__LMDB_KEY_SIZE_MAX];
-    size_t size = 0;
-    met_error error = first_due(txn, met__txn_now_ns(txn), key, &size);
+    met__text key;
+    met__text customer;
+    met_error error =
+        first_due(txn, met__txn_now_ns(txn), arena, &key, &customer);
 
     if (error != MET_OK) {
         return error;
     }
-    const unsigned char *zero = memchr(key + 8, 0, size - 8);
+    const char *zero = memchr(key.data + 8, 0, key.size - 8);
     if (zero == NULL) {
         return MET_E_CORRUPT;
     }
-    error = met__txn_remove(txn, MET__TABLE_NOTICE_DUE, key, size);
+    size_t id_size = (size_t)(zero - key.data) - 8;
+    error = met__txn_remove(txn, MET__TABLE_NOTICE_DUE, key.data, key.size);
     if (error == MET_OK) {
         error = tell_begin(
-            txn, rules, (int64_t)met__get_u64(key),
-            met__text_of((const char *)key + 8, (size_t)(zero - key) - 8),
-            met__text_of((const char *)zero + 1,
-                         (size_t)(key + size - zero) - 1),
-            arena);
+            txn, rules,
+            (int64_t)met__get_u64((const unsigned char *)key.data), customer,
+            met__text_of(key.data + 8, id_size),
+            met__text_of(zero + 1, key.size - 9 - id_size), arena);
     }
     return error == MET_E_NOT_FOUND ? MET_E_CORRUPT : error;
 }
@@ -157,7 +160,7 @@ met_error met__notice_survey_begin(met__txn *txn)
     return survey_put(txn, met__text_z(""));
 }
 
-/* The customer behind `after` (in an index key "customer key 0 id").
+/* The customer behind `after`: keys are "key", and of removed ones "key 0 id".
  * MET_E_NOT_FOUND: there is none. */
 static met_error next_customer(met__txn *txn, met__text after,
                                met__arena *arena, met__text *customer_out)
@@ -166,7 +169,7 @@ static met_error next_customer(met__txn *txn, met__text after,
     met__text key;
     met__text value;
     met_error error =
-        met__scan_begin(txn, MET__TABLE_SUBSCRIPTION_OF, NULL, 0, &scan);
+        met__scan_begin(txn, MET__TABLE_CUSTOMER, NULL, 0, &scan);
 
     if (error == MET_OK && after.size > 0) {
         char *start = met__arena_copy(arena, after.data, after.size + 1);
@@ -182,11 +185,9 @@ static met_error next_customer(met__txn *txn, met__text after,
     }
     if (error == MET_OK) {
         const char *zero = memchr(key.data, 0, key.size);
-        size_t size = zero != NULL ? (size_t)(zero - key.data) : 0;
+        size_t size = zero != NULL ? (size_t)(zero - key.data) : key.size;
         const char *copy = met__arena_copy(arena, key.data, size);
-        error = zero == NULL   ? MET_E_CORRUPT
-                : copy == NULL ? MET_E_NO_MEMORY
-                               : MET_OK;
+        error = copy == NULL ? MET_E_NO_MEMORY : MET_OK;
         *customer_out = met__text_of(copy, size);
     }
     met__scan_end(&scan);
@@ -254,20 +255,22 @@ static met_error survey_next(met__txn *txn, const met__notice_rules *rules,
 /* --- From time to time ---------------------------------------------------- */
 static met_error has_work(met_store *store, int *has_out)
 {
-    unsigned char key[MET__LMDB_KEY_SIZE_MAX];
+    met__arena arena;
+    met__text key;
     met__text value;
-    size_t size;
     met__txn *txn;
     met_error error = met__txn_begin(store, 0, &txn);
 
     if (error != MET_OK) {
         return error;
     }
-    error = first_due(txn, met__txn_now_ns(txn), key, &size);
+    met__arena_init(&arena, met__store_platform(store));
+    error = first_due(txn, met__txn_now_ns(txn), &arena, &key, &value);
     if (error == MET_E_NOT_FOUND) {
         error = met__txn_get(txn, MET__TABLE_META, SURVEY_KEY,
                              sizeof SURVEY_KEY - 1, &value);
     }
+    met__arena_release(&arena);
     met__txn_abort(txn);
     *has_out = error == MET_OK;
     return error == MET_E_NOT_FOUND ? MET_OK : error;

@@ -14,6 +14,7 @@
 #define MET__NOTICE_STEPS_MAX 500
 
 met_error met__notice_due_put(met__txn *txn, int64_t at_ns,
+                              const met__holder *holder,
                               const met__allowance *allowance,
                               met__arena *arena);
 /* What begins later than now for the first time. */

@@ -40,9 +40,10 @@
  *   ADJUSTMENT id                                   correction of usage
  *   NOTICE_RULE        key                          rule of notices
  *   NOTICE     id                                   notice not acknowledged yet
- *   NOTICE_TOLD        subscription id 0 feature key    what was told last
- *   NOTICE_DUE         at:8 subscription id 0 feature key   when a usage period
- *                                                   begins, empty value
+ *   NOTICE_TOLD        id of subscription or entitlement 0 feature key
+ *                                                   what was told last
+ *   NOTICE_DUE         at:8 the same                when a usage period begins
+ *                                                   -> customer key
  *   ENTITLED   customer id 0 feature key 0 kind:1 id    grant (g), entitlement
  *                                                   that stands alone (e);
  *                                                   reset (r), id is at:8

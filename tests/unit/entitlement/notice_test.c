@@ -202,6 +202,30 @@ static void a_subscription_tells(void **state)
     assert_next("usage_percentage", "80");
 }
 
+/* A top-up takes the balance back below the threshold; used up, it tells
+ * again. */
+static void a_grant_tells_anew(void **state)
+{
+    static const char grant[] =
+        "{\"customer\":{\"key\":\"a\"},\"feature\":{\"key\":"
+        "\"example_service\"},\"amount\":\"100\"}";
+
+    (void)state;
+    must_have_100("a");
+    must_put_rule("warn", "\"thresholds\":[{\"type\":\"usage_percentage\","
+                          "\"value\":\"80\"}]");
+    must_use_now("a", 90);
+    assert_next("usage_percentage", "80");
+    fresh();
+    assert_ok(met_grant_create(store, grant, strlen(grant), 0, NULL, &told));
+    must_use_now("a", 1);
+    assert_nothing_waits();
+    clock_now_ns += 2 * MET__MINUTE_NS;
+    must_use_now("a", 100);
+    assert_next("usage_percentage", "80");
+    assert_nothing_waits();
+}
+
 /* --- Resets --------------------------------------------------------------- */
 static void assert_reset_next(const char *customer, const char *from)
 {
@@ -259,6 +283,59 @@ static void a_scheduled_subscription_begins_without_a_reset(void **state)
     must_tick();
     assert_nothing_waits();
     clock_now_ns = time_of("2026-04-25T00:00:00Z");
+    must_tick();
+    assert_reset_next("a", "2026-04-20T00:00:00Z");
+    assert_nothing_waits();
+}
+
+static void a_reset_by_hand_tells(void **state)
+{
+    (void)state;
+    must_put_reset_rule("reset");
+    must_put_rule("warn", AT_50_80);
+    must_have_100("a");
+    must_use_now("a", 60);
+    assert_next("usage_percentage", "50");
+    clock_now_ns += MET__HOUR_NS;
+    fresh();
+    assert_ok(met_entitlement_reset(store, "a", 1, "example_service", 15, NULL,
+                                    0, NULL, &told));
+    assert_reset_next("a", "2026-03-15T11:30:00Z");
+    must_tick();
+    assert_nothing_waits();
+    must_use_now("a", 60);
+    assert_next("usage_percentage", "50");
+    clock_now_ns = time_of("2026-04-15T11:30:00Z");
+    must_tick();
+    assert_reset_next("a", "2026-04-15T11:30:00Z");
+    assert_nothing_waits();
+}
+
+/* Also one that begins later. */
+static void an_entitlement_that_stands_alone_tells(void **state)
+{
+    static const char json[] =
+        "{\"customer\":{\"key\":\"a\"},\"feature\":{\"key\":"
+        "\"example_service\"},\"type\":\"metered\",\"active_from\":"
+        "\"2026-03-20T00:00:00Z\",\"usage_period\":{\"interval\":\"P1M\"},"
+        "\"issue_after_reset\":\"100\"}";
+
+    (void)state;
+    must_put_reset_rule("reset");
+    must_put_rule("warn", AT_50_80);
+    must_put_customer("a");
+    fresh();
+    assert_ok(met_entitlement_create(store, json, strlen(json), 0, NULL,
+                                     &told));
+    clock_now_ns = time_of("2026-03-21T00:00:00Z");
+    must_tick();
+    assert_nothing_waits();
+    must_use_now("a", 60);
+    assert_ok(list_notices(1));
+    assert_shown("items.0.subscription_id", "");
+    assert_int_equal(strlen(shown("items.0.entitlement_id")), 26);
+    assert_next("usage_percentage", "50");
+    clock_now_ns = time_of("2026-04-20T00:00:00Z");
     must_tick();
     assert_reset_next("a", "2026-04-20T00:00:00Z");
     assert_nothing_waits();
@@ -367,7 +444,10 @@ int main(void)
         CASE(a_cancelation_repeats_nothing),
         CASE(nothing_available_tells_nothing),
         CASE(a_subscription_tells),
+        CASE(a_grant_tells_anew),
         CASE(every_new_period_tells_once),
+        CASE(a_reset_by_hand_tells),
+        CASE(an_entitlement_that_stands_alone_tells),
         CASE(a_scheduled_subscription_begins_without_a_reset),
         CASE(an_ended_subscription_tells_no_reset),
         CASE(who_disables_a_rule_hears_nothing),
