@@ -14,7 +14,10 @@
  *      "usage_to"?, "is_correction"?, "quantity", "quantity_billed_before"?,
  *      "quantity_total"?, "price", "discounts"?, "unit_config"?, "tax"?:
  *      {"code", "name"?, "behavior", "rate"}, "basis"? (what else it was
- *      rated from), "detailed_lines": [...], "totals"}],
+ *      rated from), "usage"?: {"by_day": {"from", "quantities": [...]},
+ *      "by_dimension"?: [{"dimension", "values": [{"value", "quantity"}],
+ *      "others"?: {"values", "quantity"}}], "as_of"?} (to look at),
+ *      "detailed_lines": [...], "totals"}],
  *    "totals", "available_actions": [...]}
  *
  * Amounts and quantities are decimal texts. Nothing is rounded at the level of
@@ -213,6 +216,32 @@ MET_API MET_NODISCARD met_error met_invoice_get(met_store *store,
                                                 const char *id, size_t id_size,
                                                 met_buffer *json_out,
                                                 met_error_info *info);
+
+/**
+ * One invoice as met_invoice_get gives it, and every metered line (the first
+ * 256) has "usage" to look at: by day of UTC, and by the ten greatest values of
+ * up to four dimensions of its meter. What met_invoice_finalize and
+ * met_invoice_preview made has it as it was then; a line that a billing run
+ * made gets what is known of its period now, with "as_of". A line whose
+ * customer or meter is gone, or whose usage was folded across its bounds, has
+ * none.
+ *
+ * @param store     open store
+ * @param id        its id or its number, not necessarily NUL-terminated
+ * @param json_out  written only on MET_OK
+ * @param info      NULL, or where to put field path and reason
+ * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_NO_MEMORY ·
+ *         MET_E_IO · MET_E_MAP_FULL · MET_E_BUSY · MET_E_CORRUPT ·
+ *         MET_E_FORKED · MET_E_BUG
+ * @owner  json_out with met_buffer_release
+ * @blocks reads the store: usage of every line's period
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_invoice_usage(met_store *store,
+                                                  const char *id,
+                                                  size_t id_size,
+                                                  met_buffer *json_out,
+                                                  met_error_info *info);
 
 /**
  * Invoices and credit notes, by number: {"items": [...]}.

@@ -174,8 +174,11 @@ met_error met_invoice_credit(met_store *store, const char *id, size_t id_size,
     return met__call_end(&call, error, node, json_out);
 }
 
-met_error met_invoice_get(met_store *store, const char *id, size_t id_size,
-                          met_buffer *json_out, met_error_info *info)
+static met_error get_invoice(met_store *store, const char *id, size_t id_size,
+                             met_error (*get)(met__txn *txn, met__text id,
+                                              met__arena *arena,
+                                              met__node **node_out),
+                             met_buffer *json_out, met_error_info *info)
 {
     met__node *node = NULL;
     met__text found;
@@ -190,10 +193,24 @@ met_error met_invoice_get(met_store *store, const char *id, size_t id_size,
         error = met__call_transact(&call, 0);
     }
     if (error == MET_OK) {
-        error = met__invoice_document(call.txn, found, &call.arena, &node);
+        error = get(call.txn, found, &call.arena, &node);
         error = tell_missing(&call, error, found);
     }
     return met__call_end(&call, error, node, json_out);
+}
+
+met_error met_invoice_get(met_store *store, const char *id, size_t id_size,
+                          met_buffer *json_out, met_error_info *info)
+{
+    return get_invoice(store, id, id_size, met__invoice_document, json_out,
+                       info);
+}
+
+met_error met_invoice_usage(met_store *store, const char *id, size_t id_size,
+                            met_buffer *json_out, met_error_info *info)
+{
+    return get_invoice(store, id, id_size, met__invoice_with_usage, json_out,
+                       info);
 }
 
 met_error met_invoice_list(met_store *store, const char *customer_key,

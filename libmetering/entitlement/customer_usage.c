@@ -5,10 +5,11 @@
 
 #include "entitlement/allowance.h"
 
-static met_error begin(const met__customer *customer,
-                       const met__feature *feature, const met__meter *meter,
-                       met__period period, met__usage_query *query_out,
-                       met_error_info *info)
+met_error met__customer_query(const met__customer *customer,
+                              const met__feature *feature,
+                              const met__meter *meter, met__period period,
+                              met__usage_query *query_out,
+                              met_error_info *info)
 {
     if (!met__meter_is_additive(meter)) {
         return met__fail(info, MET_E_UNSUPPORTED, "meter",
@@ -35,7 +36,8 @@ met_error met__customer_usage(met__txn *txn, const met__customer *customer,
                               met_error_info *info)
 {
     met__usage_query query;
-    met_error error = begin(customer, feature, meter, period, &query, info);
+    met_error error = met__customer_query(customer, feature, meter, period,
+                                          &query, info);
 
     if (error != MET_OK) {
         return error;
@@ -83,7 +85,8 @@ met_error met__customer_usage_by_value(
     met__usage_query query;
     met__usage_cursor *cursor = NULL;
     size_t count = 0;
-    met_error error = begin(customer, feature, meter, period, &query, info);
+    met_error error = met__customer_query(customer, feature, meter, period,
+                                          &query, info);
 
     if (error != MET_OK) {
         return error;

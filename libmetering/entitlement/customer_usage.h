@@ -6,6 +6,13 @@
 #include "customer/customer.h"
 #include "meter/usage_query.h"
 
+/* The query behind the calls below. MET_E_UNSUPPORTED: the meter neither sums
+ * nor counts. */
+met_error met__customer_query(const met__customer *customer,
+                              const met__feature *feature,
+                              const met__meter *meter, met__period period,
+                              met__usage_query *query_out,
+                              met_error_info *info);
 /* Settled usage in [from, to), which are cut to their minutes; 0 when nothing
  * is between. way: MET__USAGE_*. Errors as met__usage_total. */
 met_error met__customer_usage(met__txn *txn, const met__customer *customer,

@@ -191,6 +191,9 @@ static met_error add_line(met__bill *bill, met__line_draft *draft)
                                    &draft->details);
     }
     if (error == MET_OK) {
+        error = met__bill_show_usage(bill, draft);
+    }
+    if (error == MET_OK) {
         error = met__bill_line(bill, draft, &totals, tax, &node);
     }
     if (error == MET_OK) {

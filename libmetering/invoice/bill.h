@@ -39,6 +39,8 @@ typedef struct met__bill {
     met__arena *arena;
     met_error_info *info;
     met__text invoice_id; /* empty: a preview, nothing is booked */
+    int has_usage; /* the first lines show the usage behind them */
+    int reserved_too;
     int has_currency;
     int is_dry; /* only asks for quantities; lines are counted, not made */
     size_t dry_count;
@@ -69,6 +71,7 @@ typedef struct met__line_draft {
     int64_t usage_to_ns; /* where its usage ends */
     met__line_basis basis;
     met__rated *rated; /* what is billed now */
+    met__node *usage;  /* to look at, or NULL */
     met__node *details;
     int64_t number; /* of the moment of its quantity; 0: now */
     int is_given_back;
@@ -83,6 +86,8 @@ met_error met__bill_book(const met__bill *bill, int is_open);
 
 /* The quantities of a line: bill_measure.c. */
 met_error met__bill_measure(const met__bill *bill, met__line_draft *draft);
+/* The usage to look at, of a line that will be there. */
+met_error met__bill_show_usage(const met__bill *bill, met__line_draft *draft);
 /* Its document: bill_line.c. totals has the taxes in it. */
 met_error met__bill_line(const met__bill *bill, const met__line_draft *draft,
                          const met__totals *totals, const met__node *tax,

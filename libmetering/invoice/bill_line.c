@@ -170,6 +170,7 @@ met_error met__bill_line(const met__bill *bill, const met__line_draft *draft,
     if (error == MET_OK) {
         error = build_basis(&builder, draft);
     }
+    met__build_node(&builder, "usage", draft->usage);
     met__build_node(&builder, "detailed_lines", draft->details);
     if (error == MET_OK) {
         error = met__totals_document(totals, &draft->basis.currency,

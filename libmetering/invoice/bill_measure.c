@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "entitlement/customer_usage.h"
+#include "invoice/line_usage.h"
 
 /* A price by dimension: its values, and their sum. */
 static met_error measure_values(const met__bill *bill, met__line_draft *draft,
@@ -136,5 +137,23 @@ met_error met__bill_measure(const met__bill *bill, met__line_draft *draft)
     error = ask(bill, draft, meter, period);
     return error == MET_OK && billable->price->has_fixed && !bill->is_dry
                ? count_events(bill, draft, meter, period)
+               : error;
+}
+
+met_error met__bill_show_usage(const met__bill *bill, met__line_draft *draft)
+{
+    met__period period = draft->billable->period;
+    met__meter *meter;
+
+    if (!bill->has_usage || draft->feature == NULL
+        || bill->lines->count >= MET__LINE_USAGE_LINES_MAX) {
+        return MET_OK;
+    }
+    period.to_ns = draft->usage_to_ns;
+    met_error error = met__meter_get(bill->txn, draft->feature->meter_key,
+                                     bill->arena, &meter);
+    return error == MET_OK
+               ? met__line_usage(bill->txn, bill->customer, draft->feature,
+                                 meter, period, bill->arena, &draft->usage)
                : error;
 }

@@ -47,6 +47,7 @@ static met_error make_bill(met__txn *txn, const met__invoice_request *request,
         return error;
     }
     bill->invoice_id = id;
+    bill->has_usage = 1;
     if (request->is_interim && !profile->is_progressive) {
         return met__fail(info, MET_E_CONFLICT, "billing_profile",
                          "progressive_billing is off for this customer");

@@ -42,6 +42,10 @@ met_error met__invoice_act(met__txn *txn, met__text id, met__text action,
 /* By id or by number, as it is shown: with the actions that are legal now. */
 met_error met__invoice_document(met__txn *txn, met__text id, met__arena *arena,
                                 met__node **node_out);
+/* The same, and every metered line has its "usage": as it was snapshotted, or
+ * as it is known now, with "as_of" (line_usage.c). */
+met_error met__invoice_with_usage(met__txn *txn, met__text id,
+                                  met__arena *arena, met__node **node_out);
 /* Of one customer, or of all when customer_key is empty; oldest first. */
 met_error met__invoice_list(met__txn *txn, met__text customer_key,
                             met__arena *arena, met__node **array_out);

@@ -293,6 +293,10 @@ void met__page_usage(met__buffer *page, const met__node *line)
     met__page_number(page, quantity);
     met__page_raw(page, " \xc2\xb7 ");
     met__page_period(page, met__view_member(line, "period"));
+    if (met__view_text(usage, "as_of").size > 0) {
+        met__page_raw(page, " \xc2\xb7 as known on ");
+        met__page_day(page, met__view_text(usage, "as_of"));
+    }
     met__page_raw(page, "</span></h3>\n");
     draw_chart(page, met__view_member(usage, "by_day"));
     for (size_t i = 0; i < met__view_count(dimensions); i++) {

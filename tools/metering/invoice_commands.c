@@ -258,8 +258,8 @@ int command_invoice_render(tool *self)
     if (status != TOOL_OK) {
         return status;
     }
-    met_error error = met_invoice_get(self->store, id, strlen(id), &document,
-                                      &info);
+    met_error error = met_invoice_usage(self->store, id, strlen(id), &document,
+                                        &info);
     if (error != MET_OK) {
         return tool_error(self, error, &info);
     }
