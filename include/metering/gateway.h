@@ -339,7 +339,8 @@ MET_API MET_NODISCARD met_error met_gateway_stats(met_gateway *gateway,
  * Stored entities of one kind, by name: {"items": [...]}. Keys of credentials
  * are never shown: they are not stored.
  *
- * @param kind      "service", "route", "consumer" or "plugin"
+ * @param kind      "service", "route", "consumer", "consumer_group" or
+ *                  "plugin"
  * @param json_out  written only on MET_OK
  * @param info      may be NULL
  * @return MET_OK · MET_E_INVALID (no such kind) · MET_E_NO_MEMORY · MET_E_IO ·
@@ -371,8 +372,8 @@ MET_API MET_NODISCARD met_error met_gateway_entity_get(
     size_t name_size, met_buffer *json_out, met_error_info *info);
 
 /**
- * Remove an entity: a consumer with its keys and groups; a service, route or
- * consumer with the plugins that are scoped to it.
+ * Remove an entity: a consumer with its keys and groups; a service, route,
+ * consumer or consumer group with the plugins that are scoped to it.
  *
  * @param kind  as for met_gateway_entity_list
  * @param name  as for met_gateway_entity_get

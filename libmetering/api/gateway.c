@@ -145,7 +145,7 @@ static met_error read_kind(met__call *call, const char *kind,
 
     if (error == MET_OK && !met__entity_is_kind(*kind_out)) {
         error = met__fail(&call->why, MET_E_INVALID, "kind",
-                          "must be service, route, consumer or plugin");
+                          MET__ENTITY_KINDS);
     }
     return error;
 }

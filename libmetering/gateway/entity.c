@@ -121,7 +121,7 @@ met_error met__entity_each(met__entity_run *run, const met__node *list,
 static met_error read_plugin(met__entity_run *run, const met__node *item,
                              const met__path *path, met__text parent)
 {
-    met__plugin_scope none = {{NULL, 0}, {NULL, 0}, {NULL, 0}};
+    met__plugin_scope none = {{NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}};
     return met__plugin_read(run, item, path, &none);
 }
 
@@ -137,6 +137,13 @@ static met_error route_plugin(met__entity_run *run, const met__node *item,
                               const met__path *path, met__text parent)
 {
     met__plugin_scope scope = {.route = parent};
+    return met__plugin_read(run, item, path, &scope);
+}
+
+static met_error group_plugin(met__entity_run *run, const met__node *item,
+                              const met__path *path, met__text parent)
+{
+    met__plugin_scope scope = {.consumer_group = parent};
     return met__plugin_read(run, item, path, &scope);
 }
 
@@ -178,6 +185,14 @@ static met_error service_plugins(met__entity_run *run, const met__node *item,
     return error;
 }
 
+static met_error group_plugins(met__entity_run *run, const met__node *item,
+                               const met__path *path, met__text parent)
+{
+    return met__entity_each(run, met__node_get(item, "plugins"), path,
+                            "plugins", group_plugin,
+                            met__node_text_at(item, "name"));
+}
+
 static met_error consumer_plugins(met__entity_run *run, const met__node *item,
                                   const met__path *path, met__text parent)
 {
@@ -196,20 +211,22 @@ static const struct {
     {"services", met__service_read},
     {"services", inner_routes},
     {"routes", met__route_read},
+    {"consumer_groups", met__group_read},
     {"consumers", met__consumer_read},
     {"keyauth_credentials", met__keyauth_read},
     {"acls", met__acl_read},
     {NULL, NULL}, /* consumers are stored here */
     {"services", service_plugins},
     {"routes", route_plugins},
+    {"consumer_groups", group_plugins},
     {"consumers", consumer_plugins},
     {"plugins", read_plugin},
 };
 
 /* Lists of Kong's format that this version does not serve. */
 static const char *const unserved[] = {
-    "consumer_groups", "upstreams", "targets", "certificates",
-    "ca_certificates", "snis", "vaults", "keys", "key_sets", "licenses",
+    "upstreams", "targets", "certificates", "ca_certificates",
+    "snis", "vaults", "keys", "key_sets", "licenses",
     "partials", "custom_plugins", "filter_chains", "basicauth_credentials",
     "hmacauth_credentials", "jwt_secrets", "oauth2_credentials",
     "oauth2_tokens", "mtls_auth_credentials", "parameters",

@@ -30,8 +30,9 @@ met_error met__gateway_apply(met__txn *txn, const met__node *document,
                              met_error_info *info);
 /* Whether a member of a declarative document is of the gateway's part. */
 int met__gateway_owns(met__text member);
-/* "service", "route", "consumer", "plugin"; another kind is MET_E_INVALID in
- * the calls below. */
+/* Another kind is MET_E_INVALID in the calls below. */
+#define MET__ENTITY_KINDS \
+    "must be service, route, consumer, consumer_group or plugin"
 int met__entity_is_kind(met__text kind);
 /* Without the hashes of credentials. MET_E_NOT_FOUND. */
 met_error met__entity_document(met__txn *txn, met__text kind, met__text name,

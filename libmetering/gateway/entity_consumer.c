@@ -28,6 +28,7 @@ struct met__pending_consumer {
     pending_key *first_key;
     pending_key *last_key;
     met__node *groups;
+    met__node *memberships; /* consumer groups; NULL: not said */
     char *field;
 };
 
@@ -228,7 +229,7 @@ met_error met__consumer_read(met__entity_run *run, const met__node *item,
                              const met__path *path, met__text parent)
 {
     static const char *const unserved[] = {
-        "tags", "groups", "basicauth_credentials", "hmacauth_credentials",
+        "tags", "basicauth_credentials", "hmacauth_credentials",
         "jwt_secrets", "oauth2_credentials", "mtls_auth_credentials", NULL};
     met__pending_consumer *who = NULL;
     met__text ignored = {NULL, 0};
@@ -238,6 +239,7 @@ met_error met__consumer_read(met__entity_run *run, const met__node *item,
     const met__node *keys = NULL;
     const met__node *groups = NULL;
     const met__node *plugins = NULL;
+    const met__node *members = NULL;
     met__fields fields;
     met_error error = met__fields_begin(&fields, item, path, run->info);
 
@@ -251,6 +253,7 @@ met_error met__consumer_read(met__entity_run *run, const met__node *item,
         (void)met__fields_any(&fields, "keyauth_credentials", MET__OPTIONAL,
                               &keys);
         (void)met__fields_any(&fields, "acls", MET__OPTIONAL, &groups);
+        (void)met__fields_any(&fields, "groups", MET__OPTIONAL, &members);
         (void)met__fields_any(&fields, "plugins", MET__OPTIONAL, &plugins);
         (void)met__entity_ignore(run, &fields, unserved, &ignored);
         error = met__fields_end(&fields);
@@ -267,6 +270,12 @@ met_error met__consumer_read(met__entity_run *run, const met__node *item,
         who->id = id;
         who->has_keys |= keys != NULL;
         who->has_groups |= groups != NULL;
+        if (members != NULL) {
+            error = met__memberships_read(run, members, path,
+                                          &who->memberships);
+        }
+    }
+    if (error == MET_OK) {
         error = met__entity_each(run, keys, path, "keyauth_credentials",
                                  met__keyauth_read, username);
     }
@@ -521,6 +530,10 @@ static met_error store_consumer(met__entity_run *run,
     error = build_subject(run, who, stored, &content);
     met__build_node(&content, "keyauth_credentials", keys);
     met__build_node(&content, "acls", who->has_groups ? who->groups : groups);
+    met__build_node(&content, "groups",
+                    who->memberships != NULL || stored == NULL
+                        ? who->memberships
+                        : met__node_get(stored, "groups"));
     met__path path = {NULL, who->field, 0};
     return error != MET_OK ? error
                            : met__entity_put(run, "consumer", who->username,

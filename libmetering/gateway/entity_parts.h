@@ -112,11 +112,19 @@ met_error met__consumer_forget(met__txn *txn, const met__node *document,
 /* Of a text that is stored; 0 when it is none. */
 int met__credential_hash_parse(met__text hex, met__credential_hash *hash_out);
 
+/* --- entity_group.c ------------------------------------------------------- */
+met_error met__group_read(met__entity_run *run, const met__node *item,
+                          const met__path *path, met__text parent);
+/* The list "groups" of a consumer: names of stored consumer groups. */
+met_error met__memberships_read(met__entity_run *run, const met__node *list,
+                                const met__path *path, met__node **names_out);
+
 /* --- entity_plugin.c, plugin_config.c ------------------------------------- */
 typedef struct met__plugin_scope {
     met__text service;
     met__text route;
     met__text consumer;
+    met__text consumer_group;
 } met__plugin_scope;
 
 met_error met__plugin_read(met__entity_run *run, const met__node *item,

@@ -34,7 +34,8 @@ static met_error entity_name(met__entity_run *run, met__text plugin,
         met__text name;
     } parts[] = {{" service=", scope->service},
                  {" route=", scope->route},
-                 {" consumer=", scope->consumer}};
+                 {" consumer=", scope->consumer},
+                 {" consumer_group=", scope->consumer_group}};
     met__text name = plugin;
 
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
@@ -59,8 +60,7 @@ static met_error entity_name(met__entity_run *run, met__text plugin,
 /* Why a plugin is not served at all; NULL when it may be. */
 static const char *unserved_whole(const met__node *item)
 {
-    static const char *const names[] = {"consumer_group", "condition",
-                                        "workspace", NULL};
+    static const char *const names[] = {"condition", "workspace", NULL};
 
     for (size_t i = 0; names[i] != NULL; i++) {
         const met__node *node = met__node_get(item, names[i]);
@@ -115,14 +115,22 @@ static met_error read_plugin(met__entity_run *run, met__fields *fields,
                    &p->scope.route);
     (void)scope_of(run, fields, "consumer", nested->consumer, path,
                    &p->scope.consumer);
+    (void)scope_of(run, fields, "consumer_group", nested->consumer_group,
+                   path, &p->scope.consumer_group);
     (void)met__entity_ignore(run, fields, unserved, &p->ignored);
     met_error error = met__fields_end(fields);
-    if (error == MET_OK && p->scope.consumer.size > 0
+    int is_consumer = p->scope.consumer.size > 0;
+    if (error == MET_OK && (is_consumer || p->scope.consumer_group.size > 0)
         && !met__text_equal(p->name, MET__TEXT("rate-limiting"))) {
-        error = met__fail_at(run->info, MET_E_INVALID, path, "consumer",
+        error = met__fail_at(run->info, MET_E_INVALID, path,
+                             is_consumer ? "consumer" : "consumer_group",
                              "%.*s cannot be scoped to a consumer: it runs "
                              "before the consumer is known",
                              (int)p->name.size, p->name.data);
+    }
+    if (error == MET_OK && is_consumer && p->scope.consumer_group.size > 0) {
+        error = met__fail_at(run->info, MET_E_INVALID, path, "consumer_group",
+                             "cannot be given together with a consumer");
     }
     if (error == MET_OK) {
         error = entity_name(run, p->name, &p->scope, path, &p->entity);
@@ -144,6 +152,7 @@ static met_error put_plugin(met__entity_run *run, const plugin *p,
     met__build_text(&content, "service", p->scope.service);
     met__build_text(&content, "route", p->scope.route);
     met__build_text(&content, "consumer", p->scope.consumer);
+    met__build_text(&content, "consumer_group", p->scope.consumer_group);
     met__build_boolean(&content, "enabled", p->enabled);
     met__build_node(&content, "config", config);
     return met__entity_put(run, "plugin", p->entity, &content, p->id, path);

@@ -22,6 +22,7 @@ int met__entity_is_kind(met__text kind)
     return met__text_equal(kind, MET__TEXT("service"))
            || met__text_equal(kind, MET__TEXT("route"))
            || met__text_equal(kind, MET__TEXT("consumer"))
+           || met__text_equal(kind, MET__TEXT("consumer_group"))
            || met__text_equal(kind, MET__TEXT("plugin"));
 }
 
@@ -431,8 +432,7 @@ met_error met__entity_remove(met__txn *txn, met__text kind, met__text name,
     met_error error;
 
     if (!met__entity_is_kind(kind)) {
-        return met__fail(info, MET_E_INVALID, "kind", "must be service, "
-                         "route, consumer or plugin");
+        return met__fail(info, MET_E_INVALID, "kind", MET__ENTITY_KINDS);
     }
     met__arena_init(&arena, met__store_platform(met__txn_store(txn)));
     error = met__entity_load(txn, kind, name, &arena, &document);

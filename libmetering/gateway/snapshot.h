@@ -152,10 +152,14 @@ typedef struct met__snapshot_limit {
 /* Kong's order of precedence, best first. */
 enum {
     MET__RANK_ROUTE_SERVICE_CONSUMER = 1,
+    MET__RANK_ROUTE_SERVICE_GROUP,
     MET__RANK_ROUTE_CONSUMER,
     MET__RANK_SERVICE_CONSUMER,
+    MET__RANK_ROUTE_GROUP,
+    MET__RANK_SERVICE_GROUP,
     MET__RANK_ROUTE_SERVICE,
     MET__RANK_CONSUMER,
+    MET__RANK_GROUP,
     MET__RANK_ROUTE,
     MET__RANK_SERVICE,
     MET__RANK_GLOBAL,

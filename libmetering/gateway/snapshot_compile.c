@@ -361,6 +361,31 @@ static met_error add_headers(met__compile *compile, const met__node *node,
     return error;
 }
 
+/* Which consumer groups it is in; one that is gone is none. */
+static met_error add_memberships(met__compile *compile,
+                                 const met__node *list, uint32_t consumer)
+{
+    for (uint32_t i = 0; list != NULL && i < list->count; i++) {
+        met__membership member = {
+            met__compile_number(compile, "consumer_group",
+                                list->as.items[i]->as.text),
+            consumer};
+        if (member.group != MET__NONE) {
+            met__buffer_append(&compile->memberships, &member,
+                               sizeof member);
+        }
+    }
+    return compile->memberships.error;
+}
+
+static met_error add_consumer_group(met__compile *compile,
+                                    const met__node *node)
+{
+    return met__compile_name(compile, "consumer_group",
+                             met__node_text_at(node, "name"),
+                             compile->consumer_group_count++);
+}
+
 static met_error add_consumer(met__compile *compile, const met__node *node)
 {
     met__text username = met__node_text_at(node, "username");
@@ -379,6 +404,10 @@ static met_error add_consumer(met__compile *compile, const met__node *node)
     if (error == MET_OK) {
         error = add_keys(compile, met__node_get(node, "keyauth_credentials"),
                          number);
+    }
+    if (error == MET_OK) {
+        error = add_memberships(compile, met__node_get(node, "groups"),
+                                number);
     }
     if (error == MET_OK) {
         error = met__compile_rows(compile, &consumer,
@@ -441,6 +470,10 @@ static met_error compile_all(met__compile *compile)
         error = met__compile_features(compile);
     }
     if (error == MET_OK) {
+        error = met__compile_each(compile, "consumer_group",
+                                  add_consumer_group);
+    }
+    if (error == MET_OK) {
         error = met__compile_each(compile, "consumer", add_consumer);
     }
     if (error == MET_OK) {
@@ -469,10 +502,14 @@ met_error met__snapshot_compile(met__txn *txn, met__snapshot_writer *writer,
 
     met__arena_init(&arena, platform);
     met__buffer_init(&compile.scoped, platform);
+    met__buffer_init(&compile.group_limits, platform);
+    met__buffer_init(&compile.memberships, platform);
     met__name_set_init(&compile.names, &arena,
                        met__store_secret(met__txn_store(txn)));
     met_error error = compile_all(&compile);
     met__buffer_release(&compile.scoped);
+    met__buffer_release(&compile.group_limits);
+    met__buffer_release(&compile.memberships);
     met__arena_release(&arena);
     return error;
 }

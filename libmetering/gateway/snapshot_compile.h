@@ -6,11 +6,24 @@
 #include "gateway/name_set.h"
 #include "gateway/snapshot_writer.h"
 
-/* One limit that is scoped to a consumer. */
+/* One limit that is scoped to a consumer, by itself or through a group. */
 typedef struct met__scoped_limit {
     uint32_t consumer;
+    uint32_t group; /* number; 0 for the consumer's own */
     met__snapshot_scope scope;
 } met__scoped_limit;
+
+/* One limit that is scoped to a consumer group, and one consumer in a group;
+ * groups are numbered in the order of their names. */
+typedef struct met__group_limit {
+    uint32_t group;
+    met__snapshot_scope scope;
+} met__group_limit;
+
+typedef struct met__membership {
+    uint32_t group;
+    uint32_t consumer;
+} met__membership;
 
 typedef struct met__compile {
     met__txn *txn;
@@ -21,8 +34,10 @@ typedef struct met__compile {
                             "feature" -> number + 1 */
     int64_t now_ns;
     met__buffer scoped;  /* of met__scoped_limit */
+    met__buffer group_limits; /* of met__group_limit */
+    met__buffer memberships;  /* of met__membership */
     uint32_t group_count;
-    uint32_t reserved;
+    uint32_t consumer_group_count;
 } met__compile;
 
 /* Everything of a read transaction into the writer. */

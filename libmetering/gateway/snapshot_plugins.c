@@ -214,14 +214,18 @@ static uint32_t add_limit(met__compile *compile, const met__node *plugin,
 
 /* --- Scopes --------------------------------------------------------------- */
 
-static uint32_t rank_of(int has_route, int has_service, int has_consumer)
+enum { OF_ALL, OF_GROUP, OF_CONSUMER };
+
+static uint32_t rank_of(int has_route, int has_service, int of)
 {
-    static const uint32_t ranks[2][2][2] = {
-        {{MET__RANK_GLOBAL, MET__RANK_CONSUMER},
-         {MET__RANK_SERVICE, MET__RANK_SERVICE_CONSUMER}},
-        {{MET__RANK_ROUTE, MET__RANK_ROUTE_CONSUMER},
-         {MET__RANK_ROUTE_SERVICE, MET__RANK_ROUTE_SERVICE_CONSUMER}}};
-    return ranks[has_route][has_service][has_consumer];
+    static const uint32_t ranks[2][2][3] = {
+        {{MET__RANK_GLOBAL, MET__RANK_GROUP, MET__RANK_CONSUMER},
+         {MET__RANK_SERVICE, MET__RANK_SERVICE_GROUP,
+          MET__RANK_SERVICE_CONSUMER}},
+        {{MET__RANK_ROUTE, MET__RANK_ROUTE_GROUP, MET__RANK_ROUTE_CONSUMER},
+         {MET__RANK_ROUTE_SERVICE, MET__RANK_ROUTE_SERVICE_GROUP,
+          MET__RANK_ROUTE_SERVICE_CONSUMER}}};
+    return ranks[has_route][has_service][of];
 }
 
 static void take(met__snapshot_plugins *plugins, uint32_t kind,
@@ -282,13 +286,15 @@ met_error met__compile_plugin(met__compile *compile, const met__node *node)
     uint32_t service;
     uint32_t route;
     uint32_t consumer;
+    uint32_t group;
     uint32_t kind;
     uint32_t record;
 
     if (met__node_integer_at(node, "enabled", 1) == 0 || config == NULL
         || !scope_number(compile, node, "service", &service)
         || !scope_number(compile, node, "route", &route)
-        || !scope_number(compile, node, "consumer", &consumer)) {
+        || !scope_number(compile, node, "consumer", &consumer)
+        || !scope_number(compile, node, "consumer_group", &group)) {
         return MET_OK;
     }
     if (met__text_equal(name, MET__TEXT("key-auth"))) {
@@ -304,14 +310,23 @@ met_error met__compile_plugin(met__compile *compile, const met__node *node)
         return MET_OK; /* of a newer version */
     }
     uint32_t rank = rank_of(route != MET__NONE, service != MET__NONE,
-                            consumer != MET__NONE);
-    if (consumer == MET__NONE) {
+                            consumer != MET__NONE ? OF_CONSUMER
+                            : group != MET__NONE  ? OF_GROUP
+                                                  : OF_ALL);
+    met__snapshot_scope scope = {service, route, record, rank};
+    if (consumer != MET__NONE) {
+        met__scoped_limit scoped = {.consumer = consumer, .scope = scope};
+        met__buffer_append(&compile->scoped, &scoped, sizeof scoped);
+    } else if (group != MET__NONE) {
+        met__group_limit scoped = {group, scope};
+        met__buffer_append(&compile->group_limits, &scoped, sizeof scoped);
+    } else {
         spread(compile, kind, record, service, route, rank);
-        return error;
     }
-    met__scoped_limit scoped = {consumer, {service, route, record, rank}};
-    met__buffer_append(&compile->scoped, &scoped, sizeof scoped);
-    return error == MET_OK ? compile->scoped.error : error;
+    if (error == MET_OK) {
+        error = compile->scoped.error;
+    }
+    return error == MET_OK ? compile->group_limits.error : error;
 }
 
 static int compare_scoped(const void *left, const void *right)
@@ -322,14 +337,45 @@ static int compare_scoped(const void *left, const void *right)
     if (a->consumer != b->consumer) {
         return a->consumer < b->consumer ? -1 : 1;
     }
-    return (a->scope.rank > b->scope.rank) - (a->scope.rank < b->scope.rank);
+    if (a->scope.rank != b->scope.rank) {
+        return a->scope.rank < b->scope.rank ? -1 : 1;
+    }
+    return (a->group > b->group) - (a->group < b->group);
+}
+
+/* What holds for a group holds for each of its consumers; of several groups
+ * the first by name decides. */
+static met_error spread_groups(met__compile *compile)
+{
+    const met__group_limit *limits =
+        (const met__group_limit *)compile->group_limits.data;
+    const met__membership *members =
+        (const met__membership *)compile->memberships.data;
+    size_t limit_count = compile->group_limits.size / sizeof *limits;
+    size_t member_count = compile->memberships.size / sizeof *members;
+
+    for (size_t i = 0; i < member_count && limit_count > 0; i++) {
+        for (size_t k = 0; k < limit_count; k++) {
+            if (limits[k].group == members[i].group) {
+                met__scoped_limit scoped = {members[i].consumer,
+                                            limits[k].group,
+                                            limits[k].scope};
+                met__buffer_append(&compile->scoped, &scoped, sizeof scoped);
+            }
+        }
+    }
+    return compile->scoped.error;
 }
 
 met_error met__compile_scopes(met__compile *compile)
 {
+    met_error error = spread_groups(compile);
     met__scoped_limit *all = (met__scoped_limit *)compile->scoped.data;
     size_t count = compile->scoped.size / sizeof *all;
 
+    if (error != MET_OK) {
+        return error;
+    }
     if (count > 0) {
         qsort(all, count, sizeof *all, compare_scoped);
     }

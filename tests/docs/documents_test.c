@@ -169,6 +169,11 @@ static met_error put_consumer(void)
     return apply("{\"consumers\":[", "]}");
 }
 
+static met_error put_consumer_group(void)
+{
+    return apply("{\"consumer_groups\":[", "]}");
+}
+
 static met_error put_credential(void)
 {
     return apply("{\"keyauth_credentials\":[", "]}");
@@ -383,6 +388,7 @@ static struct kind {
     {"service", put_service, 0, 0},
     {"route", put_route, 0, 0},
     {"consumer", put_consumer, 0, 0},
+    {"consumer_group", put_consumer_group, 0, 0},
     {"credential", put_credential, 0, 0},
     {"acl", put_acl, 0, 0},
     {"plugin", put_plugin, 0, 0},

@@ -261,7 +261,7 @@ static void ignored(void **state)
         "  \"routes\":[{\"name\":\"r\",\"hosts\":[\"a.b\"],\"paths\":"
         "[\"/r\"],\"strip_path\":true}],"
         "  \"plugins\":[{\"name\":\"cors\"}]}],"
-        "\"plugins\":[{\"name\":\"rate-limiting\",\"consumer_group\":\"gold\","
+        "\"plugins\":[{\"name\":\"rate-limiting\",\"condition\":\"x\","
         "  \"config\":{\"minute\":1}},"
         " {\"name\":\"rate-limiting\",\"config\":{\"minute\":1,\"policy\":"
         "\"redis\",\"redis\":{\"host\":\"h\"},\"fault_tolerant\":true}}]}";
@@ -280,7 +280,7 @@ static void ignored(void **state)
         "name the route\n"
         "plugin cors ignored name: this plugin is not served and does "
         "nothing\n"
-        "plugin rate-limiting ignored consumer_group: this plugin is not "
+        "plugin rate-limiting ignored condition: this plugin is not "
         "served and does nothing\n"
         "plugin rate-limiting created\n"
         "plugin rate-limiting ignored policy, fault_tolerant, redis: is not "
