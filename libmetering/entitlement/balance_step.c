@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "entitlement/balance.h"
 #include "entitlement/due.h"
+#include "entitlement/ledger_state.h"
 #include "entitlement/notice.h"
 #include "entitlement/quota_file.h"
 
@@ -29,8 +30,11 @@ typedef struct touched {
     const met__holder *holder;
     const met__allowance *allowance;
     met__period period;
-    int64_t minute_ns; /* one that belongs to the period */
+    int64_t minute_ns; /* the first that changes */
     met__balance change;
+    met__balance balance; /* with it; not known when is_folded */
+    int is_folded;
+    int reserved;
 } touched;
 
 /* The subjects of one customer share it; holder is NULL for nobody's usage. */
@@ -186,8 +190,12 @@ static met_error touch(met__balance_step *step, const met__holder *holder,
             return MET_E_NO_MEMORY;
         }
         *found = (touched){holder, allowance, period, change->minute_ns,
-                           {met__decimal_zero(), met__decimal_zero()}};
+                           .change = {met__decimal_zero(),
+                                      met__decimal_zero()}};
         error = map_add(step, &step->balances, key, found);
+    }
+    if (change->minute_ns < found->minute_ns) {
+        found->minute_ns = change->minute_ns;
     }
     if (error == MET_OK) {
         error = met__decimal_add(found->change.total, change->delta,
@@ -276,33 +284,81 @@ static int compare_touched(const void *a, const void *b)
     return order;
 }
 
+/* What is kept of the period, and of what grants had left after its first
+ * change: that is as wrong as it was right. */
+static met_error write_balance(met__txn *txn, touched *item,
+                               met__arena *arena)
+{
+    met__text feature_key = item->allowance->card->feature_key;
+    met_error error = met__balance_change(txn, item->holder, item->allowance,
+                                          item->period, &item->change, arena,
+                                          &item->balance);
+
+    if (error == MET_E_UNSUPPORTED) {
+        /* A period made up after its minutes were folded: nothing is kept of
+         * it, and who asks is told. Settling goes on. */
+        item->is_folded = 1;
+        error = MET_OK;
+    }
+    if (error == MET_OK && met__holder_carries(item->holder, feature_key)) {
+        error = met__ledger_states_forget(txn, item->holder->customer->id,
+                                          feature_key, item->minute_ns,
+                                          arena);
+    }
+    return error;
+}
+
+/* What grants have left now is brought forward. */
+static met_error bring_ledger(met__txn *txn, const touched *item,
+                              met__arena *arena)
+{
+    met__ledger ledger;
+    met_error error = MET_OK;
+
+    if (!met__period_contains(item->period, met__txn_now_ns(txn))
+        || !met__holder_carries(item->holder,
+                                item->allowance->card->feature_key)) {
+        return MET_OK;
+    }
+    error = met__ledger_open(txn, item->holder, item->allowance, arena, NULL,
+                             &ledger);
+    if (error == MET_OK) {
+        error = met__ledger_state_bring(&ledger);
+    }
+    return met__ledger_is_hopeless(error) ? MET_OK : error;
+}
+
+static met_error tell_balance(met__balance_step *step, met__txn *txn,
+                              const touched *item, met__arena *arena)
+{
+    met_error error = bring_ledger(txn, item, arena);
+
+    if (error == MET_OK && step->table != NULL) {
+        error = met__balance_cells(txn, step->table, item->holder,
+                                   item->allowance, item->minute_ns,
+                                   &item->balance, arena);
+    }
+    if (error == MET_OK) {
+        error = met__notice_balance(txn, &step->rules, item->holder,
+                                    item->allowance, item->period, arena);
+    }
+    return error == MET_E_UNSUPPORTED ? MET_OK : error;
+}
+
+/* First all balances, because what grants have left is made of several. */
 static met_error write_balances(met__balance_step *step, met__txn *txn,
                                 touched **list, size_t count)
 {
     met__arena arena;
-    met__balance balance;
     met_error error = MET_OK;
 
-    for (size_t i = 0; error == MET_OK && i < count; i++) {
-        const touched *item = list[i];
+    for (size_t i = 0; error == MET_OK && i < 2 * count; i++) {
+        touched *item = list[i % count];
         met__arena_init(&arena, met__store_platform(step->store));
-        error = met__balance_change(txn, item->holder, item->allowance,
-                                    item->period, &item->change, &arena,
-                                    &balance);
-        if (error == MET_OK && step->table != NULL) {
-            error = met__balance_cells(txn, step->table, item->holder,
-                                       item->allowance, item->minute_ns,
-                                       &balance, &arena);
-        }
-        if (error == MET_OK) {
-            error = met__notice_balance(txn, &step->rules, item->holder,
-                                        item->allowance, item->period,
-                                        &arena);
-        }
-        if (error == MET_E_UNSUPPORTED) {
-            /* A period made up after its minutes were folded: nothing is kept
-             * of it, and who asks is told. Settling goes on. */
-            error = MET_OK;
+        if (i < count) {
+            error = write_balance(txn, item, &arena);
+        } else if (!item->is_folded) {
+            error = tell_balance(step, txn, item, &arena);
         }
         met__arena_release(&arena);
     }

@@ -7,6 +7,7 @@
 #include "entitlement/balance.h"
 #include "entitlement/customer_usage.h"
 #include "entitlement/entitled_parts.h"
+#include "entitlement/ledger_state.h"
 #include "entitlement/usage_period.h"
 
 #define OWN_PREFIX "own/"
@@ -410,23 +411,37 @@ static met_error first_start(const met__ledger *self, int64_t at_ns,
     return period_start(self, first_ns, start_out);
 }
 
+/* The state in which a run to at_ns begins. */
+static met_error find_start(met__ledger *self, int64_t at_ns)
+{
+    int64_t start_ns = 0;
+    met_error error = MET_E_NOT_FOUND;
+
+    if (self->carries && self->measure == MET__MEASURE_ADDS) {
+        error = met__ledger_state_get(self, at_ns, &self->start);
+    }
+    if (error != MET_E_NOT_FOUND) {
+        return error;
+    }
+    error = first_start(self, at_ns, &start_ns);
+    return error == MET_OK
+               ? met__burn_begin(self->grants, self->grant_count, start_ns,
+                                 self->arena, &self->start)
+               : error;
+}
+
 met_error met__ledger_state(met__ledger *self, int64_t at_ns,
                             met__burn_state *state_out)
 {
     met__burn_result result;
     met__burn_terms terms;
-    int64_t start_ns = 0;
-    met_error error = first_start(self, at_ns, &start_ns);
+    met_error error = find_start(self, at_ns);
 
-    if (error == MET_OK) {
-        error = met__burn_begin(self->grants, self->grant_count, start_ns,
-                                self->arena, &self->start);
-    }
-    if (error != MET_OK || at_ns <= start_ns) {
+    if (error != MET_OK || at_ns <= self->start.at_ns) {
         *state_out = self->start;
         return error;
     }
-    error = met__ledger_terms(self, start_ns, at_ns, &terms);
+    error = met__ledger_terms(self, self->start.at_ns, at_ns, &terms);
     if (error == MET_OK) {
         error = met__burn_run(&terms, &self->start, at_ns, self->arena,
                               &result, self->info);
@@ -441,15 +456,10 @@ met_error met__ledger_run(met__ledger *self, int64_t until_ns,
                           int keeps_segments, met__burn_result *result_out)
 {
     met__burn_terms terms;
-    int64_t start_ns = 0;
-    met_error error = first_start(self, until_ns, &start_ns);
+    met_error error = find_start(self, until_ns);
 
     if (error == MET_OK) {
-        error = met__burn_begin(self->grants, self->grant_count, start_ns,
-                                self->arena, &self->start);
-    }
-    if (error == MET_OK) {
-        error = met__ledger_terms(self, start_ns, until_ns, &terms);
+        error = met__ledger_terms(self, self->start.at_ns, until_ns, &terms);
     }
     if (error != MET_OK) {
         return error;
