@@ -18,10 +18,12 @@ MET_BEGIN_DECLS
  *
  * Counts settled usage: call met_store_settle first for the last second's. A
  * gateway does not ask here; it enforces allowances from shared memory, to the
- * unit; of a meter that neither counts nor sums it gives nothing, and the
- * answer here is MET_E_UNSUPPORTED. A soft limit never takes access away; a
- * hard one does when nothing is left. In the past, usage is that up to the end
- * of the minute of at_ns.
+ * unit. Of a meter that neither counts nor sums it reserves nothing: it lets in
+ * while something was left at the last settlement. A value that is no sum
+ * (latest, avg, min, max) is held against what is granted, and owes nothing
+ * when it falls. A soft limit never takes access away; a hard one does when
+ * nothing is left. In the past, usage is that up to the end of the minute of
+ * at_ns.
  *
  * @param store         open store
  * @param customer_key  not necessarily NUL-terminated
@@ -38,7 +40,7 @@ MET_BEGIN_DECLS
  *                      or "usage_limit_reached". Written only on MET_OK
  * @param info          NULL, or where to put field path and reason
  * @return MET_OK (also without access) · MET_E_INVALID · MET_E_NOT_FOUND (the
- *         customer) · MET_E_UNSUPPORTED (the meter's aggregation) ·
+ *         customer) · MET_E_UNSUPPORTED (a minute that is folded) ·
  *         MET_E_OVERFLOW · MET_E_NO_MEMORY · MET_E_IO · MET_E_MAP_FULL ·
  *         MET_E_BUSY · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
  * @owner  json_out with met_buffer_release
@@ -60,7 +62,8 @@ MET_API MET_NODISCARD met_error met_entitlement_get(
  * @param json_out      written only on MET_OK; no items without a subscription
  * @param info          NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND (the customer) ·
- *         MET_E_UNSUPPORTED (a meter's aggregation) · MET_E_OVERFLOW ·
+ *         MET_E_UNSUPPORTED (a minute that is folded) ·
+ *         MET_E_OVERFLOW ·
  *         MET_E_NO_MEMORY · MET_E_IO · MET_E_MAP_FULL · MET_E_BUSY ·
  *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
  * @owner  json_out with met_buffer_release

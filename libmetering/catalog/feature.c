@@ -188,17 +188,6 @@ static met_error check_meter(met__txn *txn, const met__feature *feature,
     if (error != MET_OK) {
         return error;
     }
-    switch (meter->aggregation) {
-    case MET__AGGREGATION_SUM:
-    case MET__AGGREGATION_COUNT:
-    case MET__AGGREGATION_UNIQUE_COUNT:
-    case MET__AGGREGATION_LATEST:
-        break;
-    default:
-        return met__fail_at(info, MET_E_INVALID, &here, "key",
-                            "the meter must aggregate by sum, count, "
-                            "unique_count or latest");
-    }
     for (size_t i = 0; i < feature->filter_count; i++) {
         met__text name = feature->filters[i].dimension;
         if (met__meter_dimension(meter, name) == NULL) {

@@ -69,20 +69,28 @@ static void check_price_feature(report *to, const met__rate_card *card,
     }
 }
 
-static void check_dimension(report *to, const met__rate_card *card,
-                            const met__path *path, const met__feature *feature)
+/* What a price goes by must be measured in a way that bills can add up. */
+static void check_meter(report *to, const met__rate_card *card,
+                        const met__path *path, const met__feature *feature)
 {
     met__path price = {path, "price", 0};
     met__text dimension = met__price_dimension(card->price);
     met__meter *meter = NULL;
 
-    if (dimension.size == 0 || feature == NULL || to->error != MET_OK
-        || feature->meter_key.size == 0) {
+    if (!met__price_is_usage_based(card->price) || feature == NULL
+        || to->error != MET_OK || feature->meter_key.size == 0) {
         return;
     }
     met_error error =
         met__meter_get(to->txn, feature->meter_key, to->arena, &meter);
-    if (error == MET_OK && met__meter_dimension(meter, dimension) == NULL) {
+    if (error == MET_OK && meter->aggregation != MET__AGGREGATION_SUM
+        && meter->aggregation != MET__AGGREGATION_COUNT) {
+        add(to, path, "feature", ERROR,
+            "usage_based_price_with_feature_and_unbillable_meter",
+            "a price per usage needs a meter that sums or counts");
+    }
+    if (error == MET_OK && dimension.size > 0
+        && met__meter_dimension(meter, dimension) == NULL) {
         add(to, &price, "dimension", ERROR, "price_dimension_not_found",
             "the feature's meter has no dimension of this name");
     } else if (error != MET_OK && error != MET_E_NOT_FOUND) {
@@ -120,7 +128,7 @@ static void check_feature(report *to, const met__rate_card *card,
         feature = error == MET_OK ? feature : NULL;
     }
     check_price_feature(to, card, path, feature);
-    check_dimension(to, card, path, feature);
+    check_meter(to, card, path, feature);
 }
 
 static void check_cadence(report *to, const met__rate_card *card,

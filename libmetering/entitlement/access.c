@@ -219,8 +219,9 @@ static met_error lower_row(met__txn *txn, const met__holder *holder,
     met__ledger_quota quota;
     met__ledger ledger;
 
-    if (allowance->meter == NULL || !met__meter_is_additive(allowance->meter)
-        || !met__holder_carries(holder, allowance->card->feature_key)) {
+    if (allowance->meter == NULL
+        || (met__meter_is_additive(allowance->meter)
+            && !met__holder_carries(holder, allowance->card->feature_key))) {
         return MET_OK;
     }
     met_error error =

@@ -162,7 +162,7 @@ met_error met__allowance_units(const met__allowance *allowance,
 /* The allowance of a period by itself; what nobody counts cannot be given. */
 static met_error grant_row(met__allowance *allowance)
 {
-    if (allowance->meter == NULL || !met__meter_is_additive(allowance->meter)
+    if (allowance->meter == NULL
         || !allowance->card->entitlement.has_limit) {
         allowance->row.granted = 0;
         return MET_OK;

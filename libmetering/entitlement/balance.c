@@ -133,7 +133,7 @@ static met_error derive(met__txn *txn, const met__holder *holder,
                         const met__allowance *allowance, met__period period,
                         met__balance *balance_out, met_error_info *info)
 {
-    met_error error = met__customer_usage(
+    met_error error = met__customer_level(
         txn, holder->customer, allowance->feature, allowance->meter, period,
         MET__USAGE_ANY, &balance_out->total, info);
 
@@ -402,8 +402,9 @@ static met_error fill_cell(filling *self, int64_t at_ns,
                                    &self->cell.taken);
     }
     if (error == MET_OK && allowance->meter != NULL
-        && met__meter_is_additive(allowance->meter)
-        && met__holder_carries(self->holder, allowance->card->feature_key)) {
+        && (!met__meter_is_additive(allowance->meter)
+            || met__holder_carries(self->holder,
+                                   allowance->card->feature_key))) {
         error = add_grants(self);
         if (met__ledger_is_hopeless(error)) {
             return MET_OK; /* the cell stays as it is */

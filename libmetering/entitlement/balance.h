@@ -18,8 +18,8 @@ met_error met__balance_get(met__txn *txn, const met__holder *holder,
                            met__balance *balance_out, met_error_info *info);
 
 /* The same for a quota cell: of a meter that neither counts nor sums nothing
- * is granted (allowance.c), so nothing need be known of its usage. One
- * customer's allowance of that kind must not stop everybody's. */
+ * is taken. What is left is granted, as of now (ledger_quota.c), and checked.
+ */
 met_error met__balance_for_cell(met__txn *txn, const met__holder *holder,
                                 const met__allowance *allowance,
                                 met__period period, met__arena *arena,

@@ -197,6 +197,9 @@ static met_error touch(met__balance_step *step, const met__holder *holder,
     if (change->minute_ns < found->minute_ns) {
         found->minute_ns = change->minute_ns;
     }
+    if (!met__meter_is_additive(change->meter)) {
+        return error; /* nothing is kept: it is asked for when it is read */
+    }
     if (error == MET_OK) {
         error = met__decimal_add(found->change.total, change->delta,
                                  &found->change.total);
@@ -214,9 +217,6 @@ static met_error step_change(void *context, met__txn *txn,
     met__balance_step *step = context;
     met__holder *holder;
 
-    if (!met__meter_is_additive(change->meter)) {
-        return MET_OK; /* nothing is kept: asked for when it is read */
-    }
     met_error error = find_owner(step, txn, change->subject, &holder);
     if (error != MET_OK || holder == NULL) {
         return error;
@@ -290,6 +290,10 @@ static met_error write_balance(met__txn *txn, touched *item,
                                met__arena *arena)
 {
     met__text feature_key = item->allowance->card->feature_key;
+
+    if (!met__meter_is_additive(item->allowance->meter)) {
+        return MET_OK;
+    }
     met_error error = met__balance_change(txn, item->holder, item->allowance,
                                           item->period, &item->change, arena,
                                           &item->balance);
@@ -316,6 +320,7 @@ static met_error bring_ledger(met__txn *txn, const touched *item,
     met_error error = MET_OK;
 
     if (!met__period_contains(item->period, met__txn_now_ns(txn))
+        || !met__meter_is_additive(item->allowance->meter)
         || !met__holder_carries(item->holder,
                                 item->allowance->card->feature_key)) {
         return MET_OK;

@@ -5,18 +5,19 @@
 
 #include "entitlement/allowance.h"
 
-met_error met__customer_query(const met__customer *customer,
-                              const met__feature *feature,
-                              const met__meter *meter, met__period period,
-                              met__usage_query *query_out,
-                              met_error_info *info)
+static met_error must_add_up(const met__meter *meter, met_error_info *info)
 {
-    if (!met__meter_is_additive(meter)) {
-        return met__fail(info, MET_E_UNSUPPORTED, "meter",
-                         "allowances and invoices take only meters that sum "
-                         "or count");
-    }
-    *query_out = (met__usage_query){
+    return met__meter_is_additive(meter)
+               ? MET_OK
+               : met__fail(info, MET_E_UNSUPPORTED, "meter",
+                           "invoices take only meters that sum or count");
+}
+
+static met__usage_query begin(const met__customer *customer,
+                              const met__feature *feature,
+                              const met__meter *meter, met__period period)
+{
+    return (met__usage_query){
         .meter = meter,
         .subject_count = customer->subject_count,
         .subjects = customer->subjects,
@@ -26,7 +27,20 @@ met_error met__customer_query(const met__customer *customer,
         .to_ns = period.to_ns - period.to_ns % MET__MINUTE_NS,
         .window = MET__WINDOW_NONE,
     };
-    return MET_OK;
+}
+
+met_error met__customer_query(const met__customer *customer,
+                              const met__feature *feature,
+                              const met__meter *meter, met__period period,
+                              met__usage_query *query_out,
+                              met_error_info *info)
+{
+    met_error error = must_add_up(meter, info);
+
+    if (error == MET_OK) {
+        *query_out = begin(customer, feature, meter, period);
+    }
+    return error;
 }
 
 met_error met__customer_usage(met__txn *txn, const met__customer *customer,
@@ -35,13 +49,21 @@ met_error met__customer_usage(met__txn *txn, const met__customer *customer,
                               uint32_t way, met_decimal *value_out,
                               met_error_info *info)
 {
-    met__usage_query query;
-    met_error error = met__customer_query(customer, feature, meter, period,
-                                          &query, info);
+    met_error error = must_add_up(meter, info);
 
-    if (error != MET_OK) {
-        return error;
-    }
+    return error == MET_OK ? met__customer_level(txn, customer, feature, meter,
+                                                 period, way, value_out, info)
+                           : error;
+}
+
+met_error met__customer_level(met__txn *txn, const met__customer *customer,
+                              const met__feature *feature,
+                              const met__meter *meter, met__period period,
+                              uint32_t way, met_decimal *value_out,
+                              met_error_info *info)
+{
+    met__usage_query query = begin(customer, feature, meter, period);
+
     if (query.from_ns >= query.to_ns) {
         *value_out = met__decimal_zero();
         return MET_OK;
@@ -82,11 +104,10 @@ met_error met__customer_usage_by_value(
     met__arena *arena, met__value_usage **usage_out, size_t *count_out,
     met_error_info *info)
 {
-    met__usage_query query;
+    met__usage_query query = begin(customer, feature, meter, period);
     met__usage_cursor *cursor = NULL;
     size_t count = 0;
-    met_error error = met__customer_query(customer, feature, meter, period,
-                                          &query, info);
+    met_error error = must_add_up(meter, info);
 
     if (error != MET_OK) {
         return error;

@@ -14,8 +14,16 @@ met_error met__customer_query(const met__customer *customer,
                               met__usage_query *query_out,
                               met_error_info *info);
 /* Settled usage in [from, to), which are cut to their minutes; 0 when nothing
- * is between. way: MET__USAGE_*. Errors as met__usage_total. */
+ * is between. way: MET__USAGE_*. MET_E_UNSUPPORTED (meters that neither sum nor
+ * count) · errors as met__usage_total. */
 met_error met__customer_usage(met__txn *txn, const met__customer *customer,
+                              const met__feature *feature,
+                              const met__meter *meter, met__period period,
+                              uint32_t way, met_decimal *value_out,
+                              met_error_info *info);
+
+/* The same of any aggregation, for what is held against a limit. */
+met_error met__customer_level(met__txn *txn, const met__customer *customer,
                               const met__feature *feature,
                               const met__meter *meter, met__period period,
                               uint32_t way, met_decimal *value_out,

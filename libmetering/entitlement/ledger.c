@@ -230,7 +230,7 @@ static met_error usage_in(const met__ledger *self, const met__ledger_row *row,
         *usage_out = balance.total;
     } else if (error == MET_OK) {
         before = met__decimal_zero();
-        error = met__customer_usage(self->txn, self->holder->customer,
+        error = met__customer_level(self->txn, self->holder->customer,
                                     allowance->feature, allowance->meter, part,
                                     MET__USAGE_ANY, usage_out, self->info);
     }
@@ -395,6 +395,9 @@ static met_error first_start(const met__ledger *self, int64_t at_ns,
 {
     int64_t first_ns = at_ns;
 
+    if (self->measure == MET__MEASURE_LEVEL) {
+        return period_start(self, at_ns, start_out); /* a level owes nothing */
+    }
     for (size_t i = 0; i < self->row_count; i++) {
         if (self->rows[i].allowance->preserves_overage
             || self->rows[i].allowance->begins_with_reset == 2) {

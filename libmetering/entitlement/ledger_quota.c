@@ -80,11 +80,16 @@ static met_error quota_now(met__ledger *self, int64_t at_ns,
     met_error error =
         met__ledger_run(self, met__minute_last(at_ns), 0, &result);
 
+    if (error == MET_OK && self->measure != MET__MEASURE_ADDS) {
+        /* Nothing is taken of it, so all that is granted is what is left. */
+        return met__allowance_units(self->allowance, result.value.balance,
+                                    &quota->granted);
+    }
     if (error == MET_OK) {
         error = units_of(self, result.value.usage, result.value.balance,
                          result.value.overage, &quota->granted);
     }
-    if (error == MET_OK && self->measure != MET__MEASURE_LEVEL) {
+    if (error == MET_OK) {
         error = look_ahead(self, &result.end,
                            met__minute_first(period.to_ns) - 1, quota);
     }
@@ -140,7 +145,8 @@ met_error met__ledger_quota_of(met__ledger *self, int64_t at_ns,
     met_error error = met__allowance_period(self->allowance, at_ns, &number,
                                             &period);
 
-    if (error == MET_OK && self->carries) {
+    if (error == MET_OK
+        && (self->carries || self->measure != MET__MEASURE_ADDS)) {
         if (period.from_ns > now_ns) {
             error = quota_then(self, period, &quota);
         } else if (period.to_ns > now_ns) {

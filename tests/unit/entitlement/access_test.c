@@ -2,6 +2,7 @@
 #include "support/billing.h"
 
 #include "metering/entitlement.h"
+#include "metering/event.h"
 
 static met_error get(const char *customer, const char *feature,
                      const char *time)
@@ -247,27 +248,88 @@ static void bad_input(void **state)
         MET_E_INVALID);
 }
 
-/* Said, not guessed. */
-static void other_aggregations_are_not_served(void **state)
+/* A meter of numbers, its feature, and a plan with 100 of it a month. */
+static void must_put_gauge(const char *aggregation)
 {
-    (void)state;
-    must_put_meter("{\"key\":\"users\",\"name\":\"Users\",\"event_type\":"
-                   "\"kong.api_request\",\"aggregation\":\"unique_count\","
-                   "\"value_property\":\"$.user\"}");
-    must_put_feature("{\"key\":\"users\",\"name\":\"Users\",\"meter\":{"
-                     "\"key\":\"users\"}}");
-    must_publish_card("seats",
-                      "{\"key\":\"users\",\"name\":\"U\",\"feature\":{"
-                      "\"key\":\"users\"},\"billing_cadence\":\"P1M\","
-                      "\"price\":{\"type\":\"free\"},\"entitlement\":{"
-                      "\"type\":\"metered\",\"limit\":\"3\"}}");
-    must_put_customer("seated");
-    must_subscribe("seated", "seats",
+    char json[512];
+
+    snprintf(json, sizeof json,
+             "{\"key\":\"%s\",\"name\":\"G\",\"event_type\":\"of_%s\","
+             "\"aggregation\":\"%s\",\"value_property\":\"$.value\"}",
+             aggregation, aggregation, aggregation);
+    must_put_meter(json);
+    snprintf(json, sizeof json,
+             "{\"key\":\"%s\",\"name\":\"G\",\"meter\":{\"key\":\"%s\"}}",
+             aggregation, aggregation);
+    must_put_feature(json);
+    snprintf(json, sizeof json,
+             "{\"key\":\"%s\",\"name\":\"G\",\"feature\":{\"key\":\"%s\"},"
+             "\"billing_cadence\":\"P1M\",\"entitlement\":{\"type\":"
+             "\"metered\",\"limit\":\"100\"}}",
+             aggregation, aggregation);
+    must_publish_card(aggregation, json);
+    must_put_customer(aggregation);
+    must_subscribe(aggregation, aggregation,
                    ",\"active_from\":\"2026-03-01T00:00:00Z\"");
-    assert_told(get("seated", "users", NULL), MET_E_UNSUPPORTED, "meter",
-                "sum or count");
-    assert_told(list("seated", NULL), MET_E_UNSUPPORTED, "meter",
-                "sum or count");
+}
+
+static void must_report(const char *subject, const char *time,
+                        const char *value)
+{
+    char json[512];
+
+    static unsigned id;
+    met_ingest *ingest = NULL;
+    snprintf(json, sizeof json,
+             "{\"specversion\":\"1.0\",\"id\":\"%u\",\"source\":\"//t\","
+             "\"type\":\"of_%s\",\"subject\":\"%s\",\"time\":\"%s\","
+             "\"data\":{\"value\":%s}}",
+             ++id, subject, subject, time, value);
+    fresh();
+    assert_ok(met_ingest_open(store, NULL, &ingest, &told));
+    assert_ok(met_event_ingest_json(ingest, json, strlen(json), 0, NULL, NULL,
+                                    &told));
+    met_ingest_close(ingest);
+}
+
+static void every_aggregation_is_held_against_its_limit(void **state)
+{
+    static const struct {
+        const char *aggregation;
+        const char *usage;
+        const char *balance;
+        const char *overage;
+        const char *has_access;
+        const char *usage_before;
+    } rows[] = {
+        {"latest", "50", "50", "0", "true", "120"},
+        {"max", "120", "0", "20", "false", "120"},
+        {"min", "10", "90", "0", "true", "10"},
+        {"avg", "60", "40", "0", "true", "65"},
+        {"unique_count", "3", "97", "0", "true", "2"},
+        {"sum", "180", "0", "80", "false", "130"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *key = rows[i].aggregation;
+        must_put_gauge(key);
+        must_report(key, "2026-03-10T10:00:00Z", "10");
+        must_report(key, "2026-03-11T10:00:00Z", "120");
+        must_report(key, "2026-03-12T10:00:00Z", "50");
+        assert_ok(get(key, key, NULL));
+        if (strcmp(shown("usage"), rows[i].usage) != 0
+            || strcmp(shown("balance"), rows[i].balance) != 0
+            || strcmp(shown("overage"), rows[i].overage) != 0
+            || strcmp(shown("has_access"), rows[i].has_access) != 0) {
+            fail_msg("%s: usage %s, balance %s, overage %s", key,
+                     shown("usage"), shown("balance"), shown("overage"));
+        }
+        assert_ok(get(key, key, "2026-03-11T12:00:00Z"));
+        assert_shown("usage", rows[i].usage_before);
+        assert_ok(get(key, key, "2026-04-01T00:00:00Z"));
+        assert_shown("balance", "100");
+    }
 }
 
 static int get_in_child(void *context)
@@ -393,7 +455,7 @@ int main(void)
         CASE(bounds_inside_a_minute_are_applied_at_its_start),
         CASE(static_and_boolean),
         CASE(without_access_it_says_why),
-        CASE(other_aggregations_are_not_served),
+        CASE(every_aggregation_is_held_against_its_limit),
         CASE(bad_input),
         CASE(a_child_is_told),
         CASE(memory_runs_out),

@@ -363,9 +363,9 @@ static met__quota_visit only_row(const char *customer_key)
     return visit;
 }
 
-/* Their usage is not known here, so nothing of them is given; and it is the
- * trouble of that customer only. */
-static void what_is_not_counted_is_not_given(void **state)
+/* Nothing of them is reserved: each request is let in while something was left
+ * at the last settlement. */
+static void what_is_not_counted_is_checked(void **state)
 {
     met__quota_ticket ticket;
     met__quota_state cell;
@@ -389,7 +389,7 @@ static void what_is_not_counted_is_not_given(void **state)
     assert_int_equal(cell_at(table, "ariel", NOW, &cell), MET_OK);
     assert_int_equal(cell.granted, 1000000000);
     met__quota_visit visit = only_row("seated");
-    assert_int_equal(visit.row.granted, 0);
+    assert_int_equal(visit.row.granted, 3000000);
     assert_int_equal(visit.base, 0);
     assert_int_equal(met__quota_row_period(&visit.row, time_of(NOW), &number,
                                            &period),
@@ -398,7 +398,30 @@ static void what_is_not_counted_is_not_given(void **state)
                                       clock_now_ns, clock_now_ns, &ticket,
                                       &cell),
                      MET_OK);
-    assert_false(cell.is_allowed);
+    assert_true(cell.is_allowed);
+    for (int i = 0; i < 3; i++) {
+        met_pair user = {"user", 4, "abc" + i, 1};
+        met_event event = {.struct_size = sizeof event,
+                           .type = "kong.api_request",
+                           .type_size = 16,
+                           .subject = "seated",
+                           .subject_size = 6,
+                           .attributes = &user,
+                           .attribute_count = 1,
+                           .utc_ns = time_of(NOW)};
+        if (recorder == NULL) {
+            assert_ok(met__recorder_open(store, 0, &recorder, &told));
+        }
+        assert_ok(met__recorder_add(recorder, &event, MET__RECORD_ADMITTED,
+                                    &told));
+        must_settle();
+        assert_int_equal(met__quota_admit(table, visit.row.key, number, 0,
+                                          clock_now_ns, clock_now_ns, &ticket,
+                                          &cell),
+                         MET_OK);
+        assert_int_equal(cell.is_allowed, i < 2);
+        assert_int_equal(cell.left, (2 - i) * 1000000);
+    }
     met__quota_close(table);
 }
 
@@ -453,7 +476,7 @@ int main(void)
         CASE(periods_roll_over),
         CASE(a_new_subscription_gets_its_cells),
         CASE(numbers_rise_from_row_to_row),
-        CASE(what_is_not_counted_is_not_given),
+        CASE(what_is_not_counted_is_checked),
         CASE(memory_runs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
