@@ -331,6 +331,123 @@ MET_API MET_NODISCARD met_error met_subscription_list(
     met_store *store, const char *customer_key, size_t customer_key_size,
     met_buffer *json_out, met_error_info *info);
 
+/* --- Renames and erasures ------------------------------------------------- */
+
+/**
+ * Forget who a customer was. It is removed as by met_customer_remove, and in
+ * its place, that of its subjects and of its subscriptions' names there stands
+ * "erased:" and an id. Usage totals stay, under these names; raw events of its
+ * subjects are removed, and so are the gateway's consumers of these subjects
+ * with their keys. Without a customer of the key those are meant that had it
+ * and were removed. Issued invoices stay as they are.
+ *
+ * Not reached: what a recorder counted and nobody has settled yet (settle
+ * first), names in the slot file of a recorder until it uses the place again,
+ * pages of data.mdb that are free and not yet used again (a backup has none),
+ * and backups.
+ *
+ * @param store      open store
+ * @param key        not necessarily NUL-terminated
+ * @param json       {"reason", "actor"}: for the audit
+ * @param json_size  bytes; no NUL needed
+ * @param json_out   the audit's record: {"number", "at", "action", "to",
+ *                   "reason", "actor", "counts"}; NULL when not wanted
+ * @param info       NULL, or where to put field path and reason
+ * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (as
+ *         met_customer_remove; a consumer stands for anonymous clients) ·
+ *         MET_E_UNSUPPORTED and MET_E_OVERFLOW (as met_invoice_preview) ·
+ *         MET_E_LIMIT ·
+ *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO ·
+ *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG; nothing is stored then
+ * @owner  caller keeps json; json_out with met_buffer_release
+ * @blocks waits for the store's one writer and for the disk; looks at every
+ *         series, retained event and adjustment
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_customer_erase(
+    met_store *store, const char *key, size_t key_size, const char *json,
+    size_t json_size, met_buffer *json_out, met_error_info *info);
+
+/**
+ * Forget a subject: the same for one subject alone, which need not be anybody's.
+ * A customer that lists it lists the name in its place, so its bill stays right.
+ *
+ * @param subject    not necessarily NUL-terminated
+ * @param json       {"reason", "actor"}
+ * @param json_out   the audit's record; NULL when not wanted
+ * @return MET_OK (also when there is nothing of it) · MET_E_INVALID ·
+ *         MET_E_CONFLICT (the key of a customer: erase that; a consumer stands
+ *         for anonymous clients) · MET_E_LIMIT ·
+ *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO ·
+ *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG; nothing is stored then
+ * @owner  caller keeps json; json_out with met_buffer_release
+ * @blocks waits for the store's one writer and for the disk; looks at every
+ *         series, retained event and adjustment
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_subject_erase(
+    met_store *store, const char *subject, size_t subject_size, const char *json,
+    size_t json_size, met_buffer *json_out, met_error_info *info);
+
+/**
+ * Another key for a customer, at any time. The old key stays one of its subject
+ * keys, so that usage is whose it was; its invoices are found by the new key
+ * and stay as they were issued.
+ *
+ * @param key        not necessarily NUL-terminated
+ * @param json       {"to", "reason", "actor"}
+ * @param json_out   the audit's record, with "from"; NULL when not wanted
+ * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (the new
+ *         key is a key or a subject key) · MET_E_LIMIT (no room for another
+ *         subject key) ·
+ *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO ·
+ *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG; nothing is stored then
+ * @owner  caller keeps json; json_out with met_buffer_release
+ * @blocks waits for the store's one writer and for the disk; looks at every
+ *         series, retained event and adjustment
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_customer_rename(
+    met_store *store, const char *key, size_t key_size, const char *json,
+    size_t json_size, met_buffer *json_out, met_error_info *info);
+
+/**
+ * Another name for a subject: its settled usage moves to the new name, and a
+ * customer that lists it lists that. What is still counted under the old name
+ * afterwards is usage of the old name.
+ *
+ * @param subject    not necessarily NUL-terminated
+ * @param json       {"to", "reason", "actor"}
+ * @param json_out   the audit's record, with "from"; NULL when not wanted
+ * @return MET_OK (also when there is nothing of it) · MET_E_INVALID ·
+ *         MET_E_CONFLICT (the key of a customer: rename that; the new name is a
+ *         customer's) · MET_E_LIMIT ·
+ *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO ·
+ *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG; nothing is stored then
+ * @owner  caller keeps json; json_out with met_buffer_release
+ * @blocks waits for the store's one writer and for the disk; looks at every
+ *         series, retained event and adjustment
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_subject_rename(
+    met_store *store, const char *subject, size_t subject_size, const char *json,
+    size_t json_size, met_buffer *json_out, met_error_info *info);
+
+/**
+ * Every rename and erasure, oldest first: {"items": [...]}. What was erased is
+ * named by what stands in its place.
+ *
+ * @param json_out  written only on MET_OK
+ * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_BUSY (too many
+ *         readers) · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ * @owner  json_out with met_buffer_release
+ * @blocks reads the store: a page may come from the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_audit_list(met_store *store,
+                                               met_buffer *json_out,
+                                               met_error_info *info);
+
 MET_END_DECLS
 
 #endif

@@ -56,16 +56,6 @@ static int same_customer(const met__customer *a, const met__customer *b)
     return is_same;
 }
 
-/* The time of a change is later than that of the one before, also when the
- * clock stands still or steps back: balances tell by it that a customer is no
- * longer the one they were added up for. now is NULL before the first. */
-static int64_t changed_at(const met__customer_stored *now, int64_t now_ns)
-{
-    return now != NULL && now_ns <= now->updated_at_ns
-               ? now->updated_at_ns + 1
-               : now_ns;
-}
-
 static met_error put(met__txn *txn, const met__node *node,
                      const met__path *path, int64_t now_ns, met__arena *arena,
                      uint32_t *change, met_error_info *info)
@@ -101,7 +91,8 @@ static met_error put(met__txn *txn, const met__node *node,
         wanted->created_at_ns = now_ns;
         error = met__object_id(txn, now_ns, arena, &wanted->customer.id);
     }
-    wanted->updated_at_ns = changed_at(now, now_ns);
+    wanted->updated_at_ns = met__customer_changed_at(
+        now != NULL ? now->updated_at_ns : 0, now_ns);
     if (error == MET_OK) {
         error = met__customer_index_subjects(
             txn, now != NULL ? &now->customer : NULL, &wanted->customer);
@@ -138,7 +129,8 @@ met_error met__customer_set_currency(met__txn *txn, met__text key,
     met_error error = met__customer_get_stored(txn, key, &arena, &now);
     if (error == MET_OK && now->customer.currency.size == 0) {
         now->customer.currency = currency;
-        now->updated_at_ns = changed_at(now, now_ns);
+        now->updated_at_ns =
+            met__customer_changed_at(now->updated_at_ns, now_ns);
         error = met__customer_put_stored(txn, key, now, &arena);
     }
     met__arena_release(&arena);
@@ -244,7 +236,8 @@ static met_error remove_customer(met__txn *txn, met__text key, int64_t now_ns,
     }
     if (error == MET_OK) {
         now->customer.deleted_at_ns = now_ns;
-        now->updated_at_ns = changed_at(now, now_ns);
+        now->updated_at_ns =
+            met__customer_changed_at(now->updated_at_ns, now_ns);
         error = met__customer_put_stored(txn, kept_key, now, arena);
     }
     return error;

@@ -187,6 +187,11 @@ met_error met__customer_put_stored(met__txn *txn, met__text store_key,
     return error == MET_OK ? met__txn_touch_catalog(txn) : error;
 }
 
+int64_t met__customer_changed_at(int64_t before_ns, int64_t now_ns)
+{
+    return now_ns <= before_ns ? before_ns + 1 : now_ns;
+}
+
 /* --- Subjects ------------------------------------------------------------- */
 /* The customer that has this subject, as its key or listed; empty: none. */
 met_error met__customer_owner_of(met__txn *txn, met__text subject,

@@ -26,6 +26,11 @@ met_error met__customer_put_stored(met__txn *txn, met__text store_key,
                                    const met__customer_stored *made,
                                    met__arena *arena);
 
+/* The time of a change is later than that of the one before (0: none), also
+ * when the clock stands still or steps back: balances tell by it that a
+ * customer is no longer the one they were added up for. */
+int64_t met__customer_changed_at(int64_t before_ns, int64_t now_ns);
+
 /* The customer that has this subject, as its key or listed; empty: none. */
 met_error met__customer_owner_of(met__txn *txn, met__text subject,
                                  met__text *owner_out);

@@ -51,6 +51,7 @@
  *   BURN_STATE customer id 0 feature key 0 at:8     what grants have left
  *   DUE        at:8 customer key                    when its quota cells change
  *                                                   by themselves, empty value
+ *   AUDIT      number:8                             who renamed or erased whom
  */
 #ifndef MET_STORE_STORE_KEY_H
 #define MET_STORE_STORE_KEY_H
@@ -95,7 +96,8 @@
     X(MET__TABLE_BURN_STATE, "burn_state")        \
     X(MET__TABLE_DUE, "due")                      \
     X(MET__TABLE_BILLING, "billing")              \
-    X(MET__TABLE_INVOICE_DUE, "invoice_due")
+    X(MET__TABLE_INVOICE_DUE, "invoice_due")      \
+    X(MET__TABLE_AUDIT, "audit")
 /* Tables that stores made by earlier builds do not have: opening adds them. */
 #define MET__TABLE_FIRST_ADDED MET__TABLE_EVENT_BATCH
 

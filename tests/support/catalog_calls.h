@@ -124,6 +124,28 @@ static inline met_error customer_remove(const char *key)
     return keep(met_customer_remove(store, key, strlen(key), &told), out);
 }
 
+typedef met_error (*identity_call)(met_store *store, const char *key,
+                                   size_t key_size, const char *json,
+                                   size_t json_size, met_buffer *json_out,
+                                   met_error_info *info);
+
+/* met_customer_erase and its like. */
+static inline met_error change_identity(identity_call call, const char *key,
+                                        const char *json)
+{
+    met_buffer *out = fresh();
+    return keep(call(store, key, strlen(key), json, strlen(json), out, &told),
+                out);
+}
+
+static inline met_error audit_list(void)
+{
+    met_buffer *out = fresh();
+    return keep(met_audit_list(store, out, &told), out);
+}
+
+#define BECAUSE "\"reason\":\"asked for it\",\"actor\":\"ada\"}"
+
 static inline met_error subscribe(const char *json, uint64_t flags)
 {
     met_buffer *out = fresh();

@@ -180,3 +180,28 @@ def test_put(filled):
         filled.refused(noun, "put", "/nowhere", reason="/nowhere")
         filled.refused(noun, "put", "-", stdin="{", reason="line")
     assert filled.everything() == before
+
+
+def test_rename_and_erase(filled):
+    why = ("--reason", "asked for it", "--actor", "ada")
+    assert filled.json("customer", "rename", "ariel", "arielle", *why)[
+        "to"] == "arielle"
+    assert filled.json("subject", "rename", "consumer:ariel", "consumer:a",
+                       *why)["counts"]["customers"] == 1
+    filled.refused("customer", "erase", "arielle", *why,
+                   reason="active_subscriptions")
+    filled.refused("customer", "erase", "arielle", reason="request.reason")
+    subscription = next(
+        item["id"] for item in filled.json("list", "subscriptions")["items"]
+        if item["customer"]["key"] == "arielle")
+    filled.run("subscription", "cancel", subscription)
+    filled.run("customer", "erase", "arielle", *why)
+    filled.refused("show", "customer", "arielle", reason="MET_E_NOT_FOUND")
+    filled.run("subject", "erase", "consumer:guest", *why)
+    assert "guest" not in str(filled.json("list", "consumers"))
+    audit = filled.json("audit")["items"]
+    assert [item["action"] for item in audit] == [
+        "customer.rename", "subject.rename", "customer.erase",
+        "subject.erase"]
+    assert "ariel" not in str(audit)
+    assert len(filled.run("audit")[0].splitlines()) == 5

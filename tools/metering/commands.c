@@ -20,6 +20,7 @@
     "  --settle             settle first\n"
 
 #define DOCUMENT_HELP "FILE: a document in YAML or JSON; - for stdin.\n"
+#define AUDIT_HELP "  --reason TEXT, --actor NAME    for the audit"
 #define TIMING_HELP                                                         \
     "  --at TIME               at the start of one of its billing periods\n" \
     "  --next-billing-cycle    when the current billing period ends\n"       \
@@ -87,6 +88,23 @@ const tool_command tool_commands[] = {
     {"customer", "remove", "KEY", "", "remove a customer",
      "Refused while a subscription runs. What was billed stays.", 1, 1,
      command_customer_remove},
+    {"customer", "rename", "KEY NEW", "reason= actor= field=",
+     "another key for a customer",
+     "The old key stays one of its subjects. Invoices are found by the new "
+     "key.\n" AUDIT_HELP, 2, 2, command_customer_rename},
+    {"customer", "erase", "KEY", "reason= actor= field=",
+     "forget who a customer was",
+     "Totals of usage and issued invoices stay, its name, subjects, events and "
+     "API keys\ngo. Refused while a subscription runs or something is not "
+     "billed.\n" AUDIT_HELP, 1, 1, command_customer_erase},
+    {"subject", "rename", "NAME NEW", "reason= actor= field=",
+     "another name for a subject and its usage", AUDIT_HELP, 2, 2,
+     command_subject_rename},
+    {"subject", "erase", "NAME", "reason= actor= field=",
+     "forget a subject; its usage stays, under another name", AUDIT_HELP, 1, 1,
+     command_subject_erase},
+    {"audit", NULL, "", "", "who renamed or erased whom, and why", NULL, 0, 0,
+     command_audit},
     {"subscription", "cancel", "ID", "at= next-billing-cycle allow-past field=",
      "end a subscription",
      TIMING_HELP, 1, 1, command_subscription_cancel},

@@ -144,6 +144,11 @@ int tool_follow(tool *self, int64_t interval_ns, void *context,
 int command_init(tool *self);
 int command_apply(tool *self);
 int command_export(tool *self);
+int command_customer_erase(tool *self);
+int command_customer_rename(tool *self);
+int command_subject_erase(tool *self);
+int command_subject_rename(tool *self);
+int command_audit(tool *self);
 int command_list(tool *self);
 int command_show(tool *self);
 int command_meter_remove(tool *self);

@@ -97,9 +97,41 @@ static met_error call_customer_remove(void)
 {
     return customer_remove("b");
 }
+static met_error call_customer_rename(void)
+{
+    return change_identity(met_customer_rename, "c",
+                           "{\"to\":\"new\"," BECAUSE);
+}
+static met_error call_customer_rename_back(void)
+{
+    return change_identity(met_customer_rename, "new",
+                           "{\"to\":\"c2\"," BECAUSE);
+}
+static met_error call_customer_erase(void)
+{
+    return change_identity(met_customer_erase, "b", "{" BECAUSE);
+}
+static met_error call_subject_rename(void)
+{
+    return change_identity(met_subject_rename, "y",
+                           "{\"to\":\"y2\"," BECAUSE);
+}
+static met_error call_subject_erase(void)
+{
+    return change_identity(met_subject_erase, "y2", "{" BECAUSE);
+}
+static met_error call_audit_list(void)
+{
+    return audit_list();
+}
+static met_error call_export(void)
+{
+    met_buffer *out = fresh();
+    return keep(met_catalog_export(store, out, &told), out);
+}
 static met_error call_subscribe(void)
 {
-    return subscribe("{\"customer\":{\"key\":\"c\"},\"plan\":{\"key\":"
+    return subscribe("{\"customer\":{\"key\":\"c2\"},\"plan\":{\"key\":"
                      "\"draft\"}}",
                      0);
 }
@@ -174,6 +206,13 @@ static const fault_call calls[] = {
     {"customer_of_subject", call_customer_of_subject, 0},
     {"customer_list", call_customer_list, 0},
     {"customer_remove", call_customer_remove, 1},
+    {"customer_erase", call_customer_erase, 1},
+    {"customer_rename", call_customer_rename, FAULT_ANNOUNCES},
+    {"customer_rename, back", call_customer_rename_back, FAULT_ANNOUNCES},
+    {"subject_rename", call_subject_rename, FAULT_ANNOUNCES},
+    {"subject_erase", call_subject_erase, 1},
+    {"audit_list", call_audit_list, 0},
+    {"catalog_export", call_export, 0},
     {"subscription_create", call_subscribe, FAULT_ANNOUNCES},
     {"subscription_cancel", call_cancel, FAULT_ANNOUNCES},
     {"subscription_continue", call_continue, FAULT_ANNOUNCES},

@@ -1,0 +1,46 @@
+/* In: two keys of a customer. Out: notices that nobody has taken yet, with the
+ * new one. */
+#include "entitlement/notice_rename.h"
+
+#include "catalog/identity.h"
+
+typedef struct renaming {
+    met__txn *txn;
+    met__arena *arena;
+    met__text from;
+    met__text to;
+    size_t count;
+} renaming;
+
+static met_error rename_one(void *context, met__text key, met__node *record)
+{
+    renaming *self = context;
+    met__node *customer = (met__node *)met__node_get(record, "customer");
+    const met__node *name = met__node_get(customer, "key");
+
+    if (name == NULL || name->kind != MET__NODE_TEXT
+        || !met__text_equal(name->as.text, self->from)) {
+        return MET_OK;
+    }
+    char *copy = met__arena_copy(self->arena, key.data, key.size);
+    met_error error =
+        copy == NULL ? MET_E_NO_MEMORY
+                     : met__node_set(self->arena, customer, "key",
+                                     met__node_text(self->arena, self->to));
+    self->count++;
+    return error == MET_OK ? met__record_put(self->txn, MET__TABLE_NOTICE,
+                                             copy, key.size, record)
+                           : error;
+}
+
+met_error met__notice_rename(met__txn *txn, met__text from, met__text to,
+                             met__arena *arena, size_t *count_out)
+{
+    renaming self = {txn, arena, from, to, 0};
+    met_error error = met__records_each(txn, MET__TABLE_NOTICE,
+                                        met__text_z(""), arena, &self,
+                                        rename_one);
+
+    *count_out += self.count;
+    return error;
+}
