@@ -90,8 +90,9 @@ MET_API MET_NODISCARD met_error met_customer_list(met_store *store,
  *
  * @param key  not necessarily NUL-terminated
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (a
- *         subscription runs or is scheduled, an invoice is not issued yet, or
- *         settled usage or a fee is not billed) · MET_E_UNSUPPORTED and
+ *         subscription runs or is scheduled, an entitlement that stands alone
+ *         is in force, an invoice is not issued yet, or settled usage or a fee
+ *         is not billed) · MET_E_UNSUPPORTED and
  *         MET_E_OVERFLOW (as met_invoice_preview) · MET_E_NO_MEMORY ·
  *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT ·
  *         MET_E_FORKED · MET_E_BUG
@@ -398,8 +399,8 @@ MET_API MET_NODISCARD met_error met_subject_erase(
  * @param json       {"to", "reason", "actor"}
  * @param json_out   the audit's record, with "from"; NULL when not wanted
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (the new
- *         key is a key or a subject key) · MET_E_LIMIT (no room for another
- *         subject key) ·
+ *         key is a key or a subject key; an invoice is not issued yet) ·
+ *         MET_E_LIMIT (no room for another subject key) ·
  *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO ·
  *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG; nothing is stored then
  * @owner  caller keeps json; json_out with met_buffer_release

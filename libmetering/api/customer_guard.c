@@ -2,6 +2,7 @@
 #include "api/customer_guard.h"
 
 #include "customer/customer.h"
+#include "entitlement/entitled.h"
 #include "invoice/invoice.h"
 
 static int begins_with(met__text text, met__text start)
@@ -20,7 +21,7 @@ static int is_open_invoice(const met__node *invoice)
                || begins_with(status->as.text, MET__TEXT("issuing")));
 }
 
-static met_error check_invoices(met__call *call, met__text key)
+met_error met__call_check_invoices(met__call *call, met__text key)
 {
     met__node *list = NULL;
     met_error error =
@@ -65,6 +66,32 @@ static met_error check_bill(met__call *call, met__text key)
     return error;
 }
 
+static met_error check_entitlements(met__call *call, met__text key)
+{
+    int64_t now_ns = met__txn_now_ns(call->txn);
+    met__customer *customer = NULL;
+    met__entitled found;
+    met_error error =
+        met__customer_get(call->txn, key, &call->arena, &customer);
+
+    if (error == MET_OK) {
+        error = met__entitled_each(call->txn, customer->id, &call->arena,
+                                   &found);
+    }
+    for (size_t i = 0; error == MET_OK && i < found.lone_count; i++) {
+        const met__lone *lone = &found.lones[i];
+        if (lone->active_to_ns > now_ns
+            && lone->active_to_ns > lone->active_from_ns) {
+            error = met__fail(&call->why, MET_E_CONFLICT, "key",
+                              "deleting_customer_with_active_entitlements: "
+                              "one to %.*s is in force",
+                              (int)lone->owner.feature_key.size,
+                              lone->owner.feature_key.data);
+        }
+    }
+    return error;
+}
+
 met_error met__call_check_removal(met__call *call, met__text customer_key)
 {
     met_error error = met__customer_check_removal(
@@ -72,7 +99,10 @@ met_error met__call_check_removal(met__call *call, met__text customer_key)
         &call->why);
 
     if (error == MET_OK) {
-        error = check_invoices(call, customer_key);
+        error = check_entitlements(call, customer_key);
+    }
+    if (error == MET_OK) {
+        error = met__call_check_invoices(call, customer_key);
     }
     return error == MET_OK ? check_bill(call, customer_key) : error;
 }

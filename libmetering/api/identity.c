@@ -4,6 +4,7 @@
 #include "base/ulid.h"
 #include "customer/identity_change.h"
 #include "entitlement/access.h"
+#include "entitlement/entitled_rename.h"
 #include "entitlement/notice.h"
 #include "entitlement/notice_rename.h"
 #include "gateway/entity.h"
@@ -80,6 +81,15 @@ static met_error forget_elsewhere(met__call *call, const met__erasure *done,
         error = met__consumer_erase(call->txn, done->subjects[i].from,
                                     &call->arena, &audit->consumers,
                                     &call->why);
+    }
+    for (size_t i = 0; error == MET_OK && i < done->customer_count; i++) {
+        error = met__entitled_rename(call->txn, done->customer_ids[i],
+                                     done->customer_key, done->name, 1,
+                                     &call->arena);
+    }
+    if (error == MET_OK && done->customer_key.size > 0) {
+        error = met__billing_forget(call->txn, done->customer_key,
+                                    &call->arena);
     }
     if (error == MET_OK && done->customer_key.size > 0) {
         error = met__notice_rename(call->txn, done->customer_key, done->name,
@@ -177,6 +187,9 @@ met_error met_customer_rename(met_store *store, const char *key,
                             json_size, &text, &to, &audit, info);
 
     if (error == MET_OK) {
+        error = met__call_check_invoices(&call, text);
+    }
+    if (error == MET_OK) {
         error = met__customer_rename(call.txn, text, to,
                                      met__txn_now_ns(call.txn), &call.arena,
                                      &audit, &call.why);
@@ -187,6 +200,10 @@ met_error met_customer_rename(met_store *store, const char *key,
     if (error == MET_OK) {
         error = met__invoice_rekey(call.txn, customer->id, text, to,
                                    &call.arena);
+    }
+    if (error == MET_OK) {
+        error = met__entitled_rename(call.txn, customer->id, text, to, 0,
+                                     &call.arena);
     }
     if (error == MET_OK) {
         error = met__notice_rename(call.txn, text, to, &call.arena,

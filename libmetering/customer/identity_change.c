@@ -151,6 +151,7 @@ static met_error blank(change *self, met__text store_key,
                                         one->customer.deleted_at_ns};
     one->updated_at_ns = self->now_ns;
     self->audit->customers++;
+    out->customer_ids[out->customer_count++] = one->customer.id;
     return error == MET_OK ? met__customer_put_stored(self->txn, kept, one,
                                                       self->arena)
                            : error;
@@ -183,6 +184,16 @@ static met_error blank_removed(change *self, met__text key, met__text id,
         error = copy == NULL ? MET_E_NO_MEMORY
                              : met__customer_get_stored(self->txn, store_key,
                                                         self->arena, &one);
+        if (error == MET_OK) {
+            met__text *ids = met__arena_allocate(
+                self->arena, (out->customer_count + 1) * sizeof *ids);
+            error = ids != NULL ? MET_OK : MET_E_NO_MEMORY;
+            if (error == MET_OK && out->customer_count > 0) {
+                memcpy(ids, out->customer_ids,
+                       out->customer_count * sizeof *ids);
+            }
+            out->customer_ids = ids;
+        }
         if (error == MET_OK) {
             met__renamed *more = met__arena_allocate(
                 self->arena,

@@ -20,6 +20,8 @@ typedef struct met__renamed {
 typedef struct met__erasure {
     met__text customer_key; /* empty: a subject alone */
     met__text name;         /* in its place */
+    size_t customer_count; /* the ids of those who are erased */
+    met__text *customer_ids;
     size_t subject_count;
     met__renamed *subjects;
 } met__erasure;

@@ -54,9 +54,13 @@ met_error met__invoice_list(met__txn *txn, met__text customer_key,
  * billing/service/sequence.go. */
 void met__customer_prefix(met__text name, char out[5]);
 
-/* The invoices of a customer are found by another key from now on. */
+/* The invoices of a customer are found by another key from now on, and so is
+ * what is said of its bills. */
 met_error met__invoice_rekey(met__txn *txn, met__text customer_id,
                              met__text from, met__text to, met__arena *arena);
+/* What is said of its bills is forgotten; its invoices stay. */
+met_error met__billing_forget(met__txn *txn, met__text customer_key,
+                              met__arena *arena);
 
 /* For a person: 80 columns, or a page that stands alone. */
 void met__invoice_text(const met__node *invoice, met__buffer *buffer);

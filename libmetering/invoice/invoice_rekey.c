@@ -37,6 +37,38 @@ static met_error move(met__txn *txn, met__text key, size_t prefix_size,
                            : error;
 }
 
+/* Its own billing profile: to empty: forgotten. */
+static met_error move_profile(met__txn *txn, met__text from, met__text to,
+                              met__arena *arena)
+{
+    met__node *profile = NULL;
+    met__text key;
+    met_error error =
+        met__object_key(arena, MET__TEXT("profile"), from, &key);
+
+    if (error == MET_OK) {
+        error = met__record_get(txn, MET__TABLE_BILLING, key.data, key.size,
+                                arena, &profile);
+    }
+    if (error == MET_OK) {
+        error = met__txn_remove(txn, MET__TABLE_BILLING, key.data, key.size);
+    }
+    if (error == MET_OK && to.size > 0) {
+        error = met__object_key(arena, MET__TEXT("profile"), to, &key);
+        if (error == MET_OK) {
+            error = met__record_put(txn, MET__TABLE_BILLING, key.data,
+                                    key.size, profile);
+        }
+    }
+    return error == MET_E_NOT_FOUND ? MET_OK : error;
+}
+
+met_error met__billing_forget(met__txn *txn, met__text customer_key,
+                              met__arena *arena)
+{
+    return move_profile(txn, customer_key, met__text_z(""), arena);
+}
+
 met_error met__invoice_rekey(met__txn *txn, met__text customer_id,
                              met__text from, met__text to, met__arena *arena)
 {
@@ -44,9 +76,11 @@ met_error met__invoice_rekey(met__txn *txn, met__text customer_id,
     met__text prefix;
     met__text found;
     met__text value;
-    met_error error =
-        met__object_key(arena, from, met__text_z(""), &prefix);
+    met_error error = move_profile(txn, from, to, arena);
 
+    if (error == MET_OK) {
+        error = met__object_key(arena, from, met__text_z(""), &prefix);
+    }
     if (error != MET_OK) {
         return error;
     }
