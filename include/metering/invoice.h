@@ -198,6 +198,37 @@ MET_API MET_NODISCARD met_error met_invoice_credit(
     met_store *store, const char *id, size_t id_size, const char *json,
     size_t json_size, met_buffer *json_out, met_error_info *info);
 
+/* For met_invoice_recompute. */
+#define MET_INVOICE_USAGE UINT64_C(1)
+
+/**
+ * Make an invoice again from what it stores: the quantities, the prices, the
+ * policies of its day. Nothing is stored.
+ *
+ * @param store     open store
+ * @param id        its id or number, not necessarily NUL-terminated
+ * @param flags     0: {"id", "number", "is_identical", "invoice"}, where
+ *                  is_identical is false only when something is damaged, or
+ *                  was made by another version that computes otherwise.
+ *                  MET_INVOICE_USAGE: what the usage that is settled now would
+ *                  make of its metered lines: {"id", "number", "is_changed",
+ *                  "total", "total_now", "lines": [{"line", "key",
+ *                  "quantity", "quantity_now", "total", "total_now"}]}
+ * @param json_out  written only on MET_OK
+ * @param info      NULL, or where to put field path and reason
+ * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_UNSUPPORTED (a
+ *         credit note given by hand; corrections issued by a version that did
+ *         not store what they correct; with usage: a removed customer) ·
+ *         MET_E_OVERFLOW · MET_E_NO_MEMORY · MET_E_IO · MET_E_MAP_FULL ·
+ *         MET_E_BUSY · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ * @owner  json_out with met_buffer_release
+ * @blocks reads the store; with usage: all of the invoice's periods
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_invoice_recompute(
+    met_store *store, const char *id, size_t id_size, uint64_t flags,
+    met_buffer *json_out, met_error_info *info);
+
 /**
  * One invoice or credit note, as it was issued.
  *

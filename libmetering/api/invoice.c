@@ -7,6 +7,7 @@
 #include "base/calendar.h"
 #include "invoice/credit_note.h"
 #include "invoice/invoice.h"
+#include "invoice/recompute.h"
 
 /* The front of preview and finalize: an open transaction and a request. */
 static met_error begin_billing(met__call *call, met_store *store,
@@ -211,6 +212,37 @@ met_error met_invoice_usage(met_store *store, const char *id, size_t id_size,
 {
     return get_invoice(store, id, id_size, met__invoice_with_usage, json_out,
                        info);
+}
+
+met_error met_invoice_recompute(met_store *store, const char *id,
+                                size_t id_size, uint64_t flags,
+                                met_buffer *json_out, met_error_info *info)
+{
+    met__node *node = NULL;
+    met__text name;
+    met__call call;
+    met_error error = met__call_begin_answer(&call, store, json_out, info);
+
+    if (error == MET_OK) {
+        error = met__call_key(&call, "id", id, id_size, MET__KEY_SIZE_MAX,
+                              &name);
+    }
+    if (error == MET_OK && (flags & ~MET_INVOICE_USAGE) != 0) {
+        error = met__fail(&call.why, MET_E_INVALID, "flags",
+                          "has an unknown bit");
+    }
+    if (error == MET_OK) {
+        error = met__call_transact(&call, 0);
+    }
+    if (error == MET_OK) {
+        error = (flags & MET_INVOICE_USAGE) != 0
+                    ? met__invoice_compare_usage(call.txn, name, &call.arena,
+                                                 &node, &call.why)
+                    : met__invoice_recompute(call.txn, name, &call.arena,
+                                             &node, &call.why);
+        error = tell_missing(&call, error, name);
+    }
+    return met__call_end(&call, error, node, json_out);
 }
 
 met_error met_invoice_list(met_store *store, const char *customer_key,

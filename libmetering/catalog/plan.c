@@ -180,12 +180,27 @@ static void read_identity(met__fields *fields, int kind,
                                   &identity->description);
 }
 
+/* {"minimum"}: what a billing period comes to at least. */
+static met_error read_commitments(const met__node *node,
+                                  const met__path *path, met__plan *plan,
+                                  met_error_info *info)
+{
+    met__path here = {path, "commitments", 0};
+    met__fields fields;
+
+    (void)met__fields_begin(&fields, node, &here, info);
+    (void)met__fields_decimal(&fields, "minimum", MET__REQUIRED, 0,
+                              &plan->minimum);
+    return met__fields_end(&fields);
+}
+
 static met_error read_plan(const met__node *node, const met__path *path,
                            int kind, met__arena *arena,
                            met__plan **plan_out, met_error_info *info)
 {
     met__fields fields;
     met__identity identity = {0};
+    const met__node *commitments = NULL;
     const met__node *phases = NULL;
     met__path here = {path, "phases", 0};
     met_error error = met__refuse_unserved(node, path, unserved, info);
@@ -206,6 +221,9 @@ static met_error read_plan(const met__node *node, const met__path *path,
                            &plan->billing_cadence);
     (void)met__fields_labels(&fields, arena, &plan->labels);
     plan->is_prorating = 1;
+    plan->minimum = met__decimal_zero();
+    (void)met__fields_object(&fields, "commitments", MET__OPTIONAL,
+                             &commitments);
     (void)met__fields_boolean(&fields, "pro_rating_enabled", MET__OPTIONAL,
                               &plan->is_prorating);
     (void)met__fields_choice(&fields, "settlement_mode", MET__OPTIONAL,
@@ -224,6 +242,9 @@ static met_error read_plan(const met__node *node, const met__path *path,
     plan->key = identity.key;
     plan->name = identity.name;
     plan->description = identity.description;
+    if (error == MET_OK && commitments != NULL) {
+        error = read_commitments(commitments, path, plan, info);
+    }
     if (error == MET_OK && phases != NULL) {
         error = read_phases(phases, &here, arena, plan, info);
     }
@@ -323,6 +344,7 @@ met_error met__plan_build(const met__plan *plan, uint32_t form,
                           const char *status, const met__node *issues,
                           met__arena *arena, met__node **node_out)
 {
+    met__builder commitments;
     met__builder builder;
     met__node *phases = NULL;
     int is_whole = form == MET__PLAN_WHOLE;
@@ -353,6 +375,11 @@ met_error met__plan_build(const met__plan *plan, uint32_t form,
     met__build_boolean(&builder, "pro_rating_enabled", plan->is_prorating);
     met__build_text(&builder, "settlement_mode",
                     met__text_z(settlement_modes[plan->settlement_mode]));
+    if (!met__decimal_is_zero(plan->minimum)) {
+        met__builder_begin(&commitments, arena);
+        met__build_decimal(&commitments, "minimum", plan->minimum);
+        met__build_object(&builder, "commitments", &commitments);
+    }
     met__build_node(&builder, "phases", phases);
     met__build_node(&builder, "validation_errors", issues);
     return met__builder_end(&builder, node_out);

@@ -3,6 +3,7 @@
  *
  * Document: {"key", "name", "description"?, "labels"?, "currency",
  *   "billing_cadence", "pro_rating_enabled"?, "settlement_mode"?,
+ *   "commitments"?: {"minimum"},
  *   "phases": [{"key", "name", "description"?, "labels"?, "duration"?,
  *               "rate_cards": [...]}]}
  * The library adds id, version, status, effective_from, effective_to,
@@ -53,6 +54,8 @@ typedef struct met__plan {
     met__duration billing_cadence;
     int is_prorating; /* flat fees of short periods are billed by their share */
     uint32_t settlement_mode; /* MET__SETTLE_* */
+    met_decimal minimum; /* of every billing period, all cards together; 0:
+                            none */
     int64_t effective_from_ns; /* 0 = not set */
     int64_t effective_to_ns;   /* 0 = not set */
     int64_t created_at_ns;

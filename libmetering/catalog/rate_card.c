@@ -7,9 +7,10 @@
 #include "base/limits.h"
 #include "catalog/identity.h"
 #include "catalog/price.h"
+#include "catalog/tax_config.h"
 #include "store/object.h"
 
-static const char *const unserved[] = {"metadata", "tax_config", "currency",
+static const char *const unserved[] = {"metadata",  "currency",
                                        "commitments", "payment_term", NULL};
 
 /* --- Entitlement templates ------------------------------------------------ */
@@ -199,7 +200,18 @@ typedef struct parts {
     const met__node *entitlement;
     const met__node *discounts;
     const met__node *unit_config;
+    const met__node *tax_config;
 } parts;
+
+static met_error keep_tax_config(const met__node *node, const met__path *path,
+                                 met__arena *arena, const met__node **out,
+                                 met_error_info *info)
+{
+    met__tax_config config;
+    met_error error = met__tax_config_read(node, path, &config, info);
+
+    return error == MET_OK ? met__node_canonical(arena, node, out) : error;
+}
 
 static met_error read_parts(const parts *found, const met__path *path,
                             const met__duration *cadence, met__arena *arena,
@@ -210,6 +222,7 @@ static met_error read_parts(const parts *found, const met__path *path,
     met__path entitlement = {path, "entitlement", 0};
     met__path discounts = {path, "discounts", 0};
     met__path unit_config = {path, "unit_config", 0};
+    met__path tax_config = {path, "tax_config", 0};
     met_error error = MET_OK;
 
     if (found->feature != NULL) {
@@ -229,6 +242,10 @@ static met_error read_parts(const parts *found, const met__path *path,
     if (error == MET_OK && found->unit_config != NULL) {
         error = keep_unit_config(found->unit_config, &unit_config, arena,
                                  &card->unit_config, info);
+    }
+    if (error == MET_OK && found->tax_config != NULL) {
+        error = keep_tax_config(found->tax_config, &tax_config, arena,
+                                &card->tax_config, info);
     }
     return error;
 }
@@ -266,6 +283,8 @@ met_error met__rate_card_read(const met__node *node, const met__path *path,
                              &found.discounts);
     (void)met__fields_object(&fields, "unit_config", MET__OPTIONAL,
                              &found.unit_config);
+    (void)met__fields_object(&fields, "tax_config", MET__OPTIONAL,
+                             &found.tax_config);
     error = met__fields_end(&fields);
     card->key = identity.key;
     card->name = identity.name;
@@ -310,5 +329,6 @@ met_error met__rate_card_document(const met__rate_card *card, int with_ids,
     build_entitlement(&builder, &card->entitlement);
     met__build_node(&builder, "discounts", card->discounts);
     met__build_node(&builder, "unit_config", card->unit_config);
+    met__build_node(&builder, "tax_config", card->tax_config);
     return met__builder_end(&builder, node_out);
 }

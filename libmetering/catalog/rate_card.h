@@ -6,7 +6,8 @@
  *   "price"?: {...} (see price.h), "entitlement"?:
  *   {"type": "metered", "limit", "usage_period"?, "is_soft_limit"?} |
  *   {"type": "static", "config": JSON} | {"type": "boolean"},
- *   "discounts"?: {"percentage"?, "usage"?}, "unit_config"?: {...}} */
+ *   "discounts"?: {"percentage"?, "usage"?}, "unit_config"?: {...},
+ *   "tax_config"?: {...} (see tax_config.h)} */
 #ifndef MET_CATALOG_RATE_CARD_H
 #define MET_CATALOG_RATE_CARD_H
 
@@ -44,6 +45,7 @@ typedef struct met__rate_card {
     met__entitlement_template entitlement;
     const met__node *discounts;   /* NULL when none */
     const met__node *unit_config; /* NULL when none */
+    const met__node *tax_config;  /* NULL when none */
 } met__rate_card;
 
 /* Reads one rate card; the plan's cadence fills usage_period's default. Shape

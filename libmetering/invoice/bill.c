@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/ulid.h"
+#include "invoice/line_tax.h"
 #include "store/object.h"
 
 static int is_flat(const met__billable *billable)
@@ -74,34 +75,32 @@ static void fill_basis(const met__bill *bill, met__line_draft *draft)
 }
 
 /* --- What is owed --------------------------------------------------------- */
-static met_error add_tax(met__bill *bill, const met__line_draft *draft,
-                         met__totals *totals, met__node **tax_out)
+/* What the rate card says, over what holds for all. */
+static met_error add_tax(const met__bill *bill, const met__line_draft *draft,
+                         met__tax_sums *sums, met__totals *totals,
+                         met__node **node_out)
 {
-    static const char *const names[] = {"exclusive", "inclusive",
-                                        "exclusive"};
-    const met__tax_config *config = &bill->profile->tax.fallback;
-    const met__tax_code *code = met__tax_code_of(&bill->profile->tax, config);
-    uint32_t behavior = config->behavior == MET__TAX_INCLUSIVE
-                            ? MET__TAX_INCLUSIVE
-                            : MET__TAX_EXCLUSIVE;
-    met__builder builder;
+    static const met__path path = {NULL, "tax_config", 0};
+    const met__tax_rules *rules = &bill->profile->tax;
+    const met__node *node = draft->billable->card->tax_config;
+    met__tax_config config = rules->fallback;
+    met__tax_config own = {0};
 
-    *tax_out = NULL;
-    if (code == NULL || !bill->profile->tax.is_enabled) {
-        return MET_OK;
+    if (node != NULL) {
+        if (met__tax_config_read(node, &path, &own, NULL) != MET_OK) {
+            return MET_E_CORRUPT;
+        }
+        config = met__tax_config_merge(&config, &own);
     }
-    met_error error =
-        met__tax_apply(&bill->profile->tax, code, behavior,
-                       &draft->basis.currency, &bill->taxes, totals);
-    if (error != MET_OK) {
-        return error;
+    if (rules->is_enabled && own.code.size > 0
+        && met__tax_code_of(rules, &config) == NULL) {
+        return met__fail(bill->info, MET_E_CONFLICT, "tax_code",
+                         "\"%.*s\" of a rate card is not in the billing "
+                         "profile",
+                         (int)own.code.size, own.code.data);
     }
-    met__builder_begin(&builder, bill->arena);
-    met__build_text(&builder, "code", code->key);
-    met__build_text(&builder, "name", code->name);
-    met__build_text(&builder, "behavior", met__text_z(names[behavior]));
-    met__build_decimal(&builder, "rate", code->rate);
-    return met__builder_end(&builder, tax_out);
+    return met__line_tax(rules, &config, &draft->basis.currency, sums, totals,
+                         bill->arena, node_out);
 }
 
 static met_error collect_until(met__bill *bill, const met__billable *billable)
@@ -165,7 +164,7 @@ met_error met__bill_book(const met__bill *bill, int is_open)
                                 .number = draft->number != 0
                                               ? draft->number
                                               : (int64_t)now};
-        if (is_open && !draft->is_given_back) {
+        if (is_open && !draft->is_final) {
             booking.open_id = bill->invoice_id;
         }
         if (draft->billable->is_open) {
@@ -183,7 +182,7 @@ static met_error add_line(met__bill *bill, met__line_draft *draft)
     met__totals totals = draft->rated->totals;
     met__node *node = NULL;
     met__node *tax = NULL;
-    met_error error = add_tax(bill, draft, &totals, &tax);
+    met_error error = add_tax(bill, draft, &bill->taxes, &totals, &tax);
 
     if (error == MET_OK) {
         error = met__basis_details(draft->rated, &draft->basis.currency,
@@ -268,7 +267,7 @@ static met_error give_back(met__bill *bill, met__line_draft *draft)
     met_error error = give_back_of(bill, draft, &note);
 
     if (error == MET_OK) {
-        error = add_tax(bill, draft, &totals, &tax);
+        error = add_tax(bill, draft, &note->taxes, &totals, &tax);
     }
     if (error == MET_OK) {
         error = met__basis_details(draft->rated, &draft->basis.currency,
@@ -285,7 +284,7 @@ static met_error give_back(met__bill *bill, met__line_draft *draft)
         error = met__totals_add(&note->totals, &totals);
     }
     if (error == MET_OK) {
-        draft->is_given_back = 1;
+        draft->is_final = 1;
         error = keep(bill, draft);
     }
     if (error == MET_OK) {
@@ -333,19 +332,29 @@ static int is_settled(const met__bill *bill, const met__line_draft *draft)
                    || booked->interim_to_ns > bill->request->as_of_ns));
 }
 
-/* What thresholds are compared with. */
-static met_error note_open(met__bill *bill, const met__line_draft *draft)
+/* What thresholds and a plan's minimum are compared with. */
+static met_error note_whole(met__bill *bill, const met__line_draft *draft)
 {
+    int is_open = draft->billable->is_open && !is_flat(draft->billable);
     met__rated *whole = NULL;
-    met_error error = met__basis_rate_whole(&draft->basis, bill->arena,
-                                            &whole, bill->info);
+    met_error error;
 
-    if (error == MET_OK) {
+    if (!is_open
+        && met__decimal_is_zero(draft->billable->plan->minimum)) {
+        return MET_OK; /* nobody asks */
+    }
+    error = met__basis_rate_whole(&draft->basis, bill->arena, &whole,
+                                  bill->info);
+    if (error != MET_OK) {
+        return error == MET_E_NOT_FOUND ? MET_OK : error;
+    }
+    error = met__bill_note(bill, draft, whole);
+    if (error == MET_OK && is_open) {
         error = met__decimal_add(bill->open_total, whole->totals.total,
                                  &bill->open_total);
     }
-    for (size_t i = 0; error == MET_OK && i < draft->basis.booked_count;
-         i++) {
+    for (size_t i = 0;
+         error == MET_OK && is_open && i < draft->basis.booked_count; i++) {
         error = met__decimal_add(bill->open_billed,
                                  draft->basis.booked[i].totals.total,
                                  &bill->open_billed);
@@ -370,6 +379,19 @@ static int is_splittable(const met__billable *billable)
     }
 }
 
+/* Everything was billed before the period's end: no line, but from now on
+ * what is new is a correction. */
+static met_error end_interim(met__bill *bill, met__line_draft *draft)
+{
+    if (draft->booked == NULL || draft->booked->interim_to_ns == 0
+        || draft->billable->is_open) {
+        return MET_OK;
+    }
+    draft->details = met__node_array(bill->arena);
+    draft->is_final = 1;
+    return draft->details == NULL ? MET_E_NO_MEMORY : keep(bill, draft);
+}
+
 met_error met__bill_add(void *context, const met__billable *billable)
 {
     met__bill *bill = context;
@@ -385,7 +407,7 @@ met_error met__bill_add(void *context, const met__billable *billable)
     if (is_settled(bill, &draft)
         || (billable->is_open && bill->request->is_interim
             && !is_splittable(billable))) {
-        return MET_OK;
+        return met__bill_note(bill, &draft, NULL);
     }
     fill_basis(bill, &draft);
     draft.basis.quantity = billable->is_void ? met__decimal_zero()
@@ -399,9 +421,39 @@ met_error met__bill_add(void *context, const met__billable *billable)
         bill->dry_count++;
         return MET_OK;
     }
-    if (error == MET_OK && billable->is_open && !is_flat(billable)) {
-        error = note_open(bill, &draft);
+    if (error == MET_OK) {
+        error = note_whole(bill, &draft);
     }
+    if (error == MET_OK) {
+        error = met__basis_rate(&draft.basis, bill->arena, &draft.rated,
+                                bill->info);
+    }
+    if (error == MET_E_NOT_FOUND) {
+        return end_interim(bill, &draft);
+    }
+    return error == MET_OK ? finish(bill, &draft) : error;
+}
+
+met_error met__bill_gap(met__bill *bill, const met__billable *billable,
+                        int is_none)
+{
+    met__line_draft draft = {.billable = billable};
+    met_error error = met__booked_get(bill->txn, billable, bill->arena,
+                                      &draft.booked);
+
+    if (error == MET_E_NOT_FOUND) {
+        draft.booked = NULL;
+    } else if (error != MET_OK || is_settled(bill, &draft)) {
+        return error;
+    }
+    if (bill->is_dry || (draft.booked == NULL && is_none)) {
+        bill->dry_count += draft.booked == NULL && !is_none;
+        return MET_OK;
+    }
+    fill_basis(bill, &draft);
+    draft.basis.quantity = met__decimal_zero();
+    draft.basis.events = met__decimal_zero();
+    error = find_currency(bill, &draft);
     if (error == MET_OK) {
         error = met__basis_rate(&draft.basis, bill->arena, &draft.rated,
                                 bill->info);

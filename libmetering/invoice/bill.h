@@ -19,15 +19,16 @@ typedef struct met__give_back {
     met__text invoice_id;
     met__node *lines; /* array of documents */
     met__totals totals;
+    met__tax_sums taxes;
     met__period service_period;
     met__text note_id;
 } met__give_back;
 
-/* What a billing period of a subscription came to, for the plan's minimum. */
+/* What a billing period of a subscription came to, for the plan's minimum:
+ * net of everything but taxes. */
 typedef struct met__period_sum {
-    const met__subscription *subscription;
-    int64_t from_ns; /* of the billing period */
-    met_decimal total; /* net of everything but taxes */
+    met__period billing;
+    met_decimal total;
 } met__period_sum;
 
 typedef struct met__bill {
@@ -74,7 +75,7 @@ typedef struct met__line_draft {
     met__node *usage;  /* to look at, or NULL */
     met__node *details;
     int64_t number; /* of the moment of its quantity; 0: now */
-    int is_given_back;
+    int is_final; /* no draft of an invoice takes it back */
     int reserved;
 } met__line_draft;
 
@@ -83,6 +84,19 @@ typedef struct met__line_draft {
 met_error met__bill_add(void *context, const met__billable *billable);
 /* Books the lines. is_open: they are a draft's, and may still change. */
 met_error met__bill_book(const met__bill *bill, int is_open);
+
+/* A plan's minimum: bill_minimum.c. What a period came to: whole as it is
+ * rated now, NULL: what was booked. */
+met_error met__bill_note(met__bill *bill, const met__line_draft *draft,
+                         const met__rated *whole);
+/* When all periods of a subscription are in the bill: the gaps of those that
+ * are over. */
+met_error met__bill_fill_up(met__bill *bill,
+                            const met__subscription *subscription,
+                            const met__plan *plan);
+/* The line of one gap; is_none: there is none, and maybe was one. */
+met_error met__bill_gap(met__bill *bill, const met__billable *billable,
+                        int is_none);
 
 /* The quantities of a line: bill_measure.c. */
 met_error met__bill_measure(const met__bill *bill, met__line_draft *draft);

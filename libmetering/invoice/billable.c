@@ -1,11 +1,10 @@
 /* Periods to bill. In: a subscription, its plan, an instant. Out: calls, one
  * for each rate card and period. It reads neither usage nor what was booked.
- * Rules: pricing of OpenMeter, productcatalog/subscription: service period =
- * cadence on the billing anchor, clipped; invoice_at in advance = start of the
- * billing period, else the later end. */
+ * Which periods there are, item_periods.c knows. */
 #include "invoice/billable.h"
 
 #include "catalog/rate_card.h"
+#include "invoice/item_periods.h"
 
 typedef struct period_walk {
     const met__subscription *subscription;
@@ -46,73 +45,20 @@ static met_error offer(const period_walk *walk, met__billable *billable,
     return walk->visit(walk->context, billable);
 }
 
-/* A fee that is billed once in its phase. */
-static met_error visit_once(const period_walk *walk, met__billable *billable,
-                            met__period phase)
+typedef struct card_visit {
+    const period_walk *walk;
+    met__billable *billable;
+} card_visit;
+
+static met_error visit_period(void *context, const met__item_period *period)
 {
-    int in_advance = is_in_advance(billable->price);
-    int64_t at = in_advance ? phase.from_ns : phase.to_ns - 1;
+    card_visit *visit = context;
 
-    if ((in_advance && phase.from_ns > walk->as_of_ns)
-        || (!in_advance && phase.to_ns >= MET__TIME_MAX)) {
-        return MET_OK; /* its end is not known yet */
-    }
-    met_error error = met__subscription_billing_period(
-        walk->subscription, walk->plan, at, &billable->period);
-    if (error != MET_OK) {
-        return error;
-    }
-    billable->full = billable->period;
-    billable->booked_from_ns = phase.from_ns;
-    return offer(walk, billable, in_advance ? phase.from_ns : phase.to_ns);
-}
-
-static met_error visit_periods(const period_walk *walk, met__billable *billable,
-                               met__period phase)
-{
-    const met__recurrence recurrence = {
-        .anchor_ns = walk->subscription->billing_anchor_ns,
-        .interval = billable->card->billing_cadence};
-    int in_advance = is_in_advance(billable->price);
-    int64_t at = phase.from_ns;
-    met__period billing;
-    int64_t invoice_at;
-    int64_t n;
-    met_error error = MET_OK;
-
-    while (error == MET_OK && at < phase.to_ns) {
-        if (at > walk->as_of_ns && !in_advance) {
-            return MET_OK;
-        }
-        error = met__subscription_period(walk->subscription, walk->plan,
-                                         &recurrence.interval, at,
-                                         &billable->period);
-        if (error == MET_OK) {
-            error = met__recurrence_period_at(&recurrence, at,
-                                              &billable->full, &n);
-        }
-        if (error == MET_OK) {
-            error = met__subscription_billing_period(
-                walk->subscription, walk->plan,
-                in_advance ? at : billable->period.to_ns - 1, &billing);
-        }
-        if (error != MET_OK) {
-            return error;
-        }
-        invoice_at = billing.from_ns;
-        if (in_advance && invoice_at > walk->as_of_ns) {
-            return MET_OK;
-        }
-        if (!in_advance) {
-            invoice_at = billable->period.to_ns > billing.to_ns
-                             ? billable->period.to_ns
-                             : billing.to_ns;
-        }
-        billable->booked_from_ns = billable->period.from_ns;
-        error = offer(walk, billable, invoice_at);
-        at = billable->period.to_ns;
-    }
-    return error;
+    visit->billable->period = period->service;
+    visit->billable->full = period->full;
+    visit->billable->billing = period->billing;
+    visit->billable->booked_from_ns = period->service.from_ns;
+    return offer(visit->walk, visit->billable, period->invoice_at_ns);
 }
 
 static met_error visit_card(const period_walk *walk, const met__rate_card *card,
@@ -134,8 +80,15 @@ static met_error visit_card(const period_walk *walk, const met__rate_card *card,
         return error == MET_E_INVALID ? MET_E_CORRUPT : error;
     }
     billable.price = price;
-    return card->has_billing_cadence ? visit_periods(walk, &billable, phase)
-                                     : visit_once(walk, &billable, phase);
+    met__item item = {.phase = phase,
+                      .active = phase,
+                      .anchor_ns = walk->subscription->billing_anchor_ns,
+                      .billing_cadence = walk->plan->billing_cadence,
+                      .cadence = card->billing_cadence,
+                      .is_in_advance = is_in_advance(price)};
+    card_visit visit = {walk, &billable};
+    return met__item_periods_each(&item, walk->as_of_ns + 1, &visit,
+                                  visit_period);
 }
 
 /* Every phase that has begun, card by card. */

@@ -13,6 +13,7 @@ typedef struct met__billable {
     const met__price *price;
     met__period period; /* of service, clipped to phase and subscription */
     met__period full;   /* not clipped: what a flat fee is a share of */
+    met__period billing; /* the billing period that it belongs to */
     int64_t booked_from_ns; /* names the period in BOOKED */
     int64_t invoice_at_ns;  /* when it falls due */
     int is_open;            /* not due yet, shown by a preview */

@@ -23,10 +23,20 @@ static met_error read_anchored(const met__node *node, const met__path *path,
     (void)met__fields_time(&fields, "anchor", MET__REQUIRED, &out->anchor_ns);
     (void)met__fields_duration(&fields, "interval", MET__REQUIRED,
                                &out->interval);
-    if (fields.error == MET_OK && met__duration_is_zero(&out->interval)) {
-        (void)met__fields_fail(&fields, "interval", "must be above 0");
-    }
     return met__fields_end(&fields);
+}
+
+/* Also none at all: "PT0S". */
+static void read_wait(met__fields *fields, const char *name,
+                      met__duration *out)
+{
+    met__text text = {NULL, 0};
+
+    if (met__fields_text(fields, name, MET__OPTIONAL, 1, 64, &text) == MET_OK
+        && text.size > 0 && met__duration_parse(text, out) != MET_OK) {
+        (void)met__fields_fail(fields, name,
+                               "must be a duration like PT1H or P0D");
+    }
 }
 
 static met_error read_collection(const met__node *node, const met__path *path,
@@ -41,8 +51,7 @@ static met_error read_collection(const met__node *node, const met__path *path,
     (void)met__fields_begin(&fields, node, path, info);
     (void)met__fields_choice(&fields, "alignment", MET__OPTIONAL, alignments,
                              &alignment);
-    (void)met__fields_duration(&fields, "interval", MET__OPTIONAL,
-                               &profile->interval);
+    read_wait(&fields, "interval", &profile->interval);
     (void)met__fields_object(&fields, "anchored", MET__OPTIONAL, &anchored);
     profile->is_anchored = alignment == 1;
     if (fields.error == MET_OK && profile->is_anchored != (anchored != NULL)) {
@@ -67,10 +76,8 @@ static met_error read_invoicing(const met__node *node, const met__path *path,
     (void)met__fields_begin(&fields, node, path, info);
     (void)met__fields_boolean(&fields, "auto_advance", MET__OPTIONAL,
                               &profile->is_auto);
-    (void)met__fields_duration(&fields, "draft_period", MET__OPTIONAL,
-                               &profile->draft_period);
-    (void)met__fields_duration(&fields, "due_after", MET__OPTIONAL,
-                               &profile->due_after);
+    read_wait(&fields, "draft_period", &profile->draft_period);
+    read_wait(&fields, "due_after", &profile->due_after);
     (void)met__fields_boolean(&fields, "progressive_billing", MET__OPTIONAL,
                               &profile->is_progressive);
     (void)met__fields_choice(&fields, "subscription_end_proration_mode",

@@ -52,6 +52,9 @@ met_error met__bill_make(met__bill *bill)
                                         bill->arena, bill, met__bill_add,
                                         bill->info);
         }
+        if (error == MET_OK) {
+            error = met__bill_fill_up(bill, subscriptions[i], plan);
+        }
         error = error == MET_E_NOT_FOUND ? MET_E_CORRUPT : error;
     }
     return error;

@@ -1,28 +1,12 @@
 /* Taxes at fixed rates: which rate a line has, and what it comes to. No
- * provider is asked.
- *
- * A configuration: {"behavior"?: "inclusive"|"exclusive", "tax_code"?: {"key"},
- *                   "stripe"?: {"code": "txcd_…"}} */
+ * provider is asked. */
 #ifndef MET_INVOICE_TAX_H
 #define MET_INVOICE_TAX_H
 
-#include "document/document.h"
+#include "catalog/tax_config.h"
 #include "rating/rating.h"
 
 #define MET__TAX_CODES_MAX 64
-
-enum {
-    MET__TAX_UNSET = 0,
-    MET__TAX_INCLUSIVE, /* the price has it inside */
-    MET__TAX_EXCLUSIVE  /* it comes on top; also what unset is taken for */
-};
-
-typedef struct met__tax_config {
-    uint32_t behavior; /* MET__TAX_* */
-    uint32_t reserved;
-    met__text code;     /* key of a code of the profile; may be empty */
-    met__text provider; /* code of a provider, kept and not read */
-} met__tax_config;
 
 typedef struct met__tax_code {
     met__text key;
@@ -38,12 +22,6 @@ typedef struct met__tax_rules {
     met__tax_code *codes;
 } met__tax_rules;
 
-met_error met__tax_config_read(const met__node *node, const met__path *path,
-                               met__tax_config *config_out,
-                               met_error_info *info);
-/* Field by field; the two codes move as a pair. */
-met__tax_config met__tax_config_merge(const met__tax_config *base,
-                                      const met__tax_config *over);
 met_error met__tax_rules_read(const met__node *node, const met__path *path,
                               met__arena *arena, met__tax_rules *rules_out,
                               met_error_info *info);

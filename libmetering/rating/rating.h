@@ -292,6 +292,11 @@ met_error met__totals_read(const met__node *node, const met__path *path,
 /* Every field 0: what met__totals_add begins with. */
 void met__totals_clear(met__totals *totals);
 met_error met__totals_add(met__totals *sum, const met__totals *totals);
+/* An amount with the currency's decimals, "1.00"; one that has more keeps
+ * them. */
+met_error met__amount_document(met_decimal amount,
+                               const met__currency *currency, met__arena *arena,
+                               met__node **node_out);
 /* One step over every field: adds a to out, subtracts with -1. */
 met_error met__totals_combine(met__totals *out, const met__totals *other,
                               int sign);

@@ -84,11 +84,6 @@ met_error met__lines_difference(const met__line *current, size_t current_count,
                                 met__arena *arena, met__line **lines_out,
                                 size_t *count_out);
 met_error met__lines_arrange(met__line *lines, size_t count, uint32_t ids);
-/* An amount with the currency's decimals, "1.00"; one that has more keeps
- * them. */
-met_error met__amount_document(met_decimal amount,
-                               const met__currency *currency, met__arena *arena,
-                               met__node **node_out);
 /* total = amount + charges + taxes_exclusive - discounts - credits. */
 met_error met__totals_settle(met__totals *totals);
 int met__totals_are_zero(const met__totals *totals);

@@ -31,6 +31,8 @@ static const golden_kind *const kind_tables[] = {
     golden_steps_kinds,
     golden_money_kinds,
     golden_rule_kinds,
+    golden_billing_kinds,
+    golden_burn_kinds,
     NULL,
 };
 

@@ -39,6 +39,8 @@ extern const golden_kind golden_runs_kinds[];
 extern const golden_kind golden_steps_kinds[];
 extern const golden_kind golden_money_kinds[];
 extern const golden_kind golden_rule_kinds[];
+extern const golden_kind golden_billing_kinds[];
+extern const golden_kind golden_burn_kinds[];
 extern const golden_kind golden_catalog_sections[];
 extern const golden_kind golden_limit_sections[];
 extern const golden_kind golden_event_sections[];

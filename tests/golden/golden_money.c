@@ -424,10 +424,5 @@ const golden_kind golden_money_kinds[] = {
     {"validate_totals", run_validate_totals, NULL},
     {"validate_currency_override", NULL, NULL},
     {"validate_charge_cost_basis", NULL, NULL},
-    {"validate_invoicing_config", NULL, NULL},
-    {"validate_collection_config", NULL, NULL},
-    {"validate_tax_config", NULL, NULL},
-    {"merge_tax_config", NULL, NULL},
-    {"tax_total", NULL, NULL},
     {NULL, NULL, NULL},
 };

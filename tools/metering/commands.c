@@ -253,6 +253,11 @@ const tool_command tool_commands[] = {
      2, 2, command_invoice_act},
     {"invoice", "void", "ID", "field=", "cancel an issued invoice",
      "What it billed is not billed again.", 1, 1, command_invoice_act},
+    {"invoice", "recompute", "ID", "usage field=",
+     "make an invoice again from what it stores",
+     "Fails when it does not come out the same, to the byte.\n"
+     "  --usage    what usage that came in later would change",
+     1, 1, command_invoice_recompute},
     {"invoice", "credit", "ID", "amount= line=+ reason= field=",
      "give an issued invoice back, or a part of it",
      "  --reason TEXT      why (required)\n"

@@ -1,4 +1,4 @@
-/* Commands that change an invoice: act, void, credit. */
+/* Commands that go on with an invoice: act, void, credit, recompute. */
 #include "tool.h"
 
 #include <stdlib.h>
@@ -91,4 +91,53 @@ int command_invoice_credit(tool *self)
     free(text);
     return error == MET_OK ? tool_print_invoice(self, &document)
                            : tool_error(self, error, &info);
+}
+
+/* --- Again ---------------------------------------------------------------- */
+static int is_true(const met_buffer *document, const char *name)
+{
+    json_t *root = json_loadb(document->data, document->size, 0, NULL);
+    int is = json_is_true(json_object_get(root, name));
+
+    json_decref(root);
+    return is;
+}
+
+int command_invoice_recompute(tool *self)
+{
+    static const char *const columns[] = {"line", "key", "quantity",
+                                          "quantity_now", "total",
+                                          "total_now", NULL};
+    met_error_info info = {.struct_size = sizeof info};
+    met_buffer document = {0};
+    const char *id = self->arguments[0];
+    int is_usage = tool_flag(self, "usage");
+    int status = tool_open(self, 0);
+
+    if (status != TOOL_OK) {
+        return status;
+    }
+    met_error error =
+        met_invoice_recompute(self->store, id, strlen(id),
+                              is_usage ? MET_INVOICE_USAGE : 0, &document,
+                              &info);
+    if (error != MET_OK) {
+        return tool_error(self, error, &info);
+    }
+    if (self->is_json || tool_flag(self, "field")) {
+        status = tool_print_document(self, document.data, document.size);
+    } else if (is_usage) {
+        status = tool_print_list(self, document.data, document.size, "lines",
+                                 columns);
+    } else {
+        printf("%s: %s\n", id,
+               is_true(&document, "is_identical") ? "the same"
+                                                  : "NOT the same");
+    }
+    if (status == TOOL_OK && !is_usage
+        && !is_true(&document, "is_identical")) {
+        status = TOOL_FAILED;
+    }
+    met_buffer_release(&document);
+    return status;
 }

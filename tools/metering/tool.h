@@ -196,6 +196,7 @@ int command_invoice_finalize(tool *self);
 int tool_print_invoice(tool *self, met_buffer *document);
 int command_invoice_act(tool *self);
 int command_invoice_credit(tool *self);
+int command_invoice_recompute(tool *self);
 int command_invoice_list(tool *self);
 int command_invoice_show(tool *self);
 int command_invoice_render(tool *self);
