@@ -211,15 +211,14 @@ static void draw_chart(met__buffer *page, const met__node *by_day)
     }
     met__buffer_print(page,
                       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 "
-                      "0 %d %d\" role=\"img\" aria-label=\"Usage by day\" "
-                      "fill=\"none\">\n",
+                      "0 %d %d\" role=\"img\" aria-label=\"Usage by day\">"
+                      "\n<g fill=\"#566273\" font-size=\"10.5\">\n",
                       WIDTH, HEIGHT);
     draw_scale(page, &chart);
-    met__page_raw(page, "<g fill=\"#2457a6\">\n");
-    draw_bars(page, &chart);
-    met__page_raw(page, "</g>\n");
     draw_days(page, &chart);
-    met__page_raw(page, "</svg>\n");
+    met__page_raw(page, "</g>\n<g fill=\"#2457a6\">\n");
+    draw_bars(page, &chart);
+    met__page_raw(page, "</g>\n</svg>\n");
 }
 
 /* --- By dimension --------------------------------------------------------- */
@@ -260,7 +259,8 @@ static void write_dimension(met__buffer *page, const met__node *dimension)
             number_of(met__view_member(values->as.items[i], "quantity"));
         (void)met__decimal_add(whole, one, &whole);
     }
-    met__page_raw(page, "<table class=\"by-value\"><thead><tr><th>");
+    met__page_raw(page, "<div class=\"values\"><table class=\"by-value\">"
+                        "<thead><tr><th>");
     met__page_name(page, met__view_text(dimension, "dimension"));
     met__page_raw(page, "</th><th class=\"n\">Quantity</th><th class=\"n\">"
                         "Share</th><th class=\"share\"></th></tr></thead>"
@@ -271,7 +271,7 @@ static void write_dimension(met__buffer *page, const met__node *dimension)
     if (others != NULL) {
         write_value(page, others, whole);
     }
-    met__page_raw(page, "</tbody></table>\n");
+    met__page_raw(page, "</tbody></table></div>\n");
 }
 
 /* --- Both ----------------------------------------------------------------- */

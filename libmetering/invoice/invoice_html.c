@@ -97,11 +97,11 @@ static void write_header(met__buffer *page, const met__node *invoice)
 static void write_fact(met__buffer *page, const char *name, met__text time)
 {
     if (time.size > 0) {
-        met__page_raw(page, "<dt>");
+        met__page_raw(page, "<tr><th>");
         met__page_raw(page, name);
-        met__page_raw(page, "</dt><dd>");
+        met__page_raw(page, "</th><td>");
         met__page_day(page, time);
-        met__page_raw(page, "</dd>\n");
+        met__page_raw(page, "</td></tr>\n");
     }
 }
 
@@ -119,11 +119,11 @@ static void write_facts(met__buffer *page, const met__node *invoice)
     met__page_name(page, met__view_text(customer, "name"));
     met__page_raw(page, "</b><br><span class=\"of\">");
     met__page_name(page, met__view_text(customer, "key"));
-    met__page_raw(page, "</span></div>\n<dl>\n");
+    met__page_raw(page, "</span></div>\n<div><table>\n");
     if (of.size > 0) {
-        met__page_raw(page, "<dt>For invoice</dt><dd>");
+        met__page_raw(page, "<tr><th>For invoice</th><td>");
         met__page_text(page, of);
-        met__page_raw(page, "</dd>\n");
+        met__page_raw(page, "</td></tr>\n");
     }
     write_fact(page, "Issued", met__view_text(invoice, "issued_at"));
     if (!met__view_is_credit_note(invoice)
@@ -133,11 +133,11 @@ static void write_facts(met__buffer *page, const met__node *invoice)
     write_fact(page, "Paid", met__view_text(invoice, "paid_at"));
     write_fact(page, "Voided", met__view_text(invoice, "voided_at"));
     if (period != NULL) {
-        met__page_raw(page, "<dt>Period</dt><dd>");
+        met__page_raw(page, "<tr><th>Period</th><td>");
         met__page_period(page, period);
-        met__page_raw(page, "</dd>\n");
+        met__page_raw(page, "</td></tr>\n");
     }
-    met__page_raw(page, "</dl>\n</section>\n");
+    met__page_raw(page, "</table></div>\n</section>\n");
 }
 
 static void write_money(met__buffer *page, const met__node *invoice,

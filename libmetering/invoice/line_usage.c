@@ -204,7 +204,9 @@ static met_error build_dimensions(met__builder *builder, met__txn *txn,
             continue;
         }
         error = read_values(txn, query, &dimension, arena, &values);
-        if (error == MET_OK && values.count > 0) {
+        /* A dimension that no event has says nothing. */
+        if (error == MET_OK && values.count > 0
+            && (values.count > 1 || values.values[0].value.size > 0)) {
             error = build_dimension(&values, dimension, arena, list);
         }
     }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The recorded month, replayed in virtual time, with a soft and with a hard
 limit: attempts, refusals by reason, usage by service, invoices, all against
-month_expected.json."""
+month_expected.json; and its invoice as a customer gets it."""
 import json
 import pathlib
 import subprocess
@@ -12,6 +12,7 @@ from decimal import Decimal
 import story
 
 EXPECTED = json.loads((story.STORY / "month_expected.json").read_text())
+KEPT = pathlib.Path(__file__).parent
 UNAUTHORIZED = ("NO_KEY", "BAD_KEY", "DUPLICATE_KEY")
 
 
@@ -76,6 +77,41 @@ def check_month(store, catalog, wanted):
     assert story.metering_json(store, "check")["damaged"] == 0
 
 
+# When it is known, and which id it got, is of no month.
+VOLATILE = ("id", "as_of", "subscription_id")
+
+
+def steady(node):
+    """The same document without what differs from run to run."""
+    if isinstance(node, list):
+        return [steady(item) for item in node]
+    if isinstance(node, dict):
+        return {name: steady(value) for name, value in node.items()
+                if name not in VOLATILE}
+    return node
+
+
+def check_documents(store, write):
+    """The month billed by a run, rendered, against the kept documents; they
+    are written anew with --write."""
+    replay(store, story.STORY / "catalog.yaml")
+    story.metering(store, "billing", "run", "--as-of", "2026-02-01T01:00:00Z")
+    number = story.metering_json(store, "invoice", "list",
+                                 "rosario")["items"][0]["number"]
+    document = steady(story.metering_json(store, "invoice", "render", number))
+    made = {"json": json.dumps(document, indent=2) + "\n"}
+    for name in ("text", "html", "csv"):
+        made[name] = subprocess.run(
+            [story.TOOL, "invoice", "render", "-", f"--{name}"],
+            input=json.dumps(document).encode(), capture_output=True,
+            check=True).stdout.decode()
+    for name, text in made.items():
+        path = KEPT / f"month_invoice.{name}"
+        if write:
+            path.write_bytes(text.encode())
+        assert path.read_bytes().decode() == text, path
+
+
 def main():
     with tempfile.TemporaryDirectory() as name:
         scratch = pathlib.Path(name)
@@ -88,6 +124,7 @@ def main():
                                      "is_soft_limit: false"))
         check_month(scratch / "soft", soft, EXPECTED["soft"])
         check_month(scratch / "hard", hard, EXPECTED["hard"])
+        check_documents(scratch / "run", "--write" in sys.argv)
     print("month: ok")
 
 

@@ -30,8 +30,8 @@ static void everything_is_there(void **state)
     assert_has(page, "<title>Invoice INV-7</title>");
     assert_has(page, "<b><bdi>Acme</bdi></b><br><bdi>Street 1</bdi><br>"
                      "<bdi>City</bdi><br>Tax ID <bdi>T1</bdi>");
-    assert_has(page, "<dt>Issued</dt><dd>1 February 2026</dd>");
-    assert_has(page, "<dt>Period</dt><dd>1 \xe2\x80\x93 31 January 2026</dd>");
+    assert_has(page, "<th>Issued</th><td>1 February 2026</td>");
+    assert_has(page, "<th>Period</th><td>1 \xe2\x80\x93 31 January 2026</td>");
     assert_has(page, "Total, due 3 March 2026</span><b>13.97\xc2\xa0USD</b>");
     assert_has(page, "late usage</span>");
     assert_has(page, "still running</span>");
@@ -166,7 +166,7 @@ static void kinds_of_documents(void **state)
                    "much\",\"lines\":[{\"name\":\"API\",\"totals\":{\"total\":"
                    "\"-1234.5\"}}],\"totals\":{\"total\":\"-1234.5\"}}");
     assert_has(page, "<h1>Credit note</h1>");
-    assert_has(page, "<dt>For invoice</dt><dd>I-1</dd>");
+    assert_has(page, "<th>For invoice</th><td>I-1</td>");
     assert_has(page, "<bdi>too much</bdi>");
     assert_has(page, "\xe2\x88\x92"
                      "1,234.5");

@@ -81,6 +81,17 @@ static void the_smallest_values_are_others(void **state)
                  "{\"values\":3,\"quantity\":\"6\"}");
 }
 
+static void what_no_event_has_is_no_dimension(void **state)
+{
+    (void)state;
+    subscribe_from("a", "premium", FEBRUARY);
+    use_route("2026-02-10T10:00:00Z", "", 3);
+    must_settle();
+    assert_ok(preview("a", MARCH, 0));
+    assert_shown("lines.0.usage.by_day.quantities.9", "3");
+    assert_shown("lines.0.usage.by_dimension", "");
+}
+
 /* Late usage changes what is known, not what was issued. */
 static void an_issued_invoice_keeps_its_usage(void **state)
 {
@@ -151,6 +162,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(days_and_values_add_up),
         CASE(the_smallest_values_are_others),
+        CASE(what_no_event_has_is_no_dimension),
         CASE(an_issued_invoice_keeps_its_usage),
         CASE(a_run_leaves_it_for_later),
         CASE(what_has_none_is_left_alone),
