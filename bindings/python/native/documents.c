@@ -4,7 +4,7 @@
 
 #include "calls.h"
 
-#define TEXTS_MAX 2
+#define TEXTS_MAX 3
 #define NUMBERS_MAX 4
 
 /* --- Calls by name -------------------------------------------------------- */
@@ -473,6 +473,7 @@ static PyMethodDef store_methods[] = {
     {"event_cursor", store_event_cursor, METH_O, NULL},
     {"usage_cursor", store_usage_cursor, METH_O, NULL},
     {"ingest", store_ingest, METH_NOARGS, NULL},
+    {"billing_run", native_store_billing_run, METH_O, NULL},
     {"recorder", native_store_recorder, METH_VARARGS, NULL},
     {"gateway", native_store_gateway, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},

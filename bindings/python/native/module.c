@@ -317,6 +317,7 @@ static int module_execute(PyObject *module)
                    || native_add_documents(module, state) != 0
                    || native_add_recorder(module, state) != 0
                    || native_add_gateway(module, state) != 0
+                   || native_add_billing(module, state) != 0
                    || native_add_clock(module, state) != 0
                ? -1
                : 0;
@@ -360,6 +361,7 @@ static PyMethodDef module_methods[] = {
     {"version", module_version, METH_NOARGS, NULL},
     {"error_numbers", module_error_numbers, METH_NOARGS, NULL},
     NATIVE_METHOD("limiter_key", native_limiter_key, NULL),
+    {"metrics", native_metrics, METH_VARARGS, NULL},
     {"price_check", native_price_check, METH_O, NULL},
     {"invoice_render", native_invoice_render, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},

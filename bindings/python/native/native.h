@@ -31,6 +31,7 @@ typedef struct native_state {
     PyObject *gateway_type;
     PyObject *admission_type;
     PyObject *clock_type;
+    PyObject *billing_run_type;
 } native_state;
 
 static inline native_state *native_state_of(void *object)
@@ -187,6 +188,8 @@ PyObject *native_store_gateway(PyObject *self, PyObject *words);
 int native_clock(native_state *state, PyObject *value, met_clock *out);
 PyObject *native_limiter_key(PyObject *module, PyObject *const *words,
                              Py_ssize_t count, PyObject *keywords);
+PyObject *native_store_billing_run(PyObject *self, PyObject *as_of);
+PyObject *native_metrics(PyObject *module, PyObject *words);
 PyObject *native_price_check(PyObject *module, PyObject *json);
 PyObject *native_invoice_render(PyObject *module, PyObject *words);
 
@@ -200,6 +203,7 @@ int native_add_decision(PyObject *module, native_state *state);
 int native_add_documents(PyObject *module, native_state *state);
 int native_add_recorder(PyObject *module, native_state *state);
 int native_add_gateway(PyObject *module, native_state *state);
+int native_add_billing(PyObject *module, native_state *state);
 int native_add_clock(PyObject *module, native_state *state);
 PyObject *native_add_type(PyObject *module, PyType_Spec *spec);
 void native_free(PyObject *self); /* the end of every dealloc */

@@ -26,7 +26,7 @@ def run(folder, *words, interpreter=sys.executable, path=None):
     folder.mkdir(exist_ok=True)
     return subprocess.run(
         [interpreter, str(HERE / "leaks.py"), str(folder), *words],
-        capture_output=True, text=True, timeout=100, check=False,
+        capture_output=True, text=True, timeout=250, check=False,
         env={**os.environ, "PYTHONMALLOC": "malloc",
              "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0",
              "PYTHONPATH": path or str(
@@ -79,7 +79,7 @@ def test_the_debug_allocator_finds_nothing(debug_build):
     done = subprocess.run(
         [DEBUG, "-X", "dev", "-m", "pytest", "-q", "-p", "no:cacheprovider",
          "-W", "ignore", str(HERE / "test_wrong.py")],
-        capture_output=True, text=True, timeout=100, check=False,
+        capture_output=True, text=True, timeout=250, check=False,
         env={**os.environ, "PYTHONMALLOC": "debug", "ROUNDS": "30",
              "PYTHONPATH": str(debug_build)})
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

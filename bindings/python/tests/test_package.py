@@ -25,7 +25,7 @@ needs_archive = pytest.mark.skipif(
 
 def run(*words, status=0, **more):
     done = subprocess.run([str(word) for word in words], capture_output=True,
-                          text=True, timeout=110, check=False, **more)
+                          text=True, timeout=280, check=False, **more)
     assert done.returncode == status, done.stdout + done.stderr
     return done.stdout
 

@@ -367,3 +367,143 @@ def test_keys_of_identities(store):
     assert one != metering.address_key("2001:db8::1", prefix_v6=128)
     with pytest.raises(metering.InvalidError):
         metering.address_key("nowhere")
+
+
+@pytest.fixture
+def month(path):
+    """A store in virtual time, with a month of one request."""
+    clock = metering.Clock(datetime(2025, 1, 1, tzinfo=UTC))
+    with metering.open(path, create=True, clock=clock) as store:
+        store.apply(CATALOG)
+        clock.set(datetime(2025, 1, 2, tzinfo=UTC))
+        with store.recorder() as recorder:
+            recorder.add("kong.api_request", "consumer:ariel")
+        store.settle()
+        yield store, clock
+
+
+def test_grants_and_resets(month):
+    store, clock = month
+    grant = store.create_grant({
+        "customer": {"key": "ariel"}, "feature": {"key": "example_service"},
+        "amount": Decimal("50"), "priority": 1,
+        "expiration": {"duration": "day", "count": 3}})
+    assert grant["amount"] == 50 and grant["expires_at"].day == 5
+    assert [one["id"] for one in store.grants("ariel")] == [grant["id"]]
+    assert list(store.grants("ariel", "example_service"))
+    assert store.entitlement("ariel", "example_service")["balance"] == 1049
+    clock.set(datetime(2025, 1, 2, 1, tzinfo=UTC))
+    reset = store.reset_entitlement("ariel", "example_service",
+                                    {"retain_anchor": True})
+    assert reset["usage"] == 0
+    assert store.void_grant(grant["id"])["voided_at"].hour == 1
+    assert store.grant(grant["id"])["id"] == grant["id"]
+    store.put_feature({"key": "seats", "name": "Seats"})
+    made = store.create_entitlement({
+        "customer": {"key": "ariel"}, "feature": {"key": "seats"},
+        "type": "boolean"})
+    assert made["feature"]["key"] == "seats"
+    assert store.entitlement("ariel", "seats")["has_access"]
+    clock.set(datetime(2025, 1, 3, tzinfo=UTC))
+    store.override_entitlement({
+        "customer": {"key": "ariel"}, "feature": {"key": "seats"},
+        "type": "static", "config": {"seats": "5"}})
+    assert store.entitlement("ariel", "seats")["config"] == {"seats": "5"}
+    store.remove_entitlement("ariel", "seats")
+
+
+def test_notices(month):
+    store, clock = month
+    store.put_notice_rule({
+        "key": "half", "name": "Half",
+        "type": "entitlements.balance.threshold",
+        "thresholds": [{"type": "usage_percentage", "value": 50}]})
+    assert store.notice_rule("half")["thresholds"][0]["value"] == 50
+    assert [one["key"] for one in store.notice_rules()] == ["half"]
+    with store.recorder() as recorder:
+        recorder.add_many([("kong.api_request", "consumer:ariel")] * 600)
+    store.settle()
+    assert store.notices()["waiting"] == 1
+    notice, = store.next_notices()
+    assert notice["value"]["usage"] == 601
+    assert list(store.next_notices()) == []
+    store.acknowledge_notice(notice["id"])
+    with pytest.raises(metering.NotFoundError):
+        store.acknowledge_notice(notice["id"])
+    store.remove_notice_rule("half")
+
+
+def test_subscriptions_change(month):
+    store, clock = month
+    draft = store.next_plan("free")
+    assert draft["version"] == 2
+    store.put_plan({**{name: draft[name] for name in (
+        "key", "currency", "billing_cadence", "phases")}, "name": "Freer"})
+    store.publish_plan("free")
+    running, = store.subscriptions("ariel")
+    answer = store.migrate_subscription(running["id"],
+                                        next_billing_cycle=True)
+    assert answer["next"]["plan"]["version"] == 2
+    restored = store.restore_subscription(running["id"])
+    assert restored["id"] == running["id"]
+    changed = store.change_subscription(
+        running["id"], {"plan": {"key": "free"}}, next_billing_cycle=True)
+    store.remove_subscription(changed["next"]["id"])
+    assert store.continue_subscription(running["id"])["id"] == running["id"]
+    assert store.subscription(running["id"], at=clock.utc_ns)["id"]
+    assert store.plan("free", at=clock.utc_ns)["version"] == 2
+
+
+def test_a_billing_run_bills_everybody(month):
+    store, clock = month
+    assert store.billing_profile()["workflow"]
+    store.put_billing_profile({"numbering": {"series": "PY"}})
+    clock.set(datetime(2025, 3, 1, tzinfo=UTC))
+    store.settle()
+    report = store.bill()
+    assert report["is_done"] and report["drafts"] == 1
+    assert report["as_of"] == metering.datetime_of(clock.utc_ns)
+    draft, = store.invoices("ariel")
+    assert draft["status"] == "draft"
+    store.act_on_invoice(draft["id"], "collect")
+    clock.set(datetime(2025, 3, 3, tzinfo=UTC))
+    assert store.bill()["failed"] == 0
+    issued, = store.invoices("ariel")
+    assert issued["number"] == "PY-0001"
+    assert issued["totals"]["total"] == Decimal("0.01")
+    note = store.credit_invoice("PY-0001", {"reason": "kindness"})
+    assert note["number"] == "CN-0001"
+    with store.recorder() as recorder:
+        recorder.add("kong.api_request", "consumer:ariel")
+    store.settle()
+    clock.set(datetime(2025, 3, 4, tzinfo=UTC))
+    assert store.interim_invoice("ariel")["number"] == "PY-0002"
+    for format in ("text", "html", "csv", "json"):
+        assert metering.render_invoice(issued, format)
+    store.remove_billing_profile()
+
+
+def test_an_export_makes_the_same_store(month, tmp_path):
+    store, clock = month
+    exported = store.export()
+    with metering.open(tmp_path / "again", create=True,
+                       clock=clock) as again:
+        again.apply(exported, allow_past=True)
+        assert again.export() == exported
+
+
+def test_metrics(store, limiter):
+    with store.gateway() as gateway:
+        text = metering.metrics(store, gateway, limiter)
+        assert text.endswith("# EOF\n")
+        for name in ("metering_store_", "metering_gateway_",
+                     "metering_limiter_"):
+            assert name in text
+        assert "# EOF" not in metering.metrics(gateway=gateway,
+                                               prometheus=True)
+    with pytest.raises(metering.InvalidError):
+        metering.metrics()
+    with pytest.raises(metering.ClosedError):
+        metering.metrics(gateway=gateway)
+    with pytest.raises(TypeError):
+        metering.metrics(gateway=limiter)

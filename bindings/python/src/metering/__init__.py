@@ -14,7 +14,7 @@ from .errors import (BugError, BusyError, ClosedError, ConflictError,
 from .limiter import (Algorithm, Headers, Limiter, Reason, Window, address_key,
                       limiter_key)
 from .rating import Price, check_price, rate, render_invoice
-from .store import Cursor, Ingest, Store, UsageRow, UsageRows, open
+from .store import Cursor, Ingest, Store, UsageRow, UsageRows, metrics, open
 from .values import datetime_of
 
 # What was opened before a fork answers ForkedError in the child.
@@ -31,5 +31,4 @@ __all__ = [
     "Reason", "Recorder", "StorageError", "Store", "TableFullError",
     "TallyFullError", "UnsupportedError", "UsageRow", "UsageRows", "Window",
     "WindowState", "address_key", "check_price", "datetime_of", "limiter_key",
-    "open", "rate",
-    "render_invoice", "version"]
+    "metrics", "open", "rate", "render_invoice", "version"]

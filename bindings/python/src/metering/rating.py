@@ -49,9 +49,15 @@ def check_price(price: PriceDocument) -> list[Document]:
     return issues
 
 
-def render_invoice(invoice: Mapping[str, object] | str) -> str:
-    """An invoice as text for people."""
-    return _native.invoice_render(encode(invoice), 1)
+FORMATS = ("text", "html", "csv", "json")
+
+
+def render_invoice(invoice: Mapping[str, object] | str,
+                   format: str = "text") -> str:
+    """An invoice for people: "text", "html", "csv" or "json"."""
+    if format not in FORMATS:
+        raise ValueError(f"format: must be one of {', '.join(FORMATS)}")
+    return _native.invoice_render(encode(invoice), FORMATS.index(format) + 1)
 
 
 __all__ = ["Price", "check_price", "rate", "render_invoice"]

@@ -14,9 +14,9 @@ from typing import Any, Union
 from . import _native
 from ._native import Clock, Gateway, Recorder
 from .errors import NotFoundError
-from .limiter import choice
-from .values import (Document, Moment, decode, encode, moment_or_now, plain,
-                     text_of_moment)
+from .limiter import Limiter, choice
+from .values import (Document, Moment, datetime_of, decode, encode,
+                     moment_or_now, plain, text_of_moment)
 
 CREATE = 1
 ALLOW_PAST = 1
@@ -25,6 +25,7 @@ DRY_RUN = 4
 STRICT = 8
 OPEN_PERIOD = 1
 LINES = 1
+AND_OLDER = 1
 REQUIRE_ENTITLEMENT = 1
 
 Path = Union[str, bytes, "os.PathLike[str]"]
@@ -207,6 +208,10 @@ class Store:
         return self._document("catalog_apply", encode(document),
                               moment_or_now(at, "at"), flags)
 
+    def export(self) -> Document:
+        """Everything that is configured, as apply takes it."""
+        return self._document("catalog_export")
+
     def put_meter(self, document: DocumentLike) -> Document:
         return self._document("meter_put", encode(document))
 
@@ -239,14 +244,20 @@ class Store:
         return self._document("plan_publish", key, moment_or_now(at, "at"),
                               ALLOW_PAST if allow_past else 0)
 
+    def next_plan(self, key: str) -> Document:
+        """The next draft: a copy of the highest version."""
+        return self._document("plan_next", key)
+
     def archive_plan(self, key: str) -> None:
         self._do("plan_archive", key)
 
     def remove_plan(self, key: str, version: int = 0) -> None:
         self._do("plan_remove", key, version)
 
-    def plan(self, key: str, version: int = 0) -> Document:
-        return self._document("plan_get", key, version)
+    def plan(self, key: str, version: int = 0, *,
+             at: Moment | None = None) -> Document:
+        return self._document("plan_get_at", key, version,
+                              moment_or_now(at, "at"))
 
     def plans(self) -> Iterator[Document]:
         return self._items("plan_list")
@@ -276,13 +287,48 @@ class Store:
                             at: Moment | None = None,
                             next_billing_cycle: bool = False,
                             allow_past: bool = False) -> Document:
-        flags = ((NEXT_BILLING_CYCLE if next_billing_cycle else 0)
-                 | (ALLOW_PAST if allow_past else 0))
-        return self._document("subscription_cancel", subscription_id,
-                              moment_or_now(at, "at"), flags)
+        return self._document(
+            "subscription_cancel", subscription_id, moment_or_now(at, "at"),
+            cancel_flags(next_billing_cycle, allow_past))
 
-    def subscription(self, subscription_id: str) -> Document:
-        return self._document("subscription_get", subscription_id)
+    def change_subscription(self, subscription_id: str,
+                            document: DocumentLike, *,
+                            at: Moment | None = None,
+                            next_billing_cycle: bool = False,
+                            allow_past: bool = False) -> Document:
+        """Another plan: the answer has "current" and "next"."""
+        return self._document(
+            "subscription_change", subscription_id, encode(document),
+            moment_or_now(at, "at"), cancel_flags(next_billing_cycle,
+                                                  allow_past))
+
+    def migrate_subscription(self, subscription_id: str,
+                             document: DocumentLike = "{}", *,
+                             at: Moment | None = None,
+                             next_billing_cycle: bool = False,
+                             allow_past: bool = False) -> Document:
+        """A later version of the same plan."""
+        return self._document(
+            "subscription_migrate", subscription_id, encode(document),
+            moment_or_now(at, "at"), cancel_flags(next_billing_cycle,
+                                                  allow_past))
+
+    def continue_subscription(self, subscription_id: str) -> Document:
+        """Take a cancellation back."""
+        return self._document("subscription_continue", subscription_id)
+
+    def restore_subscription(self, subscription_id: str) -> Document:
+        """Take a change back before it takes effect."""
+        return self._document("subscription_restore", subscription_id)
+
+    def remove_subscription(self, subscription_id: str) -> None:
+        """One that has not begun."""
+        self._do("subscription_remove", subscription_id)
+
+    def subscription(self, subscription_id: str, *,
+                     at: Moment | None = None) -> Document:
+        return self._document("subscription_get_at", subscription_id,
+                              moment_or_now(at, "at"))
 
     def subscriptions(self, customer: str | None = None
                       ) -> Iterator[Document]:
@@ -308,6 +354,74 @@ class Store:
                               moment_or_now(from_, "from_"),
                           moment_or_now(to, "to"),
                           choice(window, ("hour", "day"), "window") - 1)
+
+    def create_entitlement(self, document: DocumentLike, *,
+                           allow_past: bool = False) -> Document:
+        """Beside the customer's subscriptions."""
+        return self._document("entitlement_create", encode(document),
+                              ALLOW_PAST if allow_past else 0)
+
+    def override_entitlement(self, document: DocumentLike, *,
+                             allow_past: bool = False) -> Document:
+        """The same; the one in force when it begins ends there."""
+        return self._document("entitlement_override", encode(document),
+                              ALLOW_PAST if allow_past else 0)
+
+    def remove_entitlement(self, customer: str, feature: str) -> None:
+        self._do("entitlement_remove", customer, feature)
+
+    def reset_entitlement(self, customer: str, feature: str,
+                          document: DocumentLike = "{}") -> Document:
+        """Begin a usage period by hand."""
+        return self._document("entitlement_reset", customer, feature,
+                              encode(document))
+
+    def create_grant(self, document: DocumentLike, *,
+                     allow_past: bool = False) -> Document:
+        """Units of a feature for a customer."""
+        return self._document("grant_create", encode(document),
+                              ALLOW_PAST if allow_past else 0)
+
+    def grant(self, grant_id: str) -> Document:
+        return self._document("grant_get", grant_id)
+
+    def grants(self, customer: str, feature: str | None = None
+               ) -> Iterator[Document]:
+        return self._items("grant_list", customer, feature)
+
+    def void_grant(self, grant_id: str, *, at: Moment | None = None,
+                   allow_past: bool = False) -> Document:
+        return self._document("grant_void", grant_id, moment_or_now(at, "at"),
+                              ALLOW_PAST if allow_past else 0)
+
+    # --- Notices ------------------------------------------------------------
+    def put_notice_rule(self, document: DocumentLike) -> Document:
+        return self._document("notice_rule_put", encode(document))
+
+    def notice_rule(self, key: str) -> Document:
+        return self._document("notice_rule_get", key)
+
+    def notice_rules(self) -> Iterator[Document]:
+        return self._items("notice_rule_list")
+
+    def remove_notice_rule(self, key: str) -> None:
+        self._do("notice_rule_remove", key)
+
+    def next_notices(self, count: int = 100, *, lease_s: int = 60
+                     ) -> Iterator[Document]:
+        """Held for the caller until the lease is over: acknowledge them."""
+        if not isinstance(lease_s, int):
+            raise TypeError("lease_s: must be int, not "
+                            f"{type(lease_s).__name__}")
+        return self._items("notice_next", count, lease_s * 10**9)
+
+    def acknowledge_notice(self, notice_id: str, *,
+                           and_older: bool = False) -> None:
+        self._do("notice_ack", notice_id, AND_OLDER if and_older else 0)
+
+    def notices(self, count: int = 1000) -> Document:
+        """What waits, without taking it: items, waiting, dropped."""
+        return self._document("notice_list", count)
 
     # --- Usage --------------------------------------------------------------
     def usage(self, meter: str | None = None, *, feature: str | None = None,
@@ -397,6 +511,44 @@ class Store:
         return self._document("invoice_finalize", customer,
                               moment_or_now(as_of, "as_of"))
 
+    def interim_invoice(self, customer: str, *,
+                        as_of: Moment | None = None) -> Document:
+        """Also what runs still, up to now."""
+        return self._document("invoice_interim", customer,
+                              moment_or_now(as_of, "as_of"))
+
+    def act_on_invoice(self, id_or_number: str, action: str) -> Document:
+        """One step of its life: one of its "available_actions"."""
+        return self._document("invoice_act", id_or_number, action)
+
+    def credit_invoice(self, id_or_number: str,
+                       document: DocumentLike) -> Document:
+        """Give it back, or a part of it: the credit note."""
+        return self._document("invoice_credit", id_or_number,
+                              encode(document))
+
+    def bill(self, as_of: Moment | None = None) -> Document:
+        """Bill everybody who is due. Settle first. A run that was cut short is
+        gone on with, as of its own instant: see "as_of"."""
+        with self._native.billing_run(as_of) as run:
+            report = run.step()
+            while not report["is_done"]:
+                report = run.step()
+        report["as_of"] = datetime_of(report.pop("as_of_ns"))
+        return report
+
+    def billing_profile(self, customer: str | None = None) -> Document:
+        """How customers, or one, are billed."""
+        return self._document("billing_profile_get", customer)
+
+    def put_billing_profile(self, document: DocumentLike,
+                            customer: str | None = None) -> Document:
+        return self._document("billing_profile_put", customer,
+                              encode(document))
+
+    def remove_billing_profile(self, customer: str | None = None) -> None:
+        self._do("billing_profile_remove", customer)
+
     def invoice(self, id_or_number: str) -> Document:
         return self._document("invoice_get", id_or_number)
 
@@ -425,6 +577,20 @@ class Store:
 
     def stats(self) -> Document:
         return self._document("store_stats")
+
+
+def cancel_flags(next_billing_cycle: bool, allow_past: bool) -> int:
+    return ((NEXT_BILLING_CYCLE if next_billing_cycle else 0)
+            | (ALLOW_PAST if allow_past else 0))
+
+
+def metrics(store: Store | None = None, gateway: Gateway | None = None,
+            limiter: Limiter | None = None, *,
+            prometheus: bool = False) -> str:
+    """OpenMetrics text of what is given, for a monitoring system."""
+    return _native.metrics(store._native if store else None, gateway,
+                           limiter._native if limiter else None,
+                           1 if prometheus else 0)
 
 
 def open(path: Path, *, create: bool = False, map_size_bytes: int = 0,
