@@ -66,15 +66,10 @@ static PyMethodDef run_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyGetSetDef run_getters[] = {
-    {"closed", native_handle_closed, NULL, NULL, NULL},
-    {NULL, NULL, NULL, NULL, NULL},
-};
-
 static PyType_Slot run_slots[] = {
     {Py_tp_dealloc, (void *)native_handle_dealloc},
     {Py_tp_methods, run_methods},
-    {Py_tp_getset, run_getters},
+    {Py_tp_getset, native_handle_getters},
     {0, NULL},
 };
 

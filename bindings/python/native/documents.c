@@ -498,16 +498,11 @@ static PyMethodDef price_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyGetSetDef handle_getters[] = {
-    {"closed", native_handle_closed, NULL, NULL, NULL},
-    {NULL, NULL, NULL, NULL, NULL},
-};
-
 #define HANDLE_SLOTS(name, ...)                                               \
     static PyType_Slot name##_slots[] = {                                     \
         {Py_tp_dealloc, (void *)native_handle_dealloc},                       \
         {Py_tp_methods, name##_methods},                                      \
-        {Py_tp_getset, handle_getters},                                       \
+        {Py_tp_getset, native_handle_getters},                                \
         __VA_ARGS__{0, NULL}}
 HANDLE_SLOTS(store, {Py_tp_new, (void *)store_new}, );
 HANDLE_SLOTS(price, {Py_tp_new, (void *)price_new}, );

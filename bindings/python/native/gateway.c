@@ -407,11 +407,6 @@ static PyMethodDef gateway_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyGetSetDef gateway_getters[] = {
-    {"closed", native_handle_closed, NULL, NULL, NULL},
-    {NULL, NULL, NULL, NULL, NULL},
-};
-
 static PyMethodDef admission_methods[] = {
     NATIVE_METHOD("complete", admission_complete, "Count it."),
     {NULL, NULL, 0, NULL},
@@ -440,7 +435,7 @@ static PyGetSetDef admission_getters[] = {
 static PyType_Slot gateway_slots[] = {
     {Py_tp_dealloc, (void *)native_handle_dealloc},
     {Py_tp_methods, gateway_methods},
-    {Py_tp_getset, gateway_getters},
+    {Py_tp_getset, native_handle_getters},
     {0, NULL},
 };
 

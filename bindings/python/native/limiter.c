@@ -377,11 +377,6 @@ static PyMethodDef limiter_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyGetSetDef limiter_getters[] = {
-    {"closed", native_handle_closed, NULL, NULL, NULL},
-    {NULL, NULL, NULL, NULL, NULL},
-};
-
 static PyMethodDef policy_methods[] = {
     NATIVE_METHOD("allow", policy_allow, "True or False; counts when True."),
     NATIVE_METHOD("check", policy_check, "Decide and count: a Decision."),
@@ -406,7 +401,7 @@ static PyType_Slot limiter_slots[] = {
     {Py_tp_new, (void *)limiter_new},
     {Py_tp_dealloc, (void *)native_handle_dealloc},
     {Py_tp_methods, limiter_methods},
-    {Py_tp_getset, limiter_getters},
+    {Py_tp_getset, native_handle_getters},
     {0, NULL},
 };
 

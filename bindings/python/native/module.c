@@ -220,13 +220,18 @@ PyObject *native_handle_method_exit(PyObject *self, PyObject *what)
     Py_RETURN_NONE;
 }
 
-PyObject *native_handle_closed(PyObject *self, void *nothing)
+static PyObject *handle_closed(PyObject *self, void *nothing)
 {
     native_handle *handle = (native_handle *)self;
 
     (void)nothing;
     return PyBool_FromLong(handle->object == NULL || handle->is_closing);
 }
+
+PyGetSetDef native_handle_getters[] = {
+    {"closed", handle_closed, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
 
 /* --- The module ----------------------------------------------------------- */
 static PyObject *module_forked(PyObject *module, PyObject *nothing)

@@ -94,7 +94,7 @@ void native_handle_end(native_handle *self);
 PyObject *native_handle_method_close(PyObject *self, PyObject *nothing);
 PyObject *native_handle_method_enter(PyObject *self, PyObject *nothing);
 PyObject *native_handle_method_exit(PyObject *self, PyObject *what);
-PyObject *native_handle_closed(PyObject *self, void *nothing);
+extern PyGetSetDef native_handle_getters[]; /* closed */
 
 #define NATIVE_HANDLE_METHODS                                                 \
     {"close", native_handle_method_close, METH_NOARGS,                        \

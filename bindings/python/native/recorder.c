@@ -34,16 +34,16 @@ static int read_value(native_state *state, PyObject *key, PyObject *number,
     return result;
 }
 
-/* Numbers first: writing one as text may collect garbage, and that may run
- * code that changes the dict. Names are borrowed when nothing runs any more. */
-static Py_ssize_t read_quantities(native_state *state, PyObject *value,
-                                  met_quantity *out)
+/* Numbers come first: writing one as text may collect garbage, and that may
+ * run code that changes what is given. Names and texts are borrowed when
+ * nothing runs any more. Returns how many, or -1. */
+static Py_ssize_t read_numbers(native_state *state, PyObject *value,
+                               met_quantity *out)
 {
     PyObject *key = NULL;
     PyObject *number = NULL;
     Py_ssize_t at = 0;
     Py_ssize_t count = 0;
-    Py_ssize_t named = 0;
 
     if (value == NULL || value == Py_None) {
         return 0;
@@ -61,13 +61,24 @@ static Py_ssize_t read_quantities(native_state *state, PyObject *value,
             return -1;
         }
     }
-    for (at = 0; named < count && PyDict_Next(value, &at, &key, &number);
-         named++) {
+    return count;
+}
+
+/* Names of `count` numbers; fewer when the dict has shrunk. */
+static Py_ssize_t read_names(PyObject *value, met_quantity *out,
+                             Py_ssize_t count)
+{
+    PyObject *key = NULL;
+    Py_ssize_t at = 0;
+    Py_ssize_t named = 0;
+
+    while (named < count && PyDict_Next(value, &at, &key, NULL)) {
         if (native_text(key, "quantities", &out[named].key,
                         &out[named].key_size)
             != 0) {
             return -1;
         }
+        named++;
     }
     return named;
 }
@@ -75,27 +86,35 @@ static Py_ssize_t read_quantities(native_state *state, PyObject *value,
 /* values: type, subject, attributes, quantities, at. */
 enum { E_TYPE, E_SUBJECT, E_ATTRIBUTES, E_QUANTITIES, E_AT, E_COUNT };
 
-/* Waits for the recorder first: what is borrowed is borrowed afterwards. */
-static int read_event(native_handle *recorder, PyObject **values,
-                      event_room *room)
+/* What may run code of the caller's: the time, the numbers. */
+static int begin_event(native_state *state, PyObject **values,
+                       event_room *room)
 {
-    native_state *state = native_state_of(recorder);
     met_event *event = &room->event;
 
     *event = (met_event){.struct_size = sizeof *event,
                          .attributes = room->pairs,
                          .quantities = room->quantities};
-    /* First, because it may run code that changes the others. */
-    if (native_moment(state, values[E_AT], "at", &event->utc_ns) != 0
-        || native_handle_ready(recorder, "recorder") != 0) {
+    if (native_moment(state, values[E_AT], "at", &event->utc_ns) != 0) {
         return -1;
     }
-    Py_ssize_t quantities =
-        read_quantities(state, values[E_QUANTITIES], room->quantities);
-    Py_ssize_t pairs = quantities < 0
+    Py_ssize_t count =
+        read_numbers(state, values[E_QUANTITIES], room->quantities);
+    event->quantity_count = count > 0 ? (size_t)count : 0;
+    return count < 0 ? -1 : 0;
+}
+
+/* What is borrowed: from here to the call nothing may run or wait. */
+static int end_event(PyObject **values, event_room *room)
+{
+    met_event *event = &room->event;
+    Py_ssize_t named = read_names(values[E_QUANTITIES], room->quantities,
+                                  (Py_ssize_t)event->quantity_count);
+    Py_ssize_t pairs = named < 0
                            ? -1
                            : native_pairs(values[E_ATTRIBUTES], "attributes",
                                           room->pairs, PAIRS_MAX);
+
     if (pairs < 0
         || native_text(values[E_TYPE], "type", &event->type, &event->type_size)
                != 0
@@ -104,8 +123,19 @@ static int read_event(native_handle *recorder, PyObject **values,
         return -1;
     }
     event->attribute_count = (size_t)pairs;
-    event->quantity_count = (size_t)quantities;
-    return native_handle_is_open(recorder, "recorder");
+    event->quantity_count = (size_t)named;
+    return 0;
+}
+
+/* One event for a call on a recorder. */
+static int read_event(native_handle *recorder, PyObject **values,
+                      event_room *room)
+{
+    return begin_event(native_state_of(recorder), values, room) != 0
+                   || native_handle_ready(recorder, "recorder") != 0
+                   || end_event(values, room) != 0
+               ? -1
+               : 0;
 }
 
 /* --- Recorder ------------------------------------------------------------- */
@@ -193,6 +223,22 @@ static int note_failures(native_state *state, PyObject *out, Py_ssize_t first,
     return 0;
 }
 
+/* The words of an event of a list: a tuple. */
+static int split_event(PyObject *item, PyObject **values)
+{
+    if (!PyTuple_Check(item) || PyTuple_Size(item) < 2
+        || PyTuple_Size(item) > E_AT) {
+        return native_wrong_type(
+            "events", "tuples of 2 to 4: type, subject, attributes, "
+                      "quantities", item);
+    }
+    memset(values, 0, E_COUNT * sizeof *values);
+    for (Py_ssize_t i = 0; i < PyTuple_Size(item); i++) {
+        values[i] = PyTuple_GetItem(item, i);
+    }
+    return 0;
+}
+
 /* Events of a list from `first` on, at most a chunk. */
 static Py_ssize_t add_chunk(native_handle *self, PyObject *list,
                             Py_ssize_t first, event_room *rooms, PyObject *out)
@@ -201,22 +247,21 @@ static Py_ssize_t add_chunk(native_handle *self, PyObject *list,
     met_error_info info = {.struct_size = sizeof info};
     met_event events[CHUNK];
     met_error errors[CHUNK] = {MET_OK};
+    PyObject *values[CHUNK][E_COUNT];
     Py_ssize_t count = PyList_Size(list) - first;
 
     count = count < CHUNK ? count : CHUNK;
     for (Py_ssize_t i = 0; i < count; i++) {
-        PyObject *item = PyList_GetItem(list, first + i);
-        PyObject *values[E_COUNT] = {NULL};
-        if (!PyTuple_Check(item) || PyTuple_Size(item) < 2
-            || PyTuple_Size(item) > E_AT) {
-            return native_wrong_type(
-                "events", "tuples of 2 to 4: type, subject, attributes, "
-                          "quantities", item);
+        if (split_event(PyList_GetItem(list, first + i), values[i]) != 0
+            || begin_event(state, values[i], &rooms[i]) != 0) {
+            return -1;
         }
-        for (Py_ssize_t j = 0; j < PyTuple_Size(item); j++) {
-            values[j] = PyTuple_GetItem(item, j);
-        }
-        if (read_event(self, values, &rooms[i]) != 0) {
+    }
+    if (native_handle_ready(self, "recorder") != 0) {
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        if (end_event(values[i], &rooms[i]) != 0) {
             return -1;
         }
         events[i] = rooms[i].event;
@@ -309,6 +354,21 @@ static PyObject *recorder_prepare(PyObject *object, PyObject *const *words,
                              self, 0);
 }
 
+/* It waits for a tick of its recorder; both may be closed meanwhile. */
+static int wait_for_recorder(native_handle *self)
+{
+    if (native_handle_ready(self, "prepared") != 0) {
+        return -1;
+    }
+    native_handle *recorder = native_keep(self->parent);
+    int result = native_handle_ready(recorder, "recorder") != 0
+                         || native_handle_is_open(self, "prepared") != 0
+                     ? -1
+                     : 0;
+    native_drop(recorder);
+    return result;
+}
+
 static PyObject *prepared_add(PyObject *object, PyObject *const *words,
                               Py_ssize_t count, PyObject *keywords)
 {
@@ -324,14 +384,12 @@ static PyObject *prepared_add(PyObject *object, PyObject *const *words,
 
     if ((count > 0 || keywords != NULL)
         && (native_arguments(&names, words, count, keywords, values) != 0
-            || native_moment(state, values[1], "at", &at) != 0)) {
+            || native_moment(state, values[1], "at", &at) != 0
+            || (size = read_numbers(state, values[0], quantities)) < 0)) {
         return NULL;
     }
-    /* It waits for a tick of the recorder; may be closed meanwhile. */
-    if (native_handle_ready(self, "prepared") != 0
-        || native_handle_ready(self->parent, "recorder") != 0
-        || (size = read_quantities(state, values[0], quantities)) < 0
-        || native_handle_is_open(self, "prepared") != 0) {
+    if (wait_for_recorder(self) != 0
+        || (size = read_names(values[0], quantities, size)) < 0) {
         return NULL;
     }
     info.struct_size = sizeof info;
@@ -360,22 +418,17 @@ static PyMethodDef prepared_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyGetSetDef handle_getters[] = {
-    {"closed", native_handle_closed, NULL, NULL, NULL},
-    {NULL, NULL, NULL, NULL, NULL},
-};
-
 static PyType_Slot recorder_slots[] = {
     {Py_tp_dealloc, (void *)native_handle_dealloc},
     {Py_tp_methods, recorder_methods},
-    {Py_tp_getset, handle_getters},
+    {Py_tp_getset, native_handle_getters},
     {0, NULL},
 };
 
 static PyType_Slot prepared_slots[] = {
     {Py_tp_dealloc, (void *)native_handle_dealloc},
     {Py_tp_methods, prepared_methods},
-    {Py_tp_getset, handle_getters},
+    {Py_tp_getset, native_handle_getters},
     {0, NULL},
 };
 
