@@ -146,7 +146,12 @@ void met__admit_event(met__admission *admission)
     }
     put(ticket, subject.data, subject.size);
     ticket->subject_size = (uint16_t)subject.size;
+    met__gateway_follow_meters(admission->gateway);
+    uint32_t wanted = admission->gateway->wanted;
     for (uint32_t i = 0; i < MET__ATTRIBUTE_RESPONSE_STATUS; i++) {
+        if ((wanted & UINT32_C(1) << i) == 0) {
+            continue;
+        }
         met__text value = cut(text_of(admission, i));
         if (value.size > 0) {
             put_attribute(ticket, i, none, value);

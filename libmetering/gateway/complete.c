@@ -132,37 +132,10 @@ static void add_quantity(completion *c, met__text name, uint64_t value)
         name.data, name.size, met__decimal_from_i64((int64_t)value)};
 }
 
-/* What meters sum up, but for what an outcome has a field for. Copies: a
- * recorder that takes up other meters forgets the names of these. */
-static void follow_meters(met_gateway *gateway)
-{
-    uint64_t plan = met__recorder_plan(gateway->recorder);
-    const met__text *names;
-
-    if (plan == gateway->value_plan) {
-        return;
-    }
-    uint32_t count = met__recorder_quantities(
-        gateway->recorder, MET__TEXT(MET__EVENT_TYPE_REQUEST), &names);
-    gateway->value_plan = plan;
-    gateway->value_count = 0;
-    for (uint32_t i = 0; i < count && i < MET__QUANTITIES_MAX; i++) {
-        if (names[i].size <= MET__ATTRIBUTE_SIZE_MAX
-            && !met__text_equal(names[i], MET__TEXT("request_size_bytes"))
-            && !met__text_equal(names[i], MET__TEXT("response_size_bytes"))) {
-            uint32_t at = gateway->value_count++;
-            memcpy(gateway->value_texts[at], names[i].data, names[i].size);
-            gateway->values[at] = met__text_of(gateway->value_texts[at],
-                                               names[i].size);
-        }
-    }
-}
-
 static void read_quantities(completion *c)
 {
     const met_gateway_outcome *outcome = &c->outcome;
 
-    follow_meters(c->gateway);
     c->quantity_count = 0;
     add_quantity(c, MET__TEXT("request_size_bytes"),
                  outcome->request_size_bytes);
@@ -176,13 +149,25 @@ static void read_quantities(completion *c)
 static void read_outcome(completion *c)
 {
     const met_gateway_outcome *outcome = &c->outcome;
+    const struct {
+        uint32_t wanted;
+        met__text name;
+        uint64_t value;
+    } numbers[] = {
+        {UINT32_C(1) << MET__ATTRIBUTE_RESPONSE_STATUS,
+         MET__TEXT("response_http_status"), outcome->status},
+        {UINT32_C(1) << MET__ATTRIBUTE_UPSTREAM_STATUS,
+         MET__TEXT("upstream_status"), outcome->upstream_status},
+        {MET__WANTS_REQUEST_SIZE, MET__TEXT("request_size_bytes"),
+         outcome->request_size_bytes},
+        {MET__WANTS_RESPONSE_SIZE, MET__TEXT("response_size_bytes"),
+         outcome->response_size_bytes}};
 
-    add_number(c, 0, MET__TEXT("response_http_status"), outcome->status);
-    add_number(c, 1, MET__TEXT("upstream_status"), outcome->upstream_status);
-    add_number(c, 2, MET__TEXT("request_size_bytes"),
-               outcome->request_size_bytes);
-    add_number(c, 3, MET__TEXT("response_size_bytes"),
-               outcome->response_size_bytes);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        if ((c->gateway->wanted & numbers[i].wanted) != 0) {
+            add_number(c, i, numbers[i].name, numbers[i].value);
+        }
+    }
 }
 
 /* Clients may send any bytes: what is no text becomes one. */
@@ -273,6 +258,7 @@ met_error met__gateway_complete(met_gateway *gateway,
         || outcome->response_size_bytes > NUMBER_MAX) {
         return MET_E_INVALID;
     }
+    met__gateway_follow_meters(gateway);
     read_outcome(&c); /* before the host's attributes: the first one holds */
     if (!read_texts(&c)) {
         return MET_E_INVALID;

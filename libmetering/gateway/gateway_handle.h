@@ -12,6 +12,10 @@
 #define MET__FAILURES (MET_GATEWAY_FAILURE_CONFIG + 1)
 #define MET__RESPONSE_HEADERS_SIZE (MET_LIMITER_HEADERS_SIZE + 1024)
 
+/* Beside the bits of attributes that have a number. */
+#define MET__WANTS_REQUEST_SIZE (UINT32_C(1) << 30)
+#define MET__WANTS_RESPONSE_SIZE (UINT32_C(1) << 31)
+
 typedef struct met__gateway_counters {
     uint64_t requests;
     uint64_t admitted;
@@ -48,7 +52,9 @@ struct met_gateway {
     uint32_t *policies; /* beside the snapshot's limits; none: not to be had */
     uint32_t policy_count;
     uint32_t value_count;
-    uint64_t value_plan; /* whose numbers these are: what meters sum up */
+    uint32_t reserved;
+    uint32_t wanted;     /* bits: MET__ATTRIBUTE_*, MET__WANTS_* */
+    uint64_t value_plan; /* whose wishes these are: what meters sum up */
     met__text values[MET__QUANTITIES_MAX];
     char value_texts[MET__QUANTITIES_MAX][MET__ATTRIBUTE_SIZE_MAX];
     met_limiter *limiter;
@@ -81,6 +87,9 @@ met_error met__gateway_complete(met_gateway *gateway,
 /* Maps the snapshot in force when it is another one. What cannot be used is
  * counted, and the one at hand serves on. */
 met_error met__gateway_follow(met_gateway *gateway);
+
+/* Looks what the recorder's meters want of events, when they are others. */
+void met__gateway_follow_meters(met_gateway *gateway);
 
 /* Sets the policy of a limit once more when somebody has removed it, and gives
  * its number; none: the catalog at hand is not the newest. */

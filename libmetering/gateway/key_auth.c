@@ -40,6 +40,9 @@ static int count_header(const met_gateway_request *request, met__text wanted,
 
     for (size_t i = 0; i < request->header_count; i++) {
         const met_pair *header = &request->headers[i];
+        if (header->key_size != wanted.size) {
+            continue;
+        }
         for (int as_hyphen = 0; as_hyphen < 2; as_hyphen++) {
             if (same_name(header->key, header->key_size, wanted, as_hyphen)) {
                 if (count[as_hyphen]++ == 0) {

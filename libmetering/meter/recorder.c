@@ -216,6 +216,19 @@ uint32_t met__recorder_quantities(met_recorder *recorder, met__text type,
     return found != NULL ? found->quantity_count : 0;
 }
 
+int met__recorder_keeps(met_recorder *recorder, met__text type,
+                        met__text name)
+{
+    const met__recorder_type *found = met__recorder_find_type(recorder, type);
+
+    for (uint32_t i = 0; found != NULL && i < found->attribute_count; i++) {
+        if (met__text_equal(found->attributes[i].text, name)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 met_error met__recorder_enter(met_recorder *recorder, met_error_info *info)
 {
     if (recorder->fork_generation != met__fork_generation()) {

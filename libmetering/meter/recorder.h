@@ -49,6 +49,9 @@ void met__prepared_close(met_prepared *prepared);
  * are known: how many, and *names_out until the next call on the recorder. */
 uint32_t met__recorder_quantities(met_recorder *recorder, met__text type,
                                   const met__text **names_out);
+/* Whether the same meters keep an attribute of the type. */
+int met__recorder_keeps(met_recorder *recorder, met__text type,
+                        met__text name);
 /* Another number: other meters. */
 uint64_t met__recorder_plan(met_recorder *recorder);
 /* About once a second. MET_OK · MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_IO ·

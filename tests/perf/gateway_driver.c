@@ -1,0 +1,154 @@
+/* Requests of one kind, admitted and completed many times, for a tool that
+ * counts instructions:
+ *
+ *     gateway_driver CASE COUNT
+ *
+ * CASE: key (and a group), windows (two more), allowance (and that, too). The
+ * store's map is small, because such tools have no room for a large one. Ends
+ * with 1 when a request is not admitted. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <metering/metering.h>
+
+#define MAP_BYTES (UINT64_C(32) << 20)
+#define NOW INT64_C(1798761600000000000) /* 2027-01-01T00:00:00Z */
+#define STEP INT64_C(100000000)
+#define WARM 64
+
+static const char document[] =
+    "{\"_format_version\":\"3.0\",\"services\":[{\"name\":\"s\",\"url\":"
+    "\"http://127.0.0.1:9/\",\"routes\":[{\"name\":\"r\",\"paths\":["
+    "\"/anything\"]}]}],\"consumers\":["
+    "{\"username\":\"k\",\"keyauth_credentials\":[{\"key\":\"key\"}],"
+    "\"acls\":[{\"group\":\"all\"}]},"
+    "{\"username\":\"w\",\"keyauth_credentials\":[{\"key\":\"windows\"}],"
+    "\"acls\":[{\"group\":\"all\"}]},"
+    "{\"username\":\"q\",\"keyauth_credentials\":[{\"key\":\"allowance\"}],"
+    "\"acls\":[{\"group\":\"all\"}]}],"
+    "\"plugins\":[{\"name\":\"key-auth\"},{\"name\":\"acl\",\"config\":"
+    "{\"allow\":[\"all\"]}},{\"name\":\"rate-limiting\",\"consumer\":\"w\","
+    "\"config\":{\"minute\":1000000,\"hour\":1048576}},{\"name\":"
+    "\"rate-limiting\",\"consumer\":\"q\",\"config\":{\"minute\":1000000,"
+    "\"hour\":1048576}}],"
+    "\"meters\":[{\"key\":\"m\",\"name\":\"M\",\"event_type\":"
+    "\"kong.api_request\",\"aggregation\":\"count\",\"dimensions\":"
+    "{\"service_name\":\"$.service_name\",\"route_name\":"
+    "\"$.route_name\"}}],\"features\":[{\"key\":\"f\",\"name\":\"F\","
+    "\"meter\":{\"key\":\"m\"}}],\"plans\":[{\"key\":\"p\",\"name\":\"P\","
+    "\"currency\":\"USD\",\"billing_cadence\":\"P1M\",\"publish\":true,"
+    "\"phases\":[{\"key\":\"default\",\"name\":\"D\",\"rate_cards\":[{"
+    "\"key\":\"f\",\"name\":\"F\",\"feature\":{\"key\":\"f\"},"
+    "\"billing_cadence\":\"P1M\",\"price\":{\"type\":\"free\"},"
+    "\"entitlement\":{\"type\":\"metered\",\"limit\":1000000000,"
+    "\"usage_period\":\"P1M\",\"is_soft_limit\":false}}]}]}],"
+    "\"customers\":[{\"key\":\"q\",\"name\":\"C\",\"usage_attribution\":"
+    "{\"subject_keys\":[\"consumer:q\"]}}],\"subscriptions\":[{"
+    "\"customer\":{\"key\":\"q\"},\"plan\":{\"key\":\"p\"}}]}";
+
+static int64_t clock_ns = NOW;
+
+static int64_t now_ns(void *context)
+{
+    (void)context;
+    return clock_ns;
+}
+
+static void must(met_error error, const met_error_info *info)
+{
+    if (error != MET_OK) {
+        fprintf(stderr, "%s %s %s\n", met_error_name(error), info->field,
+                info->reason);
+        exit(1);
+    }
+}
+
+static void serve(met_gateway *gateway, const char *key)
+{
+    met_gateway_decision decision = {.struct_size = sizeof decision};
+    met_gateway_outcome outcome = {.struct_size = sizeof outcome,
+                                   .status = 200,
+                                   .upstream_status = 200,
+                                   .request_size_bytes = 300,
+                                   .response_size_bytes = 2000};
+    met_pair headers[] = {{"Host", 4, "example.com", 11},
+                          {"User-Agent", 10, "bench", 5},
+                          {"Accept", 6, "*/*", 3},
+                          {"apikey", 6, key, strlen(key)}};
+    met_gateway_request request = {.struct_size = sizeof request,
+                                   .method = "GET",
+                                   .method_size = 3,
+                                   .path = "/anything/1",
+                                   .path_size = 11,
+                                   .query = "page=2",
+                                   .query_size = 6,
+                                   .host = "example.com",
+                                   .host_size = 11,
+                                   .user_agent = "bench",
+                                   .user_agent_size = 5,
+                                   .client_ip = "203.0.113.7",
+                                   .client_ip_size = 11,
+                                   .headers = headers,
+                                   .header_count = 4,
+                                   .utc_ns = clock_ns,
+                                   .monotonic_ns = clock_ns};
+
+    if (met_gateway_admit(gateway, &request, &decision) != MET_OK
+        || !decision.is_admitted
+        || met_gateway_complete(gateway, &decision.ticket, &outcome)
+               != MET_OK) {
+        fprintf(stderr, "refused: %s\n", decision.reason_name);
+        exit(1);
+    }
+}
+
+/* The part whose instructions are counted. */
+void gateway_driver_run(met_gateway *gateway, const char *key, int count);
+__attribute__((noinline)) void gateway_driver_run(met_gateway *gateway,
+                                                  const char *key, int count)
+{
+    for (int i = 0; i < count; i++) {
+        clock_ns += STEP / 100;
+        serve(gateway, key);
+    }
+}
+
+int main(int count, char **words)
+{
+    char home[] = "/tmp/gateway-driver-XXXXXX";
+    char command[64];
+    met_platform platform = {.struct_size = sizeof platform,
+                             .clock = {NULL, now_ns, now_ns}};
+    met_store_config config = {.struct_size = sizeof config,
+                               .platform = &platform,
+                               .map_size_bytes = MAP_BYTES,
+                               .flags = MET_STORE_CREATE};
+    met_gateway_config small = {.struct_size = sizeof small,
+                                .limiter_capacity = 1024};
+    met_error_info info = {.struct_size = sizeof info};
+    met_buffer out = {0};
+    met_gateway *gateway;
+    met_store *store;
+
+    if (count != 3 || mkdtemp(home) == NULL) {
+        fputs("usage: gateway_driver CASE COUNT\n", stderr);
+        return 2;
+    }
+    must(met_store_open(home, strlen(home), &config, &store, &info), &info);
+    must(met_catalog_apply(store, document, sizeof document - 1, 0, 0, &out,
+                           &info),
+         &info);
+    met_buffer_release(&out);
+    clock_ns += 2 * INT64_C(60000000000);
+    must(met_gateway_open(store, &small, &gateway, &info), &info);
+    for (int i = 0; i < WARM; i++) {
+        serve(gateway, words[1]);
+    }
+    gateway_driver_run(gateway, words[1], atoi(words[2]));
+    met_gateway_close(gateway);
+    met_store_close(store);
+    snprintf(command, sizeof command, "rm -r %s", home);
+    return system(command) != 0;
+}

@@ -1,0 +1,52 @@
+#!/usr/bin/env python3
+"""Instructions of a request through the gateway, admit and complete, counted by
+valgrind and bounded.
+
+    gateway_instructions.py DRIVER BUILD-TYPE
+
+As limiter_instructions.py, but of the library as it was built: the driver
+needs all of it. Whoever makes a request cheaper lowers the bound. Exit status
+77: no valgrind, or no bounds for the build."""
+import re
+import shutil
+import subprocess
+import sys
+
+COUNT = 1000
+# Of one request, the driver's own 560 included; a tenth on top.
+BOUNDS = {
+    "Debug": {"key": 12950, "windows": 25980, "allowance": 37960},
+    "RelWithDebInfo": {"key": 4630, "windows": 9750, "allowance": 14230},
+}
+
+
+def count(driver, case):
+    out = subprocess.run(
+        ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
+         "--collect-atstart=no", "--toggle-collect=gateway_driver_run",
+         driver, case, str(COUNT)],
+        capture_output=True, text=True, check=False)
+    collected = re.search(r"Collected : (\d+)", out.stderr)
+    if out.returncode != 0 or not collected:
+        sys.exit(f"{case}: the driver ended with {out.returncode}\n"
+                 f"{out.stderr}")
+    return int(collected.group(1)) / COUNT
+
+
+def main():
+    bounds = BOUNDS.get(sys.argv[2])
+    if shutil.which("valgrind") is None or bounds is None:
+        print("skipped: no valgrind, or no bounds for this build")
+        return 77
+    bad = 0
+    for case, bound in bounds.items():
+        each = count(sys.argv[1], case)
+        is_over = not 0 < each <= bound
+        bad += is_over
+        print(f"{case:10} {each:7.0f} of {bound}"
+              f"{'   too many' if is_over else ''}")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
