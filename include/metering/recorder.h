@@ -93,7 +93,8 @@ MET_API void met_recorder_close(met_recorder *recorder);
  *         quantity with more digits than are kept) · MET_E_LIMIT (a bound of
  *         the event) · MET_E_OVERFLOW (the sum of a minute has more digits
  *         than are kept) · MET_E_TALLY_FULL (no room because nobody settles or
- *         ticks) · MET_E_UNSUPPORTED · MET_E_FORKED · MET_E_BUG
+ *         ticks) · MET_E_IO (its file was cut short, and no tick could make
+ *         another yet) · MET_E_UNSUPPORTED · MET_E_FORKED · MET_E_BUG
  * @blocks never
  * @thread one at a time (any thread)      @fork no: MET_E_FORKED in a child
  * @since 0.1
@@ -119,7 +120,8 @@ MET_API MET_NODISCARD met_error met_recorder_add(met_recorder *recorder,
  *                    and reason of the first event that was not counted
  * @return MET_OK (all are counted) · the error of the first event that was not
  *         counted, as met_recorder_add: MET_E_NOT_FOUND · MET_E_INVALID ·
- *         MET_E_LIMIT · MET_E_OVERFLOW · MET_E_TALLY_FULL · MET_E_UNSUPPORTED
+ *         MET_E_LIMIT · MET_E_OVERFLOW · MET_E_TALLY_FULL · MET_E_IO ·
+ *         MET_E_UNSUPPORTED
  *         · MET_E_FORKED · MET_E_BUG
  * @blocks never
  * @thread one at a time (any thread)      @fork no: MET_E_FORKED in a child
@@ -160,8 +162,8 @@ MET_API MET_NODISCARD met_error met_prepared_open(met_recorder *recorder,
  * @param utc_ns          when; 0 = now, by the platform's clock
  * @param info            NULL, or where to put field path and reason
  * @return as met_recorder_add: MET_OK · MET_E_NOT_FOUND · MET_E_INVALID ·
- *         MET_E_LIMIT · MET_E_OVERFLOW · MET_E_TALLY_FULL · MET_E_FORKED ·
- *         MET_E_BUG
+ *         MET_E_LIMIT · MET_E_OVERFLOW · MET_E_TALLY_FULL · MET_E_IO ·
+ *         MET_E_FORKED · MET_E_BUG
  * @blocks never
  * @thread one at a time with its recorder      @fork no: MET_E_FORKED
  * @since 0.1
@@ -184,8 +186,9 @@ MET_API void met_prepared_close(met_prepared *prepared);
  * ahead of need, closes minutes, learns of new meters.
  *
  * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_DISK_FULL ·
- *         MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG; the recorder
- *         goes on with what it has
+ *         MET_E_IO · MET_E_CORRUPT (its file was cut short: it goes on with
+ *         another, and what was not settled may be lost) · MET_E_FORKED ·
+ *         MET_E_BUG; the recorder goes on with what it has
  * @blocks may grow a file and read the store
  * @thread one at a time (any thread)      @fork no: MET_E_FORKED in a child
  * @since 0.1

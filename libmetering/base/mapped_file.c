@@ -110,15 +110,25 @@ static met_error build(const met__platform *platform, const char *temporary,
     return error;
 }
 
-static met_error check_header(const met__mapped_file *file, const char *path,
+static met_error check_header(const met__platform *platform,
+                              const met__mapped_file *file, const char *path,
                               const met__mapped_spec *spec,
                               met_error_info *info)
 {
     met__file_header header;
     static const uint8_t none[sizeof header.store_id];
 
-    /* One private copy: the file is shared, its bytes may change. */
-    memcpy(&header, file->memory, sizeof header);
+    /* One private copy: the file is shared, its bytes may change, and so may
+     * its size: what is mapped is not touched. */
+    int64_t got = platform->os->read_at(platform->os->context, file->file,
+                                        &header, sizeof header, 0);
+    if (got < 0) {
+        return io_fail(info, path, "cannot be read", got);
+    }
+    if (got != (int64_t)sizeof header) {
+        return met__fail(info, MET_E_CORRUPT, path, "is shorter than its "
+                         "header");
+    }
     if (memcmp(header.magic, spec->magic, sizeof header.magic) != 0) {
         return met__fail(info, MET_E_FOREIGN, path,
                          "is not a file of this kind");
@@ -184,7 +194,7 @@ static met_error open_existing(const met__platform *platform, const char *path,
         error = map_it(platform, file, found.size, &mapped, path, info);
     }
     if (error == MET_OK) {
-        error = check_header(&mapped, path, spec, info);
+        error = check_header(platform, &mapped, path, spec, info);
         /* A copy of a file may have holes; a write to one on a full disk
          * would be a signal. */
         if (error == MET_OK) {
@@ -286,6 +296,19 @@ met_error met__mapped_file_grow(const met__platform *platform,
     file->memory = memory;
     file->size = size;
     return MET_OK;
+}
+
+met_error met__mapped_file_check(const met__platform *platform,
+                                 const met__mapped_file *file)
+{
+    met__os_stat found;
+    int result = platform->os->fstat(platform->os->context, file->file,
+                                     &found);
+
+    if (result < 0) {
+        return met__os_error(result);
+    }
+    return found.size < file->size ? MET_E_CORRUPT : MET_OK;
 }
 
 void met__mapped_file_close(const met__platform *platform,

@@ -57,6 +57,10 @@ met_error met__mapped_file_open(const met__platform *platform,
 /* Grows the file to size (blocks first) and maps it anew; memory may move. */
 met_error met__mapped_file_grow(const met__platform *platform,
                                 met__mapped_file *file, uint64_t size);
+/* MET_E_CORRUPT: it is shorter by now than what is mapped of it, and whoever
+ * touches what is gone ends with a signal. MET_E_IO */
+met_error met__mapped_file_check(const met__platform *platform,
+                                 const met__mapped_file *file);
 void met__mapped_file_close(const met__platform *platform,
                             met__mapped_file *file);
 const met__file_header *met__mapped_file_header(const met__mapped_file *file);

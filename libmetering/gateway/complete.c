@@ -213,7 +213,7 @@ static met_error record(completion *c)
         mend(c);
         error = try_record(c);
     }
-    if (error == MET_E_TALLY_FULL) {
+    if (error == MET_E_TALLY_FULL || error == MET_E_IO) {
         c->gateway->is_tally_full = 1;
         c->gateway->counters.failures[MET_GATEWAY_FAILURE_TALLY]++;
     }

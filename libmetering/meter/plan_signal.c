@@ -8,19 +8,20 @@
 #include "meter/recording_plan.h"
 
 #define PATH_SIZE 4200
+#define FILE_SIZE 8192u
 
-met_error met__plan_signal_open(met_store *store, met__plan_signal *signal_out,
-                                met_error_info *info)
+static met_error open_file(met_store *store, const char *path,
+                           met__plan_signal *signal_out, met_error_info *info)
 {
-    char path[PATH_SIZE];
-    met__mapped_spec spec = {.magic = "METPLANN", .layout = 1, .size = 8192};
+    met__mapped_spec spec = {.magic = "METPLANN",
+                             .layout = 1,
+                             .size = FILE_SIZE};
     met__plan_signal made = {.platform = met__store_platform(store)};
 
     memcpy(spec.store_id, met__store_id(store), sizeof spec.store_id);
-    snprintf(path, sizeof path, "%s/tally/plan.map", met__store_path(store));
     met_error error = met__mapped_file_open(made.platform, path, &spec, 1,
                                             &made.file, info);
-    if (error == MET_OK && made.file.size < 8192) {
+    if (error == MET_OK && made.file.size < FILE_SIZE) {
         met__mapped_file_close(made.platform, &made.file);
         error = met__fail(info, MET_E_CORRUPT, path, "is too short");
     }
@@ -28,6 +29,22 @@ met_error met__plan_signal_open(met_store *store, met__plan_signal *signal_out,
         *signal_out = made;
     }
     return error;
+}
+
+/* One that was cut short is made anew: who still has the old one raises the
+ * word there at every tick. */
+met_error met__plan_signal_open(met_store *store, met__plan_signal *signal_out,
+                                met_error_info *info)
+{
+    const met__os *os = met__store_platform(store)->os;
+    char path[PATH_SIZE];
+
+    snprintf(path, sizeof path, "%s/tally/plan.map", met__store_path(store));
+    met_error error = open_file(store, path, signal_out, NULL);
+    if (error == MET_E_CORRUPT) {
+        (void)os->unlink(os->context, path);
+    }
+    return error == MET_OK ? error : open_file(store, path, signal_out, info);
 }
 
 void met__plan_signal_close(met__plan_signal *signal)

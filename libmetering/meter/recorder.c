@@ -194,16 +194,23 @@ met_error met__recorder_count(met_recorder *recorder, const met_event *event,
 }
 
 /* --- Calls ---------------------------------------------------------------- */
-static inline void follow_plan(met_recorder *recorder)
+static inline met_error follow_plan(met_recorder *recorder,
+                                    met_error_info *info)
 {
     if (met__load_relaxed(recorder->plan_word) != recorder->plan_seen) {
+        if (recorder->is_lost) {
+            return met__fail(info, MET_E_IO, "",
+                             "its slot file was cut short, and no tick could "
+                             "make another yet");
+        }
         (void)met__recorder_take_plan(recorder); /* the next tick tries on */
     }
+    return MET_OK;
 }
 
 uint64_t met__recorder_plan(met_recorder *recorder)
 {
-    follow_plan(recorder);
+    (void)follow_plan(recorder, NULL);
     return recorder->plan_number;
 }
 
@@ -237,8 +244,11 @@ met_error met__recorder_enter(met_recorder *recorder, met_error_info *info)
 #ifndef NDEBUG
     MET__ASSERT(met__exchange(&recorder->busy, 1) == 0);
 #endif
-    follow_plan(recorder);
-    return MET_OK;
+    met_error error = follow_plan(recorder, info);
+    if (error != MET_OK) {
+        met__recorder_leave(recorder);
+    }
+    return error;
 }
 
 void met__recorder_leave(met_recorder *recorder)

@@ -23,7 +23,8 @@ met_error met__recorder_open(met_store *store, uint32_t shapes_max,
 void met__recorder_close(met_recorder *recorder);
 /* Counted when MET_OK; nothing has changed otherwise. MET_E_NOT_FOUND (no
  * meter wants this type) · MET_E_INVALID · MET_E_LIMIT (a bound of the event)
- * · MET_E_OVERFLOW · MET_E_TALLY_FULL · MET_E_FORKED · MET_E_BUG */
+ * · MET_E_OVERFLOW · MET_E_TALLY_FULL · MET_E_IO (its file was cut short) ·
+ * MET_E_FORKED · MET_E_BUG */
 met_error met__recorder_add(met_recorder *recorder, const met_event *event,
                             uint32_t flags, met_error_info *info);
 /* As many of the events as one round takes, at least one: what
@@ -55,7 +56,8 @@ int met__recorder_keeps(met_recorder *recorder, met__text type,
 /* Another number: other meters. */
 uint64_t met__recorder_plan(met_recorder *recorder);
 /* About once a second. MET_OK · MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_IO ·
- * MET_E_FORKED: the recorder goes on with what it has. */
+ * MET_E_FORKED: the recorder goes on with what it has · MET_E_CORRUPT: with
+ * another file, since the one it had was cut short. */
 met_error met__recorder_tick(met_recorder *recorder);
 
 #endif

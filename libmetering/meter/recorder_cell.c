@@ -340,7 +340,7 @@ static met_error provide(met_recorder *recorder, uint32_t kind,
     if (items == 0) {
         return MET_OK;
     }
-    count = least(count, MET__SEGMENTS_MAX - (uint32_t)first);
+    count = least(count, MET__SLOT_SEGMENTS_MAX - (uint32_t)first);
     if (count == 0) {
         return MET_OK; /* full grown: from here on it is settle or refuse */
     }

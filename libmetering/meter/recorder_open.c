@@ -137,7 +137,7 @@ static uint64_t greatest_epoch(const met__slot *slot)
         &met__slot_owner_of(slot)->segment_count);
 
     greatest = settled > greatest ? settled : greatest;
-    for (uint32_t i = 0; i < segments && i < MET__SEGMENTS_MAX; i++) {
+    for (uint32_t i = 0; i < segments && i < MET__SLOT_SEGMENTS_MAX; i++) {
         uint32_t kind = met__slot_segment_kind(slot, i);
         uint32_t cell_class = kind & 0xff;
         if (kind >> 8 != MET__SEGMENT_CELLS) {
@@ -413,6 +413,55 @@ void met__recorder_close(met_recorder *recorder)
     release(recorder);
 }
 
+/* --- A file that was cut short -------------------------------------------- */
+/* Nothing that is mapped is touched from here on. What was counted and not
+ * settled is lost with the file; the others are not held up by it. */
+static void leave_files(met_recorder *recorder)
+{
+    const met__platform *platform = recorder->platform;
+
+    met__slot_close(&recorder->slot);
+    met__plan_signal_close(&recorder->signal);
+    met__recorder_release_cells(recorder);
+    memset(recorder->cells, 0, sizeof recorder->cells);
+    memset(recorder->entries, 0, sizeof recorder->entries);
+    memset(recorder->shapes, 0,
+           recorder->shape_places * sizeof *recorder->shapes);
+    memset(recorder->minutes, 0,
+           MET__MINUTE_PLACES * sizeof *recorder->minutes);
+    recorder->shape_count = 0;
+    recorder->hand = 0;
+    recorder->minute_count = 0;
+    recorder->epoch_cells = 0;
+    recorder->cells_ever = 0;
+    recorder->generation = 0;
+    recorder->is_lost = 1;
+    recorder->plan_word = &recorder->no_word;
+    recorder->plan_seen = UINT64_MAX;
+    recorder->minute = (uint32_t)(met__now_utc_ns(platform)
+                                  / MET__MINUTE_NS);
+}
+
+static met_error take_files(met_recorder *recorder)
+{
+    met_error error = met__plan_signal_open(recorder->store,
+                                            &recorder->signal, NULL);
+
+    if (error == MET_OK) {
+        error = claim(recorder, NULL);
+    }
+    if (error == MET_OK) {
+        recorder->plan_word = met__plan_signal_word(&recorder->signal);
+        error = met__recorder_take_plan(recorder);
+    }
+    if (error == MET_OK) {
+        recorder->is_lost = 0;
+    } else {
+        leave_files(recorder);
+    }
+    return error;
+}
+
 /* --- The tick ------------------------------------------------------------- */
 static void report(met_recorder *recorder)
 {
@@ -437,8 +486,24 @@ static met_error tick(met_recorder *recorder)
 {
     uint32_t minute = (uint32_t)(met__now_utc_ns(recorder->platform)
                                  / MET__MINUTE_NS);
-    met_error error = met__plan_signal_raise(recorder->store,
-                                             &recorder->signal);
+
+    if (recorder->is_lost) {
+        return take_files(recorder);
+    }
+    met_error error = met__mapped_file_check(recorder->platform,
+                                             &recorder->slot.file);
+    if (error == MET_OK) {
+        error = met__mapped_file_check(recorder->platform,
+                                       &recorder->signal.file);
+    }
+    if (error == MET_E_CORRUPT) {
+        leave_files(recorder);
+        error = take_files(recorder);
+        return error == MET_OK ? MET_E_CORRUPT : error;
+    }
+    if (error == MET_OK) {
+        error = met__plan_signal_raise(recorder->store, &recorder->signal);
+    }
     uint64_t word = met__load_relaxed(recorder->plan_word);
 
     if (minute > recorder->minute

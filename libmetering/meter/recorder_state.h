@@ -38,7 +38,7 @@ typedef struct met__shape_record {
                        place this would be; it is no part of the shape */
 } met__shape_record;
 MET__STATIC_ASSERT(sizeof(met__shape_record) == 64, shape_record);
-MET__STATIC_ASSERT(MET__SEGMENTS_MAX * MET__SEGMENT_ITEMS_MAX <= 1 << 24,
+MET__STATIC_ASSERT(MET__SLOT_SEGMENTS_MAX * MET__SEGMENT_ITEMS_MAX <= 1 << 24,
                    entries_fit);
 #define MET__ENTRY_OF(record) ((record)->entry & 0xffffffu)
 #define MET__ENTRY_CLASS_OF(record) (((record)->entry >> 24) - 1)
@@ -125,8 +125,9 @@ struct met_recorder {
     uint32_t shape_room;   /* so many may be in use */
     uint32_t shape_count;  /* in use */
     uint32_t hand;         /* where the search for an old shape goes on */
-    uint32_t reserved;
+    uint32_t is_lost;      /* a file was cut short: there is no slot */
     met__table_memory shape_memory;
+    met__atomic_u64 no_word; /* in place of the plan's */
     met__slot slot;
     met__cell_pool cells[MET__CELL_CLASSES];
     met__entry_pool entries[MET__SHAPE_CLASSES];

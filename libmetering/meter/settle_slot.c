@@ -158,8 +158,14 @@ static met_error read_segment(met__settle_run *run, uint32_t slot_index,
     uint64_t copy[MET__COPY_WORDS_MAX];
     uint32_t cell_class = kind & 0xff;
     uint32_t count = met__cell_class_count(cell_class);
-    met_error error = MET_OK;
+    met_error error = met__slot_fetch(&slot->slot, slot->segment);
 
+    if (error == MET_E_CORRUPT) { /* cut off meanwhile */
+        slot->unreadable++;
+        run->report->cells_unreadable++;
+        error = MET_OK;
+        count = 0;
+    }
     for (; error == MET_OK && slot->index < count; slot->index++) {
         if (run->cell_count == MET__SETTLE_CELLS_MAX
             || run->cells_left == 0) {
@@ -260,8 +266,7 @@ met_error met__settle_mark(met__settle_run *run, met__settle_slot *slot)
 
 void met__settle_publish(met__settle_run *run, met__settle_slot *slot)
 {
-    met__slot_owner *owner = met__slot_owner_of(&slot->slot);
-    met__slot_settlers *settlers = met__slot_settlers_of(&slot->slot);
+    met__slot shared = slot->slot; /* not the copy: it is written to */
     int64_t now_ns = met__now_utc_ns(run->platform);
 
     if (!is_whole(slot)) {
@@ -271,6 +276,13 @@ void met__settle_publish(met__settle_run *run, met__settle_slot *slot)
         }
         return;
     }
+    shared.head = shared.file.memory;
+    if (met__mapped_file_check(run->platform, &shared.file) != MET_OK) {
+        met__settle_held_up(run, shared.number, 0, MET__HELD_UP_BY_DAMAGE);
+        return;
+    }
+    met__slot_owner *owner = met__slot_owner_of(&shared);
+    met__slot_settlers *settlers = met__slot_settlers_of(&shared);
     met__store_relaxed(&settlers->settled_ns, (uint64_t)now_ns);
     uint64_t settled = met__load_relaxed(&settlers->settled_epoch);
     while (settled < slot->closed_epoch

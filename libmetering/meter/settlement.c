@@ -34,6 +34,14 @@ static void note_owner(met__settle_run *run, const met__slot *slot)
     }
 }
 
+/* One bad file must not hold up the others. */
+static met_error damaged(met__settle_run *run, uint32_t number)
+{
+    run->report->slots_damaged++;
+    met__settle_held_up(run, number, 0, MET__HELD_UP_BY_DAMAGE);
+    return MET_OK;
+}
+
 /* Opens the next slot that has something; *opened_out = 0 when it has not. */
 static met_error open_slot(met__settle_run *run, uint32_t number,
                            int *opened_out)
@@ -43,12 +51,10 @@ static met_error open_slot(met__settle_run *run, uint32_t number,
 
     *slot = (met__settle_slot){0};
     *opened_out = 0;
-    met_error error = met__slot_open(run->store, number, 0, &slot->slot, NULL);
+    met_error error = met__slot_look(run->store, number, &slot->slot, NULL);
     if (error == MET_E_CORRUPT || error == MET_E_LAYOUT
         || error == MET_E_FOREIGN) {
-        run->report->slots_damaged++;
-        met__settle_held_up(run, number, 0, MET__HELD_UP_BY_DAMAGE);
-        return MET_OK; /* one bad file must not hold up the others */
+        return damaged(run, number);
     }
     if (error != MET_OK) {
         return error;
@@ -59,6 +65,13 @@ static met_error open_slot(met__settle_run *run, uint32_t number,
         return MET_OK;
     }
     error = met__slot_try_lock(&slot->slot, &is_locked);
+    if (error == MET_OK) { /* as a dead owner left it */
+        error = met__slot_refresh(&slot->slot);
+    }
+    if (error != MET_OK) {
+        met__slot_close(&slot->slot);
+        return error == MET_E_CORRUPT ? damaged(run, number) : error;
+    }
     met__slot_owner *owner = met__slot_owner_of(&slot->slot);
     slot->is_adopted = (uint32_t)is_locked;
     slot->is_other_boot =
@@ -67,14 +80,15 @@ static met_error open_slot(met__settle_run *run, uint32_t number,
      * settled by this pass. */
     slot->closed_epoch = met__load_acquire(&owner->closed_epoch);
     slot->segments = met__load_acquire(&owner->segment_count);
-    if (error == MET_OK) {
-        error = met__slot_reach(&slot->slot, slot->segments);
-    }
+    error = met__slot_reach(&slot->slot, slot->segments);
     if (error == MET_E_CORRUPT) { /* a count that the file does not have */
         slot->segments = (slot->slot.file.size - MET__SEGMENTS_OFFSET)
                          / MET__SEGMENT_SIZE;
         slot->unreadable++;
         run->report->cells_unreadable++;
+        if (!slot->is_adopted) { /* else it is told at the end */
+            met__settle_held_up(run, number, 0, MET__HELD_UP_BY_DAMAGE);
+        }
         error = MET_OK;
     }
     if (error != MET_OK) {

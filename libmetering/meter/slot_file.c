@@ -16,7 +16,7 @@
 #define MINUTE_LAST (MET__TIME_MAX / MET__MINUTE_NS)
 
 MET__STATIC_ASSERT(sizeof(met__slot_owner) <= 4096, owner_fits);
-MET__STATIC_ASSERT(12288 + 8 * MET__SEGMENTS_MAX <= MET__SEGMENTS_OFFSET,
+MET__STATIC_ASSERT(12288 + 8 * MET__SLOT_SEGMENTS_MAX <= MET__SEGMENTS_OFFSET,
                    directory_fits);
 
 /* --- Opening and locking -------------------------------------------------- */
@@ -55,6 +55,7 @@ met_error met__slot_open(met_store *store, uint32_t number, int create,
     }
     met__process_unlock();
     if (error == MET_OK) {
+        slot.head = slot.file.memory;
         *slot_out = slot;
     }
     return error;
@@ -69,6 +70,7 @@ void met__slot_close(met__slot *slot)
     met__fork_forget(slot->file.file);
     met__mapped_file_close(slot->platform, &slot->file);
     met__process_unlock();
+    met__release(slot->platform, slot->copies, sizeof *slot->copies);
     *slot = (met__slot){0};
 }
 
@@ -107,7 +109,7 @@ met_error met__slot_grow(met__slot *slot, const uint32_t *kinds,
     uint64_t have = met__load_relaxed(&owner->segment_count);
 
     MET__ASSERT(slot->is_locked);
-    if (have + count > MET__SEGMENTS_MAX) {
+    if (have + count > MET__SLOT_SEGMENTS_MAX) {
         return MET_E_LIMIT;
     }
     uint64_t size = met__segment_offset((uint32_t)have + count);
@@ -118,6 +120,7 @@ met_error met__slot_grow(met__slot *slot, const uint32_t *kinds,
         if (error != MET_OK) {
             return error;
         }
+        slot->head = slot->file.memory;
         owner = met__slot_owner_of(slot);
     }
     for (uint32_t i = 0; i < count; i++) {
@@ -135,7 +138,7 @@ met_error met__slot_reach(met__slot *slot, uint64_t segments)
     const met__os *os = slot->platform->os;
     met__os_stat found;
 
-    if (segments > MET__SEGMENTS_MAX) {
+    if (segments > MET__SLOT_SEGMENTS_MAX) {
         return MET_E_CORRUPT;
     }
     uint64_t size = met__segment_offset((uint32_t)segments);
@@ -149,12 +152,17 @@ met_error met__slot_reach(met__slot *slot, uint64_t segments)
     if (found.size < size) {
         return MET_E_CORRUPT;
     }
-    return met__mapped_file_grow(slot->platform, &slot->file, found.size);
+    met_error error = met__mapped_file_grow(slot->platform, &slot->file,
+                                            found.size);
+    if (error == MET_OK && slot->copies == NULL) {
+        slot->head = slot->file.memory;
+    }
+    return error;
 }
 
 uint32_t met__slot_segment_kind(const met__slot *slot, uint32_t segment)
 {
-    if (segment >= MET__SEGMENTS_MAX
+    if (segment >= MET__SLOT_SEGMENTS_MAX
         || met__segment_offset(segment + 1) > slot->file.size) {
         return 0;
     }
@@ -186,12 +194,27 @@ uint64_t met__copy_checksum(const uint64_t *words, uint64_t quantities)
                              * sizeof *words);
 }
 
+/* The first word of a segment, where it is mapped or where it was copied. */
+static const met__atomic_u64 *words_of(const met__slot *slot,
+                                       uint32_t segment, int is_of_cells)
+{
+    const unsigned char *bytes =
+        slot->copies == NULL
+            ? slot->file.memory + met__segment_offset(segment)
+        : is_of_cells ? slot->copies->cells
+                      : slot->copies->shapes;
+
+    return (const met__atomic_u64 *)(const void *)bytes;
+}
+
 int met__slot_read_copy(const met__slot *slot, uint32_t segment,
                         uint32_t cell_class, uint32_t index, uint32_t which,
                         uint64_t *copy_out)
 {
-    const met__atomic_u64 *from = met__slot_copy(slot, segment, cell_class,
-                                                 index, which);
+    const met__atomic_u64 *from =
+        words_of(slot, segment, 1)
+        + met__cell_class_head(cell_class) / sizeof *copy_out
+        + (size_t)(index * 2 + which) * met__cell_class_words(cell_class);
 
     for (int i = 0; i < MET__COPY_QUANTITIES; i++) {
         copy_out[i] = met__load_relaxed(from + i);
@@ -221,28 +244,79 @@ static int is_zero(const uint64_t *copy)
     return any == 0;
 }
 
+/* Of a cell that its owner went on with while it was copied: the copy that was
+ * in force at some moment in between, if that is whole. */
+static int read_moving(const met__slot *slot, uint32_t segment,
+                       uint32_t cell_class, uint32_t index, uint64_t first,
+                       uint64_t last, uint64_t *copy_out)
+{
+    for (uint32_t i = 0; i < 2; i++) {
+        if (met__slot_read_copy(slot, segment, cell_class, index,
+                                (last + i) & 1, copy_out)
+            && copy_out[MET__COPY_SEQUENCE] >= first
+            && copy_out[MET__COPY_SEQUENCE] <= last) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 int met__slot_read_cell(const met__slot *slot, uint32_t segment,
                         uint32_t cell_class, uint32_t index,
                         uint64_t *copy_out)
 {
-    const met__atomic_u64 *word = met__slot_sequence(slot, segment, index);
+    const met__atomic_u64 *word = words_of(slot, segment, 1) + index;
 
     for (int i = 0; i < READ_TRIES; i++) {
         uint64_t sequence = met__load_acquire(word);
         int is_whole = met__slot_read_copy(slot, segment, cell_class, index,
                                            sequence & 1, copy_out);
         met__fence_acquire();
-        if (met__load_relaxed(word) != sequence) {
-            continue;
+        uint64_t later = slot->copies != NULL ? slot->copies->later[index]
+                                              : met__load_relaxed(word);
+        if (later != sequence) {
+            is_whole = slot->copies != NULL
+                       && read_moving(slot, segment, cell_class, index,
+                                      sequence, later, copy_out);
         }
         if (is_whole) {
             return MET__CELL_READ;
         }
-        if (is_zero(copy_out)) {
+        if (later == sequence && is_zero(copy_out)) {
             return MET__CELL_EMPTY;
+        }
+        if (slot->copies != NULL
+            && met__slot_fetch_cell(slot, segment, cell_class, index)
+                   != MET_OK) {
+            break;
         }
     }
     return MET__CELL_UNREADABLE;
+}
+
+static met_error read_key(const met__slot *slot, const met__secret *secret,
+                          uint32_t segment, uint32_t shape_class,
+                          uint32_t index, uint64_t hash,
+                          unsigned char *key_out, size_t *key_size_out)
+{
+    const met__atomic_u64 *from =
+        words_of(slot, segment, 0)
+        + (size_t)index * met__shape_class_size(shape_class)
+              / sizeof(uint64_t);
+    uint64_t size = met__load_relaxed(from);
+
+    if (size > met__shape_class_size(shape_class) - MET__SHAPE_KEY_OFFSET) {
+        return MET_E_CORRUPT;
+    }
+    for (uint64_t i = 0; i < (size + 7) / 8; i++) {
+        uint64_t word = met__load_relaxed(from + 1 + i);
+        memcpy(key_out + i * 8, &word, sizeof word);
+    }
+    if (met__hash64(secret, key_out, size) != hash) {
+        return MET_E_CORRUPT;
+    }
+    *key_size_out = size;
+    return MET_OK;
 }
 
 met_error met__slot_read_shape(const met__slot *slot,
@@ -259,21 +333,20 @@ met_error met__slot_read_shape(const met__slot *slot,
         || index >= met__shape_class_count(shape_class)) {
         return MET_E_CORRUPT;
     }
-    const met__atomic_u64 *from = met__slot_shape(slot, segment, shape_class,
-                                                  index);
-    uint64_t size = met__load_relaxed(from);
-    if (size > met__shape_class_size(shape_class) - MET__SHAPE_KEY_OFFSET) {
-        return MET_E_CORRUPT;
+    /* A copy may be older than the key that a cell names. */
+    int is_fresh = slot->copies == NULL
+                   || slot->copies->shape_segment != segment + 1;
+    met_error error = is_fresh ? met__slot_fetch(slot, segment) : MET_OK;
+    if (error == MET_OK) {
+        error = read_key(slot, secret, segment, shape_class, index, hash,
+                         key_out, key_size_out);
     }
-    for (uint64_t i = 0; i < (size + 7) / 8; i++) {
-        uint64_t word = met__load_relaxed(from + 1 + i);
-        memcpy(key_out + i * 8, &word, sizeof word);
+    if (error == MET_E_CORRUPT && !is_fresh
+        && (error = met__slot_fetch(slot, segment)) == MET_OK) {
+        error = read_key(slot, secret, segment, shape_class, index, hash,
+                         key_out, key_size_out);
     }
-    if (met__hash64(secret, key_out, size) != hash) {
-        return MET_E_CORRUPT;
-    }
-    *key_size_out = size;
-    return MET_OK;
+    return error;
 }
 
 /* --- All slots of a store ------------------------------------------------- */
@@ -367,7 +440,7 @@ static met_error any_slot(met_store *store, uint64_t plan, int if_damaged,
     }
     for (size_t i = 0; error == MET_OK && !answer && i < count; i++) {
         met__slot slot = {0};
-        error = met__slot_open(store, numbers[i], 0, &slot, NULL);
+        error = met__slot_look(store, numbers[i], &slot, NULL);
         if (error == MET_E_CORRUPT || error == MET_E_LAYOUT
             || error == MET_E_FOREIGN) {
             error = MET_OK;

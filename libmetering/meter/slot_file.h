@@ -23,7 +23,7 @@
 #define MET__SLOT_LAYOUT 1u
 #define MET__SLOTS_MAX 1000
 #define MET__SEGMENT_SIZE (UINT64_C(128) << 10)
-#define MET__SEGMENTS_MAX 4096
+#define MET__SLOT_SEGMENTS_MAX 4096
 #define MET__SEGMENTS_OFFSET UINT64_C(49152)
 #define MET__SEGMENT_ITEMS_MAX 1024 /* item number = segment * this + index */
 
@@ -144,26 +144,39 @@ static inline uint64_t met__segment_offset(uint32_t segment)
 }
 
 /* --- An open slot file ---------------------------------------------------- */
+/* What somebody who is not the owner has read of it (slot_copy.c). */
+typedef struct met__slot_copies {
+    unsigned char head[MET__SEGMENTS_OFFSET];
+    unsigned char cells[MET__SEGMENT_SIZE];
+    unsigned char shapes[MET__SEGMENT_SIZE];
+    uint64_t later[MET__SEGMENT_ITEMS_MAX]; /* the cells' sequences, read once
+                                               more behind them */
+    uint32_t shape_segment; /* + 1; 0: none */
+    uint32_t reserved;
+} met__slot_copies;
+
 typedef struct met__slot {
     const met__platform *platform; /* NULL: not open */
     met__mapped_file file;
+    unsigned char *head; /* what lies before the segments: mapped, or copied */
+    met__slot_copies *copies; /* NULL: everything is read where it is mapped */
     uint32_t number;
     uint32_t is_locked;
 } met__slot;
 
 static inline met__slot_owner *met__slot_owner_of(const met__slot *slot)
 {
-    return (met__slot_owner *)(void *)(slot->file.memory + 4096);
+    return (met__slot_owner *)(void *)(slot->head + 4096);
 }
 
 static inline met__slot_settlers *met__slot_settlers_of(const met__slot *slot)
 {
-    return (met__slot_settlers *)(void *)(slot->file.memory + 8192);
+    return (met__slot_settlers *)(void *)(slot->head + 8192);
 }
 
 static inline met__atomic_u64 *met__slot_directory(const met__slot *slot)
 {
-    return (met__atomic_u64 *)(void *)(slot->file.memory + 12288);
+    return (met__atomic_u64 *)(void *)(slot->head + 12288);
 }
 
 static inline met__atomic_u64 *met__slot_sequence(const met__slot *slot,
@@ -221,13 +234,28 @@ uint32_t met__slot_segment_kind(const met__slot *slot, uint32_t segment);
 int met__slot_is_freed(const met__slot *slot, uint64_t boot_hash);
 
 /* --- Reading, from any process -------------------------------------------- */
+/* Opens a slot to read it by copies: whatever happens to the file, reading is
+ * an error and never a signal. Its owner's and settlers' words and its
+ * directory are those of the moment. As met__slot_open without create. */
+met_error met__slot_look(met_store *store, uint32_t number,
+                         met__slot *slot_out, met_error_info *info);
+/* Copies these words anew. closed_epoch is read before all else: what closes
+ * later is not taken for closed. MET_E_CORRUPT: the file is too short. */
+met_error met__slot_refresh(met__slot *slot);
+/* Copies a segment, whose kind is known, before its cells are read. Nothing
+ * where they are mapped. MET_E_CORRUPT */
+met_error met__slot_fetch(const met__slot *slot, uint32_t segment);
+/* Copies one cell and the sequences around it anew. MET_E_CORRUPT */
+met_error met__slot_fetch_cell(const met__slot *slot, uint32_t segment,
+                               uint32_t cell_class, uint32_t index);
 enum {
     MET__CELL_EMPTY = 0,
     MET__CELL_READ = 1,
     MET__CELL_UNREADABLE = 2
 };
 
-/* The copy in force, checked; copy_out has room for MET__COPY_WORDS_MAX. */
+/* The copy in force, checked, of a segment that was fetched; copy_out has room
+ * for MET__COPY_WORDS_MAX. */
 int met__slot_read_cell(const met__slot *slot, uint32_t segment,
                         uint32_t cell_class, uint32_t index,
                         uint64_t *copy_out);

@@ -66,10 +66,16 @@ static met_error count_cells(tally *t, const met__slot *slot,
     uint64_t copy[MET__COPY_WORDS_MAX];
     met_error error = MET_OK;
 
-    for (uint32_t i = 0; i < segments && i < MET__SEGMENTS_MAX; i++) {
+    for (uint32_t i = 0; error == MET_OK && i < segments && i < MET__SLOT_SEGMENTS_MAX; i++) {
         uint32_t kind = met__slot_segment_kind(slot, i);
         uint32_t cell_class = kind & 0xff;
         if (kind >> 8 != MET__SEGMENT_CELLS) {
+            continue;
+        }
+        error = met__slot_fetch(slot, i);
+        if (error == MET_E_CORRUPT) { /* cut off meanwhile */
+            t->unreadable++;
+            error = MET_OK;
             continue;
         }
         for (uint32_t k = 0;
@@ -187,7 +193,7 @@ static met_error count_slots(met_store *store, tally *t)
     }
     for (size_t i = 0; error == MET_OK && i < count; i++) {
         met__slot slot = {0};
-        error = met__slot_open(store, numbers[i], 0, &slot, NULL);
+        error = met__slot_look(store, numbers[i], &slot, NULL);
         if (error == MET_OK) {
             t->slots++;
             error = count_slot(t, &slot);

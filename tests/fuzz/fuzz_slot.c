@@ -204,7 +204,7 @@ static void look_at_cells(const met__slot *slot)
     unsigned char key[MET__SHAPE_SIZE_MAX];
     size_t key_size = 0;
 
-    for (uint32_t i = 0; i < MET__SEGMENTS_MAX; i++) {
+    for (uint32_t i = 0; i < MET__SLOT_SEGMENTS_MAX; i++) {
         uint32_t kind = met__slot_segment_kind(slot, i);
         if (kind >> 8 != MET__SEGMENT_CELLS) {
             continue;

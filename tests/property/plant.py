@@ -52,6 +52,7 @@ BUGS = {
          """    slot->is_read = error == MET_OK;
     return error;
 """, """    slot->is_read = error == MET_OK;
+    (void)met__slot_refresh(&slot->slot);
     slot->closed_epoch = met__load_acquire(
         &met__slot_owner_of(&slot->slot)->closed_epoch);
     return error;
