@@ -298,14 +298,17 @@ MET_API MET_NODISCARD met_error met_event_explain(
 
 /**
  * Take back an event that is retained: its usage is counted off again, exactly,
- * and balances follow. Its id stays known. Once more changes nothing.
+ * and balances follow. Its id stays known. Once more changes nothing. Where a
+ * meter of min, max, latest or unique_count counts such events, the others of
+ * its batch and minute are counted again without it.
  *
  * @param json       {"source", "id", "reason", "actor"}
  * @param json_size  bytes; no NUL needed
  * @param json_out   the event as met_event_list gives it; NULL when not wanted
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND (no such event, or it is
- *         not retained) · MET_E_UNSUPPORTED (a meter that counts it has an
- *         aggregation other than count, sum and avg; info names it) ·
+ *         not retained) · MET_E_UNSUPPORTED (a meter that counts it would
+ *         have to count again, but the minute is folded, or not all of its
+ *         events are retained; info names the meter) ·
  *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO ·
  *         MET_E_CORRUPT · MET_E_OVERFLOW · MET_E_FORKED · MET_E_BUG; nothing
  *         is stored then

@@ -1,6 +1,7 @@
 /* Taking back an event, and telling what became of one. In: its source and id.
- * Out: a part that is the event's with the signs turned; a document that says
- * in which numbers the event is, and why not in others. */
+ * Out: a part that is the event's with the signs turned, or the part that it
+ * was in without it; a document that says in which numbers the event is, and
+ * why not in others. */
 #include "base/check.h"
 #include "meter/correction.h"
 #include "meter/usage_match.h"
@@ -46,29 +47,28 @@ static int has_value(const met__usage_match *match,
 }
 
 /* --- Taking back ---------------------------------------------------------- */
+/* Meters of which an event is not simply subtracted. */
 typedef struct retraction {
     const met__logged_event *event;
-    const met__path *path;
-    met_error_info *info;
+    const met__meter *any;     /* that counts usage of the event's shape */
+    const met__meter *counted; /* that counts the event itself */
 } retraction;
 
-static met_error check_meter(void *context, const met__meter *meter,
-                             const met__usage_match *match, int matches)
+static met_error note_meter(void *context, const met__meter *meter,
+                            const met__usage_match *match, int matches)
 {
     retraction *r = context;
-    int counts = matches && has_value(match, r->event)
-                 && r->event->utc_ns / MET__MINUTE_NS
-                        >= met__usage_first_minute(meter);
 
-    if (!counts || meter->aggregation == MET__AGGREGATION_COUNT
+    if (!matches
+        || r->event->utc_ns / MET__MINUTE_NS < met__usage_first_minute(meter)
+        || meter->aggregation == MET__AGGREGATION_COUNT
         || meter->aggregation == MET__AGGREGATION_SUM
         || meter->aggregation == MET__AGGREGATION_AVG) {
         return MET_OK;
     }
-    return met__fail_at(r->info, MET_E_UNSUPPORTED, r->path, "id",
-                        "the meter \"%.*s\" cannot take back an event: only "
-                        "count, sum and avg can", (int)meter->key.size,
-                        meter->key.data);
+    r->any = meter;
+    r->counted = has_value(match, r->event) ? meter : r->counted;
+    return MET_OK;
 }
 
 static void turn_words(const met__logged_event *event, uint32_t quantities,
@@ -109,6 +109,37 @@ static met_error take_back(met__txn *txn, const met__steps *steps,
     return error == MET_OK
                ? met__steps_tell(&telling, event->shape, minute, NULL, words)
                : error;
+}
+
+/* Out of the part that counted it where some meter asks for that, else by a
+ * part of its own. */
+static met_error take_away(met__txn *txn, const met__steps *steps,
+                           const met__logged_event *event,
+                           const met__usage_shape *shape,
+                           const met__path *path, met__arena *arena,
+                           met_error_info *info)
+{
+    retraction r = {event, NULL, NULL};
+    const char *hindrance = NULL;
+    met_error error = each_meter(txn, shape, arena, &r, note_meter);
+
+    if (error == MET_OK && r.any != NULL) {
+        error = met__event_take_out(txn, steps, event, shape->quantity_count,
+                                    arena, &hindrance);
+        if (error != MET_OK || hindrance == NULL) {
+            return error;
+        }
+    }
+    if (error == MET_OK && r.counted != NULL) {
+        return met__fail_at(info, MET_E_UNSUPPORTED, path, "id",
+                            "the meter \"%.*s\" would have to count again "
+                            "without it, but %s",
+                            (int)r.counted->key.size, r.counted->key.data,
+                            hindrance);
+    }
+    return error == MET_OK ? take_back(txn, steps, event,
+                                       shape->quantity_count, arena)
+                           : error;
 }
 
 /* The shape with texts of its own: a value lives until the next write. */
@@ -179,14 +210,10 @@ met_error met__event_retract(met__txn *txn, const met__steps *steps,
                                 : "no event of this source has this id");
     }
     if (error == MET_OK && trace.event.retracted_ns == 0) {
-        retraction r = {&trace.event, path, info};
         error = keep_shape(txn, trace.event.shape, arena, &shape);
         if (error == MET_OK) {
-            error = each_meter(txn, shape, arena, &r, check_meter);
-        }
-        if (error == MET_OK) {
-            error = take_back(txn, steps, &trace.event,
-                              shape->quantity_count, arena);
+            error = take_away(txn, steps, &trace.event, shape, path, arena,
+                              info);
         }
         trace.event.retracted_ns = met__txn_now_ns(txn);
         trace.event.reason = reason;

@@ -9,7 +9,8 @@
 
 /* Recorders draw generations from here on. Below are parts that no recorder
  * counted, of events and corrections: generation and epoch are the halves of
- * the number of the transaction that wrote them, and they never change. */
+ * the number of the transaction that wrote them, and they never change, but
+ * for an event that is taken back. */
 #define MET__GENERATION_FIRST (UINT64_C(1) << 32)
 
 #define MET__PART_KEY_SIZE 20

@@ -290,15 +290,108 @@ static void test_correction__retract(void **state)
     assert_same(usage_of("calls"), "1");
 }
 
-static void test_correction__retract_what_cannot_be(void **state)
+/* Meters whose outcome cannot be subtracted from: as if the event had never
+ * come. */
+static void put_outcomes(void)
 {
     put_meter("most", "max", ",\"value_property\":\"$.w\"");
-    must_accept("1", NOON, "{\"v\":1}");
-    clock_now_ns += MET__MINUTE_NS * 2;
-    must_accept("2", "2026-03-15T10:32:00Z", "{\"v\":1,\"w\":5}");
-    assert_ok(retract("1")); /* it brought nothing for the greatest */
-    assert_told(retract("2"), MET_E_UNSUPPORTED, "retraction.id", "\"most\"");
-    assert_same(usage_of("calls"), "1");
+    put_meter("least", "min", ",\"value_property\":\"$.w\"");
+    put_meter("last", "latest", ",\"value_property\":\"$.w\"");
+    put_meter("kinds", "unique_count", ",\"value_property\":\"$.k\"");
+    clock_now_ns += MET__MINUTE_NS * 2; /* they count from here on */
+}
+
+#define LATER "2026-03-15T10:32:01Z"
+
+static void test_correction__retract_an_outcome(void **state)
+{
+    put_outcomes();
+    assert_ok(ingest_json("["
+        "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"s\",\"type\":\"t\","
+        "\"subject\":\"u\",\"time\":\"" LATER "\",\"data\":{\"v\":1,"
+        "\"w\":5,\"k\":\"a\"}},"
+        "{\"specversion\":\"1.0\",\"id\":\"2\",\"source\":\"s\",\"type\":\"t\","
+        "\"subject\":\"u\",\"time\":\"" LATER "\",\"data\":{\"v\":2,"
+        "\"w\":9,\"k\":\"a\"}},"
+        "{\"specversion\":\"1.0\",\"id\":\"3\",\"source\":\"s\",\"type\":\"t\","
+        "\"subject\":\"u\",\"time\":\"2026-03-15T10:32:00Z\",\"data\":{"
+        "\"v\":4,\"w\":-3,\"k\":\"a\"}},"
+        "{\"specversion\":\"1.0\",\"id\":\"4\",\"source\":\"s\",\"type\":\"t\","
+        "\"subject\":\"u\",\"time\":\"" LATER "\",\"data\":{\"v\":8,"
+        "\"k\":\"b\"}}]"));
+    must_accept("5", LATER, "{\"v\":16,\"w\":1,\"k\":\"a\"}");
+    assert_same(usage_of("last"), "1"); /* of one instant the later one */
+    assert_same(usage_of("most"), "9");
+    assert_same(usage_of("least"), "-3");
+    assert_same(usage_of("kinds"), "2");
+    assert_ok(retract("5"));
+    assert_same(usage_of("last"), "9");
+    assert_ok(retract("4")); /* nothing else has "b" */
+    assert_same(usage_of("kinds"), "1");
+    assert_same(usage_of("most"), "9");
+    assert_ok(retract("2"));
+    assert_shown("retracted.reason", "r");
+    assert_same(usage_of("last"), "5");
+    assert_same(usage_of("most"), "5");
+    assert_same(usage_of("calls"), "2");
+    assert_same(usage_of("total"), "5");
+    uint64_t before = stored_digest();
+    assert_ok(retract("2")); /* once more changes nothing */
+    assert_true(stored_digest() == before);
+    assert_ok(explain("2"));
+    assert_shown("status", "retracted");
+    assert_shown("counted_by", "[]");
+    assert_ok(retract("3"));
+    assert_same(usage_of("least"), "5");
+    assert_same(usage_of("mean"), "1");
+    must_accept("6", LATER, "{\"v\":1,\"w\":6,\"k\":\"a\"}");
+    assert_same(usage_of("last"), "6"); /* also after a recount */
+    assert_ok(retract("6"));
+    assert_same(usage_of("last"), "5");
+    assert_ok(retract("1"));
+    assert_same(usage_of("calls"), ""); /* there is no usage at all */
+    assert_same(usage_of("kinds"), "");
+    assert_same(usage_of("last"), "");
+}
+
+static void test_correction__retract_what_cannot_be(void **state)
+{
+    met_compact_config config = {.struct_size = sizeof config};
+    const char *keep = "{\"keep_minutes\":\"PT1M\"}";
+
+    must_accept("0", NOON, "{\"v\":1}");
+    put_outcomes();
+    clock_now_ns += MET__HOUR_NS; /* the hour in which a meter begins stays */
+    must_accept("1", "2026-03-15T11:32:01Z", "{\"v\":1}");
+    must_accept("2", "2026-03-15T11:32:01Z", "{\"v\":1,\"w\":5}");
+    clock_now_ns += 2 * MET__HOUR_NS;
+    assert_ok(met_usage_settings_put(store, keep, strlen(keep), NULL, &told));
+    assert_ok(met_store_compact(store, &config, NULL, &told));
+    uint64_t before = stored_digest();
+    assert_told(retract("2"), MET_E_UNSUPPORTED, "retraction.id",
+                "is folded into an hour");
+    assert_true(stored_digest() == before);
+    assert_same(usage_of("most"), "5");
+    assert_told(retract("1"), MET_E_UNSUPPORTED, "retraction.id",
+                "\"kinds\""); /* its value is "" */
+    assert_ok(retract("0")); /* from before they count */
+    assert_same(usage_of("calls"), "2");
+    /* Of two events of a minute one is too old to be retained. */
+    assert_ok(event_settings_put("{\"retain\":\"PT2H\"}"));
+    clock_now_ns += 2 * MET__HOUR_NS;
+    clock_now_ns += 30 * MET__SECOND_NS;
+    assert_ok(ingest_json("["
+        "{\"specversion\":\"1.0\",\"id\":\"10\",\"source\":\"s\",\"type\":\"t\","
+        "\"subject\":\"u\",\"time\":\"2026-03-15T13:32:50Z\",\"data\":{"
+        "\"w\":5}},"
+        "{\"specversion\":\"1.0\",\"id\":\"11\",\"source\":\"s\",\"type\":\"t\","
+        "\"subject\":\"u\",\"time\":\"2026-03-15T13:32:10Z\",\"data\":{"
+        "\"w\":7}}]"));
+    assert_told(retract("11"), MET_E_NOT_FOUND, "retraction.id",
+                "not retained");
+    assert_told(retract("10"), MET_E_UNSUPPORTED, "retraction.id",
+                "is not all retained");
+    assert_same(usage_of("most"), "7");
     assert_ok(event_settings_put("{}"));
     must_accept("3", NOON, "{\"v\":1}");
     assert_told(retract("3"), MET_E_NOT_FOUND, "retraction.id",
@@ -423,6 +516,7 @@ int main(void)
         TEST(test_correction__retention),
         TEST(test_correction__explain),
         TEST(test_correction__retract),
+        TEST(test_correction__retract_an_outcome),
         TEST(test_correction__retract_what_cannot_be),
         TEST(test_correction__adjust),
         TEST(test_correction__adjust_what_cannot_be),
