@@ -88,14 +88,9 @@ met_error met_usage_settings_put(met_store *store, const char *json,
     met__call call;
     met__node *node = NULL;
     met__node *document = NULL;
-    met_error error = met__call_begin(&call, store, info);
+    met_error error = met__call_put(&call, store, json, json_size, &node,
+                                    info);
 
-    if (error == MET_OK) {
-        error = met__call_parse(&call, json, json_size, &node);
-    }
-    if (error == MET_OK) {
-        error = met__call_transact(&call, 1);
-    }
     if (error == MET_OK) {
         error = met__usage_settings_put(call.txn, node, &path, &call.why);
     }
@@ -110,14 +105,8 @@ met_error met_usage_settings_get(met_store *store, met_buffer *json_out,
 {
     met__call call;
     met__node *document = NULL;
-    met_error error = met__call_begin(&call, store, info);
+    met_error error = met__call_read(&call, store, json_out, info);
 
-    if (error == MET_OK && json_out == NULL) {
-        error = met__fail(&call.why, MET_E_INVALID, "json_out", "is NULL");
-    }
-    if (error == MET_OK) {
-        error = met__call_transact(&call, 0);
-    }
     if (error == MET_OK) {
         error = met__usage_settings_describe(call.txn, &call.arena, &document);
     }

@@ -17,11 +17,6 @@ struct met_ingest {
     met__settle_step steps[1];
 };
 
-static met_error is_null(met_error_info *info, const char *name)
-{
-    return met__fail(info, MET_E_INVALID, name, "is NULL");
-}
-
 /* --- Handle --------------------------------------------------------------- */
 met_error met_ingest_open(met_store *store, const met_ingest_config *config,
                           met_ingest **ingest_out, met_error_info *info)
@@ -30,7 +25,7 @@ met_error met_ingest_open(met_store *store, const met_ingest_config *config,
     met_error error = MET_OK;
 
     if (store == NULL || ingest_out == NULL) {
-        return is_null(info, store == NULL ? "store" : "ingest_out");
+        return met__fail_null(info, store == NULL ? "store" : "ingest_out");
     }
     if (config != NULL) {
         error = met__struct_read(&known, sizeof known,
@@ -122,7 +117,7 @@ met_error met_event_ingest(met_ingest *ingest, const met_ingest_event *events,
     met_error_info why = {.struct_size = sizeof why};
 
     if (ingest == NULL || (events == NULL && count > 0)) {
-        return is_null(info, ingest == NULL ? "ingest" : "events");
+        return met__fail_null(info, ingest == NULL ? "ingest" : "events");
     }
     met_error error = read_cursor(cursor, &known, &place, &why);
     if (error == MET_OK) {
@@ -205,7 +200,7 @@ met_error met_event_ingest_json(met_ingest *ingest, const char *json,
     met_error_info why = {.struct_size = sizeof why};
 
     if (ingest == NULL || json == NULL) {
-        return is_null(info, ingest == NULL ? "ingest" : "json");
+        return met__fail_null(info, ingest == NULL ? "ingest" : "json");
     }
     if (flags > MET_EVENTS_LINES) {
         return met__fail(info, MET_E_UNSUPPORTED, "flags",
@@ -240,7 +235,7 @@ met_error met_event_cursor_get(met_store *store, const char *name,
     met_error error = met__call_begin(&call, store, info);
 
     if (error == MET_OK && cursor_out == NULL) {
-        error = is_null(&call.why, "cursor_out");
+        error = met__fail_null(&call.why, "cursor_out");
     }
     if (error == MET_OK) {
         error = met__struct_read(&known, sizeof known, sizeof known,

@@ -7,11 +7,6 @@
 #include "base/limits.h"
 #include "meter/recorder.h"
 
-static met_error is_null(met_error_info *info, const char *name)
-{
-    return met__fail(info, MET_E_INVALID, name, "is NULL");
-}
-
 met_error met_recorder_open(met_store *store,
                             const met_recorder_config *config,
                             met_recorder **recorder_out, met_error_info *info)
@@ -19,7 +14,7 @@ met_error met_recorder_open(met_store *store,
     met_recorder_config known = {.struct_size = sizeof known};
 
     if (store == NULL || recorder_out == NULL) {
-        return is_null(info, store == NULL ? "store" : "recorder_out");
+        return met__fail_null(info, store == NULL ? "store" : "recorder_out");
     }
     if (config != NULL) {
         met_error error = met__struct_read(&known, sizeof known,
@@ -50,7 +45,7 @@ met_error met_recorder_add(met_recorder *recorder, const met_event *event,
                            met_error_info *info)
 {
     if (recorder == NULL || event == NULL) {
-        return is_null(info, recorder == NULL ? "recorder" : "event");
+        return met__fail_null(info, recorder == NULL ? "recorder" : "event");
     }
     if (event->struct_size == sizeof *event) {
         return met__recorder_add(recorder, event, 0, info);
@@ -113,10 +108,10 @@ met_error met_recorder_add_batch(met_recorder *recorder,
     met_error first = MET_OK;
 
     if (recorder == NULL) {
-        return is_null(info, "recorder");
+        return met__fail_null(info, "recorder");
     }
     if (count > 0 && (events == NULL || errors_out == NULL)) {
-        return is_null(info, events == NULL ? "events" : "errors_out");
+        return met__fail_null(info, events == NULL ? "events" : "errors_out");
     }
     for (size_t i = 0; i < count; i++) {
         if (event_at(events, i)->struct_size != events->struct_size
@@ -153,7 +148,7 @@ met_error met_prepared_open(met_recorder *recorder, const met_event *event,
     met_event known;
 
     if (recorder == NULL || event == NULL || prepared_out == NULL) {
-        return is_null(info, recorder == NULL ? "recorder"
+        return met__fail_null(info, recorder == NULL ? "recorder"
                              : event == NULL  ? "event"
                                               : "prepared_out");
     }
@@ -176,7 +171,7 @@ met_error met_prepared_add(met_prepared *prepared,
                            met_error_info *info)
 {
     if (prepared == NULL || (quantities == NULL && quantity_count > 0)) {
-        return is_null(info, prepared == NULL ? "prepared" : "quantities");
+        return met__fail_null(info, prepared == NULL ? "prepared" : "quantities");
     }
     if (quantity_count > MET__EVENT_FIELDS_MAX) {
         return met__fail(info, MET_E_LIMIT, "quantities",

@@ -60,3 +60,8 @@ met_error met__fail_code(met_error_info *info, met_error code)
     }
     return code;
 }
+
+met_error met__fail_null(met_error_info *info, const char *name)
+{
+    return met__fail(info, MET_E_INVALID, name, "is NULL");
+}

@@ -16,5 +16,7 @@ met_error met__fail(met_error_info *info, met_error code, const char *field,
 /* The same when the info is already filled or there is nothing to add: sets
  * code, "" and the code's general message. */
 met_error met__fail_code(met_error_info *info, met_error code);
+/* A pointer that must be given: MET_E_INVALID. */
+met_error met__fail_null(met_error_info *info, const char *name);
 
 #endif

@@ -408,7 +408,10 @@ static met_error transact(met__ingest *ingest, batch *b, met_error_info *info)
     if (run.verdicts == NULL) {
         return MET_E_NO_MEMORY;
     }
-    MET__ASSERT(run.now_ns >= 0 && run.now_ns <= MET__TIME_MAX);
+    if (run.now_ns < 0 || run.now_ns > MET__TIME_MAX) {
+        return met__fail(info, MET_E_INVALID, "platform.clock",
+                         "is not in the years 1970 to 2200");
+    }
     met_error error = met__txn_begin(ingest->store, 1, &run.txn);
     if (error != MET_OK) {
         return error;

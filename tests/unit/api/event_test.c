@@ -369,6 +369,23 @@ static void test_api_event__too_many(void **state)
     free(ids);
 }
 
+/* A host whose clock is nowhere is told so, and nothing is stored. */
+static void test_api_event__clock_of_no_year(void **state)
+{
+    static const int64_t clocks[] = {-1, MET__TIME_MAX + 1, INT64_MAX};
+    uint64_t before = stored_digest();
+
+    for (int i = 0; i < 3; i++) {
+        int64_t now_ns = clock_now_ns;
+        clock_now_ns = clocks[i];
+        assert_told(ingest_json(event_json("1", "t", NOON, "{}")),
+                    MET_E_INVALID, "platform.clock", "1970 to 2200");
+        clock_now_ns = now_ns;
+    }
+    assert_true(stored_digest() == before);
+    assert_same(verdict_on(event_json("1", "t", NOON, "{}")), "accepted");
+}
+
 static void test_api_event__in_a_child(void **state)
 {
     pid_t child = fork();
@@ -409,6 +426,7 @@ int main(void)
         TEST(test_api_event__structs),
         TEST(test_api_event__balances),
         TEST(test_api_event__too_many),
+        TEST(test_api_event__clock_of_no_year),
         TEST(test_api_event__in_a_child),
     };
     return cmocka_run_group_tests_name("event", tests, NULL, NULL);
