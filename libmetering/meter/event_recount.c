@@ -4,8 +4,8 @@
  * to is changed: then nothing else can be in it. */
 #include "base/check.h"
 #include "meter/correction.h"
+#include "meter/event_recount.h"
 #include "meter/quantity.h"
-#include "meter/usage_part.h"
 
 /* A part, counted anew. */
 typedef struct recount {
@@ -16,7 +16,7 @@ typedef struct recount {
     uint64_t without[MET__PART_WORDS_MAX];
 } recount;
 
-static met_error add_event(uint64_t *words, const met__logged_event *event,
+met_error met__recount_add(uint64_t *words, const met__logged_event *event,
                            uint32_t quantities)
 {
     words[MET__PART_COUNT]++;
@@ -61,9 +61,9 @@ static met_error count_events(met__txn *txn, recount *r)
             || event.shape != gone->shape || event.retracted_ns != 0) {
             continue;
         }
-        error = add_event(r->with, &event, r->quantities);
+        error = met__recount_add(r->with, &event, r->quantities);
         if (error == MET_OK && event.index != gone->index) {
-            error = add_event(r->without, &event, r->quantities);
+            error = met__recount_add(r->without, &event, r->quantities);
         }
     }
     met__scan_end(&scan);
@@ -109,34 +109,38 @@ static uint64_t *quantity_of(uint64_t *words, uint32_t index)
     return words + MET__PART_QUANTITIES + index * MET__QUANTITY_WORDS;
 }
 
-/* Whether the part is what the events come to; then the others get the
- * recording times that they had in it. */
-static int fits(recount *r, uint64_t *stored)
+int met__recount_fits(const uint64_t *part, const uint64_t *counted,
+                      uint32_t quantities, int64_t *shift_out)
 {
-    int64_t shift = 0;
-
-    if (stored[MET__PART_COUNT] != r->with[MET__PART_COUNT]
-        || (stored[MET__PART_PLAN] & UINT32_MAX) != r->quantities) {
+    *shift_out = 0;
+    if (part[MET__PART_COUNT] != counted[MET__PART_COUNT]
+        || (part[MET__PART_PLAN] & UINT32_MAX) != quantities) {
         return 0;
     }
-    for (uint32_t i = 0; i < r->quantities; i++) {
-        uint64_t *a = quantity_of(stored, i);
-        uint64_t *b = quantity_of(r->with, i);
+    for (uint32_t i = 0; i < quantities; i++) {
+        const uint64_t *a = part + MET__PART_QUANTITIES
+                            + i * MET__QUANTITY_WORDS;
+        const uint64_t *b = counted + MET__PART_QUANTITIES
+                            + i * MET__QUANTITY_WORDS;
         if (memcmp(a, b, MET__QUANTITY_RECORDED_NS * sizeof *a) != 0) {
             return 0;
         }
         if (a[MET__QUANTITY_COUNT] > 0) {
-            shift = (int64_t)(a[MET__QUANTITY_RECORDED_NS]
-                              - b[MET__QUANTITY_RECORDED_NS]);
-        }
-    }
-    for (uint32_t i = 0; i < r->quantities; i++) {
-        uint64_t *left = quantity_of(r->without, i);
-        if (left[MET__QUANTITY_COUNT] > 0) {
-            left[MET__QUANTITY_RECORDED_NS] += (uint64_t)shift;
+            *shift_out = (int64_t)(a[MET__QUANTITY_RECORDED_NS]
+                                   - b[MET__QUANTITY_RECORDED_NS]);
         }
     }
     return 1;
+}
+
+void met__recount_shift(uint64_t *words, uint32_t quantities, int64_t shift)
+{
+    for (uint32_t i = 0; i < quantities; i++) {
+        uint64_t *quantity = quantity_of(words, i);
+        if (quantity[MET__QUANTITY_COUNT] > 0) {
+            quantity[MET__QUANTITY_RECORDED_NS] += (uint64_t)shift;
+        }
+    }
 }
 
 met_error met__event_take_out(met__txn *txn, const met__steps *steps,
@@ -148,6 +152,7 @@ met_error met__event_take_out(met__txn *txn, const met__steps *steps,
     unsigned char bytes[MET__PART_KEY_SIZE];
     met__part_key key;
     met__telling telling;
+    int64_t shift = 0;
     recount *r = met__arena_allocate(arena, sizeof *r);
 
     *hindrance_out = NULL;
@@ -164,13 +169,15 @@ met_error met__event_take_out(met__txn *txn, const met__steps *steps,
     if (error == MET_OK) {
         error = count_events(txn, r);
     }
-    if (error == MET_OK && !fits(r, stored)) {
+    if (error == MET_OK
+        && !met__recount_fits(stored, r->with, quantities, &shift)) {
         *hindrance_out = "what was counted beside it is not all retained";
         return MET_OK;
     }
     if (error != MET_OK) {
         return error;
     }
+    met__recount_shift(r->without, quantities, shift);
     r->without[MET__PART_SEQUENCE] = stored[MET__PART_SEQUENCE];
     r->without[MET__PART_SHAPE] = stored[MET__PART_SHAPE];
     r->without[MET__PART_PLAN] = stored[MET__PART_PLAN];

@@ -7,13 +7,21 @@
 #include "meter/usage_query.h"
 
 #include "base/check.h"
+#include "meter/event_batch.h"
+#include "meter/event_minute.h"
 #include "meter/subject_index.h"
 #include "meter/usage_groups.h"
-#include "meter/usage_match.h"
+#include "meter/usage_pass.h"
 
 #define NOTHING (MET__MATCH_COUNTS - 1) /* usage of others */
 #define USES_MAX (1u << 18) /* shapes remembered at once: 10 MB */
 #define SHAPES_MAX (1u << 16) /* of the subjects that are asked for */
+
+/* A minute that a bound of the query parts. */
+typedef struct parted_minute {
+    int64_t minute; /* -1: none */
+    met__event_minute *events; /* NULL: not read yet */
+} parted_minute;
 
 /* What one shape is to this query. */
 typedef struct shape_use {
@@ -27,6 +35,11 @@ struct met__usage_cursor {
     met__usage_query query;
     int64_t from; /* minutes looked at */
     int64_t to;
+    int64_t whole_from; /* and those of them that no bound parts */
+    int64_t whole_to;
+    parted_minute parted[2];
+    met__arena parted_arena;
+    met__usage_item cut; /* what is left of an item in such a minute */
     met__usage_scan scan;
     met__arena subject_arena; /* of their shapes */
     met__shape_set subject_shapes;
@@ -51,78 +64,6 @@ struct met__usage_cursor {
 };
 
 /* --- What a shape is to the query ----------------------------------------- */
-static int is_wanted_subject(const met__usage_query *query, met__text subject)
-{
-    for (size_t i = 0; i < query->subject_count; i++) {
-        if (met__text_equal(query->subjects[i], subject)) {
-            return 1;
-        }
-    }
-    return query->subject_count == 0;
-}
-
-static const met__usage_customer *customer_of(const met__usage_query *query,
-                                              met__text subject)
-{
-    for (size_t i = 0; i < query->customer_count; i++) {
-        const met__usage_customer *customer = &query->customers[i];
-        for (size_t j = 0; j < customer->subject_count; j++) {
-            if (met__text_equal(customer->subjects[j], subject)) {
-                return customer;
-            }
-        }
-    }
-    return NULL;
-}
-
-/* Of a dimension, the subject, or the customer's key: rows are in its order. */
-static met__text value_of(const met__usage_query *query,
-                          const met__usage_shape *shape,
-                          const met__usage_match *match, met__text name)
-{
-    const met__meter *meter = query->meter;
-    const met__dimension *dimension = met__meter_dimension(meter, name);
-    const met__usage_customer *customer;
-
-    if (dimension != NULL) {
-        return match->values[dimension - meter->dimensions];
-    }
-    if (met__text_equal(name, MET__TEXT("subject"))) {
-        return shape->subject;
-    }
-    customer = customer_of(query, shape->subject);
-    return customer != NULL ? customer->key : MET__TEXT("");
-}
-
-static int passes(const met__usage_query *query,
-                  const met__usage_shape *shape, met__usage_match *match_out)
-{
-    uint32_t way = shape->flags & 1u ? MET__USAGE_ADMITTED : MET__USAGE_OTHER;
-
-    if ((query->way != MET__USAGE_ANY && query->way != way)
-        || !is_wanted_subject(query, shape->subject)
-        || (query->customer_count > 0
-            && customer_of(query, shape->subject) == NULL)
-        || !met__usage_matches(query->meter, shape, match_out)) {
-        return 0;
-    }
-    for (size_t i = 0; i < query->filter_count; i++) {
-        if (!met__text_equal(value_of(query, shape, match_out,
-                                      query->filters[i].dimension),
-                             query->filters[i].value)) {
-            return 0;
-        }
-    }
-    for (size_t i = 0; i < query->condition_count; i++) {
-        if (!met__condition_holds(query->conditions[i].condition,
-                                  value_of(query, shape, match_out,
-                                           query->conditions[i].dimension))) {
-            return 0;
-        }
-    }
-    return 1;
-}
-
 static met_error find_group(met__usage_cursor *self,
                             const met__usage_shape *shape,
                             const met__usage_match *match,
@@ -133,7 +74,7 @@ static met_error find_group(met__usage_cursor *self,
     size_t count = 0;
 
     for (; count < query->group_count; count++) {
-        values[count] = value_of(query, shape, match, query->groups[count]);
+        values[count] = met__usage_value_of(query, shape, match, query->groups[count]);
     }
     if (self->is_unique) {
         values[count] = match->unique;
@@ -193,7 +134,7 @@ static met_error use_of(met__usage_cursor *self, uint64_t number,
         return MET_OK;
     }
     met_error error = met__usage_shape_get(self->txn, number, &shape);
-    if (error == MET_OK && passes(&self->query, &shape, &match)) {
+    if (error == MET_OK && met__usage_passes(&self->query, &shape, &match)) {
         use.quantity = match.quantity;
         error = find_group(self, &shape, &match, &use.group);
     }
@@ -224,23 +165,64 @@ static met_error cut_item(const met__usage_cursor *self, int64_t first,
 {
     const met__usage_item *item = self->item;
     int64_t minute = item->key.minute;
+    int is_part = item->minutes == 1;
     const char *field = "window";
 
     *is_out = self->query.window == MET__WINDOW_NONE
               && (last < self->from || first >= self->to);
     if (*is_out
-        || (first >= self->window_from && last < self->window_to)) {
+        || (first >= self->window_from && last < self->window_to
+            && (is_part
+                || (first >= self->whole_from && last < self->whole_to)))) {
         return MET_OK;
     }
-    if (minute < self->from) {
-        field = self->query.from_ns / MET__MINUTE_NS > minute ? "from"
-                                                              : "meter";
-    } else if (minute + item->minutes > self->to) {
+    if (minute < self->whole_from) {
+        field = self->query.from_ns / MET__MINUTE_NS >= minute ? "from"
+                                                               : "meter";
+    } else if (minute + item->minutes > self->whole_to) {
         field = "to";
     }
     return met__fail(info, MET_E_UNSUPPORTED, field,
                      "parts a%s whose minutes are no longer kept",
                      item->minutes == MET__HOUR_MINUTES ? "n hour" : " day");
+}
+
+/* Of a part in a minute that a bound parts only what lies within, as the
+ * retained events say. *item_out is the item as it is, or what is left. */
+static met_error cut_part(met__usage_cursor *self,
+                          const met__usage_item **item_out,
+                          met_error_info *info)
+{
+    const met__usage_item *item = self->item;
+    const char *hindrance = NULL;
+    int is_to = item->key.minute != self->parted[0].minute;
+    parted_minute *parted = &self->parted[is_to];
+    met_error error = MET_OK;
+
+    *item_out = item;
+    if (item->minutes > 1 || item->key.minute != parted->minute) {
+        return MET_OK;
+    }
+    if (parted->events == NULL) {
+        error = met__event_minute_read(self->txn, &self->parted_arena,
+                                       parted->minute, self->query.from_ns,
+                                       self->query.to_ns, &parted->events);
+        if (error == MET_E_LIMIT) {
+            return met__fail(info, MET_E_UNSUPPORTED, is_to ? "to" : "from",
+                             "parts a minute of more than %u events",
+                             MET__MINUTE_EVENTS_MAX);
+        }
+    }
+    if (error == MET_OK) {
+        error = met__event_minute_cut(self->txn, parted->events, item,
+                                      &self->cut, &hindrance);
+    }
+    if (hindrance != NULL) {
+        return met__fail(info, MET_E_UNSUPPORTED, is_to ? "to" : "from",
+                         "parts a minute %s", hindrance);
+    }
+    *item_out = self->cut.words[MET__PART_COUNT] > 0 ? &self->cut : NULL;
+    return error;
 }
 
 static met_error add_item(met__usage_cursor *self, met_error_info *info)
@@ -253,7 +235,10 @@ static met_error add_item(met__usage_cursor *self, met_error_info *info)
     int is_out = 0;
     met_error error = use_of(self, item->words[MET__PART_SHAPE], &use);
 
-    if (error != MET_OK || use.quantity == NOTHING) {
+    if (error == MET_OK && use.quantity != NOTHING) {
+        error = cut_part(self, &item, info);
+    }
+    if (error != MET_OK || use.quantity == NOTHING || item == NULL) {
         return error;
     }
     if (use.quantity != MET__MATCH_COUNTS
@@ -326,39 +311,36 @@ static met_error open_window(met__usage_cursor *self, met_error_info *info)
 
 /* --- Rows ----------------------------------------------------------------- */
 /* A meter that begins inside the range moves its beginning. */
-static int64_t shown_from(const met__usage_query *query)
+static int64_t shown_from_ns(const met__usage_query *query)
 {
-    int64_t from_ns = query->from_ns;
     int64_t first_ns = query->meter->events_from_ns;
 
-    if (first_ns > from_ns && first_ns < query->to_ns) {
-        from_ns = first_ns;
-    }
-    return from_ns / MET__MINUTE_NS;
+    return first_ns > query->from_ns && first_ns < query->to_ns
+               ? first_ns - first_ns % MET__MINUTE_NS
+               : query->from_ns;
 }
 
 static met_error give(met__usage_cursor *self, met__usage_row *row_out,
                       met_error_info *info)
 {
     const met__usage_query *query = &self->query;
-    int64_t from = 0;
-    int64_t to = 0;
+    int64_t from = self->first;
+    int64_t to = self->last + 1;
+    int is_whole = query->window != MET__WINDOW_NONE;
 
-    if (query->window != MET__WINDOW_NONE) {
+    if (is_whole) {
         met__usage_window(query->window, query->zone, self->window_from,
                           &from, &to);
-    } else {
-        from = query->from_ns == MET__USAGE_FIRST
-                   ? self->first
-                   : shown_from(query);
-        to = query->to_ns == MET__USAGE_LAST
-                 ? self->last + 1
-                 : query->to_ns / MET__MINUTE_NS;
     }
-    row_out->from_ns = from * MET__MINUTE_NS;
+    row_out->from_ns = is_whole || query->from_ns == MET__USAGE_FIRST
+                           ? from * MET__MINUTE_NS
+                           : shown_from_ns(query);
+    row_out->to_ns = is_whole || query->to_ns == MET__USAGE_LAST
+                         ? to * MET__MINUTE_NS
+                         : query->to_ns;
     /* The end of time itself is no time that can be written. */
-    row_out->to_ns = to < MET__MINUTES_END ? to * MET__MINUTE_NS
-                                           : MET__TIME_MAX;
+    row_out->to_ns = row_out->to_ns < MET__TIME_MAX ? row_out->to_ns
+                                                    : MET__TIME_MAX;
     row_out->values = self->open.values;
     self->has_open = 0;
     self->has_rows = 1;
@@ -443,19 +425,43 @@ met_error met__usage_next(met__usage_cursor *self, met__usage_row *row_out,
 static void set_range(met__usage_cursor *self)
 {
     const met__usage_query *query = &self->query;
+    const int64_t minute = MET__MINUTE_NS;
     int64_t first = met__usage_first_minute(query->meter);
+    int64_t from_ns = query->from_ns == MET__USAGE_FIRST ? 0 : query->from_ns;
+    int64_t to_ns = query->to_ns == MET__USAGE_LAST
+                        ? MET__MINUTES_END * minute
+                        : query->to_ns;
 
-    self->from = query->from_ns == MET__USAGE_FIRST
-                     ? 0
-                     : query->from_ns / MET__MINUTE_NS;
-    self->to = query->to_ns == MET__USAGE_LAST
-                   ? MET__MINUTES_END
-                   : query->to_ns / MET__MINUTE_NS;
+    self->from = from_ns / minute;
+    self->to = (to_ns + minute - 1) / minute;
+    self->whole_from = (from_ns + minute - 1) / minute;
+    self->whole_to = to_ns / minute;
+    self->parted[0].minute = self->whole_from > self->from ? self->from : -1;
+    self->parted[1].minute = self->whole_to < self->to ? self->whole_to : -1;
     if (first >= self->to) {
         self->to = self->from; /* nothing of it is the meter's */
     } else if (first > self->from) {
         self->from = first;
+        self->whole_from = first;
     }
+}
+
+/* Bounds inside a minute need the events themselves. */
+static met_error check_minutes(met__usage_cursor *self, met_error_info *info)
+{
+    met__ingest_settings settings = {0};
+    int is_to = self->parted[0].minute < 0;
+    met_error error = is_to && self->parted[1].minute < 0
+                          ? MET_OK
+                          : met__ingest_settings_get(self->txn, &settings);
+
+    if (error != MET_OK || (is_to && self->parted[1].minute < 0)
+        || !met__duration_is_zero(&settings.retain)) {
+        return error;
+    }
+    return met__fail(info, MET_E_INVALID, is_to ? "to" : "from",
+                     "must be on a whole minute: usage is kept by the minute, "
+                     "and events are not retained");
 }
 
 /* Usage of whom is wanted: by their shapes, when somebody is named. */
@@ -534,9 +540,11 @@ met_error met__usage_open(met__txn *txn, const met__usage_query *query,
                            groups_max);
     met__arena_init(&self->arena, platform);
     met__arena_init(&self->subject_arena, platform);
+    met__arena_init(&self->parted_arena, platform);
     forget_shapes(self);
     set_range(self);
-    if (self->from < self->to) {
+    error = check_minutes(self, info);
+    if (error == MET_OK && self->from < self->to) {
         error = begin_scan(self);
     }
     if (error != MET_OK) {
@@ -559,6 +567,7 @@ void met__usage_close(met__usage_cursor *self)
         met__usage_groups_release(&self->groups);
         met__arena_release(&self->arena);
         met__arena_release(&self->subject_arena);
+        met__arena_release(&self->parted_arena);
         met__release(self->platform, self, sizeof *self);
     }
 }

@@ -45,8 +45,9 @@ typedef struct met__usage_query {
     const met__dimension_condition *conditions;
     size_t customer_count; /* 0 = everybody */
     const met__usage_customer *customers;
-    int64_t from_ns; /* inclusive, on a minute; MET__USAGE_FIRST: open */
-    int64_t to_ns;   /* exclusive, on a minute; MET__USAGE_LAST: open */
+    /* Inside a minute only where all of its usage is of retained events. */
+    int64_t from_ns; /* inclusive; MET__USAGE_FIRST: open */
+    int64_t to_ns;   /* exclusive; MET__USAGE_LAST: open */
     uint32_t way;    /* MET__USAGE_* */
     uint32_t window; /* MET__WINDOW_* */
     const met__zone *zone; /* of days and months; NULL: UTC */

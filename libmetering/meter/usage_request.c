@@ -83,17 +83,12 @@ met_error met__filters_read(const met__node *object, const met__path *path,
 }
 
 /* --- Checking against the meter ------------------------------------------- */
-static met_error check_minute(int64_t at_ns, const char *name,
+static met_error check_bound(int64_t at_ns, const char *name,
                               met_error_info *info)
 {
     if (at_ns < 0 || at_ns > MET__TIME_MAX + 1) {
         return met__fail(info, MET_E_INVALID, name,
                          "must lie between 1970 and 2200");
-    }
-    if (at_ns % MET__MINUTE_NS != 0) {
-        return met__fail(info, MET_E_INVALID, name,
-                         "must be on a whole minute: usage is kept by the "
-                         "minute");
     }
     return MET_OK;
 }
@@ -104,10 +99,10 @@ static met_error check_range(const met__usage_query *query,
     met_error error = MET_OK;
 
     if (query->from_ns != MET__USAGE_FIRST) {
-        error = check_minute(query->from_ns, "from", info);
+        error = check_bound(query->from_ns, "from", info);
     }
     if (error == MET_OK && query->to_ns != MET__USAGE_LAST) {
-        error = check_minute(query->to_ns, "to", info);
+        error = check_bound(query->to_ns, "to", info);
     }
     if (error == MET_OK && query->from_ns == query->to_ns) {
         error = met__fail(info, MET_E_INVALID, "to",
