@@ -75,7 +75,7 @@ static met_error key_of(const look *self, const met__notice_rule *rule,
         .rule_id = rule->id,
         .tenant = MET__TEXT(TENANT),
         .period = self->period,
-        .subject = self->holder->customer->key,
+        .subject = self->holder->customer->id, /* survives a rename */
         .entitlement_id = self->allowance->id,
         .feature_id = self->allowance->feature->id,
         .measured_from_ns = self->allowance->row.from_ns};

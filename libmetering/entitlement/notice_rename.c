@@ -1,5 +1,5 @@
-/* In: two keys of a customer. Out: notices that nobody has taken yet, with the
- * new one. */
+/* In: two keys of a customer. Out: notices that nobody has acknowledged yet, and
+ * begins of usage periods, with the new one. */
 #include "entitlement/notice_rename.h"
 
 #include "catalog/identity.h"
@@ -33,6 +33,30 @@ static met_error rename_one(void *context, met__text key, met__node *record)
                            : error;
 }
 
+/* Begins of usage periods go by the customer's key, too. */
+static met_error rename_begins(met__txn *txn, met__text from, met__text to,
+                               met__arena *arena)
+{
+    met__scan scan;
+    met__text key;
+    met__text value;
+    met_error error =
+        met__scan_begin(txn, MET__TABLE_NOTICE_DUE, NULL, 0, &scan);
+
+    while (error == MET_OK) {
+        error = met__scan_next(&scan, &key, &value);
+        if (error == MET_OK && met__text_equal(value, from)) {
+            const char *copy = met__arena_copy(arena, key.data, key.size);
+            error = copy == NULL
+                        ? MET_E_NO_MEMORY
+                        : met__txn_put(txn, MET__TABLE_NOTICE_DUE, copy,
+                                       key.size, to.data, to.size);
+        }
+    }
+    met__scan_end(&scan);
+    return error == MET_E_NOT_FOUND ? MET_OK : error;
+}
+
 met_error met__notice_rename(met__txn *txn, met__text from, met__text to,
                              met__arena *arena, size_t *count_out)
 {
@@ -42,5 +66,5 @@ met_error met__notice_rename(met__txn *txn, met__text from, met__text to,
                                         rename_one);
 
     *count_out += self.count;
-    return error;
+    return error == MET_OK ? rename_begins(txn, from, to, arena) : error;
 }

@@ -341,6 +341,60 @@ static void an_entitlement_that_stands_alone_tells(void **state)
     assert_nothing_waits();
 }
 
+#define RENAME "{\"to\":\"b\",\"reason\":\"r\",\"actor\":\"me\"}"
+#define ERASE "{\"reason\":\"r\",\"actor\":\"me\"}"
+
+/* Another name tells nothing by itself, and the next period is told of. */
+static void a_rename_repeats_nothing(void **state)
+{
+    (void)state;
+    must_put_reset_rule("reset");
+    must_put_rule("warn", AT_50_80);
+    must_have_100("a");
+    must_use_now("a", 60);
+    assert_next("usage_percentage", "50");
+    fresh();
+    assert_ok(met_customer_rename(store, "a", 1, RENAME, strlen(RENAME), NULL,
+                                  &told));
+    must_use_now("a", 1);
+    assert_nothing_waits();
+    clock_now_ns = time_of("2026-04-01T00:00:00Z");
+    must_tick();
+    assert_reset_next("b", "2026-04-01T00:00:00Z");
+}
+
+/* Nobody who was erased is named in what is to come. */
+static void an_erased_customer_is_not_named(void **state)
+{
+    met__scan scan;
+    met__text key;
+    met__text value;
+    met__txn *txn;
+    size_t count = 0;
+
+    (void)state;
+    must_put_reset_rule("reset");
+    const char *id = must_have_100("somebody");
+    fresh();
+    assert_ok(met_subscription_cancel(store, id, strlen(id), 0, 0, NULL,
+                                      &told));
+    assert_ok(met_customer_erase(store, "somebody", 8, ERASE, strlen(ERASE),
+                                 NULL, &told));
+    assert_int_equal(met__txn_begin(store, 0, &txn), MET_OK);
+    assert_int_equal(
+        met__scan_begin(txn, MET__TABLE_NOTICE_DUE, NULL, 0, &scan), MET_OK);
+    while (met__scan_next(&scan, &key, &value) == MET_OK) {
+        assert_false(met__text_equal(value, MET__TEXT("somebody")));
+        count++;
+    }
+    met__scan_end(&scan);
+    met__txn_abort(txn);
+    assert_true(count > 0);
+    clock_now_ns = time_of("2026-06-01T00:00:00Z");
+    must_tick();
+    assert_nothing_waits();
+}
+
 static void an_ended_subscription_tells_no_reset(void **state)
 {
     (void)state;
@@ -448,6 +502,8 @@ int main(void)
         CASE(every_new_period_tells_once),
         CASE(a_reset_by_hand_tells),
         CASE(an_entitlement_that_stands_alone_tells),
+        CASE(a_rename_repeats_nothing),
+        CASE(an_erased_customer_is_not_named),
         CASE(a_scheduled_subscription_begins_without_a_reset),
         CASE(an_ended_subscription_tells_no_reset),
         CASE(who_disables_a_rule_hears_nothing),
