@@ -9,6 +9,7 @@
 #define METERING_ENTITLEMENT_H
 
 #include "metering/catalog.h"
+#include "metering/platform.h"
 #include "metering/types.h"
 
 MET_BEGIN_DECLS
@@ -226,6 +227,38 @@ MET_API MET_NODISCARD met_error met_entitlement_reset(
     met_store *store, const char *customer_key, size_t customer_key_size,
     const char *feature_key, size_t feature_key_size, const char *json,
     size_t json_size, met_buffer *json_out, met_error_info *info);
+
+/**
+ * What-if: what would be left of an entitlement and its grants. Needs no store.
+ *
+ * @param json       {"entitlement": a metered one as met_entitlement_create
+ *                   takes it, of which "usage_period", "measure_usage_from" (a
+ *                   time, required), "issue_after_reset",
+ *                   "issue_after_reset_priority" and
+ *                   "preserve_overage_at_reset" count, "aggregation"?: "sum" |
+ *                   "latest", "grants"?: [as met_grant_create takes them,
+ *                   without customer and feature; also "id"?, "created_at"?
+ *                   and "voided_at"?], "resets"?: [as met_entitlement_reset
+ *                   takes them, ascending, each with "at"], "usage"?: [{"at",
+ *                   "value"}], "at": a time, or ascending times}
+ * @param json_size  bytes; no NUL needed
+ * @param platform   memory to use; NULL for the defaults
+ * @param json_out   {"values": [{"at", "balance", "usage", "overage",
+ *                   "total_available", "usage_period_from", "grants": [{"id",
+ *                   "balance"}]}]}, with all usage of at's minute; what the
+ *                   entitlement issues by itself is "issued". Written only on
+ *                   MET_OK
+ * @param info       NULL, or where to put field path and reason
+ * @return MET_OK · MET_E_INVALID · MET_E_UNSUPPORTED (a field of the peer) ·
+ *         MET_E_LIMIT (more than 100,000 in a list; too many periods) ·
+ *         MET_E_OVERFLOW · MET_E_NO_MEMORY · MET_E_BUG
+ * @owner  caller keeps json; json_out with met_buffer_release
+ * @blocks no
+ * @thread any      @fork any      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_entitlement_simulate(
+    const char *json, size_t json_size, const met_platform *platform,
+    met_buffer *json_out, met_error_info *info);
 
 MET_END_DECLS
 

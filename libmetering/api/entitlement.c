@@ -4,6 +4,7 @@
 #include "api/entitled_call.h"
 #include "base/calendar.h"
 #include "entitlement/access.h"
+#include "entitlement/simulation.h"
 
 /* 0 is now; what is beyond the calendar is refused. */
 static met_error read_instant(met__call *call, int64_t at_ns,
@@ -260,4 +261,49 @@ met_error met_entitlement_reset(met_store *store, const char *customer_key,
                                      &call.arena, &document, &call.why);
     }
     return met__call_end(&call, error, document, json_out);
+}
+
+/* --- What-if -------------------------------------------------------------- */
+met_error met_entitlement_simulate(const char *json, size_t json_size,
+                                   const met_platform *platform,
+                                   met_buffer *json_out, met_error_info *info)
+{
+    met__platform known;
+    met__buffer buffer;
+    met__arena arena;
+    met__node *node = NULL;
+    met__node *answer = NULL;
+    met_error_info why = {.struct_size = sizeof why};
+
+    if (json == NULL || json_out == NULL) {
+        return met__fail(info, MET_E_INVALID, json ? "json_out" : "json",
+                         "is NULL");
+    }
+    if (json_size > MET__DOCUMENT_SIZE_MAX) {
+        return met__fail(info, MET_E_LIMIT, "json",
+                         "has more than %d bytes", MET__DOCUMENT_SIZE_MAX);
+    }
+    met_error error = met__platform_init(&known, platform, info);
+    if (error != MET_OK) {
+        return error;
+    }
+    met__arena_init(&arena, &known);
+    met__buffer_init(&buffer, &known);
+    error = met__json_parse(&arena, met__text_of(json, json_size), &node,
+                            &why);
+    if (error == MET_OK) {
+        error = met__simulate(node, &arena, &answer, &why);
+    }
+    if (error == MET_OK) {
+        met__json_write(answer, 0, &buffer);
+        error = met__buffer_give(&buffer, json_out);
+    }
+    met__buffer_release(&buffer);
+    met__arena_release(&arena);
+    if (error == MET_OK) {
+        return MET_OK;
+    }
+    return why.code == error
+               ? met__fail(info, error, why.field, "%s", why.reason)
+               : met__fail_code(info, error);
 }

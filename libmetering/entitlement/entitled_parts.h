@@ -21,6 +21,17 @@ met_error met__recurrence_read(met__fields *fields, const char *name,
                                int *has_out);
 void met__recurrence_build(met__builder *builder, const char *name,
                            const met__recurrence *recurrence);
+/* All of a grant but whose it is; what is not stated is -1, or never. */
+void met__grant_read_terms(met__fields *fields, met__arena *arena,
+                           met__stored_grant *made);
+/* What follows from effective_at: the recurrence's anchor, the expiry. */
+met_error met__grant_set_times(met__stored_grant *made,
+                               const met__path *path, met_error_info *info);
+/* The same with instants at the start of their minutes. */
+met__grant met__grant_by_minutes(const met__grant *terms);
+/* The fields of a metered entitlement; anchors and times that are not stated
+ * are -1. */
+void met__lone_read_metered(met__fields *fields, met__lone *made);
 /* A time, 1970-01-01T00:00:00Z too, unless it never comes. */
 void met__build_instant(met__builder *builder, const char *name,
                         int64_t at_ns);

@@ -68,9 +68,6 @@ static met_error set_times(const met__entitled_call *call,
     if (terms->effective_at_ns < 0) {
         terms->effective_at_ns = call->now_ns;
     }
-    if (terms->recurrence.anchor_ns < 0) {
-        terms->recurrence.anchor_ns = terms->effective_at_ns;
-    }
     if (met__minute_first(terms->effective_at_ns)
             < met__minute_first(period.from_ns)
         && !call->allow_past) {
@@ -78,14 +75,7 @@ static met_error set_times(const met__entitled_call *call,
                             "effective_at",
                             "the grant is before current usage period start");
     }
-    if (made->expiration_count > 0
-        && met__grant_expiry(terms->effective_at_ns, made->expiration_unit,
-                             made->expiration_count, &terms->expires_at_ns)
-               != MET_OK) {
-        return met__fail_at(call->info, MET_E_INVALID, call->path,
-                            "expiration", "is behind the year 2200");
-    }
-    return MET_OK;
+    return met__grant_set_times(made, call->path, call->info);
 }
 
 met_error met__grant_create(const met__entitled_call *call,

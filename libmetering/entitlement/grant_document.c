@@ -38,7 +38,7 @@ static void read_recurrence(met__fields *fields, met__grant *terms)
                                &terms->has_recurrence);
 }
 
-static void read_terms(met__fields *fields, met__grant *terms)
+static void read_amounts(met__fields *fields, met__grant *terms)
 {
     int64_t priority = 0;
 
@@ -57,6 +57,50 @@ static void read_terms(met__fields *fields, met__grant *terms)
                               &terms->rollover_min);
     (void)met__fields_time(fields, "effective_at", MET__OPTIONAL,
                            &terms->effective_at_ns);
+}
+
+void met__grant_read_terms(met__fields *fields, met__arena *arena,
+                           met__stored_grant *made)
+{
+    *made = (met__stored_grant){
+        .terms = {.rollover_min = met__decimal_zero(),
+                  .effective_at_ns = -1,
+                  .expires_at_ns = MET__NEVER,
+                  .voided_at_ns = MET__NEVER,
+                  .deleted_at_ns = MET__NEVER}};
+    read_amounts(fields, &made->terms);
+    (void)read_expiration(fields, made);
+    read_recurrence(fields, &made->terms);
+    (void)met__metadata_read(fields, arena, &made->metadata);
+}
+
+met_error met__grant_set_times(met__stored_grant *made,
+                               const met__path *path, met_error_info *info)
+{
+    met__grant *terms = &made->terms;
+
+    if (terms->recurrence.anchor_ns < 0) {
+        terms->recurrence.anchor_ns = terms->effective_at_ns;
+    }
+    if (made->expiration_count > 0
+        && met__grant_expiry(terms->effective_at_ns, made->expiration_unit,
+                             made->expiration_count, &terms->expires_at_ns)
+               != MET_OK) {
+        return met__fail_at(info, MET_E_INVALID, path, "expiration",
+                            "is behind the year 2200");
+    }
+    return MET_OK;
+}
+
+met__grant met__grant_by_minutes(const met__grant *terms)
+{
+    met__grant grant = *terms;
+
+    grant.effective_at_ns = met__minute_first(grant.effective_at_ns);
+    grant.expires_at_ns = met__minute_first(grant.expires_at_ns);
+    grant.voided_at_ns = met__minute_first(grant.voided_at_ns);
+    grant.recurrence.anchor_ns = met__minute_first(grant.recurrence.anchor_ns);
+    return grant;
 }
 
 /* What only records have. */
@@ -78,12 +122,7 @@ met_error met__grant_read(const met__node *node, const met__path *path,
                           int is_record, met__arena *arena,
                           met__stored_grant *grant_out, met_error_info *info)
 {
-    met__stored_grant made = {
-        .terms = {.rollover_min = met__decimal_zero(),
-                  .effective_at_ns = -1,
-                  .expires_at_ns = MET__NEVER,
-                  .voided_at_ns = MET__NEVER,
-                  .deleted_at_ns = MET__NEVER}};
+    met__stored_grant made;
     met__fields fields;
     met_error error = met__refuse_unserved(node, path, unserved, info);
 
@@ -91,11 +130,8 @@ met_error met__grant_read(const met__node *node, const met__path *path,
         return error;
     }
     (void)met__fields_begin(&fields, node, path, info);
+    met__grant_read_terms(&fields, arena, &made);
     (void)met__owner_read(&fields, is_record, &made.owner);
-    read_terms(&fields, &made.terms);
-    (void)read_expiration(&fields, &made);
-    read_recurrence(&fields, &made.terms);
-    (void)met__metadata_read(&fields, arena, &made.metadata);
     if (is_record) {
         read_stamp(&fields, &made);
     }

@@ -134,13 +134,7 @@ static met_error add_own(met__ledger *self, size_t first)
 
 static void add_stored(met__ledger *self, const met__stored_grant *stored)
 {
-    met__grant grant = stored->terms;
-
-    grant.effective_at_ns = met__minute_first(grant.effective_at_ns);
-    grant.expires_at_ns = met__minute_first(grant.expires_at_ns);
-    grant.voided_at_ns = met__minute_first(grant.voided_at_ns);
-    grant.recurrence.anchor_ns = met__minute_first(grant.recurrence.anchor_ns);
-    self->grants[self->grant_count++] = grant;
+    self->grants[self->grant_count++] = met__grant_by_minutes(&stored->terms);
     self->carries = 1;
 }
 

@@ -49,7 +49,7 @@ static void read_measure(met__fields *fields, met__lone *made)
     }
 }
 
-static void read_metered(met__fields *fields, met__lone *made)
+void met__lone_read_metered(met__fields *fields, met__lone *made)
 {
     int has_period = 0;
 
@@ -141,7 +141,7 @@ met_error met__lone_read(const met__node *node, const met__path *path,
     (void)met__metadata_read(&fields, arena, &made.metadata);
     made.terms.type = type + 1;
     if (made.terms.type == MET__ENTITLEMENT_METERED) {
-        read_metered(&fields, &made);
+        met__lone_read_metered(&fields, &made);
     } else if (made.terms.type == MET__ENTITLEMENT_STATIC) {
         read_config(&fields, arena, &made);
     }

@@ -185,8 +185,17 @@ int command_compact(tool *self);
  * and none with --json. */
 int tool_compact(tool *self, const met_compact_config *config, int is_quiet);
 int command_settle(tool *self);
+int command_entitlement_create(tool *self);
 int command_entitlement_history(tool *self);
+int command_entitlement_override(tool *self);
+int command_entitlement_remove(tool *self);
+int command_entitlement_reset(tool *self);
+int command_entitlement_simulate(tool *self);
 int command_entitlement_show(tool *self);
+int command_grant_create(tool *self);
+int command_grant_list(tool *self);
+int command_grant_show(tool *self);
+int command_grant_void(tool *self);
 int command_billing_profile(tool *self);
 int command_billing_run(tool *self);
 int command_invoice_preview(tool *self);

@@ -92,7 +92,29 @@ static met_error call_history(void)
                 buffer);
 }
 
+static met_error call_simulate(void)
+{
+    const char *json =
+        "{\"entitlement\":{\"usage_period\":{\"interval\":\"P1M\"},"
+        "\"measure_usage_from\":\"2026-01-01T00:00:00Z\","
+        "\"issue_after_reset\":\"5\"},\"grants\":[{\"amount\":\"3\","
+        "\"recurrence\":{\"interval\":\"P1D\"}}],\"resets\":[{\"at\":"
+        "\"2026-01-05T00:00:00Z\"}],\"usage\":[{\"at\":"
+        "\"2026-01-03T00:00:00Z\",\"value\":\"2\"}],\"at\":["
+        "\"2026-01-04T00:00:00Z\",\"2026-01-20T00:00:00Z\"]}";
+    met_platform platform = {.struct_size = sizeof platform,
+                             .allocator = {&memory, faulty_allocate,
+                                           faulty_reallocate,
+                                           faulty_release}};
+    met_buffer *buffer = fresh();
+
+    return keep(met_entitlement_simulate(json, strlen(json), &platform, buffer,
+                                         &told),
+                buffer);
+}
+
 static const fault_call calls[] = {
+    {"entitlement_simulate", call_simulate, FAULT_READS},
     {"entitlement_get", call_get, FAULT_READS},
     {"entitlement_list", call_list, FAULT_READS},
     {"entitlement_history", call_history, FAULT_READS},
