@@ -275,8 +275,10 @@ MET_API MET_NODISCARD met_error met_plan_list(met_store *store,
  * first request or the next settlement makes up for it.
  *
  * @param store      open store
- * @param json       {"meters"?, "features"?, "plans"?, "customers"?,
- *                   "subscriptions"?} and Kong's declarative format:
+ * @param json       {"meters"?, "features"?, "notice_rules"?, "plans"?,
+ *                   "customers"?, "subscriptions"?, "entitlements"?,
+ *                   "grants"? (with effective_at), "billing_profiles"?
+ *                   (with "customer"?: {"key"})} and Kong's format:
  *                   {"_format_version"?, "services"?, "routes"?, "consumers"?,
  *                   "plugins"?, ...}, each a list of the documents that
  *                   met_meter_put and its like take;
@@ -323,8 +325,9 @@ MET_API MET_NODISCARD met_error met_catalog_apply(met_store *store,
  *
  * @param json_out  written only on MET_OK: {"_format_version",
  *                  "_export_version": 1, "meters", "features", "notice_rules",
- *                  "plans", "customers", "subscriptions", "services",
- *                  "routes", "consumers", "plugins"}
+ *                  "plans", "customers", "subscriptions",
+ *                  "entitlements", "grants", "resets", "billing_profiles",
+ *                  "services", "routes", "consumers", "plugins"}
  * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_BUSY (too many
  *         readers) · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
  * @owner  json_out with met_buffer_release

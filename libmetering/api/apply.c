@@ -5,9 +5,10 @@
 #include "catalog/meter_guard.h"
 #include "customer/subscription.h"
 #include "entitlement/access.h"
-#include "entitlement/entitled_change.h"
+#include "entitlement/entitled_transfer.h"
 #include "entitlement/notice.h"
 #include "gateway/entity.h"
+#include "invoice/billing_transfer.h"
 #include "meter/plan_signal.h"
 #include "metering/catalog.h"
 
@@ -15,7 +16,7 @@
 
 /* Kinds of the product's part, in the order of what needs what. */
 enum { METERS, FEATURES, NOTICE_RULES, PLANS, CUSTOMERS, SUBSCRIPTIONS,
-       LIST_COUNT };
+       ENTITLEMENTS, GRANTS, RESETS, PROFILES, LIST_COUNT };
 
 static const struct list {
     const char *member;
@@ -25,7 +26,11 @@ static const struct list {
                        {"notice_rules", "notice_rule"},
                        {"plans", "plan"},
                        {"customers", "customer"},
-                       {"subscriptions", "subscription"}};
+                       {"subscriptions", "subscription"},
+                       {"entitlements", "entitlement"},
+                       {"grants", "grant"},
+                       {"resets", "reset"},
+                       {"billing_profiles", "billing_profile"}};
 
 typedef struct apply {
     met__call call;
@@ -226,6 +231,38 @@ static met_error apply_subscription(apply *self, const met__node *item,
     return error;
 }
 
+/* Grants, entitlements that stand alone; resets, which are only exported. */
+static met_error apply_entitled(apply *self, size_t list,
+                                const met__node *item, const met__path *path,
+                                uint32_t *change_out, met__text *key_out)
+{
+    met__entitled_call call = {self->call.txn,   path,
+                               self->now_ns,     self->allow_past,
+                               &self->call.arena, &self->call.why};
+    met_error error;
+
+    if (list == RESETS && !self->is_import) {
+        return met__fail_at(&self->call.why, MET_E_UNSUPPORTED, path, NULL,
+                            "a reset is only in what was exported");
+    }
+    if (self->is_import) {
+        error = (list == ENTITLEMENTS ? met__lone_import
+                 : list == GRANTS     ? met__grant_import
+                                      : met__reset_import)(
+            &call, item, change_out, key_out);
+    } else {
+        error = (list == ENTITLEMENTS ? met__lone_apply : met__grant_apply)(
+            &call, item, change_out, key_out);
+    }
+    if (error == MET_OK && *change_out != MET__CHANGE_NONE
+        && !self->is_dry_run) {
+        (void)met__quota_announce(self->call.txn, *key_out);
+    }
+    return error == MET_OK && *change_out != MET__CHANGE_NONE
+               ? met__notice_announce(self->call.txn, *key_out)
+               : error;
+}
+
 static met_error apply_item(apply *self, size_t list, const met__node *item,
                             const met__path *path)
 {
@@ -262,6 +299,17 @@ static met_error apply_item(apply *self, size_t list, const met__node *item,
     case SUBSCRIPTIONS:
         error = apply_subscription(self, item, path, &change, &key);
         break;
+    case ENTITLEMENTS:
+    case GRANTS:
+    case RESETS:
+        error = apply_entitled(self, list, item, path, &change, &key);
+        break;
+    case PROFILES:
+        key = met__text_z("");
+        error = met__billing_profile_apply(txn, item, path,
+                                           &self->call.arena, &change, &key,
+                                           why);
+        break;
     default:
         break;
     }
@@ -281,7 +329,7 @@ static met_error apply_list(apply *self, size_t list)
         return MET_OK;
     }
     /* Versions of a plan and owners of a key are exported one by one. */
-    if (list != SUBSCRIPTIONS && !self->is_import) {
+    if (list < SUBSCRIPTIONS && !self->is_import) {
         error = refuse_duplicates(self, list);
     }
     for (uint32_t i = 0; error == MET_OK && i < array->count; i++) {

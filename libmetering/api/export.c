@@ -6,8 +6,10 @@
 #include "api/document_call.h"
 #include "catalog/plan.h"
 #include "customer/subscription.h"
+#include "entitlement/entitled_transfer.h"
 #include "entitlement/notice_rule.h"
 #include "gateway/entity.h"
+#include "invoice/billing_transfer.h"
 #include "metering/catalog.h"
 
 /* What the library adds to an object. */
@@ -96,6 +98,38 @@ static met_error add_catalog(met__call *call, met__node *document)
                : error;
 }
 
+static met_error add_entitled(met__call *call, met__node *document,
+                              const met__node *customers)
+{
+    static const char *const names[] = {"entitlements", "grants", "resets"};
+    met__node *lists[3];
+    met_error error = MET_OK;
+
+    for (size_t i = 0; error == MET_OK && i < 3; i++) {
+        lists[i] = met__node_array(&call->arena);
+        error = met__node_set(&call->arena, document, names[i], lists[i]);
+    }
+    for (uint32_t i = 0; error == MET_OK && i < customers->count; i++) {
+        const met__node *one = customers->as.items[i];
+        met__customer customer = {.id = met__node_get(one, "id")->as.text,
+                                  .key = met__node_get(one, "key")->as.text};
+        error = met__entitled_export(call->txn, &customer, &call->arena,
+                                     lists[0], lists[1], lists[2]);
+    }
+    return error;
+}
+
+static met_error add_profiles(met__call *call, met__node *document)
+{
+    met__node *list = met__node_array(&call->arena);
+    met_error error = met__node_set(&call->arena, document,
+                                    "billing_profiles", list);
+
+    return error == MET_OK ? met__billing_profile_export(
+                                 call->txn, &call->arena, list)
+                           : error;
+}
+
 static met_error add_customers(met__call *call, met__node *document)
 {
     met__arena *arena = &call->arena;
@@ -119,9 +153,14 @@ static met_error add_customers(met__call *call, met__node *document)
     if (error == MET_OK) {
         error = met__node_set(arena, document, "customers", customers);
     }
-    return error == MET_OK ? met__node_set(arena, document, "subscriptions",
-                                           subscriptions)
-                           : error;
+    if (error == MET_OK) {
+        error = met__node_set(arena, document, "subscriptions",
+                              subscriptions);
+    }
+    if (error == MET_OK) {
+        error = add_entitled(call, document, customers);
+    }
+    return error == MET_OK ? add_profiles(call, document) : error;
 }
 
 static met_error add_gateway(met__call *call, met__node *document)

@@ -2,7 +2,10 @@
  * whatever happened to what is in it, and in whatever order. */
 #include "support/catalog_calls.h"
 
+#include "metering/billing.h"
+#include "metering/entitlement.h"
 #include "metering/gateway.h"
+#include "metering/grant.h"
 #include "metering/notice.h"
 
 static const char gateway[] =
@@ -49,6 +52,43 @@ static const char *subscribed(const char *json, uint64_t flags)
     assert_ok(subscribe(json, flags));
     snprintf(id, 32, "%s", shown("id"));
     return id;
+}
+
+#define LONE                                                              \
+    "{\"customer\":{\"key\":\"own\"},\"feature\":{\"key\":"             \
+    "\"example_service\"},\"type\":\"metered\",\"usage_period\":{"       \
+    "\"interval\":\"P1M\"},\"measure_usage_from\":\"now\","               \
+    "\"issue_after_reset\":50}"
+#define GRANT(MORE)                                                       \
+    "{\"customer\":{\"key\":\"own\"},\"feature\":{\"key\":"             \
+    "\"example_service\"},\"amount\":10" MORE "}"
+
+/* What stands beside subscriptions. */
+static void fill_entitled(void)
+{
+    static const char lone[] = LONE;
+    static const char grant[] =
+        GRANT(",\"priority\":3,\"expiration\":{\"duration\":\"month\","
+              "\"count\":2},\"metadata\":{\"why\":\"gift\"}");
+    static const char reset[] = "{\"retain_anchor\":true}";
+    static const char profile[] =
+        "{\"supplier\":{\"name\":\"We\"},\"workflow\":{\"invoicing\":{"
+        "\"due_after\":\"P14D\"}}}";
+    static const char his[] =
+        "{\"workflow\":{\"invoicing\":{\"due_after\":\"P7D\"}}}";
+
+    fresh();
+    assert_ok(met_entitlement_create(store, lone, sizeof lone - 1, 0, NULL,
+                                     &told));
+    assert_ok(met_grant_create(store, grant, sizeof grant - 1, 0, NULL,
+                               &told));
+    clock_now_ns += MET__HOUR_NS;
+    assert_ok(met_entitlement_reset(store, "own", 3, "example_service", 15,
+                                    reset, sizeof reset - 1, NULL, &told));
+    assert_ok(met_billing_profile_put(store, NULL, 0, profile,
+                                      sizeof profile - 1, NULL, &told));
+    assert_ok(met_billing_profile_put(store, "own", 3, his, sizeof his - 1,
+                                      NULL, &told));
 }
 
 /* Something of everything, with a past. */
@@ -119,6 +159,7 @@ static void fill(void)
                                        &told),
                    out));
     assert_ok(apply_json(gateway, 0));
+    fill_entitled();
 }
 
 /* Into a store of its own. */
@@ -140,6 +181,10 @@ static void test_export__is_applied(void **state)
     assert_null(strstr(first, "\"G\""));      /* removed */
     assert_null(strstr(first, "k1"));
     assert_non_null(strstr(first, "\"by_name_only\":true"));
+    assert_non_null(strstr(first, "\"issue_after_reset\":\"50\""));
+    assert_non_null(strstr(first, "\"metadata\":{\"why\":\"gift\"}"));
+    assert_non_null(strstr(first, "\"resets\":[{\"customer\""));
+    assert_non_null(strstr(first, "\"due_after\":\"P7D\""));
     apply_elsewhere("t", first);
     assert_shown("ignored", "[]");
     char *second = export_all();
@@ -219,6 +264,58 @@ static void test_export__in_any_order(void **state)
     free(second);
 }
 
+/* As people state them: once, however often they are applied. */
+static void test_export__entitlements_are_stated(void **state)
+{
+    static const char stated[] =
+        "{\"grants\":[" GRANT(",\"effective_at\":\"2026-03-15T10:30:00Z\"")
+        "," GRANT(",\"effective_at\":\"2026-03-20T00:00:00+01:00\"")
+        "],\"entitlements\":[" LONE "],\"customers\":[{\"key\":\"own\","
+        "\"name\":\"O\"}],\"billing_profiles\":[{\"customer\":{\"key\":"
+        "\"own\"},\"workflow\":{\"invoicing\":{\"due_after\":\"P7D\"}}},"
+        "{\"late_usage\":\"next_invoice\"}]}";
+
+    (void)state;
+    must_have_catalog();
+    uint64_t before = stored_digest();
+    assert_ok(apply_json(stated, MET_APPLY_DRY_RUN));
+    assert_int_equal(stored_digest(), before);
+    assert_ok(apply_json(stated, 0));
+    assert_shown("changes.1.kind", "entitlement");
+    assert_shown("changes.1.key", "own");
+    assert_shown("changes.1.change", "created");
+    assert_shown("changes.3.kind", "grant");
+    assert_shown("changes.4.kind", "billing_profile");
+    assert_shown("changes.4.change", "created");
+    assert_shown("changes.5.key", "");
+    before = stored_digest();
+    clock_now_ns += MET__HOUR_NS;
+    assert_ok(apply_json(stated, 0));
+    assert_shown("changes.1.change", "unchanged");
+    assert_shown("changes.2.change", "unchanged");
+    assert_shown("changes.3.change", "unchanged");
+    assert_shown("changes.4.change", "unchanged");
+    assert_shown("changes.5.change", "unchanged");
+    assert_int_equal(stored_digest(), before);
+    assert_told(apply_json("{\"grants\":[" GRANT("") "]}", 0), MET_E_INVALID,
+                "grants[0].effective_at", "is required");
+    assert_told(apply_json("{\"resets\":[{}]}", 0), MET_E_UNSUPPORTED,
+                "resets[0]", "only in what was exported");
+    assert_told(apply_json("{\"entitlements\":[{\"customer\":{\"key\":"
+                           "\"own\"},\"feature\":{\"key\":"
+                           "\"example_service\"},\"type\":\"boolean\"}]}",
+                           0),
+                MET_E_CONFLICT, "entitlements[0]", "another entitlement");
+    assert_told(apply_json("{\"billing_profiles\":[{\"customer\":{\"key\":"
+                           "\"nobody\"}}]}",
+                           0),
+                MET_E_NOT_FOUND, "billing_profiles[0].customer.key",
+                "no such customer");
+    assert_told(apply_json("{\"billing_profiles\":[{\"late_usage\":7}]}", 0),
+                MET_E_INVALID, "billing_profile.late_usage", "");
+    assert_int_equal(stored_digest(), before);
+}
+
 /* What an import may not bring. */
 static void test_export__refuse(void **state)
 {
@@ -243,6 +340,12 @@ static void test_export__refuse(void **state)
          MET_E_CONFLICT, "", "is a subject of the customer \"gone\""},
         {"\"starting_phase\":\"b\"", "\"starting_phase\":\"c\"",
          MET_E_INVALID, "", "no such phase"},
+        {"\"issue_after_reset\":\"50\"", "\"issue_after_reset\":\"51\"",
+         MET_E_CONFLICT, "", "differs from the one in the store"},
+        {"\"amount\":\"10\"", "\"amount\":\"11\"", MET_E_CONFLICT, "",
+         "differs from the one in the store"},
+        {"\"retain_anchor\":true", "\"retain_anchor\":false",
+         MET_E_CONFLICT, "", "differs from the one in the store"},
         {"\"version\":3,", "\"version\":0,", MET_E_INVALID, "", ""},
     };
 
@@ -286,6 +389,7 @@ int main(void)
         TEST(test_export__is_applied),
         TEST(test_export__empty),
         TEST(test_export__in_any_order),
+        TEST(test_export__entitlements_are_stated),
         TEST(test_export__refuse),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

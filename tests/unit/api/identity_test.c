@@ -4,8 +4,10 @@
 
 #include "support/catalog_calls.h"
 
+#include "metering/billing.h"
 #include "metering/event.h"
 #include "metering/gateway.h"
+#include "metering/grant.h"
 #include "metering/meter.h"
 #include "metering/notice.h"
 
@@ -96,6 +98,16 @@ static void fill(char id[32])
                                           sizeof keep_events - 1, out, &told),
                    out));
     snprintf(id, 32, "%s", subscribe_from("rosario", "premium", FEBRUARY));
+    static const char grant[] =
+        "{\"customer\":{\"key\":\"rosario\"},\"feature\":{\"key\":"
+        "\"example_service\"},\"amount\":5,\"metadata\":{\"for\":"
+        "\"rosario\"}}";
+    static const char profile[] = "{\"late_usage\":\"next_invoice\"}";
+    fresh();
+    assert_ok(met_grant_create(store, grant, sizeof grant - 1, 0, NULL,
+                               &told));
+    assert_ok(met_billing_profile_put(store, "rosario", 7, profile,
+                                      sizeof profile - 1, NULL, &told));
     ingest("{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"//i\","
            "\"type\":\"kong.api_request\",\"subject\":\"rosario\","
            "\"time\":\"2026-03-01T10:00:00Z\",\"data\":{\"service_name\":"
