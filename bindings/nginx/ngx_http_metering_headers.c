@@ -8,9 +8,10 @@
 static ngx_uint_t next_line(u_char **at, const u_char *end, ngx_str_t *name,
                             ngx_str_t *value)
 {
-    u_char *colon = ngx_strlchr(*at, (u_char *) end, ':');
-    u_char *stop =
-        colon != NULL ? ngx_strlchr(colon, (u_char *) end, '\r') : NULL;
+    u_char *colon = memchr(*at, ':', (size_t) (end - *at));
+    u_char *stop = colon != NULL
+                       ? memchr(colon, '\r', (size_t) (end - colon))
+                       : NULL;
 
     if (stop == NULL) {
         return 0;
@@ -84,7 +85,7 @@ static ngx_uint_t is_named(const char *lines, size_t size,
     const u_char *end = at + size;
 
     while (at < end) {
-        const u_char *stop = ngx_strlchr((u_char *) at, (u_char *) end, '\r');
+        const u_char *stop = memchr(at, '\r', (size_t) (end - at));
         if (stop == NULL) {
             return 0;
         }
@@ -187,7 +188,8 @@ static ngx_int_t change_query(ngx_http_request_t *r, const char *query,
                               size_t size)
 {
     u_char *end = r->unparsed_uri.data + r->unparsed_uri.len;
-    u_char *mark = ngx_strlchr(r->unparsed_uri.data, end, '?');
+    u_char *mark = memchr(r->unparsed_uri.data, '?',
+                          (size_t) (end - r->unparsed_uri.data));
     size_t path = mark != NULL ? (size_t) (mark - r->unparsed_uri.data)
                                : r->unparsed_uri.len;
     size_t line = r->method_name.len + 1 + path + 1 + size + 1

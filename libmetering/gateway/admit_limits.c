@@ -238,6 +238,15 @@ int met__admit_peek(met__admission *admission)
         && (gateway->flags & MET_GATEWAY_REQUIRE_ENTITLEMENT) == 0) {
         return 1; /* nothing to reserve between looking and counting */
     }
+    /* When it has room, the times of the windows are asked when it counts. */
+    admission->limit_request.flags = MET_LIMITER_BRIEF;
+    if (!ask(admission, met__limiter_peek, &status)) {
+        return status;
+    }
+    if (admission->limit_result.is_allowed) {
+        return 1;
+    }
+    admission->limit_request.flags = 0;
     if (!ask(admission, met__limiter_peek, &status)) {
         return status;
     }
@@ -251,6 +260,7 @@ int met__admit_count(met__admission *admission)
     if (admission->limit == MET__NONE) {
         return 1;
     }
+    admission->limit_request.flags = 0;
     if (!ask(admission, met__limiter_check, &status)) {
         return status;
     }
@@ -274,6 +284,12 @@ void met__admit_limit_headers(met__admission *admission)
         || gateway->header_style == MET_GATEWAY_HEADERS_NONE
         || admission->limit_result.window_count == 0) {
         return;
+    }
+    if ((admission->limit_request.flags & MET_LIMITER_BRIEF) != 0) {
+        /* An allowance has refused; without times there are still counts. */
+        admission->limit_request.flags = 0;
+        (void)!met__limiter_peek(gateway->limiter, &admission->limit_request,
+                                 &admission->limit_result);
     }
     if (met__limiter_headers(&admission->limit_result, &options,
                              gateway->response, sizeof gateway->response,

@@ -34,6 +34,10 @@ static void test_subject__a_stored_consumer(void **state)
     /* Its allowance is used up, with a key as without. */
     assert_int_equal(ask_as("/anything", "consumer:ariel", NULL), 429);
     assert_body("USAGE_LIMIT_REACHED");
+    /* The limit, which has room, is told about all the same, with times. */
+    assert_true(has_header("X-RateLimit-Remaining-Minute: 2\r\n"));
+    assert_true(has_header("RateLimit-Reset: "));
+    assert_false(has_header("RateLimit-Reset: 1\r\n"));
     assert_int_equal(admit("/anything", "ariel-key"), 429);
     /* The access list holds as for a key: no groups. */
     assert_int_equal(ask_as("/anything", "consumer:stranger", NULL), 403);
