@@ -8,6 +8,7 @@
 #include "metering/entitlement.h"
 #include "metering/grant.h"
 #include "metering/event.h"
+#include "metering/billing.h"
 #include "metering/invoice.h"
 #include "metering/meter.h"
 #include "metering/notice.h"
@@ -67,6 +68,22 @@ static met_error put_event_settings(void)
 static met_error put_usage_settings(void)
 {
     return put(met_usage_settings_put);
+}
+
+/* As of the calls that take a customer, too. */
+static met_error put_profile(met_store *of, const char *json, size_t size,
+                             met_buffer *out, met_error_info *info)
+{
+    return met_billing_profile_put(of, NULL, 0, json, size, out, info);
+}
+
+/* The invoice below is one without. */
+static met_error put_billing_profile(void)
+{
+    met_error error = put(put_profile);
+
+    assert_ok(met_billing_profile_remove(store, NULL, 0, &told));
+    return error;
 }
 
 static met_error put_adjustment(void)
@@ -397,6 +414,7 @@ static struct kind {
     {"event_settings", put_event_settings, 0, 0},
     {"usage_settings", put_usage_settings, 0, 0},
     {"adjustment", put_adjustment, 0, 0},
+    {"billing_profile", put_billing_profile, 0, 0},
     {"notice_rule", put_notice_rule, 0, 0},
     {"usage_query", run_query, 1, 0},
     {"usage_answer", must_be_answer, 1, 0},
