@@ -44,7 +44,7 @@ func main() {
 		left := must(store.Entitlement(customer, "example_service", time.Time{}))
 		fmt.Printf("%s: %v used, %v left\n", customer, left.Usage, left.Balance)
 		invoice := must(store.InvoicePreview(customer, time.Time{}, true))
-		fmt.Println(must(metering.InvoiceText(invoice)))
+		fmt.Println(must(metering.RenderInvoice(invoice, metering.InvoiceAsText)))
 	}
 }
 
