@@ -70,7 +70,7 @@ func (a *arena) reserve(size uintptr) {
 	}
 }
 
-// take is the next so many bytes, aligned for any type.
+// take is the next so many bytes, aligned for any type; they hold anything.
 func (a *arena) take(size uintptr) unsafe.Pointer {
 	place := unsafe.Add(a.base, a.used)
 	a.used += (size + 15) &^ 15

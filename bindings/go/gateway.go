@@ -242,9 +242,10 @@ func (h *gatewayHandle) fill(request *GatewayRequest) *C.met_gateway_request {
 	m.reserve(size)
 	h.decision = (*C.met_gateway_decision)(m.take(
 		C.sizeof_met_gateway_decision))
-	h.decision.struct_size = C.sizeof_met_gateway_decision
+	*h.decision = C.met_gateway_decision{
+		struct_size: C.sizeof_met_gateway_decision}
 	c := (*C.met_gateway_request)(m.take(C.sizeof_met_gateway_request))
-	c.struct_size = C.sizeof_met_gateway_request
+	*c = C.met_gateway_request{struct_size: C.sizeof_met_gateway_request}
 	c.service, c.service_size = m.text(request.Service)
 	c.route, c.route_size = m.text(request.Route)
 	c.method, c.method_size = m.text(request.Method)

@@ -89,10 +89,17 @@ func TestGatewayPanic(t *testing.T) {
 	handler := gateway.Handler(http.HandlerFunc(func(http.ResponseWriter,
 		*http.Request) {
 		panic(http.ErrAbortHandler)
-	}), metering.HandlerOptions{})
+	}), metering.HandlerOptions{Failed: func(_ *http.Request, err error) {
+		t.Error(err)
+	}})
 	func() {
-		defer func() { recover() }()
-		serve(handler, "ariel-key")
+		defer func() {
+			if recover() != http.ErrAbortHandler {
+				t.Error("the panic does not come through")
+			}
+		}()
+		answer := serve(handler, "ariel-key")
+		t.Error("answered", answer.Code, answer.Body)
 	}()
 	if got := total(t, store, "api_requests"); got != "1" {
 		t.Error(got)

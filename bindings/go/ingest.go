@@ -154,7 +154,7 @@ func (a *arena) cursor(cursor *Cursor) *C.met_event_cursor {
 		return nil
 	}
 	c := (*C.met_event_cursor)(a.take(C.sizeof_met_event_cursor))
-	c.struct_size = C.sizeof_met_event_cursor
+	*c = C.met_event_cursor{struct_size: C.sizeof_met_event_cursor}
 	c.name, c.name_size = a.text(cursor.Name)
 	c.generation = C.uint64_t(cursor.Generation)
 	c.offset = C.uint64_t(cursor.Offset)

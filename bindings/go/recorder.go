@@ -57,7 +57,7 @@ func (a *arena) quantities(list []Quantity) (*C.met_quantity, C.size_t) {
 
 // fill lays an event out at a place of C's memory.
 func (a *arena) fill(c *C.met_event, event *Event) {
-	c.struct_size = C.sizeof_met_event
+	*c = C.met_event{struct_size: C.sizeof_met_event}
 	c._type, c.type_size = a.text(event.Type)
 	c.subject, c.subject_size = a.text(event.Subject)
 	c.attributes, c.attribute_count = a.pairs(event.Attributes)
