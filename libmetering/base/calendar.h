@@ -58,6 +58,9 @@ int met__duration_is_zero(const met__duration *duration);
  * weeks, days, then the clock. count may be negative. */
 met_error met__duration_add(int64_t at_ns, const met__duration *duration,
                             int64_t count, int64_t *utc_ns_out);
+/* sum += part, unit by unit; 0 when a unit became too great to mean a time.
+ * Clock units carry, because 10^9 seconds are no more than 32 years. */
+int met__duration_sum(met__duration *sum, const met__duration *part);
 /* Whether `whole` is a whole multiple of `part` for all month lengths 28..31
  * and day lengths 23..25 hours. Nothing divides zero, zero divides nothing. */
 int met__duration_divides(const met__duration *whole,

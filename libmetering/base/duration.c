@@ -303,3 +303,32 @@ met_error met__recurrence_period_at(const met__recurrence *recurrence,
     }
     return MET_E_BUG;
 }
+
+/* --- Sums ----------------------------------------------------------------- */
+#define SUM_MAX 1000000000 /* of a unit */
+
+static int add_part(int32_t *sum, int64_t part)
+{
+    int64_t whole = *sum + part;
+
+    *sum = whole > SUM_MAX ? SUM_MAX : (int32_t)whole;
+    return whole < SUM_MAX;
+}
+
+int met__duration_sum(met__duration *sum, const met__duration *part)
+{
+    int64_t nanoseconds = (int64_t)sum->nanoseconds + part->nanoseconds;
+    int64_t seconds = (int64_t)sum->seconds + part->seconds
+                      + nanoseconds / MET__SECOND_NS;
+    int64_t minutes = (int64_t)sum->minutes + part->minutes + seconds / 60;
+
+    sum->nanoseconds = (int32_t)(nanoseconds % MET__SECOND_NS);
+    sum->seconds = (int32_t)(seconds % 60);
+    sum->minutes = (int32_t)(minutes % 60);
+    int is_small = add_part(&sum->hours, part->hours + minutes / 60);
+    is_small &= add_part(&sum->years, part->years);
+    is_small &= add_part(&sum->months, part->months);
+    is_small &= add_part(&sum->weeks, part->weeks);
+    is_small &= add_part(&sum->days, part->days);
+    return is_small;
+}

@@ -5,8 +5,6 @@
 
 #include "base/check.h"
 
-#define PART_MAX 1000000000 /* of a duration, as in the calendar */
-
 uint32_t met__subscription_status_at(const met__subscription *subscription,
                                      int64_t at_ns)
 {
@@ -32,34 +30,6 @@ const char *met__subscription_status_name(uint32_t status)
                    && status <= MET__SUBSCRIPTION_INACTIVE
                ? names[status - MET__SUBSCRIPTION_SCHEDULED]
                : "inactive";
-}
-
-static int add_part(int32_t *sum, int64_t part)
-{
-    int64_t whole = *sum + part;
-
-    *sum = whole > PART_MAX ? PART_MAX : (int32_t)whole;
-    return whole < PART_MAX;
-}
-
-/* sum += part, unit by unit; 0 when a unit became too great to mean a time.
- * Clock units carry, because 10^9 seconds are no more than 32 years. */
-static int add_duration(met__duration *sum, const met__duration *part)
-{
-    int64_t nanoseconds = (int64_t)sum->nanoseconds + part->nanoseconds;
-    int64_t seconds = (int64_t)sum->seconds + part->seconds
-                      + nanoseconds / MET__SECOND_NS;
-    int64_t minutes = (int64_t)sum->minutes + part->minutes + seconds / 60;
-
-    sum->nanoseconds = (int32_t)(nanoseconds % MET__SECOND_NS);
-    sum->seconds = (int32_t)(seconds % 60);
-    sum->minutes = (int32_t)(minutes % 60);
-    int is_small = add_part(&sum->hours, part->hours + minutes / 60);
-    is_small &= add_part(&sum->years, part->years);
-    is_small &= add_part(&sum->months, part->months);
-    is_small &= add_part(&sum->weeks, part->weeks);
-    is_small &= add_part(&sum->days, part->days);
-    return is_small;
 }
 
 /* Where a phase begins whose start_after is known; beyond the range of times:
@@ -102,7 +72,7 @@ met_error met__subscription_phase_at(const met__subscription *subscription,
     for (size_t i = first; i < plan->phase_count; i++) {
         int64_t to_ns = MET__TIME_MAX;
         if (i + 1 < plan->phase_count) {
-            is_small &= add_duration(&start_after, &plan->phases[i].duration);
+            is_small &= met__duration_sum(&start_after, &plan->phases[i].duration);
             to_ns = start_of(subscription, &start_after, is_small);
         }
         if (at_ns < to_ns) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/period.h"
+#include "meter/usage_window.h"
 
 static met__recurrence recurrence_of(golden *self, const met__node *input)
 {
@@ -251,6 +252,73 @@ static void run_duration_parse(golden *self, const met__node *item)
     }
 }
 
+static void run_duration_sum(golden *self, const met__node *item)
+{
+    const met__node *input = met__node_get(item, "input");
+    met__duration sum = {0};
+    met__buffer text;
+
+    for (uint32_t i = 0;
+         input != NULL && input->kind == MET__NODE_ARRAY && i < input->count;
+         i++) {
+        met__duration part;
+        if (input->as.items[i]->kind != MET__NODE_TEXT
+            || met__duration_parse(input->as.items[i]->as.text, &part)
+                   != MET_OK
+            || !met__duration_sum(&sum, &part)) {
+            golden_fail(self, "part %u is no duration", i);
+            return;
+        }
+    }
+    met__buffer_init(&text, self->platform);
+    met_error error = met__duration_print(&sum, &text);
+    if (error != MET_OK || text.error != MET_OK) {
+        golden_fail(self, "got %s", met_error_name(error));
+    } else {
+        golden_same(self, met__node_get(item, "expect"),
+                    met__node_text(self->arena,
+                                   met__text_of(text.data, text.size)));
+    }
+    met__buffer_release(&text);
+}
+
+/* The window of a query that an instant lies in. */
+static void run_window(golden *self, const met__node *item)
+{
+    static const char *const names[] = {"MINUTE", "HOUR", "DAY", "MONTH"};
+    const met__node *input = met__node_get(item, "input");
+    met__text size = golden_text(self, input, "size");
+    int64_t at_ns = golden_time(self, input, "time");
+    uint32_t window = MET__WINDOW_NONE;
+    met__zone *zone = NULL;
+    int64_t from;
+    int64_t to;
+
+    for (uint32_t i = 0; i < 4; i++) {
+        if (met__text_equal(size, met__text_z(names[i]))) {
+            window = MET__WINDOW_MINUTE + i;
+        }
+    }
+    if (window == MET__WINDOW_NONE) {
+        golden_skip(self, "windows of %.*s are not served", (int)size.size,
+                    size.data);
+    }
+    if (self->failed || self->skipped) {
+        return;
+    }
+    met_error error =
+        met__zone_open(self->platform, golden_text(self, input, "time_zone"),
+                       &zone, NULL);
+    if (error != MET_OK) {
+        golden_fail(self, "the zone: %s", met_error_name(error));
+        return;
+    }
+    met__usage_window(window, zone, at_ns / MET__MINUTE_NS, &from, &to);
+    met__zone_close(zone);
+    same_period(self, met__node_get(item, "expect"),
+                (met__period){from * MET__MINUTE_NS, to * MET__MINUTE_NS});
+}
+
 static void run_time_parse(golden *self, const met__node *item)
 {
     met__text text = golden_text(self, item, "input");
@@ -262,7 +330,13 @@ static void run_time_parse(golden *self, const met__node *item)
             golden_fail(self, "was taken");
         }
     } else if (text.size > 0 && memchr(text.data, '[', text.size) != NULL) {
-        golden_skip(self, "needs a time zone");
+        self->rule = "rule.zone_suffix";
+        if (error == MET_OK) {
+            golden_same_time(self, golden_get(self, item, "expect.instant"),
+                             error, utc_ns);
+        } else {
+            golden_fail(self, "got %s", met_error_name(error));
+        }
     } else {
         golden_same_time(self, golden_get(self, item, "expect.instant"),
                          error, utc_ns);
@@ -418,7 +492,8 @@ const golden_kind golden_period_sections[] = {
     {"open_period", run_period, NULL},
     {"timeline", run_timeline, NULL},
     {"timeline_last_index_not_after", run_last_not_after, NULL},
-    {"duration_sum", NULL, "the library never adds two durations"},
+    {"duration_sum", run_duration_sum, NULL},
+    {"window", run_window, NULL},
     {NULL, NULL, NULL},
 };
 
