@@ -82,6 +82,46 @@ met_error met_gateway_admit(met_gateway *gateway,
     return met__gateway_admit(gateway, request, decision_out);
 }
 
+static int do_offsets_rise(const uint32_t *offsets, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (offsets[i] > offsets[i + 1]) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+met_error met_gateway_admit_batch(met_gateway *gateway,
+                                  const met_gateway_request *common,
+                                  const char *keys,
+                                  const uint32_t *key_offsets, size_t count,
+                                  met_gateway_batch_result *results_out)
+{
+    met_gateway_request known = {.struct_size = sizeof known};
+
+    if (gateway == NULL || common == NULL) {
+        return MET_E_INVALID;
+    }
+    if (count == 0) {
+        return MET_OK;
+    }
+    if (count > MET_GATEWAY_BATCH_MAX) {
+        return MET_E_LIMIT;
+    }
+    if (keys == NULL || key_offsets == NULL || results_out == NULL
+        || !do_offsets_rise(key_offsets, count)) {
+        return MET_E_INVALID;
+    }
+    met_error error = met__struct_read(&known, sizeof known,
+                                       sizeof known.struct_size, common,
+                                       "common", NULL);
+    return error == MET_OK
+               ? met__gateway_admit_batch(gateway, &known, keys, key_offsets,
+                                          count, results_out)
+               : error;
+}
+
 met_error met_gateway_complete(met_gateway *gateway,
                                met_gateway_ticket *ticket,
                                const met_gateway_outcome *outcome)

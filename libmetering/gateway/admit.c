@@ -72,6 +72,7 @@ static met_error check(const met_gateway_request *request)
                    && is_text(request->client_ip, request->client_ip_size)
                    && are_pairs(request->headers, request->header_count)
                    && is_text(request->subject, request->subject_size)
+                   && is_text(request->key, request->key_size)
                    && request->utc_ns >= 0 && request->utc_ns <= MET__TIME_MAX
                    && request->monotonic_ns >= 0;
 
@@ -224,4 +225,37 @@ met_error met__gateway_admit(met_gateway *gateway,
         met__admit_limit_headers(&admission);
     }
     return error;
+}
+
+met_error met__gateway_admit_batch(met_gateway *gateway,
+                                   const met_gateway_request *common,
+                                   const char *keys,
+                                   const uint32_t *key_offsets, size_t count,
+                                   met_gateway_batch_result *results)
+{
+    met_gateway_request request = *common;
+    met_gateway_decision decision;
+
+    if (gateway->fork_generation != met__fork_generation()) {
+        return MET_E_FORKED;
+    }
+    for (size_t i = 0; i < count; i++) {
+        met_gateway_batch_result *result = &results[i];
+        request.key = keys + key_offsets[i];
+        request.key_size = key_offsets[i + 1] - key_offsets[i];
+        met_error error = met__gateway_admit(gateway, &request, &decision);
+        if (error != MET_OK) {
+            *result = (met_gateway_batch_result){.error = error};
+            continue;
+        }
+        result->error = MET_OK;
+        result->is_admitted = decision.is_admitted;
+        result->status = decision.status;
+        result->reason = decision.reason;
+        result->failure = decision.failure;
+        result->reserved = 0;
+        result->wait_ns = decision.wait_ns;
+        result->ticket = decision.ticket;
+    }
+    return MET_OK;
 }

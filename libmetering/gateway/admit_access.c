@@ -199,6 +199,11 @@ int met__admit_key(met__admission *admission)
         with_subject(admission);
         return 1;
     }
+    if (admission->request->key_size > 0) {
+        return with_key(admission, auth,
+                        met__text_of(admission->request->key,
+                                     admission->request->key_size));
+    }
     read_names(snapshot, auth, &names);
     uint32_t found = met__key_auth_find(&names, admission->request,
                                         admission->gateway->scratch, &place);

@@ -80,6 +80,11 @@ met_error met__gateway_describe(met_gateway *gateway, met__arena *arena,
 met_error met__gateway_admit(met_gateway *gateway,
                              const met_gateway_request *request,
                              met_gateway_decision *decision);
+met_error met__gateway_admit_batch(met_gateway *gateway,
+                                   const met_gateway_request *common,
+                                   const char *keys,
+                                   const uint32_t *key_offsets, size_t count,
+                                   met_gateway_batch_result *results);
 met_error met__gateway_complete(met_gateway *gateway,
                                 met_gateway_ticket *ticket,
                                 const met_gateway_outcome *outcome);

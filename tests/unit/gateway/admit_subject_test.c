@@ -107,6 +107,64 @@ static void test_subject__bad_ones(void **state)
     assert_int_equal(decision.status, 401);
 }
 
+/* Keys one behind the other: the same verdicts as one by one. */
+static void test_subject__batch(void **state)
+{
+    static const char keys[] = "ariel-keynobody-keystranger-keyariel-key";
+    static const uint32_t offsets[] = {0, 9, 19, 19, 31, 40};
+    static const uint32_t statuses[] = {200, 401, 401, 403, 200};
+    static const uint32_t falling[] = {0, 9, 8};
+    met_gateway_batch_result results[5];
+    met_gateway_request common = request_of("/anything", NULL);
+    met_gateway_outcome outcome = {.struct_size = sizeof outcome,
+                                   .status = 200};
+
+    must_apply_story(STORY_LIMIT);
+    must_open_gateway(0);
+    assert_int_equal(met_gateway_admit_batch(gateway, &common, keys, offsets,
+                                             5, results),
+                     MET_OK);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(results[i].error, MET_OK);
+        assert_int_equal(results[i].status, statuses[i]);
+        assert_int_equal(results[i].is_admitted, statuses[i] == 200);
+        if (results[i].is_admitted) {
+            assert_int_equal(met_gateway_complete(gateway, &results[i].ticket,
+                                                  &outcome),
+                             MET_OK);
+        }
+    }
+    assert_int_equal(results[1].reason, MET_GATEWAY_REASON_BAD_KEY);
+    assert_int_equal(results[2].reason, MET_GATEWAY_REASON_NO_KEY);
+    assert_int_equal(usage_of("{\"meter\":\"api_requests\",\"subjects\":"
+                              "[\"consumer:ariel\"],\"from\":"
+                              "\"2026-03-01T00:00:00Z\",\"to\":"
+                              "\"2026-05-01T00:00:00Z\"}"),
+                     2);
+    assert_int_equal(met_gateway_admit_batch(gateway, &common, NULL, NULL, 0,
+                                             NULL),
+                     MET_OK);
+    assert_int_equal(met_gateway_admit_batch(gateway, &common, keys, falling,
+                                             2, results),
+                     MET_E_INVALID);
+    assert_int_equal(met_gateway_admit_batch(gateway, &common, NULL, offsets,
+                                             2, results),
+                     MET_E_INVALID);
+    /* One that cannot be decided does not keep the others from it. */
+    common.cost = UINT64_MAX;
+    assert_int_equal(met_gateway_admit_batch(gateway, &common, keys, offsets,
+                                             1, results),
+                     MET_OK);
+    assert_int_equal(results[0].error, MET_E_LIMIT);
+    /* A key that the host has found: no other place is looked at. */
+    met_gateway_request request = request_of("/anything", "nobody-key");
+    request.key = "ariel-key";
+    request.key_size = 9;
+    decision.struct_size = sizeof decision;
+    assert_int_equal(met_gateway_admit(gateway, &request, &decision), MET_OK);
+    assert_int_equal(decision.status, 200);
+}
+
 /* A tick of such a handle compiles nothing; settlement does. */
 static void test_subject__compiling_is_left_to_others(void **state)
 {
@@ -134,6 +192,7 @@ int main(void)
         TEST(test_subject__a_stored_consumer),
         TEST(test_subject__any_text),
         TEST(test_subject__bad_ones),
+        TEST(test_subject__batch),
         TEST(test_subject__compiling_is_left_to_others),
     };
 
