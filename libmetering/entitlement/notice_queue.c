@@ -57,35 +57,6 @@ static met_error write_state(met__txn *txn, const queue_state *state,
 }
 
 /* --- Walking -------------------------------------------------------------- */
-/* What the walk is told of every notice, oldest first. MET_E_NOT_FOUND ends it
- * without an error. */
-typedef met_error (*notice_visit)(void *context, met__text id,
-                                  met__node *notice);
-
-static met_error walk(met__txn *txn, met__arena *arena, void *context,
-                      notice_visit visit)
-{
-    met__scan scan;
-    met__text key;
-    met__text value;
-    met__node *notice;
-    met_error error = met__scan_begin(txn, MET__TABLE_NOTICE, NULL, 0, &scan);
-
-    while (error == MET_OK) {
-        error = met__scan_next(&scan, &key, &value);
-        if (error == MET_OK) {
-            const char *id = met__arena_copy(arena, key.data, key.size);
-            error = id == NULL ? MET_E_NO_MEMORY
-                               : met__record_unpack(arena, value, &notice);
-            if (error == MET_OK) {
-                error = visit(context, met__text_of(id, key.size), notice);
-            }
-        }
-    }
-    met__scan_end(&scan);
-    return error == MET_E_NOT_FOUND ? MET_OK : error;
-}
-
 /* A lease that ends later than any could comes from a clock that ran ahead. */
 static int is_held(const met__node *notice, int64_t now_ns)
 {
@@ -96,6 +67,55 @@ static int is_held(const met__node *notice, int64_t now_ns)
            && met__time_parse(node->as.text, &until_ns) == MET_OK
            && until_ns > now_ns
            && until_ns - now_ns <= MET__NOTICE_LEASE_MAX_NS;
+}
+
+/* In memory of its own: many may be held. */
+static met_error look_at(met__text value, int64_t free_at_ns,
+                         const met__platform *platform, int *is_free_out)
+{
+    met__arena arena;
+    met__node *notice;
+
+    met__arena_init(&arena, platform);
+    met_error error = met__record_unpack(&arena, value, &notice);
+    *is_free_out = error == MET_OK && !is_held(notice, free_at_ns);
+    met__arena_release(&arena);
+    return error;
+}
+
+/* What the walk is told of every notice, oldest first. MET_E_NOT_FOUND ends it
+ * without an error. */
+typedef met_error (*notice_visit)(void *context, met__text id,
+                                  met__node *notice);
+
+/* free_at_ns: only those that nobody holds then; 0: all. */
+static met_error walk(met__txn *txn, int64_t free_at_ns, met__arena *arena,
+                      void *context, notice_visit visit)
+{
+    met__scan scan;
+    met__text key;
+    met__text value;
+    met__node *notice;
+    met_error error = met__scan_begin(txn, MET__TABLE_NOTICE, NULL, 0, &scan);
+
+    while (error == MET_OK) {
+        int is_free = 1;
+        error = met__scan_next(&scan, &key, &value);
+        if (error == MET_OK && free_at_ns != 0) {
+            error = look_at(value, free_at_ns, arena->platform, &is_free);
+        }
+        if (error != MET_OK || !is_free) {
+            continue;
+        }
+        const char *id = met__arena_copy(arena, key.data, key.size);
+        error = id == NULL ? MET_E_NO_MEMORY
+                           : met__record_unpack(arena, value, &notice);
+        if (error == MET_OK) {
+            error = visit(context, met__text_of(id, key.size), notice);
+        }
+    }
+    met__scan_end(&scan);
+    return error == MET_E_NOT_FOUND ? MET_OK : error;
 }
 
 /* --- Making --------------------------------------------------------------- */
@@ -238,9 +258,6 @@ static met_error drain_visit(void *context, met__text id, met__node *notice)
 {
     drain *self = context;
 
-    if (is_held(notice, self->now_ns)) {
-        return MET_OK;
-    }
     self->is_waiting = 1;
     if (self->array == NULL) {
         return MET_E_NOT_FOUND;
@@ -255,7 +272,7 @@ met_error met__notice_is_waiting(met__txn *txn, met__arena *arena,
                                  int *is_waiting_out)
 {
     drain self = {.arena = arena, .now_ns = met__txn_now_ns(txn)};
-    met_error error = walk(txn, arena, &self, drain_visit);
+    met_error error = walk(txn, self.now_ns, arena, &self, drain_visit);
 
     *is_waiting_out = self.is_waiting;
     return error;
@@ -271,7 +288,7 @@ met_error met__notice_next(met__txn *txn, size_t count_max, int64_t lease_ns,
     MET__ASSERT(count_max > 0);
     *array_out = self.array;
     return self.array == NULL ? MET_E_NO_MEMORY
-                              : walk(txn, arena, &self, drain_visit);
+                              : walk(txn, self.now_ns, arena, &self, drain_visit);
 }
 
 static met_error remove_older(met__txn *txn, met__text id,
@@ -342,7 +359,7 @@ met_error met__notice_list(met__txn *txn, size_t count_max, met__arena *arena,
     queue_state state;
     met_error error = self.array == NULL
                           ? MET_E_NO_MEMORY
-                          : walk(txn, arena, &self, list_visit);
+                          : walk(txn, 0, arena, &self, list_visit);
 
     if (error == MET_OK) {
         error = read_state(txn, arena, &state);

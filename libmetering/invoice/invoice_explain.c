@@ -3,6 +3,8 @@
  * is not known gives none. */
 #include "invoice/invoice_view.h"
 
+#define ROWS_MAX 20 /* of tiers, or of values with a price */
+
 static void say(met__buffer *out, const char *text)
 {
     met__buffer_text(out, text);
@@ -71,11 +73,26 @@ static void tier_price(met__buffer *out, const met__node *tier)
     say(out, count == 0 ? "free" : "");
 }
 
+/* A price may have hundreds of rows, a reader's patience has not. */
+static int is_enough(met__buffer *out, const met__node *list, size_t shown)
+{
+    size_t count = met__view_count(list);
+
+    if (shown < ROWS_MAX || count == ROWS_MAX + 1) {
+        return 0;
+    }
+    met__buffer_print(out, "%zu more.\n", count - shown);
+    return 1;
+}
+
 static void tiers(met__buffer *out, const met__node *price)
 {
     const met__node *list = met__view_member(price, "tiers");
 
     for (size_t i = 0; i < met__view_count(list); i++) {
+        if (is_enough(out, list, i)) {
+            return;
+        }
         tier_range(out, i > 0 ? list->as.items[i - 1] : NULL,
                    list->as.items[i]);
         say(out, ": ");
@@ -165,6 +182,9 @@ static void explain_matrix(met__buffer *out, const met__node *price)
     append(out, met__view_text(price, "dimension"));
     say(out, ":\n");
     for (size_t i = 0; i < met__view_count(values); i++) {
+        if (is_enough(out, values, i)) {
+            break;
+        }
         append(out, met__view_text(values->as.items[i], "value"));
         say(out, ": ");
         number(out, values->as.items[i], "amount");

@@ -89,6 +89,28 @@ static void every_kind_of_price(void **state)
     }
 }
 
+static void long_lists_end(void **state)
+{
+    static char json[16384];
+
+    (void)state;
+    for (int count = 20; count <= 22; count++) {
+        int size = snprintf(json, sizeof json,
+                            "{\"price\":{\"type\":\"matrix\",\"dimension\":"
+                            "\"d\",\"values\":[");
+        for (int i = 0; i < count; i++) {
+            size += snprintf(json + size, sizeof json - (size_t)size,
+                             "%s{\"value\":\"v%d\",\"amount\":\"1\"}",
+                             i > 0 ? "," : "", i);
+        }
+        snprintf(json + size, sizeof json - (size_t)size, "]}}");
+        const char *text = render_by(explain, json);
+        assert_true((strstr(text, "v20: 1 each.\n") != NULL) == (count == 21));
+        assert_true((strstr(text, "v19: 1 each.\n2 more.\n") != NULL)
+                    == (count == 22));
+    }
+}
+
 static void memory_runs_out(void **state)
 {
     (void)state;
@@ -100,6 +122,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup(name, render_setup)
     const struct CMUnitTest tests[] = {
         CASE(every_kind_of_price),
+        CASE(long_lists_end),
         CASE(memory_runs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
