@@ -3,9 +3,9 @@
 #include "meter/event_batch.h"
 
 #include "base/check.h"
+#include "meter/settings_record.h"
 
 #define STATE_KEY "ingest"
-#define SETTINGS_KEY "ingest_settings"
 #define STATE_WORDS (4 + MET__VERDICTS)
 #define BOUND_MAX_DAYS 366
 #define RETAIN_MAX_DAYS 3660
@@ -95,8 +95,7 @@ static met_error check_bound(met__fields *fields, const char *name,
 }
 
 static met_error read_settings(const met__node *node, const met__path *path,
-                               met__ingest_settings *settings_out,
-                               met_error_info *info)
+                               void *settings_out, met_error_info *info)
 {
     met__fields fields;
     met__ingest_settings read = {.late = {.days = 32}, .future = {.days = 1}};
@@ -115,14 +114,15 @@ static met_error read_settings(const met__node *node, const met__path *path,
     (void)check_bound(&fields, "retain", &read.retain, RETAIN_MAX_DAYS);
     met_error error = met__fields_end(&fields);
     if (error == MET_OK) {
-        *settings_out = read;
+        *(met__ingest_settings *)settings_out = read;
     }
     return error;
 }
 
-static void build_settings(met__builder *builder,
-                           const met__ingest_settings *settings)
+static void build_settings(met__builder *builder, const void *of)
 {
+    const met__ingest_settings *settings = of;
+
     met__build_duration(builder, "late_after", &settings->late);
     met__build_duration(builder, "future_after", &settings->future);
     if (!met__duration_is_zero(&settings->retain)) {
@@ -130,49 +130,21 @@ static void build_settings(met__builder *builder,
     }
 }
 
+static const met__settings_kind kind = {"ingest_settings", read_settings,
+                                        build_settings};
+
 met_error met__ingest_settings_get(met__txn *txn,
                                    met__ingest_settings *settings_out)
 {
-    met__arena arena;
-    met__node *node = NULL;
-
-    met__arena_init(&arena, met__store_platform(met__txn_store(txn)));
-    met_error error = met__record_get(txn, MET__TABLE_META, SETTINGS_KEY,
-                                      sizeof SETTINGS_KEY - 1, &arena, &node);
-    if (error == MET_E_NOT_FOUND) {
-        node = met__node_object(&arena);
-        error = node != NULL ? MET_OK : MET_E_NO_MEMORY;
-    }
-    if (error == MET_OK) {
-        error = read_settings(node, NULL, settings_out, NULL);
-        error = error == MET_E_INVALID ? MET_E_CORRUPT : error;
-    }
-    met__arena_release(&arena);
-    return error;
+    return met__settings_get(txn, &kind, settings_out);
 }
 
 met_error met__ingest_settings_put(met__txn *txn, const met__node *node,
                                    const met__path *path, met_error_info *info)
 {
-    met__arena arena;
-    met__builder builder;
-    met__node *record = NULL;
     met__ingest_settings settings;
-    met_error error = read_settings(node, path, &settings, info);
 
-    if (error != MET_OK) {
-        return error;
-    }
-    met__arena_init(&arena, met__store_platform(met__txn_store(txn)));
-    met__builder_begin(&builder, &arena);
-    build_settings(&builder, &settings);
-    error = met__builder_end(&builder, &record);
-    if (error == MET_OK) {
-        error = met__record_put(txn, MET__TABLE_META, SETTINGS_KEY,
-                                sizeof SETTINGS_KEY - 1, record);
-    }
-    met__arena_release(&arena);
-    return error;
+    return met__settings_put(txn, &kind, node, path, &settings, info);
 }
 
 met_error met__ingest_describe(met__txn *txn, met__arena *arena,

@@ -1,9 +1,8 @@
 /* Settings of kept usage. In: a document. Out: a record of META. */
 #include "meter/usage_settings.h"
 
-#include "store/object.h"
+#include "meter/settings_record.h"
 
-#define KEY "usage_settings"
 #define KEEP_MAX_DAYS 36600
 
 static void read_keep(met__fields *fields, const char *name,
@@ -20,7 +19,7 @@ static void read_keep(met__fields *fields, const char *name,
 }
 
 static met_error read_settings(const met__node *node, const met__path *path,
-                      met__usage_settings *settings_out, met_error_info *info)
+                               void *settings_out, met_error_info *info)
 {
     met__fields fields;
     met__usage_settings settings = {.minutes = {.days = 35},
@@ -33,69 +32,47 @@ static met_error read_settings(const met__node *node, const met__path *path,
     read_keep(&fields, "keep_hours", &settings.hours);
     met_error error = met__fields_end(&fields);
     if (error == MET_OK) {
-        *settings_out = settings;
+        *(met__usage_settings *)settings_out = settings;
     }
     return error;
 }
 
-static met_error build(const met__usage_settings *settings, met__arena *arena,
-                       met__node **node_out)
+static void build_settings(met__builder *builder, const void *of)
 {
-    met__builder builder;
+    const met__usage_settings *settings = of;
 
-    met__builder_begin(&builder, arena);
-    met__build_duration(&builder, "keep_minutes", &settings->minutes);
-    met__build_duration(&builder, "keep_hours", &settings->hours);
-    return met__builder_end(&builder, node_out);
+    met__build_duration(builder, "keep_minutes", &settings->minutes);
+    met__build_duration(builder, "keep_hours", &settings->hours);
 }
+
+static const met__settings_kind kind = {"usage_settings", read_settings,
+                                        build_settings};
 
 met_error met__usage_settings_get(met__txn *txn,
                                   met__usage_settings *settings_out)
 {
-    met__arena arena;
-    met__node *node = NULL;
-
-    met__arena_init(&arena, met__store_platform(met__txn_store(txn)));
-    met_error error = met__record_get(txn, MET__TABLE_META, KEY,
-                                      sizeof KEY - 1, &arena, &node);
-    if (error == MET_E_NOT_FOUND) {
-        node = met__node_object(&arena);
-        error = node != NULL ? MET_OK : MET_E_NO_MEMORY;
-    }
-    if (error == MET_OK) {
-        error = read_settings(node, NULL, settings_out, NULL);
-        error = error == MET_E_INVALID ? MET_E_CORRUPT : error;
-    }
-    met__arena_release(&arena);
-    return error;
+    return met__settings_get(txn, &kind, settings_out);
 }
 
 met_error met__usage_settings_put(met__txn *txn, const met__node *node,
                                   const met__path *path, met_error_info *info)
 {
-    met__arena arena;
-    met__node *record = NULL;
     met__usage_settings settings;
-    met_error error = read_settings(node, path, &settings, info);
 
-    if (error != MET_OK) {
-        return error;
-    }
-    met__arena_init(&arena, met__store_platform(met__txn_store(txn)));
-    error = build(&settings, &arena, &record);
-    if (error == MET_OK) {
-        error = met__record_put(txn, MET__TABLE_META, KEY, sizeof KEY - 1,
-                                record);
-    }
-    met__arena_release(&arena);
-    return error;
+    return met__settings_put(txn, &kind, node, path, &settings, info);
 }
 
 met_error met__usage_settings_describe(met__txn *txn, met__arena *arena,
                                        met__node **node_out)
 {
     met__usage_settings settings;
+    met__builder builder;
     met_error error = met__usage_settings_get(txn, &settings);
 
-    return error == MET_OK ? build(&settings, arena, node_out) : error;
+    if (error != MET_OK) {
+        return error;
+    }
+    met__builder_begin(&builder, arena);
+    build_settings(&builder, &settings);
+    return met__builder_end(&builder, node_out);
 }
