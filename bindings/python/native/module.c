@@ -52,18 +52,14 @@ int native_wrong_type(const char *field, const char *wanted, PyObject *got)
 /* --- Handles -------------------------------------------------------------- */
 void *native_new(PyObject *type)
 {
-    allocfunc allocate =
-        (allocfunc)PyType_GetSlot((PyTypeObject *)type, Py_tp_alloc);
-
-    return allocate((PyTypeObject *)type, 0);
+    return PyType_GenericAlloc((PyTypeObject *)type, 0);
 }
 
 void native_free(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
-    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
 
-    release(self);
+    PyObject_Free(self); /* no type of ours can be subclassed or collected */
     Py_DECREF(type);
 }
 
