@@ -15,16 +15,19 @@
 #define OUT out, info
 
 #define NATIVE_CALLS(X)                                                       \
+    X(audit_list, "", OUT)                                                    \
     X(billing_profile_get, "o", T0, OUT)                                      \
     X(billing_profile_put, "ot", T0, T1, OUT)                                 \
     X(billing_profile_remove, "o", T0, info)                                  \
     X(catalog_apply, "tnn", T0, AT0, U64(1), OUT)                             \
     X(catalog_export, "", OUT)                                                \
+    X(customer_erase, "tt", T0, T1, OUT)                                      \
     X(customer_get, "t", T0, OUT)                                             \
     X(customer_list, "", OUT)                                                 \
     X(customer_of_subject, "t", T0, OUT)                                      \
     X(customer_put, "t", T0, OUT)                                             \
     X(customer_remove, "t", T0, info)                                         \
+    X(customer_rename, "tt", T0, T1, OUT)                                     \
     X(entitlement_create, "tn", T0, U64(0), OUT)                              \
     X(entitlement_get, "ttn", T0, T1, AT0, OUT)                               \
     X(entitlement_history, "ttnnn", T0, T1, AT0, AT1, U32(2), OUT)            \
@@ -55,6 +58,8 @@
     X(invoice_interim, "tn", T0, AT0, OUT)                                    \
     X(invoice_list, "o", T0, OUT)                                             \
     X(invoice_preview, "tnn", T0, AT0, U64(1), OUT)                           \
+    X(invoice_recompute, "tn", T0, U64(0), OUT)                               \
+    X(invoice_usage, "t", T0, OUT)                                            \
     X(meter_get, "t", T0, OUT)                                                \
     X(meter_list, "", OUT)                                                    \
     X(meter_put, "t", T0, OUT)                                                \
@@ -76,6 +81,8 @@
     X(store_backup, "tn", T0, U64(0), info)                                   \
     X(store_check, "", OUT)                                                   \
     X(store_stats, "", OUT)                                                   \
+    X(subject_erase, "tt", T0, T1, OUT)                                       \
+    X(subject_rename, "tt", T0, T1, OUT)                                      \
     X(subscription_cancel, "tnn", T0, AT0, U64(1), OUT)                       \
     X(subscription_change, "ttnn", T0, T1, AT0, U64(1), OUT)                  \
     X(subscription_continue, "t", T0, OUT)                                    \

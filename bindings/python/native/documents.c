@@ -429,7 +429,11 @@ static PyObject *price_totals(PyObject *object, PyObject *quantities)
 }
 
 /* --- Without a store ------------------------------------------------------ */
-PyObject *native_price_check(PyObject *module, PyObject *json)
+typedef met_error (*pure_function)(const char *, size_t, const met_platform *,
+                                   met_buffer *, met_error_info *);
+
+static PyObject *call_pure(PyObject *module, PyObject *json,
+                           pure_function function)
 {
     native_state *state = PyModule_GetState(module);
     met_error_info info = {.struct_size = sizeof info};
@@ -437,12 +441,22 @@ PyObject *native_price_check(PyObject *module, PyObject *json)
     const char *text = NULL;
     size_t size = 0;
 
-    if (native_text(json, "price", &text, &size) != 0) {
+    if (native_text(json, "document", &text, &size) != 0) {
         return NULL;
     }
-    met_error error = met_price_check(text, size, NULL, &out, &info);
+    met_error error = function(text, size, NULL, &out, &info);
     return error == MET_OK ? native_buffer_text(&out)
                            : native_raise(state, error, &info);
+}
+
+PyObject *native_price_check(PyObject *module, PyObject *json)
+{
+    return call_pure(module, json, met_price_check);
+}
+
+PyObject *native_entitlement_simulate(PyObject *module, PyObject *json)
+{
+    return call_pure(module, json, met_entitlement_simulate);
 }
 
 PyObject *native_invoice_render(PyObject *module, PyObject *words)

@@ -363,6 +363,7 @@ static PyMethodDef module_methods[] = {
     {"error_numbers", module_error_numbers, METH_NOARGS, NULL},
     NATIVE_METHOD("limiter_key", native_limiter_key, NULL),
     {"metrics", native_metrics, METH_VARARGS, NULL},
+    {"entitlement_simulate", native_entitlement_simulate, METH_O, NULL},
     {"price_check", native_price_check, METH_O, NULL},
     {"invoice_render", native_invoice_render, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},

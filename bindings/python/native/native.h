@@ -191,6 +191,7 @@ PyObject *native_limiter_key(PyObject *module, PyObject *const *words,
 PyObject *native_store_billing_run(PyObject *self, PyObject *as_of);
 PyObject *native_metrics(PyObject *module, PyObject *words);
 PyObject *native_price_check(PyObject *module, PyObject *json);
+PyObject *native_entitlement_simulate(PyObject *module, PyObject *json);
 PyObject *native_invoice_render(PyObject *module, PyObject *words);
 
 /* "Name: value" lines as a list of what Py_BuildValue makes of form, like

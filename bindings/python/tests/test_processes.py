@@ -1,13 +1,16 @@
 """Threads, forks, other programs: one store, many users."""
 import multiprocessing
 import os
+import pathlib
+import shutil
+import sys
 import threading
 
 import pytest
 
 import metering
 
-from conftest import CATALOG, TOOL, counted, tool
+from conftest import CATALOG, SOURCE, TOOL, counted, tool
 
 
 def in_child(work):
@@ -231,3 +234,50 @@ def test_a_settling_process_beside_python(store, path):
     for pid in pids:
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     assert counted(store) == 900
+
+
+NGINX = pathlib.Path(os.environ.get("METERING_NGINX_MODULE") or "none")
+
+
+@pytest.mark.skipif(TOOL is None or not NGINX.is_file()
+                    or not shutil.which("nginx"),
+                    reason="no nginx, or no module for it")
+def test_nginx_the_command_and_python_share_a_store(store, path, tmp_path,
+                                                    monkeypatch):
+    """One limit and one meter for all of them at the same time."""
+    monkeypatch.setattr(sys, "path", sys.path
+                        + [str(SOURCE / "tests/end_to_end")])
+    import nginx_host
+    os.chmod(tmp_path, 0o755)
+    store.apply({"plugins": [{"name": "rate-limiting", "config": {
+        "minute": 24, "limit_by": "consumer"}}]})
+    server = "location / { metering on; root /nonexistent; }"
+    allowed = []
+    with nginx_host.Nginx(tmp_path / "nginx", server, store=path) as nginx, \
+            store.gateway() as gateway:
+        def over_http():
+            for _ in range(20):
+                allowed.append(nginx.ask("/anything", "ariel-key")[0] != 429)
+
+        def here():
+            for _ in range(20):
+                request = gateway.admit("GET", "/anything",
+                                        {"apikey": "ariel-key"})
+                allowed.append(bool(request))
+                if request:
+                    request.complete(404)
+
+        def settle():
+            for _ in range(5):
+                tool(path, "settle")
+        threads = [threading.Thread(target=work)
+                   for work in (over_http, here, over_http, here, settle)]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join()
+        nginx.stop()
+    assert sum(allowed) == 24
+    assert counted(store) == 24
+    assert tool(path, "usage", "query", "--meter", "api_requests",
+                "--group-by", "subject")["data"][0]["value"] == "24"

@@ -471,6 +471,9 @@ def test_a_billing_run_bills_everybody(month):
     issued, = store.invoices("ariel")
     assert issued["number"] == "PY-0001"
     assert issued["totals"]["total"] == Decimal("0.01")
+    assert store.recompute_invoice("PY-0001")["is_identical"]
+    assert not store.recompute_invoice("PY-0001", usage_now=True)["is_changed"]
+    assert store.invoice_usage("PY-0001")["id"] == issued["id"]
     note = store.credit_invoice("PY-0001", {"reason": "kindness"})
     assert note["number"] == "CN-0001"
     with store.recorder() as recorder:
@@ -507,3 +510,35 @@ def test_metrics(store, limiter):
         metering.metrics(gateway=gateway)
     with pytest.raises(TypeError):
         metering.metrics(gateway=limiter)
+
+
+def test_customers_are_renamed_and_erased(month):
+    store, clock = month
+    who = {"reason": "asked", "actor": "test"}
+    assert store.rename_customer("ariel", {"to": "ara", **who})["to"] == "ara"
+    store.rename_subject("consumer:ariel", {"to": "consumer:ara", **who})
+    assert store.customer("ara")["name"] == "Ariel"
+    store.erase_subject("consumer:ara", who)
+    running, = store.subscriptions("ara")
+    store.cancel_subscription(running["id"], next_billing_cycle=True)
+    clock.set(datetime(2025, 3, 1, tzinfo=UTC))
+    store.finalize_invoice("ara")
+    store.erase_customer("ara", who)
+    assert [one["action"] for one in store.audit()] == [
+        "customer.rename", "subject.rename", "subject.erase",
+        "customer.erase"]
+    assert list(store.customers()) == []
+
+
+def test_what_would_be_left():
+    begin = datetime(2025, 1, 1, tzinfo=UTC)
+    found = metering.simulate_entitlement({
+        "entitlement": {"usage_period": {"interval": "P1M", "anchor": begin},
+                        "measure_usage_from": begin},
+        "grants": [{"id": "g", "amount": 10, "effective_at": begin}],
+        "usage": [{"at": begin + timedelta(hours=1),
+                   "value": Decimal("2.5")}],
+        "at": begin + timedelta(days=1)})
+    value, = found["values"]
+    assert value["balance"] == Decimal("7.5")
+    assert value["grants"] == [{"id": "g", "balance": Decimal("7.5")}]

@@ -13,7 +13,8 @@ from .errors import (BugError, BusyError, ClosedError, ConflictError,
                      TableFullError, TallyFullError, UnsupportedError)
 from .limiter import (Algorithm, Headers, Limiter, Reason, Window, address_key,
                       limiter_key)
-from .rating import Price, check_price, rate, render_invoice
+from .rating import (Price, check_price, rate, render_invoice,
+                     simulate_entitlement)
 from .store import Cursor, Ingest, Store, UsageRow, UsageRows, metrics, open
 from .values import datetime_of
 
@@ -31,4 +32,5 @@ __all__ = [
     "Reason", "Recorder", "StorageError", "Store", "TableFullError",
     "TallyFullError", "UnsupportedError", "UsageRow", "UsageRows", "Window",
     "WindowState", "address_key", "check_price", "datetime_of", "limiter_key",
-    "metrics", "open", "rate", "render_invoice", "version"]
+    "metrics", "open", "rate", "render_invoice", "simulate_entitlement",
+    "version"]

@@ -1,4 +1,4 @@
-"""Prices, and what a quantity costs. No store is needed."""
+"""What needs no store: prices, what a quantity costs, what would be left."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
@@ -49,6 +49,12 @@ def check_price(price: PriceDocument) -> list[Document]:
     return issues
 
 
+def simulate_entitlement(document: PriceDocument) -> Document:
+    """What-if: what would be left of an entitlement and its grants."""
+    found: Document = decode(_native.entitlement_simulate(encode(document)))
+    return found
+
+
 FORMATS = ("text", "html", "csv", "json")
 
 
@@ -60,4 +66,5 @@ def render_invoice(invoice: Mapping[str, object] | str,
     return _native.invoice_render(encode(invoice), FORMATS.index(format) + 1)
 
 
-__all__ = ["Price", "check_price", "rate", "render_invoice"]
+__all__ = ["Price", "check_price", "rate", "render_invoice",
+           "simulate_entitlement"]

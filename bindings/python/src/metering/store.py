@@ -26,6 +26,7 @@ STRICT = 8
 OPEN_PERIOD = 1
 LINES = 1
 AND_OLDER = 1
+USAGE_NOW = 1
 REQUIRE_ENTITLEMENT = 1
 
 Path = Union[str, bytes, "os.PathLike[str]"]
@@ -277,6 +278,25 @@ class Store:
 
     def remove_customer(self, key: str) -> None:
         self._do("customer_remove", key)
+
+    def rename_customer(self, key: str, document: DocumentLike) -> Document:
+        """{"to", "reason", "actor"}; the answer is the audit's record."""
+        return self._document("customer_rename", key, encode(document))
+
+    def erase_customer(self, key: str, document: DocumentLike) -> Document:
+        """Forget who it was: {"reason", "actor"}. Totals stay."""
+        return self._document("customer_erase", key, encode(document))
+
+    def rename_subject(self, subject: str,
+                       document: DocumentLike) -> Document:
+        return self._document("subject_rename", subject, encode(document))
+
+    def erase_subject(self, subject: str, document: DocumentLike) -> Document:
+        return self._document("subject_erase", subject, encode(document))
+
+    def audit(self) -> Iterator[Document]:
+        """Every rename and erasure, oldest first."""
+        return self._items("audit_list")
 
     def subscribe(self, document: DocumentLike, *,
                   allow_past: bool = False) -> Document:
@@ -551,6 +571,16 @@ class Store:
 
     def invoice(self, id_or_number: str) -> Document:
         return self._document("invoice_get", id_or_number)
+
+    def invoice_usage(self, id_or_number: str) -> Document:
+        """With what its metered lines are made of, by day and dimension."""
+        return self._document("invoice_usage", id_or_number)
+
+    def recompute_invoice(self, id_or_number: str, *,
+                          usage_now: bool = False) -> Document:
+        """Made again from what it stores, or from the usage of now."""
+        return self._document("invoice_recompute", id_or_number,
+                              USAGE_NOW if usage_now else 0)
 
     def invoices(self, customer: str | None = None) -> Iterator[Document]:
         return self._items("invoice_list", customer)
