@@ -171,12 +171,18 @@ static met__node *cloud_event(golden *self, const met__node *given,
     return event;
 }
 
+/* Events are retained, so that bounds inside a minute can be told. */
 static met_error ingest(met_store *store, const char *json, size_t json_size,
                         met_buffer *json_out, met_error_info *info)
 {
+    static const char settings[] = "{\"retain\":\"P3660D\"}";
     met_ingest *handle = NULL;
-    met_error error = met_ingest_open(store, NULL, &handle, info);
+    met_error error = met_event_settings_put(store, settings,
+                                             sizeof settings - 1, NULL, info);
 
+    if (error == MET_OK) {
+        error = met_ingest_open(store, NULL, &handle, info);
+    }
     if (error == MET_OK) {
         error = met_event_ingest_json(handle, json, json_size, 0, NULL,
                                       json_out, info);
