@@ -33,12 +33,20 @@ static met_error read_filter(const met__member *member, const met__path *path,
         return error;
     }
     met__path here = {path, name, 0};
-    error = met__refuse_unserved(member->node, &here, others, info);
+    const met__node *condition = member->node;
+    if (condition->kind == MET__NODE_TEXT) { /* a text alone is the value */
+        met__node *equal = met__node_object(arena);
+        error = met__node_set(arena, equal, "eq", member->node);
+        condition = equal;
+    }
+    if (error == MET_OK) {
+        error = met__refuse_unserved(condition, &here, others, info);
+    }
     if (error != MET_OK) {
         return error;
     }
     filter->dimension = met__text_of(name, member->name.size);
-    (void)met__fields_begin(&fields, member->node, &here, info);
+    (void)met__fields_begin(&fields, condition, &here, info);
     (void)met__fields_text(&fields, "eq", MET__REQUIRED, 1,
                            MET__VALUE_SIZE_MAX, &filter->value);
     return met__fields_end(&fields);

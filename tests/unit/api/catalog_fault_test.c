@@ -124,6 +124,46 @@ static met_error call_audit_list(void)
 {
     return audit_list();
 }
+#define STAMP(ID)                                                         \
+    "\"id\":\"01ARZ3NDEKTSV4RRFFQ69G5F" ID "\",\"created_at\":"          \
+    "\"2026-01-01T00:00:00Z\",\"updated_at\":\"2026-01-01T00:00:00Z\","
+#define IMPORTED_OWNER                                                    \
+    "\"customer\":{\"id\":\"01ARZ3NDEKTSV4RRFFQ69G5FCC\",\"key\":"     \
+    "\"imported\"},\"feature\":{\"key\":\"imported\"},"
+
+/* Something of every kind that is imported as it was. */
+static met_error call_import(void)
+{
+    static const char json[] =
+        "{\"_export_version\":1,\"features\":[{" STAMP("FF")
+        "\"key\":\"imported\",\"name\":\"I\",\"meter\":{\"key\":"
+        "\"api_requests\"}}],\"plans\":[{" STAMP("PP") "\"key\":"
+        "\"imported\",\"name\":\"I\",\"version\":1,\"effective_from\":"
+        "\"2026-01-01T00:00:00Z\",\"currency\":\"USD\","
+        "\"billing_cadence\":\"P1M\",\"phases\":[{\"key\":\"p\","
+        "\"name\":\"P\",\"rate_cards\":[{\"key\":\"fee\",\"name\":"
+        "\"F\"}]}]}],\"customers\":[{" STAMP("CC") "\"key\":\"imported\","
+        "\"name\":\"I\",\"usage_attribution\":{\"subject_keys\":["
+        "\"i1\"]}}],\"subscriptions\":[{" STAMP("SS") "\"customer\":{"
+        "\"id\":\"01ARZ3NDEKTSV4RRFFQ69G5FCC\",\"key\":\"imported\"},"
+        "\"plan\":{\"key\":\"imported\",\"version\":1},\"active_from\":"
+        "\"2026-01-01T00:00:00Z\",\"billing_anchor\":"
+        "\"2026-01-01T00:00:00Z\"}],\"entitlements\":[{" STAMP("EE")
+        IMPORTED_OWNER "\"feature_id\":\"01ARZ3NDEKTSV4RRFFQ69G5FFF\","
+        "\"type\":\"boolean\",\"active_from\":\"2026-01-01T00:00:00Z\"}],"
+        "\"grants\":[{" STAMP("GG") IMPORTED_OWNER "\"amount\":\"1\","
+        "\"priority\":1,\"effective_at\":\"2026-01-01T00:00:00Z\","
+        "\"max_rollover_amount\":\"1\",\"min_rollover_amount\":\"0\"}],"
+        "\"resets\":[{" IMPORTED_OWNER "\"at\":\"2026-02-01T00:00:00Z\","
+        "\"retain_anchor\":true,\"preserve_overage\":false}],"
+        "\"billing_profiles\":[{\"customer\":{\"key\":\"imported\"},"
+        "\"late_usage\":\"next_invoice\"}]}";
+    met_buffer *out = fresh();
+
+    return keep(met_catalog_apply(store, json, sizeof json - 1, 0, 0, out,
+                                  &told),
+                out);
+}
 static met_error call_export(void)
 {
     met_buffer *out = fresh();
@@ -212,6 +252,7 @@ static const fault_call calls[] = {
     {"subject_rename", call_subject_rename, FAULT_ANNOUNCES},
     {"subject_erase", call_subject_erase, 1},
     {"audit_list", call_audit_list, 0},
+    {"catalog_apply, exported", call_import, FAULT_ANNOUNCES},
     {"catalog_export", call_export, 0},
     {"subscription_create", call_subscribe, FAULT_ANNOUNCES},
     {"subscription_cancel", call_cancel, FAULT_ANNOUNCES},

@@ -57,6 +57,11 @@ static void test_feature__filters_in_any_order(void **state)
                           "\"api_requests\",\"filters\":{\"route_name\":{"
                           "\"eq\":\"r\"},\"service_name\":{\"eq\":\"s\"}}}}"));
     assert_int_equal(stored_digest(), before);
+    /* A text alone is the value. */
+    assert_ok(feature_put("{\"key\":\"f\",\"name\":\"F\",\"meter\":{\"key\":"
+                          "\"api_requests\",\"filters\":{\"route_name\":"
+                          "\"r\",\"service_name\":\"s\"}}}"));
+    assert_int_equal(stored_digest(), before);
 }
 
 /* Whether a recorder may lump values of this attribute together. */
@@ -171,9 +176,9 @@ static void test_feature__refuse(void **state)
          "\"filters\":{\"service_name\":{\"eq\":\"\"}}}}",
          MET_E_INVALID, "feature.meter.filters.service_name.eq",
          "1 to 128 bytes"},
-        {"text for an operator",
+        {"number for an operator",
          "{\"key\":\"f\",\"name\":\"F\",\"meter\":{\"key\":\"api_requests\","
-         "\"filters\":{\"service_name\":\"a\"}}}",
+         "\"filters\":{\"service_name\":7}}}",
          MET_E_INVALID, "feature.meter.filters.service_name",
          "must be an object"},
         {"empty dimension",
