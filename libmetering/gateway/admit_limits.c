@@ -1,8 +1,11 @@
 /* Rate limits of one request: which limit holds, whom it counts, whether there
- * is room. One instance holds, the one with the narrowest scope.
+ * is room. One instance holds, the one with the narrowest scope; and those that
+ * are additive hold beside it.
  * In: a snapshot and a request. Out: the limiter's answer, as headers. */
 #include "gateway/admission.h"
 #include "gateway/plugin_config.h"
+
+#define ADDITIVE_MAX 8 /* of one request */
 
 /* --- Which limit ---------------------------------------------------------- */
 static uint32_t limit_of(const met__admission *admission)
@@ -253,7 +256,7 @@ int met__admit_peek(met__admission *admission)
     return admission->limit_result.is_allowed ? 1 : refuse(admission);
 }
 
-int met__admit_count(met__admission *admission)
+static int count_main(met__admission *admission)
 {
     int status;
 
@@ -265,6 +268,148 @@ int met__admit_count(met__admission *admission)
         return status;
     }
     return admission->limit_result.is_allowed ? 1 : refuse(admission);
+}
+
+/* --- Beside it ------------------------------------------------------------ */
+/* What has been counted so far, and which of it is nearest to its end. */
+typedef struct counted {
+    met_limiter_ticket tickets[ADDITIVE_MAX + 1];
+    uint32_t count;
+    uint32_t limit; /* whose result is told */
+    met_limiter_result result;
+} counted;
+
+static void keep(met__admission *admission, counted *all)
+{
+    const met_limiter_result *result = &admission->limit_result;
+
+    if (admission->limit == MET__NONE) {
+        return;
+    }
+    if (all->count == 0
+        || (result->window_count > 0 && all->result.window_count > 0
+            && result->windows[result->reported].remaining
+                   < all->result.windows[all->result.reported].remaining)) {
+        all->limit = admission->limit;
+        all->result = *result;
+    }
+    all->tickets[all->count++] = result->ticket;
+}
+
+/* All count, or none does: what was counted is given back. */
+static void give_back(const met__admission *admission, counted *all)
+{
+    uint32_t withheld;
+
+    for (uint32_t i = 0; i < all->count; i++) {
+        (void)!met__limiter_refund(admission->gateway->limiter,
+                                   &all->tickets[i], 0, &withheld);
+    }
+}
+
+static int count_one(met__admission *admission, uint32_t limit, counted *all)
+{
+    met_gateway *gateway = admission->gateway;
+    const met__snapshot_limit *record =
+        met__snapshot_limit_at(admission->snapshot, limit);
+
+    if (record == NULL) {
+        return 1;
+    }
+    uint32_t policy = limit < gateway->policy_count ? gateway->policies[limit]
+                                                    : MET__NONE;
+    admission->limit = limit;
+    if (policy == MET__NONE || all->count > ADDITIVE_MAX) {
+        return failed(admission);
+    }
+    fill_request(admission, record, policy);
+    int is_counted = count_main(admission);
+    if (is_counted) {
+        keep(admission, all);
+    }
+    return is_counted;
+}
+
+static int is_of(const met__admission *admission,
+                 const met__snapshot_scope *scope)
+{
+    return (scope->service == MET__NONE
+            || scope->service == admission->service)
+           && (scope->route == MET__NONE || scope->route == admission->route);
+}
+
+/* The limits that are there in addition: of everybody, then of the consumer,
+ * whose are the last of its own. */
+static int count_additive(met__admission *admission, counted *all)
+{
+    const met__snapshot *snapshot = admission->snapshot;
+    const met__snapshot_consumer *consumer =
+        met__snapshot_consumer_at(snapshot, admission->consumer);
+    const met__snapshot_scope *scope;
+
+    for (uint32_t i = 0;
+         (scope = met__snapshot_scope_at(snapshot, i)) != NULL
+         && scope->rank == MET__RANK_ADDITIVE_ALL;
+         i++) {
+        if (is_of(admission, scope)
+            && !count_one(admission, scope->limit, all)) {
+            return 0;
+        }
+    }
+    met__range own = met__snapshot_range(
+        snapshot, MET__SECTION_SCOPE,
+        consumer != NULL ? consumer->scopes : (met__range){0, 0});
+    for (uint32_t i = own.count; i > 0; i--) {
+        scope = met__snapshot_scope_at(snapshot, own.first + i - 1);
+        if (scope->rank != MET__RANK_ADDITIVE) {
+            break;
+        }
+        if (is_of(admission, scope)
+            && !count_one(admission, scope->limit, all)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static int has_additive(const met__admission *admission)
+{
+    const met__snapshot *snapshot = admission->snapshot;
+    const met__snapshot_consumer *consumer =
+        met__snapshot_consumer_at(snapshot, admission->consumer);
+    const met__snapshot_scope *first = met__snapshot_scope_at(snapshot, 0);
+    const met__snapshot_scope *last =
+        consumer != NULL && consumer->scopes.count > 0
+            ? met__snapshot_scope_at(snapshot, consumer->scopes.first
+                                                   + consumer->scopes.count
+                                                   - 1)
+            : NULL;
+
+    return (first != NULL && first->rank == MET__RANK_ADDITIVE_ALL)
+           || (last != NULL && last->rank == MET__RANK_ADDITIVE);
+}
+
+int met__admit_count(met__admission *admission)
+{
+    if (!has_additive(admission)) {
+        return count_main(admission);
+    }
+    counted all;
+    all.count = 0;
+    all.limit = MET__NONE;
+    if (!count_main(admission)) {
+        return 0;
+    }
+    keep(admission, &all);
+    if (!count_additive(admission, &all)) {
+        give_back(admission, &all);
+        return 0;
+    }
+    admission->limit = all.limit;
+    if (all.limit != MET__NONE) {
+        admission->limit_result = all.result;
+    }
+    return 1;
 }
 
 /* --- Telling -------------------------------------------------------------- */

@@ -92,7 +92,7 @@ typedef struct plugin {
     met__plugin_scope scope;
     const met__node *config;
     int enabled;
-    uint32_t reserved;
+    int is_additive; /* another instance than the one that precedence picks */
 } plugin;
 
 static met_error read_plugin(met__entity_run *run, met__fields *fields,
@@ -133,7 +133,11 @@ static met_error read_plugin(met__entity_run *run, met__fields *fields,
                              "cannot be given together with a consumer");
     }
     if (error == MET_OK) {
-        error = entity_name(run, p->name, &p->scope, path, &p->entity);
+        error = entity_name(run,
+                            p->is_additive ? MET__TEXT("rate-limiting "
+                                                       "additive")
+                                           : p->name,
+                            &p->scope, path, &p->entity);
     }
     return error == MET_OK ? met__entity_once(run, "plugin", p->entity, path,
                                               "name")
@@ -185,6 +189,7 @@ met_error met__plugin_read(met__entity_run *run, const met__node *item,
         return ignore_whole(run, p.name, "name", path);
     }
     if (error == MET_OK) {
+        p.is_additive = met__node_get(config, "additive") != NULL;
         error = read_plugin(run, &fields, path, nested, &p);
     }
     if (error == MET_OK) {

@@ -251,6 +251,12 @@ static met_error read_rate_limiting(met__entity_run *run, met__fields *fields,
         met__build_text(out, "algorithm",
                         met__text_z(met__limit_algorithm_names[algorithm]));
     }
+    int is_additive = 0;
+    (void)met__fields_boolean(fields, "additive", MET__OPTIONAL,
+                              &is_additive);
+    if (is_additive) {
+        met__build_boolean(out, "additive", 1);
+    }
     flag(fields, "hide_client_headers", 0, out);
     (void)met__fields_integer(fields, "error_code", MET__OPTIONAL, 400, 599,
                               &code);

@@ -166,6 +166,10 @@ enum {
     MET__RANK_NONE
 };
 
+/* Beside the ranks: limits that hold in addition to the one that precedence
+ * picks. Those of all consumers are the first records of their section. */
+enum { MET__RANK_ADDITIVE = 1000, MET__RANK_ADDITIVE_ALL = 1001 };
+
 typedef struct met__snapshot_scope {
     uint32_t service; /* none = any */
     uint32_t route;   /* none = any */

@@ -504,12 +504,14 @@ met_error met__snapshot_compile(met__txn *txn, met__snapshot_writer *writer,
     met__buffer_init(&compile.scoped, platform);
     met__buffer_init(&compile.group_limits, platform);
     met__buffer_init(&compile.memberships, platform);
+    met__buffer_init(&compile.additive, platform);
     met__name_set_init(&compile.names, &arena,
                        met__store_secret(met__txn_store(txn)));
     met_error error = compile_all(&compile);
     met__buffer_release(&compile.scoped);
     met__buffer_release(&compile.group_limits);
     met__buffer_release(&compile.memberships);
+    met__buffer_release(&compile.additive);
     met__arena_release(&arena);
     return error;
 }

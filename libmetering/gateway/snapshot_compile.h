@@ -36,6 +36,7 @@ typedef struct met__compile {
     met__buffer scoped;  /* of met__scoped_limit */
     met__buffer group_limits; /* of met__group_limit */
     met__buffer memberships;  /* of met__membership */
+    met__buffer additive;     /* of met__snapshot_scope: of all consumers */
     uint32_t group_count;
     uint32_t consumer_group_count;
 } met__compile;

@@ -313,18 +313,26 @@ met_error met__compile_plugin(met__compile *compile, const met__node *node)
                             consumer != MET__NONE ? OF_CONSUMER
                             : group != MET__NONE  ? OF_GROUP
                                                   : OF_ALL);
-    met__snapshot_scope scope = {service, route, record, rank};
+    int is_additive = met__node_integer_at(config, "additive", 0) != 0;
+    met__snapshot_scope scope = {service, route, record,
+                                 is_additive ? MET__RANK_ADDITIVE : rank};
     if (consumer != MET__NONE) {
         met__scoped_limit scoped = {.consumer = consumer, .scope = scope};
         met__buffer_append(&compile->scoped, &scoped, sizeof scoped);
     } else if (group != MET__NONE) {
         met__group_limit scoped = {group, scope};
         met__buffer_append(&compile->group_limits, &scoped, sizeof scoped);
+    } else if (is_additive) {
+        scope.rank = MET__RANK_ADDITIVE_ALL;
+        met__buffer_append(&compile->additive, &scope, sizeof scope);
     } else {
         spread(compile, kind, record, service, route, rank);
     }
     if (error == MET_OK) {
         error = compile->scoped.error;
+    }
+    if (error == MET_OK) {
+        error = compile->additive.error;
     }
     return error == MET_OK ? compile->group_limits.error : error;
 }
@@ -375,6 +383,11 @@ met_error met__compile_scopes(met__compile *compile)
 
     if (error != MET_OK) {
         return error;
+    }
+    const met__snapshot_scope *additive =
+        (const met__snapshot_scope *)compile->additive.data;
+    for (size_t i = 0; i < compile->additive.size / sizeof *additive; i++) {
+        met__snapshot_add(compile->writer, MET__SECTION_SCOPE, &additive[i]);
     }
     if (count > 0) {
         qsort(all, count, sizeof *all, compare_scoped);

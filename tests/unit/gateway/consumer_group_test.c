@@ -126,6 +126,86 @@ static void test_groups__membership(void **state)
     assert_limit("/a", "bob-key", 0);
 }
 
+/* --- Limits in addition --------------------------------------------------- */
+#define ADD(SCOPE, MINUTE)                                       \
+    "{\"name\":\"rate-limiting\"," SCOPE "\"config\":{\"minute\":" \
+    #MINUTE ",\"additive\":true}}"
+
+/* A consumer's own limit and one of the service beside it: both count, and a
+ * request that one of them refuses counts in none. */
+static void test_groups__additive(void **state)
+{
+    must_apply(LIMIT(BOB, 6) "," ADD(SERVICE, 4) "," ADD(GOLD, 9));
+    for (int i = 3; i >= 0; i--) {
+        char line[64];
+        assert_int_equal(serve("/a", "bob-key"), 200);
+        snprintf(line, sizeof line, "X-RateLimit-Remaining-Minute: %d\r\n",
+                 i);
+        assert_true(has_header(line)); /* the one nearest to its end */
+        assert_true(has_header("X-RateLimit-Limit-Minute: 4\r\n"));
+    }
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(serve("/a", "bob-key"), 429);
+        assert_true(has_header("X-RateLimit-Limit-Minute: 4\r\n"));
+        assert_true(has_header("Retry-After: "));
+    }
+    /* On the other service two are left of the consumer's own six. */
+    assert_int_equal(serve("/b", "bob-key"), 200);
+    assert_true(has_header("X-RateLimit-Limit-Minute: 6\r\n"));
+    assert_true(has_header("X-RateLimit-Remaining-Minute: 1\r\n"));
+    assert_int_equal(serve("/b", "bob-key"), 200);
+    assert_int_equal(serve("/b", "bob-key"), 429);
+    assert_true(has_header("X-RateLimit-Limit-Minute: 6\r\n"));
+    /* Each consumer has the service's four for itself; no other limit. */
+    assert_limit("/a", "joe-key", 4);
+    assert_limit("/b", "joe-key", 0);
+}
+
+/* Several of a group, all or none; the plugin is known by its scope and by
+ * being additive. */
+static void test_groups__additive_of_groups(void **state)
+{
+    must_apply(ADD(GOLD, 5) "," LIMIT(GOLD, 7) "," ADD(SILVER, 2));
+    assert_limit("/a", "bob-key", 2); /* in both groups */
+    assert_int_equal(serve("/b", "bob-key"), 200);
+    assert_int_equal(serve("/b", "bob-key"), 429);
+    assert_limit("/a", "eve-key", 2);
+    assert_ok(met_gateway_entity_remove(
+        store, "plugin", 6, "rate-limiting additive consumer_group=silver",
+        44, &told));
+    clock_now_ns += 2 * MET__SECOND_NS;
+    assert_int_equal(met_gateway_tick(gateway), MET_OK);
+    assert_limit("/a", "bob-key", 5);
+    assert_true(has_header("X-RateLimit-Remaining-Minute: 2\r\n"));
+    assert_limit("/a", "eve-key", 0);
+}
+
+/* An allowance that is used up, a window that is full: neither takes of the
+ * others. */
+static void test_groups__additive_and_allowance(void **state)
+{
+    must_apply(ADD("", 3));
+    assert_ok(apply_document(
+        "{" STORY_METER ",\"features\":[{\"key\":\"example_service\","
+        "\"name\":\"E\",\"meter\":{\"key\":\"api_requests\"}}],"
+        "\"customers\":[{\"key\":\"bob\",\"name\":\"Bob\","
+        "\"usage_attribution\":{\"subject_keys\":[\"consumer:bob\"]}}]}"));
+    must_sell("bob", "free", "{\"type\":\"free\"}", "4", "false");
+    clock_now_ns += 2 * MET__SECOND_NS;
+    assert_int_equal(met_gateway_tick(gateway), MET_OK);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(serve("/a", "bob-key"), 200);
+    }
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(serve("/a", "bob-key"), 429);
+        assert_body("rate limit");
+    }
+    clock_now_ns += 2 * MET__MINUTE_NS;
+    assert_int_equal(serve("/a", "bob-key"), 200); /* the fourth unit */
+    assert_int_equal(serve("/a", "bob-key"), 429);
+    assert_body("USAGE_LIMIT_REACHED");
+}
+
 static void test_groups__bad_documents(void **state)
 {
     assert_told(apply_document("{\"consumer_groups\":[{}]}"), MET_E_INVALID,
@@ -170,6 +250,9 @@ int main(void)
         TEST(test_groups__precedence),
         TEST(test_groups__first_by_name),
         TEST(test_groups__membership),
+        TEST(test_groups__additive),
+        TEST(test_groups__additive_of_groups),
+        TEST(test_groups__additive_and_allowance),
         TEST(test_groups__bad_documents),
     };
 
