@@ -7,6 +7,7 @@ import os
 import pathlib
 import signal
 import socket
+import subprocess
 import tempfile
 
 import nginx_host
@@ -340,6 +341,13 @@ WAYS = """
     location /stream { proxy_buffering off; proxy_pass UPSTREAM; }
     location /page { ssi on; ssi_types text/plain; root ROOT/files;
                      default_type text/html; }
+}
+server {
+    listen 127.0.0.1:SECOND http2;
+    metering on;
+    gzip on; gzip_min_length 1;
+    location /files/ { root ROOT; default_type text/html; }
+    location / { proxy_pass UPSTREAM; }
 """
 
 
@@ -387,6 +395,22 @@ def check_ways(made):
     told = made.nginx.status()
     assert told["lost"] == 0 and told["admitted"] == \
         told["completed"] + told["not_counted"], told
+
+
+def check_http2(made, port):
+    """Compressed or in part, with and without a body: each counts once."""
+    count = made.used("consumer:ada")
+    for words in ([], ["--compressed"], ["-I"], ["-H", "Range: bytes=1-2"]):
+        for path in ("files/index.html", "x"):
+            done = subprocess.run(
+                ["curl", "-s", "--http2-prior-knowledge", "-H",
+                 "apikey: ada-key", "-w", "%{http_version}", "-o",
+                 str(made.root / "got"), *words,
+                 f"http://127.0.0.1:{port}/{path}"],
+                capture_output=True, text=True, check=True, timeout=60)
+            assert done.stdout == "2", (words, path, done)
+            count += 1
+    wait_for(made, "consumer:ada", count)
 
 
 def check_aborted(made):
@@ -450,6 +474,7 @@ def check_changes(made):
     story.metering(made.store, "apply", made.root / "kong.yaml")
     nginx_host.wait_until(lambda: made.ask("/x", "new-key")[0] == 200,
                           what="the new key")
+    assert made.ask("/x", "bob-key")[0] == 401
     assert made.ask("/x", "ada-key")[0] == 200
 
 
@@ -471,11 +496,13 @@ def main():
     check_configuration()
     check_without_store()
     with house(WAYS.replace("ROOT", "WHERE"), is_started=False) as made:
+        second = nginx_host.free_port()
         made.nginx.parts["server"] = made.nginx.parts["server"].replace(
-            "WHERE", str(made.root))
+            "WHERE", str(made.root)).replace("SECOND", str(second))
         made.nginx.start()
         check_requests(made)
         check_ways(made)
+        check_http2(made, second)
         check_limits(made)
         check_allowance(made)
         check_given_values(made)
