@@ -31,7 +31,6 @@ typedef struct write {
 
 typedef struct weak_word {
     const uint64_t *address;
-    unsigned writes;
     write write[WRITES];
 } weak_word;
 
@@ -39,14 +38,12 @@ typedef struct weak_word {
 typedef struct known_word {
     const uint64_t *address;
     unsigned writers; /* a bit a thread */
-    unsigned weak;    /* its number in this execution, from 1 */
-    uint64_t execution;
+    unsigned weak;    /* its number, if the weak word there has its address */
 } known_word;
 
 typedef struct thread {
-    jmp_buf base;
     jmp_buf here;
-    char *stack;
+    char *low; /* of its stack: nothing below is in use */
     uint64_t history;
     uint64_t numbers; /* got from counters */
     view now;
@@ -56,10 +53,20 @@ typedef struct thread {
     int is_done;
 } thread;
 
-typedef struct choice {
-    uint16_t taken;
-    uint16_t count;
-} choice;
+/* How far an execution has come. With the threads' stacks, the books and the
+ * memory as it was then, it can be gone on from there once more. */
+typedef struct moment {
+    thread thread[THREADS];
+    view full; /* what full fences have passed on */
+    uint8_t writes[WORDS];
+    unsigned words;
+    unsigned changes;
+    uint64_t sum; /* of the changed words */
+    int current;  /* -1: outside of the threads */
+    int last;     /* thread that ran last; -1: none, or it has ended */
+    int switches;
+    int kills;
+} moment;
 
 typedef struct change {
     uint64_t *address;
@@ -69,30 +76,14 @@ typedef struct change {
 typedef struct engine {
     const model_spec *spec;
     model_result *result;
-    thread thread[THREADS];
+    moment now;
     weak_word word[WORDS];
-    unsigned words;
     known_word known[PLACES];
     unsigned knowns;
-    view full; /* what full fences have passed on */
-    choice choice[DEPTH];
-    unsigned choices;
-    unsigned position;
     change change[DEPTH];
-    unsigned changes;
-    uint64_t sum; /* of the changed words */
-    uint64_t execution;
-    int current; /* -1: outside of the threads */
-    int last;    /* thread that ran last; -1: none, or it has ended */
-    int switches;
-    int kills;
     int is_searching;
-    int is_new; /* a word got a writer it had not: begin anew */
+    int is_new;  /* a word got a writer it had not: begin anew */
     int is_loud; /* prints the operations of a failed execution */
-    uint64_t *visited;
-    uint64_t visited_size;
-    jmp_buf scheduler;
-    ucontext_t start;
     int is_weakened;
 } engine;
 
@@ -113,8 +104,8 @@ _Noreturn void model_die(const char *what);
 unsigned model_pick(unsigned count);
 
 /* --- atomic_memory.c ------------------------------------------------------ */
-/* All words as they were before the execution. */
-void model_change_back(void);
+/* All words as they were after so many changes. */
+void model_change_back(unsigned changes);
 /* What older values are there, and who may still see which. */
 uint64_t model_memory_hash(void);
 

@@ -30,7 +30,7 @@ static int is_counter(const uint64_t *address)
 /* Whether another thread may have changed it. */
 static int is_contended(const uint64_t *address)
 {
-    return (known_of(address)->writers & ~(1u << model.current)) != 0;
+    return (known_of(address)->writers & ~(1u << model.now.current)) != 0;
 }
 
 static void change_word(uint64_t *address, uint64_t value)
@@ -39,18 +39,18 @@ static void change_word(uint64_t *address, uint64_t value)
         *address = value;
         return;
     }
-    if (model.changes == DEPTH) {
+    if (model.now.changes == DEPTH) {
         model_die("an execution changes too much");
     }
-    model.change[model.changes++] = (change){address, *address};
+    model.change[model.now.changes++] = (change){address, *address};
     if (!is_counter(address) || address == model.spec->counter_kept) {
-        model.sum += model_mix((uint64_t)(uintptr_t)address, value)
+        model.now.sum += model_mix((uint64_t)(uintptr_t)address, value)
                      - model_mix((uint64_t)(uintptr_t)address, *address);
     }
     *address = value;
-    if (model.current >= 0 && !is_counter(address)) {
+    if (model.now.current >= 0 && !is_counter(address)) {
         known_word *known = known_of(address);
-        unsigned bit = 1u << model.current;
+        unsigned bit = 1u << model.now.current;
         if (known->address == NULL && ++model.knowns == PLACES / 2) {
             model_die("too many words");
         }
@@ -60,13 +60,12 @@ static void change_word(uint64_t *address, uint64_t value)
     }
 }
 
-void model_change_back(void)
+void model_change_back(unsigned changes)
 {
-    while (model.changes > 0) {
-        const change *last = &model.change[--model.changes];
+    while (model.now.changes > changes) {
+        const change *last = &model.change[--model.now.changes];
         *last->address = last->old;
     }
-    model.sum = 0;
 }
 
 /* --- Older values --------------------------------------------------------- */
@@ -80,17 +79,17 @@ static weak_word *weak_of(const uint64_t *address, unsigned *number_out)
         }
         known->address = address;
     }
-    if (known->execution != model.execution) {
-        if (model.words == WORDS) {
+    if (known->weak >= model.now.words
+        || model.word[known->weak].address != address) {
+        if (model.now.words == WORDS) {
             model_die("too many words");
         }
-        weak_word *word = &model.word[model.words];
+        weak_word *word = &model.word[model.now.words];
         memset(&word->write[0].view, 0, sizeof word->write[0].view);
         word->address = address;
-        word->writes = 1;
         word->write[0].value = *address;
-        known->execution = model.execution;
-        known->weak = model.words++;
+        model.now.writes[model.now.words] = 1;
+        known->weak = model.now.words++;
     }
     *number_out = known->weak;
     return &model.word[known->weak];
@@ -108,7 +107,7 @@ static void join(view *to, const view *more)
 static uint64_t read_write(weak_word *word, unsigned number, unsigned k,
                            int orders)
 {
-    thread *it = &model.thread[model.current];
+    thread *it = &model.now.thread[model.now.current];
 
     it->now.seen[number] = (uint8_t)k;
     join(&it->acquired, &word->write[k].view);
@@ -122,8 +121,8 @@ static uint64_t read_any(const uint64_t *address, int orders)
 {
     unsigned number;
     weak_word *word = weak_of(address, &number);
-    unsigned last = word->writes - 1;
-    unsigned first = model.thread[model.current].now.seen[number];
+    unsigned last = model.now.writes[number] - 1u;
+    unsigned first = model.now.thread[model.now.current].now.seen[number];
 
     return read_write(word, number, last - model_pick(last - first + 1),
                       orders);
@@ -134,20 +133,20 @@ static uint64_t read_any(const uint64_t *address, int orders)
 static void put(uint64_t *address, const uint64_t *values, int count,
                 int orders, int is_update)
 {
-    thread *it = &model.thread[model.current];
+    thread *it = &model.now.thread[model.now.current];
     weak_word *word[2];
     unsigned number[2];
     view carried;
 
     for (int i = 0; i < count && model.spec->is_weak; i++) {
         word[i] = weak_of(address + i, &number[i]);
-        if (word[i]->writes == WRITES) {
+        if (model.now.writes[number[i]] == WRITES) {
             model_die("too many writes of one word");
         }
-        it->now.seen[number[i]] = (uint8_t)word[i]->writes++;
+        it->now.seen[number[i]] = model.now.writes[number[i]]++;
     }
     for (int i = 0; i < count && model.spec->is_weak; i++) {
-        unsigned k = word[i]->writes - 1u;
+        unsigned k = model.now.writes[number[i]] - 1u;
         carried = orders & MODEL_RELEASE ? it->now : it->released;
         for (int j = 0; j < count; j++) {
             carried.seen[number[j]] = it->now.seen[number[j]];
@@ -172,7 +171,7 @@ static view oldest_seen(void)
 
     memset(&oldest, 0xff, sizeof oldest);
     for (int i = 0; i < model.spec->threads; i++) {
-        const thread *it = &model.thread[i];
+        const thread *it = &model.now.thread[i];
         for (int k = 0; k < WORDS && !it->is_done; k++) {
             oldest.seen[k] = oldest.seen[k] < it->now.seen[k]
                                  ? oldest.seen[k]
@@ -187,7 +186,7 @@ static uint64_t view_hash(const view *of, const view *oldest)
 {
     uint64_t sum = 0;
 
-    for (unsigned i = 0; i < model.words; i++) {
+    for (unsigned i = 0; i < model.now.words; i++) {
         if (of->seen[i] > oldest->seen[i]) {
             sum += model_mix((uint64_t)(uintptr_t)model.word[i].address,
                        (uint64_t)of->seen[i] - oldest->seen[i]);
@@ -199,24 +198,24 @@ static uint64_t view_hash(const view *of, const view *oldest)
 uint64_t model_memory_hash(void)
 {
     view oldest = oldest_seen();
-    uint64_t hash = view_hash(&model.full, &oldest);
+    uint64_t hash = view_hash(&model.now.full, &oldest);
 
     for (int i = 0; i < model.spec->threads; i++) {
-        const thread *it = &model.thread[i];
+        const thread *it = &model.now.thread[i];
         if (!it->is_done) {
             hash = model_mix(hash, view_hash(&it->now, &oldest));
             hash = model_mix(hash, view_hash(&it->acquired, &oldest));
             hash = model_mix(hash, view_hash(&it->released, &oldest));
         }
     }
-    for (unsigned i = 0; i < model.words; i++) {
+    for (unsigned i = 0; i < model.now.words; i++) {
         const weak_word *word = &model.word[i];
         uint64_t mine = (uint64_t)(uintptr_t)word->address;
-        if (oldest.seen[i] + 1u == word->writes
+        if (oldest.seen[i] + 1u == model.now.writes[i]
             && view_hash(&word->write[oldest.seen[i]].view, &oldest) == 0) {
             continue; /* everybody has seen the last one */
         }
-        for (unsigned k = oldest.seen[i]; k < word->writes; k++) {
+        for (unsigned k = oldest.seen[i]; k < model.now.writes[i]; k++) {
             mine = model_mix(mine, word->write[k].value);
             mine = model_mix(mine, view_hash(&word->write[k].view, &oldest));
         }
@@ -228,7 +227,7 @@ uint64_t model_memory_hash(void)
 /* --- Operations ----------------------------------------------------------- */
 uint64_t model_load(const uint64_t *word, int orders, const model_site *site)
 {
-    if (model.current < 0 || !is_contended(word)) {
+    if (model.now.current < 0 || !is_contended(word)) {
         return *word;
     }
     model_step();
@@ -243,7 +242,7 @@ uint64_t model_load(const uint64_t *word, int orders, const model_site *site)
 void model_store(uint64_t *word, uint64_t value, int orders,
                  const model_site *site)
 {
-    if (model.current < 0) {
+    if (model.now.current < 0) {
         change_word(word, value);
         return;
     }
@@ -256,8 +255,8 @@ void model_store(uint64_t *word, uint64_t value, int orders,
  * thread's own keep states alike that differ in who counted first. */
 static uint64_t next_number(void)
 {
-    return (uint64_t)(model.current + 1) << 20
-           | model.thread[model.current].numbers++;
+    return (uint64_t)(model.now.current + 1) << 20
+           | model.now.thread[model.now.current].numbers++;
 }
 
 uint64_t model_update(uint64_t *word, uint64_t factor, uint64_t value,
@@ -266,9 +265,9 @@ uint64_t model_update(uint64_t *word, uint64_t factor, uint64_t value,
     uint64_t old = *word;
     uint64_t next = old * factor + value;
 
-    if (model.current < 0 || is_counter(word)) {
+    if (model.now.current < 0 || is_counter(word)) {
         change_word(word, next);
-        return model.current < 0 ? old : next_number();
+        return model.now.current < 0 ? old : next_number();
     }
     model_step();
     old = *word;
@@ -277,7 +276,7 @@ uint64_t model_update(uint64_t *word, uint64_t factor, uint64_t value,
     if (model.spec->is_weak) {
         unsigned number;
         weak_word *weak = weak_of(word, &number);
-        read_write(weak, number, weak->writes - 1, orders);
+        read_write(weak, number, model.now.writes[number] - 1u, orders);
     }
     put(word, &next, 1, orders, 1);
     model_note(old);
@@ -291,8 +290,8 @@ static uint64_t read_lost(const uint64_t *address, uint64_t expected,
 {
     unsigned number;
     weak_word *word = weak_of(address, &number);
-    unsigned last = word->writes - 1;
-    unsigned first = model.thread[model.current].now.seen[number];
+    unsigned last = model.now.writes[number] - 1u;
+    unsigned first = model.now.thread[model.now.current].now.seen[number];
     unsigned lost[WRITES];
     unsigned count = 0;
 
@@ -313,13 +312,13 @@ int model_cas(uint64_t *words, uint64_t *expected, const uint64_t *desired,
     int orders = MODEL_ACQUIRE | MODEL_RELEASE;
     int is_lost = 0;
 
-    if (model.current >= 0) {
+    if (model.now.current >= 0) {
         model_step();
         orders = model_orders_at(site, orders);
     }
     for (int i = 0; i < count && !is_lost; i++) {
         uint64_t old = words[i];
-        if (model.current >= 0 && model.spec->is_weak) {
+        if (model.now.current >= 0 && model.spec->is_weak) {
             old = read_lost(&words[i], expected[i], orders, &is_lost);
         } else {
             is_lost = old != expected[i];
@@ -337,7 +336,7 @@ int model_cas(uint64_t *words, uint64_t *expected, const uint64_t *desired,
     /* A second word that stays what it is was only read: that others read the
      * older write of the same value lets them see less, never more. */
     count -= count == 2 && desired[1] == words[1];
-    if (model.current < 0) {
+    if (model.now.current < 0) {
         for (int i = 0; i < count; i++) {
             change_word(&words[i], desired[i]);
         }
@@ -362,10 +361,10 @@ int model_cas_pair(uint64_t *words, const uint64_t *expected,
 
 void model_fence(int orders, const model_site *site)
 {
-    if (model.current < 0 || !model.spec->is_weak) {
+    if (model.now.current < 0 || !model.spec->is_weak) {
         return;
     }
-    thread *it = &model.thread[model.current];
+    thread *it = &model.now.thread[model.now.current];
     if (orders & MODEL_FULL) {
         model_step();
         orders = model_orders_at(site, orders & MODEL_FULL);
@@ -380,8 +379,8 @@ void model_fence(int orders, const model_site *site)
         join(&it->now, &it->acquired);
     }
     if (orders & MODEL_FULL) {
-        join(&it->now, &model.full);
-        model.full = it->now;
+        join(&it->now, &model.now.full);
+        model.now.full = it->now;
     }
     if (orders & MODEL_RELEASE) {
         it->released = it->now;

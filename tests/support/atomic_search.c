@@ -1,7 +1,9 @@
 /* The search of atomic_model.h: every choice in turn. Threads are coroutines,
- * so nothing else runs meanwhile. A state is the books, the words that were
- * changed, what each thread was answered and, in weak searches, what it can
- * still see (a 64-bit hash; two states with one hash are taken for one).
+ * so nothing else runs meanwhile. At every choice the moment is kept with the
+ * threads' stacks, and gone on from once more for what else could be chosen. A
+ * state is the books, the words that were changed, what each thread was
+ * answered and, in weak searches, what it can still see (a 64-bit hash; two
+ * states with one hash are taken for one).
  *
  * Others run only before an operation that they could notice or that could
  * notice them: a load of a word that no other thread has changed so far is
@@ -10,7 +12,43 @@
  * joins nothing that matters. */
 #include "atomic_engine.h"
 
-engine model = {.current = -1};
+#define FRAMES (2 * LENGTH)
+#define SLACK 512 /* more than what a yielding function has on its stack */
+
+/* A choice, and how it was before. */
+typedef struct frame {
+    moment before;
+    size_t image[THREADS]; /* of the threads' stacks, in the pool */
+    size_t pool_used;
+    void *shared;
+    int picker; /* the thread that asked; -1: who runs next */
+    int who[2 * THREADS];
+    unsigned taken;
+    unsigned count;
+} frame;
+
+enum { STOPPED = 1, PICKING };
+
+engine model = {.now = {.current = -1}};
+
+static struct {
+    char *stack[THREADS];
+    jmp_buf base[THREADS];
+    jmp_buf scheduler;
+    ucontext_t start;
+    frame frame[FRAMES];
+    unsigned depth;
+    unsigned position; /* of a loud repetition */
+    unsigned wanted;   /* a thread asks for one of so many ... */
+    unsigned given;    /* ... and gets this one */
+    char *pool;        /* images of stacks */
+    size_t pool_used;
+    size_t pool_size;
+    size_t image[THREADS];
+    int has_image[THREADS]; /* the stack is as its last image */
+    uint64_t *visited;
+    uint64_t visited_size;
+} search;
 
 static uint64_t hash_of(const void *bytes, size_t size)
 {
@@ -30,39 +68,25 @@ _Noreturn void model_die(const char *what)
     abort();
 }
 
-/* --- Choices -------------------------------------------------------------- */
-unsigned model_pick(unsigned count)
-{
-    if (count <= 1) {
-        return 0;
-    }
-    if (model.position == model.choices) {
-        if (model.choices == DEPTH) {
-            model_die("an execution is too long");
-        }
-        model.choice[model.choices++] = (choice){0, (uint16_t)count};
-    }
-    return model.choice[model.position++].taken;
-}
-
+/* --- States -------------------------------------------------------------- */
 static uint64_t *slot_of(uint64_t hash)
 {
-    uint64_t place = hash & (model.visited_size - 1);
+    uint64_t place = hash & (search.visited_size - 1);
 
-    while (model.visited[place] != 0 && model.visited[place] != hash) {
-        place = (place + 1) & (model.visited_size - 1);
+    while (search.visited[place] != 0 && search.visited[place] != hash) {
+        place = (place + 1) & (search.visited_size - 1);
     }
-    return &model.visited[place];
+    return &search.visited[place];
 }
 
 static void grow_visited(void)
 {
-    uint64_t old_size = model.visited_size;
-    uint64_t *old = model.visited;
+    uint64_t old_size = search.visited_size;
+    uint64_t *old = search.visited;
 
-    model.visited_size = old_size == 0 ? 1 << 16 : old_size * 2;
-    model.visited = calloc(model.visited_size, sizeof *model.visited);
-    if (model.visited == NULL) {
+    search.visited_size = old_size == 0 ? 1 << 16 : old_size * 2;
+    search.visited = calloc(search.visited_size, sizeof *search.visited);
+    if (search.visited == NULL) {
         model_die("out of memory");
     }
     for (uint64_t i = 0; i < old_size; i++) {
@@ -77,7 +101,7 @@ static void grow_visited(void)
 static int visit(uint64_t hash)
 {
     hash |= hash == 0;
-    if ((model.result->states + 1) * 2 > model.visited_size) {
+    if ((model.result->states + 1) * 2 > search.visited_size) {
         grow_visited();
     }
     uint64_t *slot = slot_of(hash);
@@ -95,7 +119,7 @@ static uint64_t state_now(void)
     uint64_t hash = hash_of(spec->shared, spec->shared_size);
 
     for (int i = 0; i < spec->threads; i++) {
-        const thread *it = &model.thread[i];
+        const thread *it = &model.now.thread[i];
         hash = model_mix(hash, it->history);
         hash = model_mix(hash, (uint64_t)it->is_done);
     }
@@ -103,82 +127,111 @@ static uint64_t state_now(void)
         hash = model_mix(hash, model_memory_hash());
     }
     if (spec->switches_max != 0) {
-        hash = model_mix(hash, (uint64_t)(model.switches * 8 + model.last + 1));
+        hash = model_mix(hash, (uint64_t)(model.now.switches * 8 + model.now.last + 1));
     }
-    return model_mix(model_mix(hash, model.sum), (uint64_t)model.kills);
+    return model_mix(model_mix(hash, model.now.sum), (uint64_t)model.now.kills);
 }
 
 /* What it was answered no longer matters. */
 static void end_thread(int i)
 {
-    model.thread[i].is_done = 1;
-    model.thread[i].history = 0;
-    model.last = -1;
+    model.now.thread[i].is_done = 1;
+    model.now.thread[i].history = 0;
+    model.now.last = -1;
 }
 
-/* --- Switching ------------------------------------------------------------ */
+/* --- Threads -------------------------------------------------------------- */
 static void enter(void)
 {
     static ucontext_t unused;
 
-    if (_setjmp(model.thread[model.current].base) == 0) {
-        swapcontext(&unused, &model.start);
+    if (_setjmp(search.base[model.now.current]) == 0) {
+        swapcontext(&unused, &search.start);
     }
-    model.spec->thread(model.current);
-    end_thread(model.current);
-    _longjmp(model.scheduler, 1);
+    model.spec->thread(model.now.current);
+    end_thread(model.now.current);
+    _longjmp(search.scheduler, STOPPED);
 }
 
 static void create(int i)
 {
     static ucontext_t fresh;
 
-    model.thread[i].stack = malloc(STACK);
-    if (model.thread[i].stack == NULL || getcontext(&fresh) != 0) {
+    search.stack[i] = malloc(STACK);
+    if (search.stack[i] == NULL || getcontext(&fresh) != 0) {
         model_die("no room for a thread");
     }
-    fresh.uc_stack.ss_sp = model.thread[i].stack;
+    fresh.uc_stack.ss_sp = search.stack[i];
     fresh.uc_stack.ss_size = STACK;
     makecontext(&fresh, enter, 0);
-    model.current = i;
-    swapcontext(&model.start, &fresh);
-    model.current = -1;
+    model.now.current = i;
+    swapcontext(&search.start, &fresh);
+    model.now.current = -1;
 }
 
-static void resume(int i)
+/* Back to the scheduler, until it lets this thread go on. */
+static __attribute__((noinline)) void leave(int why)
 {
-    model.current = i;
-    if (_setjmp(model.scheduler) == 0) {
-        if (model.thread[i].is_started) {
-            _longjmp(model.thread[i].here, 1);
-        }
-        model.thread[i].is_started = 1;
-        _longjmp(model.thread[i].base, 1);
+    thread *it = &model.now.thread[model.now.current];
+
+    it->low = (char *)__builtin_frame_address(0) - SLACK;
+    if (_setjmp(it->here) == 0) {
+        _longjmp(search.scheduler, why);
     }
-    model.current = -1;
+}
+
+/* Why the thread came back. */
+static int resume(int i)
+{
+    model.now.current = i;
+    search.has_image[i] = 0;
+    switch (_setjmp(search.scheduler)) {
+    case 0:
+        if (model.now.thread[i].is_started) {
+            _longjmp(model.now.thread[i].here, 1);
+        }
+        model.now.thread[i].is_started = 1;
+        _longjmp(search.base[i], 1);
+    case PICKING:
+        return PICKING;
+    default:
+        model.now.current = -1;
+        return STOPPED;
+    }
 }
 
 void model_note(uint64_t value)
 {
-    if (model.current >= 0) {
-        thread *it = &model.thread[model.current];
+    if (model.now.current >= 0) {
+        thread *it = &model.now.thread[model.now.current];
         it->history = model_mix(it->history, value + 1);
     }
 }
 
 void model_forget(void)
 {
-    if (model.current >= 0) {
-        model.thread[model.current].history = (uint64_t)model.current;
+    if (model.now.current >= 0) {
+        model.now.thread[model.now.current].history =
+            (uint64_t)model.now.current;
     }
 }
 
 void model_step(void)
 {
     model_note(0); /* having come here is a part of the state */
-    if (model.current >= 0 && _setjmp(model.thread[model.current].here) == 0) {
-        _longjmp(model.scheduler, 1);
+    if (model.now.current >= 0) {
+        leave(STOPPED);
     }
+}
+
+unsigned model_pick(unsigned count)
+{
+    if (count <= 1) {
+        return 0;
+    }
+    search.wanted = count;
+    leave(PICKING);
+    return search.given;
 }
 
 unsigned model_choose(unsigned count)
@@ -194,38 +247,111 @@ void model_must(int holds, const char *what)
     if (!holds && model.result->failure == NULL) {
         model.result->failure = what;
     }
-    if (!holds && model.current >= 0) {
-        _longjmp(model.scheduler, 1);
+    if (!holds && model.now.current >= 0) {
+        _longjmp(search.scheduler, STOPPED);
+    }
+}
+
+/* --- Moments -------------------------------------------------------------- */
+static int is_under_way(int i)
+{
+    return model.now.thread[i].is_started && !model.now.thread[i].is_done;
+}
+
+static size_t image_size(int i)
+{
+    return (size_t)(search.stack[i] + STACK - model.now.thread[i].low);
+}
+
+static void keep_stack(int i)
+{
+    size_t size = image_size(i);
+
+    if (search.has_image[i]) {
+        return;
+    }
+    if (search.pool_used + size > search.pool_size) {
+        search.pool_size = 2 * search.pool_size + STACK;
+        search.pool = realloc(search.pool, search.pool_size);
+        if (search.pool == NULL) {
+            model_die("out of memory");
+        }
+    }
+    memcpy(search.pool + search.pool_used, model.now.thread[i].low, size);
+    search.image[i] = search.pool_used;
+    search.has_image[i] = 1;
+    search.pool_used += size;
+}
+
+/* The first of `count` ways to go on; the others will be had from here. */
+static unsigned keep_choice(int picker, const int *who, unsigned count)
+{
+    if (count == 1) {
+        return 0;
+    }
+    if (model.is_loud) {
+        return search.frame[search.position++].taken;
+    }
+    if (search.depth == FRAMES) {
+        model_die("an execution is too long");
+    }
+    frame *here = &search.frame[search.depth++];
+    for (int i = 0; i < model.spec->threads; i++) {
+        if (is_under_way(i)) {
+            keep_stack(i);
+        }
+        here->image[i] = search.image[i];
+    }
+    here->before = model.now;
+    here->pool_used = search.pool_used;
+    here->shared = here->shared != NULL ? here->shared
+                                        : malloc(model.spec->shared_size);
+    if (here->shared == NULL) {
+        model_die("out of memory");
+    }
+    memcpy(here->shared, model.spec->shared, model.spec->shared_size);
+    here->picker = picker;
+    if (who != NULL) {
+        memcpy(here->who, who, sizeof here->who);
+    }
+    here->taken = 0;
+    here->count = count;
+    return 0;
+}
+
+static void go_back(const frame *here)
+{
+    model_change_back(here->before.changes);
+    memcpy(model.spec->shared, here->shared, model.spec->shared_size);
+    model.now = here->before;
+    search.pool_used = here->pool_used;
+    for (int i = 0; i < model.spec->threads; i++) {
+        if (is_under_way(i)
+            && !(search.has_image[i] && search.image[i] == here->image[i])) {
+            memcpy(model.now.thread[i].low, search.pool + here->image[i],
+                   image_size(i));
+            search.image[i] = here->image[i];
+            search.has_image[i] = 1;
+        }
     }
 }
 
 /* --- The search ----------------------------------------------------------- */
 static void begin(void)
 {
-    model_change_back();
-    model.execution++;
-    model.position = 0;
-    model.words = 0;
-    model.kills = 0;
-    model.switches = 0;
-    model.last = -1;
-    memset(&model.full, 0, sizeof model.full);
+    model_change_back(0);
+    model.now = (moment){.current = -1, .last = -1};
     for (int i = 0; i < model.spec->threads; i++) {
-        thread *it = &model.thread[i];
-        it->history = (uint64_t)i;
-        it->numbers = 0;
-        it->is_started = 0;
-        it->is_done = 0;
-        memset(&it->now, 0, sizeof it->now);
-        memset(&it->acquired, 0, sizeof it->acquired);
-        memset(&it->released, 0, sizeof it->released);
+        model.now.thread[i].history = (uint64_t)i;
+        search.has_image[i] = 0;
     }
+    search.pool_used = 0;
     model.spec->setup();
 }
 
 static void kill_thread(int i)
 {
-    model.kills++;
+    model.now.kills++;
     end_thread(i);
     if (model.is_loud) {
         fprintf(stderr, "  thread %d is killed\n", i);
@@ -239,66 +365,102 @@ static void kill_thread(int i)
 static unsigned ready(int *who)
 {
     const model_spec *spec = model.spec;
-    int must_go_on = spec->switches_max != 0 && model.last >= 0
-                     && model.switches >= spec->switches_max;
+    int must_go_on = spec->switches_max != 0 && model.now.last >= 0
+                     && model.now.switches >= spec->switches_max;
     unsigned count = 0;
 
     for (int i = 0; i < spec->threads; i++) {
-        if (!model.thread[i].is_done && (!must_go_on || i == model.last)) {
+        if (!model.now.thread[i].is_done
+            && (!must_go_on || i == model.now.last)) {
             who[count++] = i;
         }
     }
     /* A thread that has not begun is not worth killing. */
-    for (int i = 0; i < spec->threads && model.kills < spec->kills; i++) {
-        if (!model.thread[i].is_done && model.thread[i].is_started) {
+    for (int i = 0; i < spec->threads && model.now.kills < spec->kills; i++) {
+        if (is_under_way(i)) {
             who[count++] = i + THREADS;
         }
     }
     return count;
 }
 
-static void execute(void)
+/* Lets a thread go on to its next operation. */
+static void go_on(int i)
 {
-    begin();
-    while (model.result->failure == NULL) {
-        int who[2 * THREADS];
-        unsigned count = ready(who);
-
-        if (count == 0) {
-            break;
-        }
-        /* Every state but those that the choices lead through again. */
-        if (model.position == model.choices && !model.is_loud
-            && !visit(state_now())) {
-            return;
-        }
-        int next = who[model_pick(count)];
-        if (next >= THREADS) {
-            kill_thread(next - THREADS);
-            continue;
-        }
-        if (model.position > LENGTH) {
-            model.result->failure = "an execution comes to an end";
-            return;
-        }
-        model.switches += model.last >= 0 && model.last != next;
-        model.last = next;
-        resume(next);
-    }
-    if (model.result->failure == NULL) {
-        model.spec->finish();
+    while (resume(i) == PICKING) {
+        search.given = keep_choice(i, NULL, search.wanted);
     }
 }
 
-static void forget_states(void)
+/* A thread's next operation, or its death. */
+static void follow(int next)
 {
-    model.choices = 0;
+    if (next >= THREADS) {
+        kill_thread(next - THREADS);
+        return;
+    }
+    if (search.depth > LENGTH) {
+        model.result->failure = "an execution comes to an end";
+        return;
+    }
+    model.now.switches += model.now.last >= 0 && model.now.last != next;
+    model.now.last = next;
+    go_on(next);
+}
+
+/* To the end of the execution, or to a state that was there before. */
+static void advance(void)
+{
+    while (model.result->failure == NULL) {
+        int who[2 * THREADS] = {0};
+        unsigned count = ready(who);
+
+        if (count == 0) {
+            model.spec->finish();
+            return;
+        }
+        if (!model.is_loud && !visit(state_now())) {
+            return;
+        }
+        follow(who[keep_choice(-1, who, count)]);
+    }
+}
+
+/* From the last choice that has another way; 0: there is none. */
+static int take_next(void)
+{
+    while (search.depth > 0
+           && search.frame[search.depth - 1].taken + 1
+                  >= search.frame[search.depth - 1].count) {
+        search.depth--;
+    }
+    if (search.depth == 0) {
+        return 0;
+    }
+    frame *here = &search.frame[search.depth - 1];
+    go_back(here);
+    here->taken++;
+    if (here->picker < 0) {
+        follow(here->who[here->taken]);
+    } else {
+        search.given = here->taken;
+        go_on(here->picker);
+    }
+    advance();
+    return 1;
+}
+
+static void start_anew(void)
+{
+    search.depth = 0;
     model.is_new = 0;
     model.result->states = 0;
     model.result->executions = 0;
-    free(model.visited);
-    model.visited = NULL;
-    model.visited_size = 0;
+    free(search.visited);
+    search.visited = NULL;
+    search.visited_size = 0;
+    begin();
+    advance();
 }
 
 static void tell_failure(void)
@@ -311,13 +473,15 @@ static void tell_failure(void)
     if (getenv("MODEL_TRACE") != NULL) {
         model.is_loud = 1;
         model.result->failure = NULL;
-        execute();
+        search.position = 0;
+        begin();
+        advance();
         model.is_loud = 0;
         model.result->failure = failure;
     }
 }
 
-int model_search(const model_spec *spec, model_result *result_out)
+static void prepare(const model_spec *spec, model_result *result_out)
 {
     model.spec = spec;
     model.result = result_out;
@@ -325,38 +489,42 @@ int model_search(const model_spec *spec, model_result *result_out)
     memset(model.known, 0, sizeof model.known);
     model.knowns = 0;
     model.is_searching = 1;
-    forget_states();
+    model.now.changes = 0;
     for (int i = 0; i < spec->threads; i++) {
-        if (model.thread[i].stack == NULL) {
+        if (search.stack[i] == NULL) {
             create(i);
         }
     }
+    for (int i = 0; i < FRAMES; i++) { /* another search's have another size */
+        free(search.frame[i].shared);
+        search.frame[i].shared = NULL;
+    }
+}
+
+int model_search(const model_spec *spec, model_result *result_out)
+{
+    prepare(spec, result_out);
+    start_anew();
     for (;;) {
-        execute();
         result_out->executions++;
         if (result_out->failure != NULL) {
             tell_failure();
             break;
         }
         if (model.is_new) {
-            forget_states();
+            start_anew();
             continue;
         }
         if (spec->states_max != 0 && result_out->states >= spec->states_max) {
             break;
         }
-        while (model.choices > 0
-               && model.choice[model.choices - 1].taken + 1
-                      >= model.choice[model.choices - 1].count) {
-            model.choices--;
-        }
-        if (model.choices == 0) {
+        if (!take_next()) {
             result_out->is_complete = 1;
             break;
         }
-        model.choice[model.choices - 1].taken++;
     }
-    model_change_back();
+    model_change_back(0);
+    model.now = (moment){.current = -1};
     model.is_searching = 0;
     return result_out->failure == NULL;
 }

@@ -90,10 +90,10 @@ void model_weaken(const model_site *site, int order)
 void model_say(const model_site *site, const char *what, const void *address,
                uint64_t value)
 {
-    if (model.is_loud && model.current >= 0) {
+    if (model.is_loud && model.now.current >= 0) {
         const char *file = strrchr(site->file, '/');
         fprintf(stderr, "  thread %d %-9s %016llx  %s:%d %s [..%05zx]\n",
-                model.current, what, (unsigned long long)value,
+                model.now.current, what, (unsigned long long)value,
                 file == NULL ? site->file : file + 1, site->line, site->word,
                 (size_t)(uintptr_t)address & 0xfffff);
     }
