@@ -71,6 +71,8 @@ uint32_t one_window(const char *name, uint64_t limit, uint64_t length,
 void use(uint64_t key, uint32_t policy, uint64_t limit, uint64_t length);
 /* Works every shape out, so that none is worked out in a search. */
 void know_shapes(void);
+/* Requests are answered with times. */
+void answer_in_full(void);
 /* Asks for key 0 before the search; it must be let through. */
 void had(uint64_t at, uint64_t cost);
 
@@ -98,20 +100,23 @@ void key_0_given_back(int me);
 void scripts(void (*first)(int me), void (*second)(int me));
 /* In place of what must hold for the keys; until the table is opened again. */
 void check_with(void (*check)(void));
-/* switches: how often a thread is left that could go on; 0: without bound. */
-void search(const char *name, int kills, int is_weak, int switches);
+/* Every interleaving of both, with a kill between any two operations and all
+ * older values that may be read: it must hold. */
+void search(const char *name);
+/* The same, but a thread that could go on is left at most so often. */
+void search_briefly(const char *name, int switches);
 /* With two words swapped one after the other: it must fail. */
 void search_split(const char *name, int switches);
 
 /* All tests; 0: every search held. */
 int run_all(void);
-/* Searches go without this order; those that do not meet it are not made. */
-void run_without(const model_site_use *use, int order);
-/* Only searches with older values, briefly: no kills, one switch where there is
- * a bound. */
-void run_only_weak(void);
-/* Without bounds of switches, up to so many states. */
-void run_whole(uint64_t states_max);
+/* Searches go without this order and end at so many states; those that do not
+ * meet it are not made. */
+void run_without(const model_site_use *use, int order, uint64_t states_max);
+/* Some search ended before its end. */
+int was_cut(void);
+/* Without kills. */
+void run_without_kills(void);
 
 /* limiter_records.c: making, finding and giving away places. */
 void a_crowd_makes_one_record(void **state);
@@ -136,6 +141,7 @@ void two_windows(void **state);
 void tapes_go_on(void **state);
 void tapes_spill(void **state);
 void tapes_keep_residues(void **state);
+void tapes_give_back(void **state);
 
 /* limiter_policies.c: changes of limits, and policies that come and go. */
 void limits_change(void **state);

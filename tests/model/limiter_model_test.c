@@ -1,17 +1,18 @@
 /* The limiter's own code under every interleaving of its atomic operations: two
- * threads with up to two calls each, a kill between any two operations, and
- * older values where loads may return them. MODEL_TRACE=1 prints the operations
- * of a failure, MODEL_FILTER=name runs one test.
+ * threads with two calls each, a kill between any two operations, and older
+ * values where loads may return them. MODEL_TRACE=1 prints the operations of a
+ * failure, MODEL_FILTER=name runs one test.
  *
  * --orders takes the memory order from one operation after the other and says
- * which the searches with older values catch; with PART PARTS only every
- * PARTS-th of them, from PART on, for several processes. --whole STATES goes on
- * without bounds of switches, up to so many states a search. */
+ * which the searches catch; with PART PARTS only every PARTS-th of them, from
+ * PART on, for several processes. */
 #include "limiter_model.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -36,6 +37,7 @@ int run_all(void)
         cmocka_unit_test(tapes_go_on),
         cmocka_unit_test(tapes_spill),
         cmocka_unit_test(tapes_keep_residues),
+        cmocka_unit_test(tapes_give_back),
         cmocka_unit_test(limits_change),
         cmocka_unit_test(frozen_places_are_given_away),
         cmocka_unit_test(policies_are_added),
@@ -45,34 +47,48 @@ int run_all(void)
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
 
-/* 1: a search with older values fails when the site goes without it. */
-static int is_caught(const model_site_use *use, int order)
+enum { SURVIVES, CAUGHT, UNFINISHED, OUTCOMES };
+
+#define STATES_MAX 300000 /* of a search without an order */
+#define SECONDS_MAX 120    /* of all searches without one order */
+
+/* What the searches say when the site goes without this order. */
+static int outcome_of(const model_site_use *use, int order)
 {
+    struct rlimit seconds = {SECONDS_MAX, SECONDS_MAX};
     int status = 0;
 
     fflush(stdout);
     pid_t child = fork();
     if (child == 0) {
         if (freopen("/dev/null", "w", stdout) == NULL
-            || freopen("/dev/null", "w", stderr) == NULL) {
-            _exit(0);
+            || freopen("/dev/null", "w", stderr) == NULL
+            || setrlimit(RLIMIT_CPU, &seconds) != 0) {
+            _exit(UNFINISHED);
         }
-        run_without(use, order);
-        _exit(run_all() != 0);
+        run_without(use, order, STATES_MAX);
+        int is_caught = run_all() != 0;
+        _exit(is_caught ? CAUGHT : was_cut() ? UNFINISHED : SURVIVES);
     }
     assert_true(child > 0 && waitpid(child, &status, 0) == child);
-    return status != 0;
+    if (WIFEXITED(status)) {
+        return WEXITSTATUS(status);
+    }
+    return WTERMSIG(status) == SIGXCPU || WTERMSIG(status) == SIGKILL
+               ? UNFINISHED
+               : CAUGHT;
 }
 
 static void try_without(const model_site_use *use, int order, int *counts)
 {
+    static const char *const names[] = {"survives", "caught", "unfinished"};
     const char *file = strrchr(use->site.file, '/');
-    int is_seen = is_caught(use, order);
+    int outcome = outcome_of(use, order);
 
-    counts[is_seen]++;
-    printf("%s %s: %s: %s(%s) without %s\n", is_seen ? "caught  " : "survives",
-           file == NULL ? use->site.file : file + 1, use->site.function,
-           use->site.operation, use->site.word,
+    counts[outcome]++;
+    printf("%-10s %s:%d %s: %s(%s) without %s\n", names[outcome],
+           file == NULL ? use->site.file : file + 1, use->site.line,
+           use->site.function, use->site.operation, use->site.word,
            order == MODEL_ACQUIRE   ? "acquire"
            : order == MODEL_RELEASE ? "release"
                                     : "the order of all");
@@ -83,9 +99,9 @@ static void try_without(const model_site_use *use, int order, int *counts)
 static int weaken_all(size_t part, size_t parts)
 {
     const model_site_use *uses;
-    int counts[2] = {0, 0};
+    int counts[OUTCOMES] = {0};
 
-    run_only_weak();
+    run_without_kills();
     if (run_all() != 0) {
         return 1;
     }
@@ -97,7 +113,8 @@ static int weaken_all(size_t part, size_t parts)
             }
         }
     }
-    printf("%d orders caught, %d survive\n", counts[1], counts[0]);
+    printf("%d orders caught, %d survive, %d unfinished\n", counts[CAUGHT],
+           counts[SURVIVES], counts[UNFINISHED]);
     return 0;
 }
 
@@ -108,9 +125,6 @@ int main(int argc, char **argv)
         return argc > 3 ? weaken_all(strtoul(argv[2], NULL, 10),
                                      strtoul(argv[3], NULL, 10))
                         : weaken_all(0, 1);
-    }
-    if (argc > 2 && strcmp(argv[1], "--whole") == 0) {
-        run_whole(strtoull(argv[2], NULL, 10));
     }
     return run_all();
 }

@@ -44,7 +44,8 @@ typedef struct known_word {
 typedef struct thread {
     jmp_buf here;
     char *low; /* of its stack: nothing below is in use */
-    uint64_t history;
+    uint64_t history; /* hash of what it was answered */
+    uint64_t place;   /* hash of its stack and registers */
     uint64_t numbers; /* got from counters */
     view now;
     view acquired; /* what an acquire fence would make visible */

@@ -63,6 +63,9 @@ void model_forget(void);
 void model_must(int holds, const char *what);
 #define model_require(condition) model_must((condition) != 0, #condition)
 
+/* For code that is compiled to ask here how often it tries again. */
+extern int model_tries;
+
 /* --- Orders --------------------------------------------------------------- */
 /* Where in the source an operation stands, and the orders it asks for. */
 typedef struct model_site {

@@ -1,9 +1,13 @@
 /* The search of atomic_model.h: every choice in turn. Threads are coroutines,
  * so nothing else runs meanwhile. At every choice the moment is kept with the
- * threads' stacks, and gone on from once more for what else could be chosen. A
- * state is the books, the words that were changed, what each thread was
- * answered and, in weak searches, what it can still see (a 64-bit hash; two
- * states with one hash are taken for one).
+ * threads' stacks, and gone on from once more for what else could be chosen.
+ *
+ * A state is the books, the words that were changed, what each thread can still
+ * see in weak searches, and where it stands: either all that it was answered,
+ * or its stack and registers. States that are alike in one of both are one: the
+ * first is blind to what the thread has forgotten, the second to what it has
+ * left lying about. (Hashes of 64 bits; those that are equal are taken for
+ * equal states.)
  *
  * Others run only before an operation that they could notice or that could
  * notice them: a load of a word that no other thread has changed so far is
@@ -12,8 +16,11 @@
  * joins nothing that matters. */
 #include "atomic_engine.h"
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #define FRAMES (2 * LENGTH)
-#define SLACK 512 /* more than what a yielding function has on its stack */
+#define DIRTY 4096 /* bytes below a stack that calls have left something in */
 
 /* A choice, and how it was before. */
 typedef struct frame {
@@ -28,6 +35,8 @@ typedef struct frame {
 } frame;
 
 enum { STOPPED = 1, PICKING };
+
+int model_tries = 2;
 
 engine model = {.now = {.current = -1}};
 
@@ -49,18 +58,6 @@ static struct {
     uint64_t *visited;
     uint64_t visited_size;
 } search;
-
-static uint64_t hash_of(const void *bytes, size_t size)
-{
-    uint64_t hash = 1;
-    uint64_t word;
-
-    for (size_t i = 0; i + 8 <= size; i += 8) {
-        memcpy(&word, (const char *)bytes + i, 8);
-        hash = model_mix(hash, word);
-    }
-    return hash;
-}
 
 _Noreturn void model_die(const char *what)
 {
@@ -97,46 +94,65 @@ static void grow_visited(void)
     free(old);
 }
 
-/* 1: the state is new. */
-static int visit(uint64_t hash)
-{
-    hash |= hash == 0;
-    if ((model.result->states + 1) * 2 > search.visited_size) {
-        grow_visited();
-    }
-    uint64_t *slot = slot_of(hash);
-    if (*slot == hash) {
-        return 0;
-    }
-    *slot = hash;
-    model.result->states++;
-    return 1;
-}
-
-static uint64_t state_now(void)
+/* All that is not a thread's own. */
+static uint64_t shared_now(void)
 {
     const model_spec *spec = model.spec;
-    uint64_t hash = hash_of(spec->shared, spec->shared_size);
+    uint64_t hash = XXH3_64bits(spec->shared, spec->shared_size);
 
     for (int i = 0; i < spec->threads; i++) {
         const thread *it = &model.now.thread[i];
-        hash = model_mix(hash, it->history);
-        hash = model_mix(hash, (uint64_t)it->is_done);
+        hash = model_mix(hash, (uint64_t)(it->is_started + it->is_done));
     }
     if (spec->is_weak) {
         hash = model_mix(hash, model_memory_hash());
     }
     if (spec->switches_max != 0) {
-        hash = model_mix(hash, (uint64_t)(model.now.switches * 8 + model.now.last + 1));
+        hash = model_mix(hash, (uint64_t)(model.now.switches * 8
+                                          + model.now.last + 1));
     }
-    return model_mix(model_mix(hash, model.now.sum), (uint64_t)model.now.kills);
+    return model_mix(model_mix(hash, model.now.sum),
+                     (uint64_t)model.now.kills);
 }
 
-/* What it was answered no longer matters. */
+static int is_known(uint64_t hash)
+{
+    return *slot_of(hash) == hash;
+}
+
+/* 1: the present state is new. */
+static int visit(void)
+{
+    uint64_t shared = shared_now();
+    uint64_t answered = shared;
+    uint64_t standing = ~shared;
+
+    for (int i = 0; i < model.spec->threads; i++) {
+        const thread *it = &model.now.thread[i];
+        answered = model_mix(answered, it->history);
+        standing = model_mix(model_mix(standing, it->place), it->numbers);
+    }
+    answered |= answered == 0;
+    standing |= standing == 0;
+    if (model.result->states / 2 * 5 + 5 > search.visited_size) {
+        grow_visited();
+    }
+    if (is_known(answered) || is_known(standing)) {
+        return 0;
+    }
+    *slot_of(answered) = answered;
+    *slot_of(standing) = standing;
+    model.result->states++;
+    return 1;
+}
+
+/* Where it was no longer matters. */
 static void end_thread(int i)
 {
     model.now.thread[i].is_done = 1;
     model.now.thread[i].history = 0;
+    model.now.thread[i].place = 0;
+    model.now.thread[i].numbers = 0;
     model.now.last = -1;
 }
 
@@ -169,15 +185,41 @@ static void create(int i)
     model.now.current = -1;
 }
 
+static char *stack_pointer(void)
+{
+    char *low;
+
+#ifdef __x86_64__
+    __asm__ __volatile__("mov %%rsp, %0" : "=r"(low));
+#else
+    __asm__ __volatile__("mov %0, sp" : "=r"(low));
+#endif
+    return low;
+}
+
 /* Back to the scheduler, until it lets this thread go on. */
 static __attribute__((noinline)) void leave(int why)
 {
     thread *it = &model.now.thread[model.now.current];
 
-    it->low = (char *)__builtin_frame_address(0) - SLACK;
+    it->low = stack_pointer();
     if (_setjmp(it->here) == 0) {
         _longjmp(search.scheduler, why);
     }
+}
+
+static size_t stack_size(int i)
+{
+    return (size_t)(search.stack[i] + STACK - model.now.thread[i].low);
+}
+
+/* The registers at the beginning of jmp_buf are all that comes back. */
+static uint64_t place_of(int i)
+{
+    const thread *it = &model.now.thread[i];
+
+    return model_mix(XXH3_64bits(it->low, stack_size(i)),
+                     XXH3_64bits(it->here, sizeof it->here[0].__jmpbuf));
 }
 
 /* Why the thread came back. */
@@ -188,6 +230,7 @@ static int resume(int i)
     switch (_setjmp(search.scheduler)) {
     case 0:
         if (model.now.thread[i].is_started) {
+            memset(model.now.thread[i].low - DIRTY, 0, DIRTY);
             _longjmp(model.now.thread[i].here, 1);
         }
         model.now.thread[i].is_started = 1;
@@ -196,6 +239,9 @@ static int resume(int i)
         return PICKING;
     default:
         model.now.current = -1;
+        if (!model.now.thread[i].is_done) {
+            model.now.thread[i].place = place_of(i);
+        }
         return STOPPED;
     }
 }
@@ -258,14 +304,9 @@ static int is_under_way(int i)
     return model.now.thread[i].is_started && !model.now.thread[i].is_done;
 }
 
-static size_t image_size(int i)
-{
-    return (size_t)(search.stack[i] + STACK - model.now.thread[i].low);
-}
-
 static void keep_stack(int i)
 {
-    size_t size = image_size(i);
+    size_t size = stack_size(i);
 
     if (search.has_image[i]) {
         return;
@@ -329,7 +370,7 @@ static void go_back(const frame *here)
         if (is_under_way(i)
             && !(search.has_image[i] && search.image[i] == here->image[i])) {
             memcpy(model.now.thread[i].low, search.pool + here->image[i],
-                   image_size(i));
+                   stack_size(i));
             search.image[i] = here->image[i];
             search.has_image[i] = 1;
         }
@@ -419,7 +460,7 @@ static void advance(void)
             model.spec->finish();
             return;
         }
-        if (!model.is_loud && !visit(state_now())) {
+        if (!model.is_loud && !visit()) {
             return;
         }
         follow(who[keep_choice(-1, who, count)]);
