@@ -446,7 +446,7 @@ void check_with(void (*other)(void))
     check = other;
 }
 
-void run_without_kills(void)
+void run_for_orders(void)
 {
     mode.kills = 0;
 }
@@ -526,6 +526,12 @@ static void search_all(const char *name, int switches, int is_split)
 void search(const char *name)
 {
     search_all(name, 0, 0);
+}
+
+void search_large(const char *name, int switches)
+{
+    search_all(name, mode.without != NULL || mode.kills == 0 ? switches : 0,
+               0);
 }
 
 void search_briefly(const char *name, int switches)

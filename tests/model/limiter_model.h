@@ -103,6 +103,8 @@ void check_with(void (*check)(void));
 /* Every interleaving of both, with a kill between any two operations and all
  * older values that may be read: it must hold. */
 void search(const char *name);
+/* The same; briefly when it is done for every order. */
+void search_large(const char *name, int switches);
 /* The same, but a thread that could go on is left at most so often. */
 void search_briefly(const char *name, int switches);
 /* With two words swapped one after the other: it must fail. */
@@ -115,8 +117,8 @@ int run_all(void);
 void run_without(const model_site_use *use, int order, uint64_t states_max);
 /* Some search ended before its end. */
 int was_cut(void);
-/* Without kills. */
-void run_without_kills(void);
+/* Without kills, and large searches briefly. */
+void run_for_orders(void);
 
 /* limiter_records.c: making, finding and giving away places. */
 void a_crowd_makes_one_record(void **state);

@@ -101,7 +101,7 @@ static int weaken_all(size_t part, size_t parts)
     const model_site_use *uses;
     int counts[OUTCOMES] = {0};
 
-    run_without_kills();
+    run_for_orders();
     if (run_all() != 0) {
         return 1;
     }

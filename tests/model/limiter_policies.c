@@ -33,9 +33,9 @@ static void open_changing(uint64_t limit, uint64_t limit_then)
 void limits_change(void **state)
 {
     open_changing(1, 2);
-    search("a limit is raised");
+    search_large("a limit is raised", 2);
     open_changing(2, 1);
-    search("a limit is lowered");
+    search_large("a limit is lowered", 2);
     open_changing(2, 1);
     had(START, 1);
     search("a limit is lowered, one is used");
@@ -51,7 +51,7 @@ void frozen_places_are_given_away(void **state)
     use(2, one_window("q", 2, MINUTE, MET_LIMITER_SLIDING), 2, MINUTE);
     know_shapes();
     scripts(change_limit, key_2_twice);
-    search("a limit is lowered, an idle record");
+    search_large("a limit is lowered, an idle record", 2);
 }
 
 /* --- Policies that come and go -------------------------------------------- */
@@ -200,18 +200,18 @@ void policies_are_added(void **state)
 {
     scripts(set_two, set_two);
     open_policies("n", "n");
-    search("two add a policy");
+    search_large("two add a policy", 2);
     open_policies("n", "o");
-    search("two add one each");
+    search_large("two add one each", 2);
 }
 
 void policies_are_removed(void **state)
 {
     open_policies("p", "p");
     scripts(remove_and_set, set_two);
-    search("a policy is removed, set by both");
+    search_large("a policy is removed, set by both", 2);
     open_policies("p", "n");
-    search("one removes, the other adds");
+    search_large("one removes, the other adds", 2);
     open_policies("p", "p");
     scripts(remove_and_set, ask_for_p_twice);
     search("a policy is removed while it is asked");

@@ -32,7 +32,7 @@ void tapes_go_on(void **state)
     open_tape(LIMIT, SLOTS, 1);
     had(START - (SLOTS + 1) * SECOND, 2);
     had(START - SECOND, LIMIT - 2);
-    search("a tape forgets two");
+    search_large("a tape forgets two", 2);
 }
 
 /* Hits of one slot that fill a chunk when the slot has gone by. */
@@ -44,7 +44,7 @@ void tapes_spill(void **state)
     search("a tape spills a chunk");
     open_tape(LIMIT, SLOTS, 1);
     had(START - SECOND, LIMIT - 2);
-    search("a tape spills two");
+    search_large("a tape spills two", 2);
 }
 
 static void key_0_odd(int me)
