@@ -92,7 +92,7 @@ static inline met__record *met__place_guess(const met__limit_table *table,
     uint64_t base = key->block[0]
                     + met__place_home(name->name) * MET__GROUP_PLACES;
     uint64_t word =
-        met__load_acquire(&table->controls[base / MET__GROUP_PLACES]);
+        met__load_relaxed(&table->controls[base / MET__GROUP_PLACES]);
     uint64_t hits = met__place_matches(word, name->tag);
 
     return hits == 0
@@ -106,7 +106,7 @@ static inline met__record *met__place_find_in(const met__limit_table *table,
                                               const met__place_name *name)
 {
     uint64_t word =
-        met__load_acquire(&table->controls[base / MET__GROUP_PLACES]);
+        met__load_relaxed(&table->controls[base / MET__GROUP_PLACES]);
 
     for (uint64_t hits = met__place_matches(word, name->tag); hits != 0;
          hits &= hits - 1) {

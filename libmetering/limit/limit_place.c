@@ -47,13 +47,15 @@ met__record *met__place_find_far(const met__limit_table *table,
 }
 
 /* --- Tags ----------------------------------------------------------------- */
+/* Hints, as what `choose` reads: whoever follows one looks at the record, so
+ * they are read without an order. */
 static void set_tag(met__limit_table *table, const met__record *record,
                     uint32_t tag)
 {
     uint64_t place = (uint64_t)(record - table->records);
     met__atomic_u64 *control = &table->controls[place / MET__GROUP_PLACES];
     uint64_t shift = place % MET__GROUP_PLACES * 8;
-    uint64_t word = met__load_acquire(control);
+    uint64_t word = met__load_relaxed(control);
 
     for (int i = 0; i < TAG_TRIES; i++) {
         if ((word >> shift & 0xff) == tag) {
@@ -222,8 +224,8 @@ static met__record *choose(met__limit_table *table,
     }
     for (uint64_t i = 0; best_count == 0 && i < PLACES; i++) {
         met__record *record = place_at(table, key, i);
-        uint64_t head = met__load_acquire(&record->head);
-        uint64_t found = met__load_acquire(&record->name);
+        uint64_t head = met__load_relaxed(&record->head);
+        uint64_t found = met__load_relaxed(&record->name);
         if (is_free(table, head, found, time)) {
             if (head != 0) {
                 return record;

@@ -477,9 +477,11 @@ static void follow_script(int me)
 }
 
 /* Searches that do not meet the site are not made without it. */
-static int is_passed_over(unsigned number)
+static int is_passed_over(unsigned number, int switches)
 {
-    return mode.without != NULL && !(mode.without->searches >> number & 1);
+    return switches == LEFT_OUT
+           || (mode.without != NULL
+               && !(mode.without->searches >> number & 1));
 }
 
 static void search_all(const char *name, int switches, int is_split)
@@ -505,7 +507,7 @@ static void search_all(const char *name, int switches, int is_split)
                        .counter_kept = &counters[MET__COUNT_WITHHELD]};
     model_result result;
 
-    if (is_passed_over(mode.count++)) {
+    if (is_passed_over(mode.count++, switches)) {
         met__limiter_close(limiter);
         return;
     }
@@ -530,8 +532,7 @@ void search(const char *name)
 
 void search_large(const char *name, int switches)
 {
-    search_all(name, mode.without != NULL || mode.kills == 0 ? switches : 0,
-               0);
+    search_all(name, mode.kills == 0 ? switches : 0, 0);
 }
 
 void search_briefly(const char *name, int switches)

@@ -103,7 +103,8 @@ void check_with(void (*check)(void));
 /* Every interleaving of both, with a kill between any two operations and all
  * older values that may be read: it must hold. */
 void search(const char *name);
-/* The same; briefly when it is done for every order. */
+/* The same; when it is done for every order briefly, or not at all. */
+#define LEFT_OUT (-1)
 void search_large(const char *name, int switches);
 /* The same, but a thread that could go on is left at most so often. */
 void search_briefly(const char *name, int switches);

@@ -12,6 +12,20 @@ static void change_limit(int me)
     request_of(me, 0, START, 1);
 }
 
+static void change_and_ask_later(int me)
+{
+    model_step();
+    one_window("p", new_limit, MINUTE, MET_LIMITER_SLIDING);
+    model_forget();
+    request_of(me, 0, START + 2 * SECOND, 1);
+}
+
+static void key_0_in_turn(int me)
+{
+    request_of(me, 0, START, 1);
+    request_of(me, 0, START + SECOND, 1);
+}
+
 static void key_2_twice(int me)
 {
     request_of(me, 2, START, 1);
@@ -39,6 +53,10 @@ void limits_change(void **state)
     open_changing(2, 1);
     had(START, 1);
     search("a limit is lowered, one is used");
+    open_changing(3, 2);
+    had(START - SECOND, 1);
+    scripts(change_and_ask_later, key_0_in_turn);
+    search("a limit is lowered while stamps are written");
 }
 
 /* The record of the replaced window is idle, and given to another key while it

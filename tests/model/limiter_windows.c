@@ -224,7 +224,7 @@ void two_windows(void **state)
     use(0, set_policy("w", windows, 2), 1, 10 * MINUTE);
     know_shapes();
     scripts(key_0_twice, key_0_twice);
-    search_large("two windows", 1);
+    search_large("two windows", LEFT_OUT);
     open_with(2, MET_LIMITER_SLIDING);
     use(0, set_policy("w", windows, 2), 1, 10 * MINUTE);
     know_shapes();
