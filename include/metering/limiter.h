@@ -451,7 +451,8 @@ MET_API MET_NODISCARD met_error met_limiter_charge(
  * would let a window have more than its limit. Fixed windows and the buckets of
  * MET_LIMITER_SLIDING_COUNTER do not tell their hits apart: they give back as
  * long as they last. What was counted before a met_limiter_reset is withheld
- * after it (unless the key was reset 64 times meanwhile, or a multiple of it).
+ * after it (unless the key was reset 64 times meanwhile, or a multiple of it);
+ * and so is what was counted before a charge beyond a limit.
  *
  * @param ticket        of a result; what is given back or withheld leaves it,
  *                      so that calling again gives back the rest or nothing.

@@ -10,17 +10,17 @@
  * others were faster too often. */
 static int make_empty(met__record *record, uint64_t name, uint64_t emptied)
 {
+    uint64_t head = met__load_acquire(&record->head);
+
     for (int i = 0; i < EMPTY_TRIES; i++) {
-        uint64_t found[2] = {met__load_acquire(&record->head), 0};
-        found[1] = met__load_acquire(&record->name);
-        if ((found[0] & MET__HEAD_CLOSED) || !met__name_is(found[1], name)) {
+        uint64_t found = met__load_acquire(&record->name);
+        if ((head & MET__HEAD_CLOSED) || !met__name_is(found, name)) {
             return 1; /* given up, so it was idle */
         }
-        if ((found[0] & MET__HEAD_FROZEN) > emptied) {
+        if ((head & MET__HEAD_FROZEN) > emptied) {
             return 0;
         }
-        uint64_t empty[2] = {emptied, met__name_turned(found[1], name)};
-        if (met__cas_pair(&record->head, found, empty)) {
+        if (met__window_turn(record, &head, emptied, &found)) {
             return 1;
         }
     }

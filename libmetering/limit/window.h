@@ -79,6 +79,8 @@ typedef struct met__window_ask {
 } met__window_ask;
 
 /* What was counted, to be able to take it back. */
+#define MET__STAMP_NONE (UINT64_MAX >> 1) /* never given back */
+
 typedef struct met__window_mark {
     uint64_t name; /* the record's, with its turn */
     uint64_t stamp;
@@ -193,6 +195,23 @@ static inline int met__window_swap(met__record *record, uint64_t *head,
         *head = met__load_acquire(&record->head);
     }
     return is_done;
+}
+
+/* The same, and the name goes on to its next turn: what was counted before is
+ * not given back any more. */
+static inline int met__window_turn(met__record *record, uint64_t *head,
+                                   uint64_t next, uint64_t *name)
+{
+    uint64_t found[2] = {*head, *name};
+    uint64_t turned[2] = {
+        next, met__name_turned(*name, *name & MET__NAME_MASK)};
+
+    if (met__cas_pair(&record->head, found, turned)) {
+        *name = turned[1];
+        return 1;
+    }
+    *head = met__load_acquire(&record->head);
+    return 0;
 }
 
 /* shape->magic and shift for tick_ns; exact below 2^63. */

@@ -127,15 +127,16 @@ static int take_counter(met__record *record, const met__shape *shape,
 }
 
 /* Hits of one bucket are alike: any of them may be given back while the bucket
- * is the current one. */
+ * is the current one, and all of them were counted. */
 static int undo_counter(const met__record *record, const met__shape *shape,
                         uint64_t head, uint64_t stamp, uint64_t cost,
                         uint64_t *less_out)
 {
     uint64_t number = head >> (2 * shape->count_bits) & number_mask(shape);
+    uint64_t current = head & count_max(shape);
 
     *less_out = head - cost;
-    return number == stamp && (head & count_max(shape)) >= cost;
+    return number == stamp && current >= cost && current < count_max(shape);
 }
 
 static uint64_t most_counter(uint64_t head, const met__shape *shape,

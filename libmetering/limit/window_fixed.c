@@ -134,14 +134,17 @@ static int take_fixed(met__record *record, const met__shape *shape,
     return MET__TAKE_CONTENDED;
 }
 
-/* Hits of one window are alike: any of them may be given back. */
+/* Hits of one window are alike: any of them may be given back, if all of them
+ * were counted. */
 static int undo_fixed(const met__record *record, const met__shape *shape,
                       uint64_t head, uint64_t stamp, uint64_t cost,
                       uint64_t *less_out)
 {
-    *less_out = (head & COUNT_MAX) == cost ? 0 : head - cost;
-    return (head >> COUNT_BITS & NUMBER_MASK) == stamp
-           && (head & COUNT_MAX) >= cost;
+    uint64_t count = head & COUNT_MAX;
+
+    *less_out = count == cost ? 0 : head - cost;
+    return (head >> COUNT_BITS & NUMBER_MASK) == stamp && count >= cost
+           && count < COUNT_MAX;
 }
 
 static uint64_t most_fixed(uint64_t head, const met__shape *shape,

@@ -248,8 +248,13 @@ BY_STAMP int take(met__record *record, const met__shape *shape,
         state.count = (uint32_t)kept;
         state.pending = (uint32_t)(newest < kept ? newest : kept);
         state.last = tick & tick_mask(bits);
-        if (met__window_swap(record, &head, pack(&state, bits), name)) {
-            *mark_out = (met__window_mark){name, state.last, kept};
+        /* Hits that are not kept are not there to be given back. */
+        int is_cut = used > shape->limit;
+        uint64_t next = pack(&state, bits);
+        if (is_cut ? met__window_turn(record, &head, next, &name)
+                   : met__window_swap(record, &head, next, name)) {
+            *mark_out = (met__window_mark){
+                name, is_cut ? MET__STAMP_NONE : state.last, kept};
             return MET__TAKE_DONE;
         }
     }

@@ -70,6 +70,38 @@ static void a_cost_above_a_limit_fills_the_window(void **state)
     assert_int_equal(result.windows[1].remaining, 299);
 }
 
+/* What was charged beyond a limit fills it, whoever gives back at the same
+ * moment. */
+static void refunds_leave_what_was_charged(void **state)
+{
+    static const uint64_t limits[] = {2, 12, 24, 25, 400};
+    static const uint32_t algorithms[] = {
+        SLIDING, COUNTER, MET_LIMITER_FIXED_EPOCH, MET_LIMITER_CALENDAR_UTC,
+        MET_LIMITER_GCRA};
+
+    for (size_t i = 0; i < 25; i++) {
+        uint64_t limit = limits[i % 5];
+        uint32_t withheld;
+        int64_t now = HOUR * (int64_t)(i + 1);
+        uint32_t policy = one_window(limiter, "p", limit, MINUTE,
+                                     algorithms[i / 5]);
+        met_limiter_result checked = check(limiter, policy, "a", now);
+        met_limiter_result charged = charge_cost(limiter, policy, "a", now,
+                                                 limit);
+        assert_int_equal(checked.is_allowed, 1);
+        assert_int_equal(met_limiter_refund(limiter, &checked.ticket, 0,
+                                            &withheld), MET_OK);
+        assert_int_equal(peek_cost(limiter, policy, "a", now, 1).is_allowed,
+                         0);
+        assert_int_equal(met_limiter_refund(limiter, &charged.ticket, limit - 1,
+                                            &withheld), MET_OK);
+        assert_true(peek_cost(limiter, policy, "a", now, 1)
+                        .windows[0].remaining <= limit - 1);
+        assert_int_equal(met_limiter_policy_remove(limiter, policy, NULL),
+                         MET_OK);
+    }
+}
+
 /* With charges between, no window has more checks allowed than are left. */
 static void charges_leave_less(void **state)
 {
@@ -158,6 +190,7 @@ int main(void)
         TEST(within_limits_it_is_a_check),
         TEST(beyond_the_limit_it_counts),
         TEST(a_cost_above_a_limit_fills_the_window),
+        TEST(refunds_leave_what_was_charged),
         TEST(charges_leave_less),
         TEST(charges_see_replaced_windows),
         TEST(a_full_table_is_told),
