@@ -400,7 +400,7 @@ static void what_is_not_counted_is_checked(void **state)
                      MET_OK);
     assert_true(cell.is_allowed);
     for (int i = 0; i < 3; i++) {
-        met_pair user = {"user", 4, "abc" + i, 1};
+        met_pair user = {"user", 4, &"abc"[i], 1};
         met_event event = {.struct_size = sizeof event,
                            .type = "kong.api_request",
                            .type_size = 16,

@@ -103,7 +103,7 @@ static void it_stands_alone(void **state)
 {
     static const char *const forbidden[] = {
         "<script", "<link", "<img", "<iframe", "@import", "url(", "href",
-        "src=",    "on" "load", "http:", "https:"};
+        "src=",    "onload", "http:", "https:"};
     const char *page = page_of(RICH);
     char copy[65536];
 
