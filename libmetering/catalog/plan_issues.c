@@ -170,7 +170,11 @@ static void check_entitlement(report *to, const met__rate_card *card,
     if (template->type != MET__ENTITLEMENT_METERED) {
         return;
     }
-    if (!template->has_limit) {
+    if (!template->has_limit && template->has_priority) {
+        add(to, &here, "issue_after_reset_priority", ERROR,
+            "entitlement_template_invalid_issue_after_reset_with_priority",
+            "there is nothing to issue");
+    } else if (!template->has_limit) {
         add(to, &here, "limit", ERROR,
             "entitlement_template_issue_after_reset_required",
             "a metered entitlement needs an allowance");

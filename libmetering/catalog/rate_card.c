@@ -21,6 +21,7 @@ static met_error read_metered(met__fields *fields,
                               met__entitlement_template *template_out)
 {
     met__duration period = {0};
+    int64_t priority = -1;
     met_error error;
 
     template_out->has_limit = met__node_get(fields->object, "limit") != NULL;
@@ -32,6 +33,14 @@ static met_error read_metered(met__fields *fields,
                               &template_out->limit);
     (void)met__fields_boolean(fields, "is_soft_limit", MET__OPTIONAL,
                               &template_out->is_soft_limit);
+    (void)met__fields_boolean(fields, "preserve_overage_at_reset",
+                              MET__OPTIONAL,
+                              &template_out->preserves_overage);
+    (void)met__fields_integer(fields, "issue_after_reset_priority",
+                              MET__OPTIONAL, 0, 255, &priority);
+    template_out->has_priority = priority >= 0;
+    template_out->priority =
+        priority >= 0 ? (uint32_t)priority : MET__ISSUE_PRIORITY;
     error = met__fields_span(fields, "usage_period", MET__OPTIONAL,
                              "entitlement_template_negative_usage_period",
                              &period);
@@ -82,9 +91,8 @@ static met_error read_entitlement(const met__node *node,
                                   met__entitlement_template *template_out,
                                   met_error_info *info)
 {
-    static const char *const later[] = {
-        "priority", "issue_after_reset_priority",
-        "preserve_overage_at_reset", "issue_after_reset", NULL};
+    static const char *const later[] = {"priority", "issue_after_reset",
+                                        NULL};
     met__fields fields;
     uint32_t type = 0;
     met_error error = met__refuse_unserved(node, path, later, info);
@@ -125,6 +133,13 @@ static void build_entitlement(met__builder *card,
                                 &from->usage_period);
         }
         met__build_boolean(&builder, "is_soft_limit", from->is_soft_limit);
+        if (from->has_priority) {
+            met__build_integer(&builder, "issue_after_reset_priority",
+                               from->priority);
+        }
+        if (from->preserves_overage) {
+            met__build_boolean(&builder, "preserve_overage_at_reset", 1);
+        }
     }
     met__build_node(&builder, "config", from->config);
     met__build_object(card, "entitlement", &builder);

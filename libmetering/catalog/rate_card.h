@@ -4,7 +4,8 @@
  * Document: {"key", "name", "description"?, "labels"?,
  *   "feature"?: {"key", "id"?}, "billing_cadence"?,
  *   "price"?: {...} (see price.h), "entitlement"?:
- *   {"type": "metered", "limit", "usage_period"?, "is_soft_limit"?} |
+ *   {"type": "metered", "limit", "usage_period"?, "is_soft_limit"?,
+ *    "issue_after_reset_priority"?, "preserve_overage_at_reset"?} |
  *   {"type": "static", "config": JSON} | {"type": "boolean"},
  *   "discounts"?: {"percentage"?, "usage"?}, "unit_config"?: {...},
  *   "tax_config"?: {...} (see tax_config.h)} */
@@ -22,11 +23,17 @@ enum {
     MET__ENTITLEMENT_BOOLEAN = 3
 };
 
+#define MET__ISSUE_PRIORITY 1 /* unless it is stated */
+
 typedef struct met__entitlement_template {
     uint32_t type; /* MET__ENTITLEMENT_* */
     int has_limit;
     int is_soft_limit;
     int has_usage_period;
+    int preserves_overage; /* over the end of a usage period */
+    int has_priority;
+    uint32_t priority; /* of what each period is issued, among grants */
+    uint32_t reserved;
     met_decimal limit;          /* the allowance of one usage period */
     met__duration usage_period; /* default: the billing cadence, filled in */
     const met__node *config;    /* of a static one */

@@ -301,7 +301,9 @@ static met_error add_card(met__txn *txn, met__holder *holder,
         .meter = card->meter,
         .unit_config = card->unit_config,
         .life = bounds,
-        .priority = 1,
+        .priority = template->has_priority ? template->priority
+                                           : MET__ISSUE_PRIORITY,
+        .preserves_overage = template->preserves_overage,
         .row = {.type = template->type,
                 .flags = template->is_soft_limit ? MET__QUOTA_SOFT : 0}};
 

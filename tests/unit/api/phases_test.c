@@ -150,6 +150,27 @@ static void test_phases__changed_halfway(void **state)
     assert_shown("reason", "no_entitlement");
 }
 
+/* What was used beyond the allowance is owed by the next period's. */
+static void test_phases__preserved_overage(void **state)
+{
+    (void)state;
+    must_publish_card("kept",
+                      story_card("{\"type\":\"free\"}",
+                                 "{\"type\":\"metered\",\"limit\":\"10\","
+                                 "\"is_soft_limit\":true,"
+                                 "\"issue_after_reset_priority\":7,"
+                                 "\"preserve_overage_at_reset\":true}"));
+    must_put_customer("c");
+    must_subscribe("c", "kept", ",\"active_from\":\"" FEBRUARY "\"");
+    must_use("consumer:c", "2026-02-10T00:00:00Z", 13);
+    must_settle();
+    assert_string_equal(limit_at("2026-02-20T00:00:00Z"), "10");
+    assert_shown("overage", "3");
+    assert_string_equal(limit_at(MARCH), "10");
+    assert_shown("balance", "7");
+    assert_shown("overage", "0");
+}
+
 /* A plan for one customer alone. */
 static void test_phases__custom(void **state)
 {
@@ -183,6 +204,7 @@ int main(void)
         TEST(test_phases__without_proration),
         TEST(test_phases__starting_with_a_later_one),
         TEST(test_phases__changed_halfway),
+        TEST(test_phases__preserved_overage),
         TEST(test_phases__custom),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

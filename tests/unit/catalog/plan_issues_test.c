@@ -121,6 +121,11 @@ static const row rows[] = {
      CARD_PATH ".entitlement.limit",
      CARD(METERED ",\"entitlement\":{\"type\":\"metered\",\"limit\":null}"),
      MET_OK},
+    {"entitlement_template_invalid_issue_after_reset_with_priority",
+     CARD_PATH ".entitlement.issue_after_reset_priority",
+     CARD(METERED ",\"entitlement\":{\"type\":\"metered\","
+                  "\"issue_after_reset_priority\":1}"),
+     MET_OK},
     {"entitlement_template_with_feature_and_no_meter",
      CARD_PATH ".entitlement",
      ONE("{\"key\":\"seats\",\"name\":\"C\",\"feature\":{\"key\":\"seats\"},"
@@ -192,10 +197,15 @@ static const row rows[] = {
      CARD(METERED ",\"entitlement\":{\"type\":\"metered\",\"limit\":1,"
                   "\"config\":{}}"),
      MET_E_INVALID},
-    {"not served", CARD_PATH ".entitlement.preserve_overage_at_reset",
+    {"not served", CARD_PATH ".entitlement.priority",
      CARD(METERED ",\"entitlement\":{\"type\":\"metered\",\"limit\":1,"
-                  "\"preserve_overage_at_reset\":true}"),
+                  "\"priority\":1}"),
      MET_E_UNSUPPORTED},
+    {"whole number from 0 to 255",
+     CARD_PATH ".entitlement.issue_after_reset_priority",
+     CARD(METERED ",\"entitlement\":{\"type\":\"metered\",\"limit\":1,"
+                  "\"issue_after_reset_priority\":256}"),
+     MET_E_INVALID},
     {"not served", "plan.pro_rating", PLAN(",\"pro_rating\":{}"),
      MET_E_UNSUPPORTED},
     {"one of inclusive, exclusive", CARD_PATH ".tax_config.behavior",
