@@ -19,22 +19,31 @@ static struct {
     int64_t over[8];     /* true costs beyond what was asked */
     int64_t lost[8];     /* what the killed may have left withheld */
     uint64_t killed;
+    uint64_t is_lowered; /* less is granted, and has been for whoever asks now */
     struct {
         uint64_t stage;
         uint64_t number;
         int64_t cost;
         int64_t true_cost;
+        int64_t bound; /* what was granted when it asked */
     } thread[THREADS];
 } all;
 
 static void (*script[THREADS])(int me);
 static uint64_t slice_now; /* of the requests */
+static int carries; /* the second period is granted what the first has left */
 static int slices_differ;  /* some live in the one after it */
 static int64_t dead; /* left behind by one who died in slice 0, before */
+static int64_t later; /* granted from the minute on that comes; 0: none does */
+static int64_t minute_of[THREADS]; /* whose clock says that it is there */
 
 static void start(void)
 {
-    met__quota_period period = {.number = 1, .granted = WHOLE, .taken = dead};
+    met__quota_period period = {.number = 1,
+                                .granted = WHOLE,
+                                .taken = dead,
+                                .next_at_ns = later != 0 ? MINUTE_NS : 0,
+                                .next_granted = later};
 
     memset(&all, 0, sizeof all);
     if (met__quota_cell_prepare(&all.cell, &period) != MET_OK) {
@@ -47,6 +56,18 @@ static void check_books(uint64_t number)
 {
     model_require(all.used[number] + all.reserved[number]
                   <= WHOLE + all.over[number]);
+}
+
+/* Of all periods together, when what is left of one is given in the next. */
+static void check_bound(int me, uint64_t number)
+{
+    model_require(all.used[number] + all.reserved[number]
+                  <= all.thread[me].bound + all.over[number]);
+    if (carries) {
+        model_require(all.used[1] + all.reserved[1] + all.used[2]
+                          + all.reserved[2]
+                      <= WHOLE + all.over[1] + all.over[2]);
+    }
 }
 
 /* true_costs: so many from 0; negative: one below and one above the cost. */
@@ -66,9 +87,13 @@ static void request_in(int me, uint64_t number, int64_t cost, int true_costs,
     all.thread[me].cost = cost;
     all.thread[me].true_cost = true_cost;
     all.thread[me].stage = ASKING;
+    all.thread[me].bound = later != 0 && (all.is_lowered || minute_of[me])
+                               ? later
+                               : WHOLE;
     uint64_t slice = slice_now + (slices_differ ? model_choose(2) : 0);
     met_error error = met__quota_cell_admit(
-        cell, number, cost, (int64_t)slice * SLICE, 0, &ticket, &state);
+        cell, number, cost, (int64_t)slice * SLICE, minute_of[me] * MINUTE_NS,
+        &ticket, &state);
     if (error != MET_OK || !state.is_allowed) {
         model_require(error == MET_OK || error == MET_E_NOT_FOUND);
         all.thread[me].stage = OUTSIDE;
@@ -77,6 +102,7 @@ static void request_in(int me, uint64_t number, int64_t cost, int true_costs,
     all.thread[me].stage = RESERVED;
     all.reserved[number] += cost;
     check_books(number);
+    check_bound(me, number);
     model_step();
     if (releases) {
         all.reserved[number] -= cost;
@@ -147,6 +173,7 @@ static void finish(void)
     model_require(met__quota_cell_prepare(&all.cell, &period) == MET_OK);
     model_require(met__quota_cell_read(&all.cell, 7, &state) == MET_OK);
     model_require(state.granted == WHOLE && state.taken == 0
+                  && state.next_at_ns == 0 && !state.is_sealed
                   && state.base == 0 && state.reserved_in_flight == 0);
 }
 
@@ -239,6 +266,41 @@ static void settlement(int me)
     model_require(met__quota_cell_set_base(&all.cell, 1, 0) == MET_OK);
 }
 
+/* A grant is voided, or the minute has come for whoever settles. */
+static void lower(int me)
+{
+    met__quota_period period = {.number = 1, .granted = later};
+
+    model_require(met__quota_cell_prepare(&all.cell, &period) == MET_OK);
+    all.is_lowered = 1;
+}
+
+/* Another grant: the same for now, more from the minute on. */
+static void raise_later(int me)
+{
+    met__quota_period period = {.number = 1,
+                                .granted = WHOLE,
+                                .next_at_ns = MINUTE_NS,
+                                .next_granted = later};
+
+    model_require(met__quota_cell_prepare(&all.cell, &period) == MET_OK);
+}
+
+/* A period ends: what is left of it is given in the next, to somebody. */
+static void carry_over(int me)
+{
+    met__quota_period period = {.number = 2};
+    int64_t taken = 0;
+
+    all.thread[me].number = 2;
+    model_require(met__quota_cell_seal(&all.cell, 1, 0, &taken)
+                  == MET_OK);
+    model_require(taken <= WHOLE + all.over[1]);
+    period.granted = taken < WHOLE ? WHOLE - taken : 0;
+    model_require(met__quota_cell_prepare(&all.cell, &period) == MET_OK);
+    request_in(me, 2, 2, 1, 0);
+}
+
 /* --- Searches ------------------------------------------------------------- */
 static void requests_share_an_allowance(void **state)
 {
@@ -295,6 +357,42 @@ static void periods_do_not_mix(void **state)
     run("a request, settlement, a kill", 2, 1, 0);
 }
 
+static void what_is_granted_changes(void **state)
+{
+    slice_now = 0;
+    dead = 0;
+    later = 2;
+    script[0] = brief_request;
+    script[1] = lower;
+    run("a request, less is granted, a kill", 2, 1, 0);
+    script[2] = last_unit;
+    run("two requests, less is granted", 3, 0, 0);
+    minute_of[0] = 1;
+    run("one behind the minute, one before, settled", 3, 0, 0);
+    run("one behind the minute, settled, a kill", 2, 1, 0);
+    script[1] = raise_later;
+    run("one behind the minute, a grant, a kill", 2, 1, 0);
+    script[0] = released_request;
+    script[1] = lower;
+    run("weak: one behind the minute, settled", 2, 0, 1);
+    minute_of[0] = 0;
+    later = 0;
+}
+
+static void what_is_left_over_is_given_once(void **state)
+{
+    slice_now = 0;
+    dead = 0;
+    carries = 1;
+    script[0] = brief_request;
+    script[1] = carry_over;
+    run("a request, the rest in the next, a kill", 2, 1, 0);
+    script[2] = released_request;
+    run("two requests, the rest in the next", 3, 0, 0);
+    run("weak: a request, the rest in the next", 2, 0, 1);
+    carries = 0;
+}
+
 static void old_values_may_be_read(void **state)
 {
     slice_now = 0;
@@ -314,6 +412,8 @@ int main(void)
         cmocka_unit_test(dead_reservations_come_back_once),
         cmocka_unit_test(the_slice_before_lives),
         cmocka_unit_test(periods_do_not_mix),
+        cmocka_unit_test(what_is_granted_changes),
+        cmocka_unit_test(what_is_left_over_is_given_once),
         cmocka_unit_test(old_values_may_be_read),
     };
 
