@@ -103,7 +103,8 @@ MET_API MET_NODISCARD met_error met_entitlement_list(
  *                      "burned", "burned_by": [{"grant_id"? (without: what the
  *                      entitlement issues by itself), "amount",
  *                      "is_exhausted"}], "overage_at_end", "ended_by":
- *                      ["activity" | "recurrence" | "reset"]}]}; amounts are
+ *                      ["activity" | "recurrence" | "reset"]}], "periods":
+ *                      [{"from", "to", "usage", "burned"}]}; amounts are
  *                      decimal texts. Written only on MET_OK
  * @param info          NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID (also: not metered, or before the entitlement

@@ -196,17 +196,56 @@ static met_error add_segment(story *self, const met__burn_segment *segment,
                            : error;
 }
 
+/* What each usage period used, and what paid for it. */
+static met_error add_periods(story *self, const met__burn_state *start,
+                             const met__burn_result *result, met__node *list)
+{
+    met__burn_chunk *chunks = NULL;
+    size_t count = 0;
+    met_error error = met__burn_history_check(
+        start, result->segments, result->segment_count, NULL);
+
+    if (error == MET_OK) {
+        error = met__burn_chunks(start, result->segments,
+                                 result->segment_count, self->arena, &chunks,
+                                 &count);
+    } else {
+        error = MET_E_BUG; /* a run gives nothing else */
+    }
+    for (size_t i = 0; error == MET_OK && i < count; i++) {
+        size_t last = chunks[i].first + chunks[i].count - 1;
+        met__builder builder;
+        met__node *node;
+        if (result->segments[last].to_ns
+            == result->segments[chunks[i].first].start.at_ns) {
+            continue;
+        }
+        met__builder_begin(&builder, self->arena);
+        met__build_time(&builder, "from",
+                        result->segments[chunks[i].first].start.at_ns);
+        met__build_time(&builder, "to", result->segments[last].to_ns);
+        met__build_decimal(&builder, "usage", chunks[i].usage);
+        met__build_decimal(&builder, "burned", chunks[i].burned);
+        error = met__builder_end(&builder, &node);
+        if (error == MET_OK) {
+            error = met__node_append(self->arena, list, node);
+        }
+    }
+    return error;
+}
+
 static met_error build(story *self, met__node **node_out)
 {
     met__node *windows = met__node_array(self->arena);
     met__node *segments = met__node_array(self->arena);
+    met__node *periods = met__node_array(self->arena);
     int64_t last_ns = self->bounds[self->bound_count - 1];
     met__burn_window *rows = NULL;
     met__burn_result result = {0};
     met__burn_terms terms;
     met__burn_state start;
     met__builder builder;
-    met_error error = windows == NULL || segments == NULL
+    met_error error = windows == NULL || segments == NULL || periods == NULL
                           ? MET_E_NO_MEMORY
                           : met__ledger_state(&self->ledger, self->bounds[0],
                                               &start);
@@ -231,6 +270,9 @@ static met_error build(story *self, met__node **node_out)
     for (size_t i = 0; error == MET_OK && i < result.segment_count; i++) {
         error = add_segment(self, &result.segments[i], segments);
     }
+    if (error == MET_OK) {
+        error = add_periods(self, &start, &result, periods);
+    }
     if (error != MET_OK) {
         return error;
     }
@@ -241,6 +283,7 @@ static met_error build(story *self, met__node **node_out)
     met__build_time(&builder, "to", last_ns);
     met__build_node(&builder, "windows", windows);
     met__build_node(&builder, "segments", segments);
+    met__build_node(&builder, "periods", periods);
     return met__builder_end(&builder, node_out);
 }
 

@@ -2,6 +2,8 @@
  * time between two of them, and the state that is worth keeping. */
 #include "entitlement/grant_history.h"
 
+#include <stdlib.h>
+
 #include "base/check.h"
 #include "base/error.h"
 
@@ -18,6 +20,105 @@ const met__burn_state *met__burn_state_before(const met__burn_result *result,
     return NULL;
 }
 
+/* --- Segments as a history ------------------------------------------------- */
+static int compare_segments(const void *a, const void *b)
+{
+    const met__burn_segment *one = a;
+    const met__burn_segment *other = b;
+
+    if (one->start.at_ns != other->start.at_ns) {
+        return one->start.at_ns < other->start.at_ns ? -1 : 1;
+    }
+    return (one->ended_by & MET__ENDED_ROLLOVER) != 0   ? -1
+           : (other->ended_by & MET__ENDED_ROLLOVER) != 0 ? 1
+                                                          : 0;
+}
+
+void met__burn_order(met__burn_segment *segments, size_t count)
+{
+    if (count > 1) {
+        qsort(segments, count, sizeof *segments, compare_segments);
+    }
+}
+
+met_error met__burn_history_check(const met__burn_state *start,
+                                  const met__burn_segment *segments,
+                                  size_t count, met_error_info *info)
+{
+    if (!met__decimal_is_valid(start->usage)
+        || !met__decimal_is_valid(start->grant_usage)) {
+        return met__fail(info, MET_E_INVALID, "state",
+                         "its usage snapshot is missing");
+    }
+    if (count > 0 && segments[0].start.at_ns != start->at_ns) {
+        return met__fail(info, MET_E_INVALID, "segments",
+                         "expected starting snapshot at another instant");
+    }
+    if (count > 0
+        && met__decimal_compare(segments[0].start.overage, start->overage)
+               != 0) {
+        return met__fail(info, MET_E_INVALID, "segments",
+                         "expected starting snapshot overage to be another");
+    }
+    for (size_t i = 1; i < count; i++) {
+        if (segments[i].start.at_ns != segments[i - 1].to_ns) {
+            return met__fail(info, MET_E_INVALID, "segments",
+                             "%zu and %zu are not contiguous", i - 1, i);
+        }
+    }
+    return MET_OK;
+}
+
+static met_error add_segment(met__burn_chunk *chunk,
+                             const met__burn_segment *segment)
+{
+    met_error error =
+        met__decimal_add(chunk->usage, segment->usage, &chunk->usage);
+
+    for (size_t i = 0; error == MET_OK && i < segment->burned_count; i++) {
+        error = met__decimal_add(chunk->burned, segment->burned[i].amount,
+                                 &chunk->burned);
+    }
+    chunk->count++;
+    return error;
+}
+
+met_error met__burn_chunks(const met__burn_state *start,
+                           const met__burn_segment *segments, size_t count,
+                           met__arena *arena, met__burn_chunk **chunks_out,
+                           size_t *chunk_count_out)
+{
+    met_decimal zero = met__decimal_zero();
+    met__burn_chunk *chunks =
+        met__arena_allocate(arena, (count + 1) * sizeof *chunks);
+    size_t chunk_count = 0;
+    met_error error = chunks == NULL ? MET_E_NO_MEMORY : MET_OK;
+
+    for (size_t i = 0; error == MET_OK && i < count; i++) {
+        if (i == 0) {
+            chunks[chunk_count++] = (met__burn_chunk){
+                .since_ns = start->since_ns,
+                .usage_at_start = start->usage,
+                .grant_usage_at_start = start->grant_usage,
+                .usage = zero,
+                .burned = zero};
+        } else if ((segments[i - 1].ended_by & MET__ENDED_RESET) != 0) {
+            chunks[chunk_count++] =
+                (met__burn_chunk){.first = i,
+                                  .since_ns = segments[i - 1].to_ns,
+                                  .usage_at_start = zero,
+                                  .grant_usage_at_start = zero,
+                                  .usage = zero,
+                                  .burned = zero};
+        }
+        error = add_segment(&chunks[chunk_count - 1], &segments[i]);
+    }
+    *chunks_out = chunks;
+    *chunk_count_out = chunk_count;
+    return error;
+}
+
+/* --- Windows of the time -------------------------------------------------- */
 /* What is left when the window begins, and what was used in it. */
 static met_error row_of(const met__burn_value *start,
                         const met__burn_result *result, met__period period,

@@ -11,6 +11,31 @@
 const met__burn_state *met__burn_state_before(const met__burn_result *result,
                                               int64_t limit_ns);
 
+/* --- Segments as a history ------------------------------------------------- */
+/* By time; of one instant the moment of a reset comes first. */
+void met__burn_order(met__burn_segment *segments, size_t count);
+/* Segments in order go on from the state, one from the other, each with what
+ * the one before left owed. MET_E_INVALID with the reason. */
+met_error met__burn_history_check(const met__burn_state *start,
+                                  const met__burn_segment *segments,
+                                  size_t count, met_error_info *info);
+
+/* The segments of one usage period. */
+typedef struct met__burn_chunk {
+    size_t first;
+    size_t count;
+    int64_t since_ns; /* the usage period's begin */
+    met_decimal usage_at_start; /* of the period, before the first segment */
+    met_decimal grant_usage_at_start;
+    met_decimal usage; /* of the segments, and what grants paid in them */
+    met_decimal burned;
+} met__burn_chunk;
+/* Segments in order, parted where one ended with a reset. */
+met_error met__burn_chunks(const met__burn_state *start,
+                           const met__burn_segment *segments, size_t count,
+                           met__arena *arena, met__burn_chunk **chunks_out,
+                           size_t *chunk_count_out);
+
 /* --- Windows of the time, for charts -------------------------------------- */
 typedef struct met__burn_window {
     met__period period;

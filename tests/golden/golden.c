@@ -22,6 +22,7 @@ static const golden_kind *const section_tables[] = {
     golden_filter_sections,
     golden_grant_sections,
     golden_entitlement_sections,
+    golden_history_sections,
     NULL,
 };
 static const golden_kind *const kind_tables[] = {

@@ -49,6 +49,7 @@ extern const golden_kind golden_usage_sections[];
 extern const golden_kind golden_filter_sections[];
 extern const golden_kind golden_grant_sections[];
 extern const golden_kind golden_entitlement_sections[];
+extern const golden_kind golden_history_sections[];
 
 /* golden_key_auth.c */
 void golden_run_key_auth_case(golden *self, const met__node *item);

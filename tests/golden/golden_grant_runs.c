@@ -425,11 +425,6 @@ const golden_kind golden_grant_sections[] = {
     {"engine_runs", run_engine, NULL},
     {"unit_conversion", run_unit_conversion, NULL},
     {"thresholds", run_threshold, NULL},
-    {"history_chunking", NULL,
-     "a segment carries the state of its usage period; there is no list to "
-     "split"},
-    {"history_validation", NULL,
-     "segments come from one run, which makes them contiguous"},
     {"threshold_dedupe_hash", run_repetition, NULL},
     {NULL, NULL, NULL},
 };
