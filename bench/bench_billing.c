@@ -1,0 +1,262 @@
+/* What a billing run costs: customers with two rate cards each, a month of
+ * days of usage, folded. One JSON line: nanoseconds a customer by the wall
+ * clock, and the greatest memory of the process beside the store's own pages.
+ *
+ *     bench_billing [--customers N] [--directory DIR] [--profile]
+ *
+ * --profile: where the time goes, step by step, on stderr. */
+#include "bench.h"
+
+#include <ftw.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <metering/metering.h>
+
+#define APPLY_BATCH 5000
+#define BATCH MET_INGEST_EVENTS_MAX
+#define START_NS INT64_C(1767225600000000000) /* 2026-01-01 */
+#define DAY_NS INT64_C(86400000000000)
+#define DAYS 30
+
+static int64_t now_ns = START_NS;
+
+static int64_t clock_ns(void *context)
+{
+    (void)context;
+    return now_ns;
+}
+
+static void must(met_error error, const char *what,
+                 const met_error_info *info)
+{
+    if (error != MET_OK) {
+        fprintf(stderr, "%s: %s %s: %s\n", what, met_error_name(error),
+                info ? info->field : "", info ? info->reason : "");
+        exit(1);
+    }
+}
+
+/* --- The store ------------------------------------------------------------ */
+static const char catalog[] =
+    "{\"meters\":[{\"key\":\"requests\",\"name\":\"Requests\",\"event_type\":"
+    "\"call\",\"aggregation\":\"count\"},{\"key\":\"bytes\",\"name\":"
+    "\"Bytes\",\"event_type\":\"call\",\"aggregation\":\"sum\","
+    "\"value_property\":\"$.bytes\"}],"
+    "\"features\":[{\"key\":\"requests\",\"name\":\"Requests\",\"meter\":{"
+    "\"key\":\"requests\"}},{\"key\":\"bytes\",\"name\":\"Bytes\",\"meter\":"
+    "{\"key\":\"bytes\"}}],"
+    "\"plans\":[{\"key\":\"pro\",\"name\":\"Pro\",\"currency\":\"USD\","
+    "\"billing_cadence\":\"P1M\",\"publish\":true,\"phases\":[{\"key\":"
+    "\"default\",\"name\":\"Default\",\"rate_cards\":[{\"key\":\"requests\","
+    "\"name\":\"Requests\",\"feature\":{\"key\":\"requests\"},"
+    "\"billing_cadence\":\"P1M\",\"price\":{\"type\":\"unit\",\"amount\":"
+    "\"0.01\"}},{\"key\":\"bytes\",\"name\":\"Bytes\",\"feature\":{\"key\":"
+    "\"bytes\"},\"billing_cadence\":\"P1M\",\"price\":{\"type\":"
+    "\"graduated\",\"tiers\":[{\"up_to\":\"10000\",\"unit\":\"0.0001\"},{"
+    "\"unit\":\"0.00005\"}]}}]}]}]}";
+
+static void apply(met_store *store, const char *json, size_t size)
+{
+    met_error_info info = {.struct_size = sizeof info};
+
+    must(met_catalog_apply(store, json, size, 0, 0, NULL, &info), "catalog",
+         &info);
+}
+
+static void subscribe_all(met_store *store, uint64_t customers)
+{
+    size_t room = (size_t)APPLY_BATCH * 200 + 100;
+    char *json = malloc(room);
+
+    if (json == NULL) {
+        exit(1);
+    }
+    for (uint64_t done = 0; done < customers;) {
+        uint64_t end = done + APPLY_BATCH < customers ? done + APPLY_BATCH
+                                                      : customers;
+        size_t size = 0;
+        for (int part = 0; part < 2; part++) {
+            size += (size_t)snprintf(json + size, room - size,
+                                     part == 0 ? "{\"customers\":["
+                                               : "],\"subscriptions\":[");
+            for (uint64_t i = done; i < end; i++) {
+                size += (size_t)snprintf(
+                    json + size, room - size,
+                    part == 0
+                        ? "%s{\"key\":\"c%07llu\",\"name\":\"C\"}"
+                        : "%s{\"customer\":{\"key\":\"c%07llu\"},\"plan\":{"
+                          "\"key\":\"pro\"}}",
+                    i > done ? "," : "", (unsigned long long)i);
+            }
+        }
+        size += (size_t)snprintf(json + size, room - size, "]}");
+        apply(store, json, size);
+        done = end;
+    }
+    free(json);
+}
+
+/* One event of every customer. */
+static void use_day(met_store *store, uint64_t customers, int64_t day)
+{
+    static met_ingest_event events[BATCH];
+    static met_pair pairs[BATCH];
+    static char ids[BATCH][24];
+    static char subjects[BATCH][24];
+    met_error_info info = {.struct_size = sizeof info};
+    met_ingest *ingest = NULL;
+
+    now_ns = START_NS + day * DAY_NS + DAY_NS / 2;
+    must(met_ingest_open(store, NULL, &ingest, &info), "ingest", &info);
+    for (uint64_t done = 0; done < customers;) {
+        size_t count = 0;
+        for (; count < BATCH && done < customers; count++, done++) {
+            snprintf(ids[count], sizeof ids[count], "%lld-%llu",
+                     (long long)day, (unsigned long long)done);
+            snprintf(subjects[count], sizeof subjects[count], "c%07llu",
+                     (unsigned long long)done);
+            pairs[count] = (met_pair){"bytes", 5, "512", 3};
+            events[count] =
+                (met_ingest_event){.id = ids[count],
+                                   .id_size = strlen(ids[count]),
+                                   .source = "bench",
+                                   .source_size = 5,
+                                   .type = "call",
+                                   .type_size = 4,
+                                   .subject = subjects[count],
+                                   .subject_size = strlen(subjects[count]),
+                                   .attributes = &pairs[count],
+                                   .attribute_count = 1,
+                                   .utc_ns = now_ns};
+        }
+        must(met_event_ingest(ingest, events, count, NULL, NULL, &info),
+             "events", &info);
+    }
+    met_ingest_close(ingest);
+}
+
+static void fill(met_store *store, uint64_t customers)
+{
+    static const char keep[] = "{\"keep_minutes\":\"P1D\",\"keep_hours\":"
+                               "\"P1D\"}";
+    met_error_info info = {.struct_size = sizeof info};
+
+    apply(store, catalog, sizeof catalog - 1);
+    subscribe_all(store, customers);
+    must(met_usage_settings_put(store, keep, sizeof keep - 1, NULL, &info),
+         "settings", &info);
+    for (int64_t day = 0; day < DAYS; day++) {
+        use_day(store, customers, day);
+        must(met_store_compact(store, NULL, NULL, &info), "compaction",
+             &info);
+    }
+}
+
+/* --- The run -------------------------------------------------------------- */
+static uint64_t bill(met_store *store, int is_profiled)
+{
+    met_billing_report report = {.struct_size = sizeof report};
+    met_error_info info = {.struct_size = sizeof info};
+    met_billing_run *run = NULL;
+    uint64_t spent[3] = {0, 0, 0};
+
+    now_ns = START_NS + 31 * DAY_NS + DAY_NS / 2;
+    must(met_billing_run_open(store, 0, &run, &info), "run", &info);
+    while (report.stage != MET_BILLING_DONE) {
+        met_billing_report before = report;
+        uint64_t began = bench_now_ns();
+        must(met_billing_run_step(run, &report, &info), "step", &info);
+        int kind = report.usage != before.usage     ? 1
+                   : report.issued != before.issued ? 2
+                                                    : 0;
+        spent[kind] += bench_now_ns() - began;
+    }
+    met_billing_run_close(run);
+    if (is_profiled) {
+        fprintf(stderr,
+                "planning %.2f s, %llu records of usage %.2f s, writing %.2f "
+                "s; failed %llu %s\n",
+                (double)spent[0] / 1e9, (unsigned long long)report.usage,
+                (double)spent[1] / 1e9, (double)spent[2] / 1e9,
+                (unsigned long long)report.failed, report.failed_reason);
+    }
+    return report.issued;
+}
+
+/* What is resident and no file's: the store's pages are the system's. */
+static double anonymous_mib(void)
+{
+    FILE *file = fopen("/proc/self/status", "r");
+    char line[128];
+    double kib = 0;
+
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        if (strncmp(line, "RssAnon:", 8) == 0) {
+            kib = strtod(line + 8, NULL);
+        }
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    return kib / 1024;
+}
+
+static int remove_entry(const char *path, const struct stat *found, int kind,
+                        struct FTW *where)
+{
+    (void)found;
+    (void)kind;
+    (void)where;
+    return remove(path);
+}
+
+int main(int argc, char **argv)
+{
+    const char *directory = getenv("TMPDIR");
+    uint64_t customers = 20000;
+    int is_profiled = 0;
+    char home[512];
+    char path[600];
+    met_store *store = NULL;
+    met_error_info info = {.struct_size = sizeof info};
+    met_platform platform = {.struct_size = sizeof platform,
+                             .clock = {NULL, clock_ns, clock_ns}};
+    met_store_config config = {.struct_size = sizeof config,
+                               .platform = &platform,
+                               .flags = MET_STORE_CREATE};
+
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--profile") == 0) {
+            is_profiled = 1;
+        } else if (i + 1 < argc && strcmp(argv[i], "--customers") == 0) {
+            customers = strtoull(argv[++i], NULL, 10);
+        } else if (i + 1 < argc && strcmp(argv[i], "--directory") == 0) {
+            directory = argv[++i];
+        }
+    }
+    snprintf(home, sizeof home, "%s/bench_billing.XXXXXX",
+             directory != NULL ? directory : "/tmp");
+    if (mkdtemp(home) == NULL) {
+        perror(home);
+        return 1;
+    }
+    snprintf(path, sizeof path, "%s/store", home);
+    must(met_store_open(path, strlen(path), &config, &store, &info), "store",
+         &info);
+    fill(store, customers);
+    double before = anonymous_mib();
+    uint64_t began = bench_now_ns();
+    uint64_t issued = bill(store, is_profiled);
+    double each = (double)(bench_now_ns() - began) / (double)customers;
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    printf("{\"case\": \"billing run of %llu customers, 2 rate cards, a month "
+           "of days\", \"ns\": %.0f, \"issued\": %llu, \"anonymous_mib\": "
+           "%.0f}\n",
+           (unsigned long long)customers, each, (unsigned long long)issued,
+           anonymous_mib() > before ? anonymous_mib() : before);
+    met_store_close(store);
+    nftw(home, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    return issued == customers ? 0 : 1;
+}

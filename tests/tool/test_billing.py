@@ -1,0 +1,79 @@
+"""billing run, billing profile, invoice act, void, credit, recompute."""
+import json
+
+from conftest import STORY
+
+MONTH = "2026-02-01T02:00:00Z"
+
+
+def begin(tool):
+    """The recorded month, not billed yet."""
+    tool.run("apply", "--at", "2026-01-01T00:00:00Z", STORY / "kong.yaml",
+             STORY / "catalog.yaml")
+    tool.run("gateway", "replay", STORY / "month.ndjson")
+
+
+def test_a_run_bills_everybody_once(tool):
+    begin(tool)
+    report = tool.json("billing", "run", "--as-of", MONTH)
+    assert report["as_of"] == MONTH
+    assert (report["drafts"], report["issued"], report["failed"]) == (1, 1, 0)
+    again = tool.json("billing", "run", "--as-of", MONTH)
+    assert again["drafts"] == 0
+    out, _ = tool.run("billing", "run")
+    assert "customers" in out
+    invoice = tool.json("invoice", "show", "INV-0001")
+    assert invoice["issued_at"] == MONTH
+    out, _ = tool.run("invoice", "recompute", "INV-0001")
+    assert out == "INV-0001: the same\n"
+    usage = tool.json("invoice", "recompute", "INV-0001", "--usage")
+    assert usage["is_changed"] is False
+    assert usage["total"] == usage["total_now"] == invoice["totals"]["total"]
+    tool.refused("billing", "run", "--as-of", "2199-01-01T00:00:00Z",
+                 reason="as_of")
+    tool.refused("billing", "run", "--follow", "--as-of", MONTH,
+                 reason="--as-of", status=2)
+
+
+def test_a_draft_waits_for_somebody(tool):
+    begin(tool)
+    profile = {"workflow": {"invoicing": {"auto_advance": False}}}
+    tool.run("billing", "profile", "put", "-", "--customer", "rosario",
+             stdin=json.dumps(profile))
+    shown = json.loads(tool.run("billing", "profile", "show", "--customer",
+                                "rosario")[0])
+    assert shown["workflow"]["invoicing"]["auto_advance"] is False
+    tool.run("billing", "run", "--as-of", MONTH)
+    draft = tool.json("invoice", "list", "--status", "draft")["items"][0]
+    assert draft["extended_status"] == "draft.manual_approval_needed"
+    assert tool.json("invoice", "list", "--status", "issued")["items"] == []
+    tool.refused("invoice", "act", draft["id"], "paid",
+                 reason="MET_E_CONFLICT")
+    tool.refused("invoice", "act", draft["id"], "dance",
+                 reason="MET_E_INVALID")
+    issued = tool.json("invoice", "act", draft["id"], "approve")
+    assert issued["number"] == "INV-0001"
+    tool.run("billing", "profile", "remove", "--customer", "rosario")
+    tool.refused("billing", "profile", "remove", "--customer", "rosario",
+                 reason="MET_E_NOT_FOUND")
+    tool.refused("billing", "profile", "put", reason="FILE", status=2)
+    tool.refused("billing", "profile", "dance", reason="dance", status=2)
+
+
+def test_giving_back(tool):
+    begin(tool)
+    tool.run("billing", "run", "--as-of", MONTH)
+    note = tool.json("invoice", "credit", "INV-0001", "--reason", "sorry",
+                     "--amount", "0.50")
+    assert (note["number"], note["totals"]["total"]) == ("CN-0001", "-0.50")
+    note = tool.json("invoice", "credit", "INV-0001", "--reason", "sorry",
+                     "--line", "1=0.25")
+    assert note["lines"][0]["invoice_line"] == 1
+    tool.refused("invoice", "credit", "INV-0001", reason="--reason",
+                 status=2)
+    tool.refused("invoice", "credit", "INV-0001", "--reason", "x", "--line",
+                 "one", reason="--line", status=2)
+    tool.refused("invoice", "credit", "INV-0001", "--reason", "x",
+                 "--amount", "1000", reason="MET_E_INVALID")
+    assert tool.json("invoice", "void", "INV-0001")["status"] == "voided"
+    tool.refused("invoice", "void", "INV-0001", reason="MET_E_CONFLICT")
