@@ -442,6 +442,63 @@ static void collection_at_an_anchor(void **state)
     assert_shown("as_of", "2026-03-10T00:00:00Z");
 }
 
+/* --- Memory --------------------------------------------------------------- */
+/* At every allocation of a run, of a step by name, of a credit note and of
+ * making an invoice again: the error is told, and the next try is whole. */
+static void memory_runs_out(void **state)
+{
+    met_error error;
+    long live;
+    long k = 0;
+
+    (void)state;
+    subscribe_from("a", "unit", FEBRUARY);
+    subscribe_from("b", "unit", FEBRUARY);
+    must_use("a", "2026-02-10T10:00:00Z", 2);
+    must_settle();
+    clock_now_ns = time_of("2026-03-01T02:00:00Z");
+    fresh();
+    live = memory.live;
+    do {
+        memory.calls = 0;
+        memory.fail_at = ++k;
+        error = run_on(store, NULL);
+        memory.fail_at = 0;
+        assert_true(error == MET_OK || error == MET_E_NO_MEMORY);
+        assert_int_equal(memory.live, live);
+    } while (error != MET_OK);
+    assert_true(k > 20);
+    assert_int_equal(report.failed, 0);
+    assert_ok(list(NULL));
+    assert_shown("items.0.number", "INV-0001");
+    assert_shown("items.0.totals.total", "2.00");
+    assert_shown("items.1.number", "INV-0002");
+    assert_shown("items.2", "");
+    for (int call = 0; call < 3; call++) {
+        uint64_t before = stored_digest();
+        for (k = 1, error = MET_E_NO_MEMORY; error != MET_OK; k++) {
+            met_buffer *buffer = fresh();
+            memory.calls = 0;
+            memory.fail_at = k;
+            error =
+                call == 0
+                    ? met_invoice_recompute(store, "INV-0001", 8, 0, buffer,
+                                            &told)
+                : call == 1
+                    ? met_invoice_credit(store, "INV-0001", 8,
+                                         "{\"reason\":\"x\"}", 14, buffer,
+                                         &told)
+                    : met_invoice_act(store, "INV-0002", 8, "void", 4,
+                                      buffer, &told);
+            memory.fail_at = 0;
+            assert_true(error == MET_OK || error == MET_E_NO_MEMORY);
+            assert_true(error == MET_OK || stored_digest() == before);
+        }
+        assert_true(k > 10);
+    }
+    fresh();
+}
+
 /* --- Wrong use ------------------------------------------------------------ */
 static void wrong_calls_are_told(void **state)
 {
@@ -499,6 +556,7 @@ int main(void)
         CASE(a_draft_is_read_up_to_the_last_moment),
         CASE(a_draft_that_becomes_nothing_is_deleted),
         CASE(collection_at_an_anchor),
+        CASE(memory_runs_out),
         CASE(wrong_calls_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
