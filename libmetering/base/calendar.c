@@ -191,6 +191,12 @@ met_error met__time_parse(met__text text, int64_t *utc_ns_out)
     return MET_OK;
 }
 
+static void put_pair(char *out, int32_t value)
+{
+    out[0] = (char)('0' + value / 10);
+    out[1] = (char)('0' + value % 10);
+}
+
 met_error met__time_print(int64_t utc_ns, met__buffer *buffer)
 {
     met__civil civil;
@@ -199,9 +205,15 @@ met_error met__time_print(int64_t utc_ns, met__buffer *buffer)
     if (error != MET_OK) {
         return error;
     }
-    met__buffer_print(buffer, "%04d-%02d-%02dT%02d:%02d:%02d", civil.year,
-                      civil.month, civil.day, civil.hour, civil.minute,
-                      civil.second);
+    char text[] = "0000-00-00T00:00:00"; /* a year has four digits */
+    put_pair(text, civil.year / 100);
+    put_pair(text + 2, civil.year % 100);
+    put_pair(text + 5, civil.month);
+    put_pair(text + 8, civil.day);
+    put_pair(text + 11, civil.hour);
+    put_pair(text + 14, civil.minute);
+    put_pair(text + 17, civil.second);
+    met__buffer_append(buffer, text, sizeof text - 1);
     if (civil.nanosecond != 0) {
         int digits = 9;
         int32_t fraction = civil.nanosecond;

@@ -4,6 +4,7 @@
 #define MET_INVOICE_BILL_H
 
 #include "customer/customer.h"
+#include "invoice/bill_cache.h"
 #include "invoice/billable.h"
 #include "invoice/billing_profile.h"
 #include "invoice/booked.h"
@@ -37,6 +38,7 @@ typedef struct met__bill {
     const met__customer *customer;
     const met__billing_profile *profile;
     const met__usage_source *source; /* NULL: the store is asked */
+    met__bill_cache *cache;          /* NULL: none */
     met__arena *arena;
     met_error_info *info;
     met__text invoice_id; /* empty: a preview, nothing is booked */

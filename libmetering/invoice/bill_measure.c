@@ -51,22 +51,18 @@ static met_error count_events(const met__bill *bill, met__line_draft *draft,
 static met_error find_meter(const met__bill *bill, met__line_draft *draft,
                             met__meter **meter_out)
 {
-    met__feature *feature;
-    met_error error = met__rate_card_feature(
-        bill->txn, draft->billable->card, bill->arena, &feature);
+    met__feature *feature = NULL;
+    met_error error =
+        met__cached_meter(bill->cache, bill->txn, draft->billable->card,
+                          bill->arena, &feature, meter_out);
 
-    if (error != MET_OK) {
-        return error == MET_E_NOT_FOUND ? MET_E_CORRUPT : error;
-    }
-    draft->feature = feature;
-    error = met__meter_get(bill->txn, feature->meter_key, bill->arena,
-                           meter_out);
     if (error == MET_E_NOT_FOUND) {
         return met__fail(bill->info, MET_E_CONFLICT, "meter",
                          "the meter \"%.*s\" of a billed feature is gone",
                          (int)feature->meter_key.size,
                          feature->meter_key.data);
     }
+    draft->feature = feature;
     return error;
 }
 

@@ -47,6 +47,7 @@ static met_error ask_again(met__job_context *context,
                             &context->source, context->arena, context->info,
                             &bill);
     bill.invoice_id = invoice->id;
+    bill.cache = context->cache;
     bill.is_dry = 1;
     return error == MET_OK ? met__bill_make(&bill) : error;
 }
@@ -179,6 +180,7 @@ static met_error make(met__job_context *context, billed *self, int is_interim,
         context->txn, &self->request, self->customer, self->profile,
         &context->source, context->arena, context->info, &self->bill);
     self->bill.source_number = context->source_number;
+    self->bill.cache = context->cache;
     self->bill.invoice_id = id;
     self->bill.is_dry = is_dry;
     return error == MET_OK ? met__bill_make(&self->bill) : error;

@@ -3,6 +3,7 @@
 #ifndef MET_INVOICE_BILLING_JOB_H
 #define MET_INVOICE_BILLING_JOB_H
 
+#include "invoice/bill_cache.h"
 #include "invoice/billing_run.h"
 #include "invoice/usage_source.h"
 
@@ -18,6 +19,7 @@ typedef struct met__job_context {
     met_error_info *info;
     met__usage_source source;
     int64_t source_number;
+    met__bill_cache *cache; /* of this transaction */
     int64_t as_of_ns;
     uint64_t order; /* of the next id */
     met__run_report *report;

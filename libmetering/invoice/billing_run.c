@@ -289,8 +289,11 @@ static void set_at(met__billing_run *run, met__text key)
 /* MET_E_LIMIT: as many as one pass can have. */
 static met_error plan_some(met__billing_run *run, met__scan *scan)
 {
+    met__bill_cache cache = {0};
+    met__arena arena;
     met__job_context context = {
         .txn = run->txn,
+        .cache = &cache,
         .source = met__usage_gather_wishes(run->gather, run->txn),
         .as_of_ns = run->report.as_of_ns,
         .report = &run->report};
@@ -299,6 +302,8 @@ static met_error plan_some(met__billing_run *run, met__scan *scan)
     met__text key;
     met_error error = MET_OK;
 
+    met__arena_init(&arena, run->platform);
+    cache.arena = &arena;
     for (int i = 0; error == MET_OK && i < JOBS_PER_STEP; i++) {
         error = met__scan_next(scan, &key, &value);
         if (error == MET_OK) {
@@ -313,6 +318,7 @@ static met_error plan_some(met__billing_run *run, met__scan *scan)
             set_at(run, key);
         }
     }
+    met__arena_release(&arena);
     return error;
 }
 
@@ -390,12 +396,14 @@ static met_error write_once(met__billing_run *run, size_t end,
                             met_error_info *why, size_t *failed_out)
 {
     met__run_report report = run->report;
+    met__bill_cache cache = {0};
     met__job_context context = {
         .info = why,
         .source = met__usage_gather_answers(run->gather),
         .source_number = (int64_t)run->number,
         .as_of_ns = report.as_of_ns,
         .order = run->order,
+        .cache = &cache,
         .report = &report};
     met__arena arena;
     met_error error = met__txn_begin(run->store, 1, &context.txn);
@@ -404,13 +412,14 @@ static met_error write_once(met__billing_run *run, size_t end,
     if (error != MET_OK) {
         return error;
     }
+    met__arena_init(&arena, run->platform);
+    cache.arena = &arena;
     error = do_jobs(run, &context, end, failed_out);
     if (error == MET_OK && report.stage == MET__RUN_CUSTOMERS) {
-        met__arena_init(&arena, run->platform);
         *failed_out = end;
         error = put_record(context.txn, run, run->jobs[end - 1].name, &arena);
-        met__arena_release(&arena);
     }
+    met__arena_release(&arena);
     if (error != MET_OK) {
         met__txn_abort(context.txn);
         return error;

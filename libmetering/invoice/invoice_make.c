@@ -43,8 +43,8 @@ met_error met__bill_make(met__bill *bill)
                              bill->customer->id)) {
             continue;
         }
-        error = met__subscription_plan(bill->txn, subscriptions[i],
-                                       bill->arena, &plan);
+        error = met__cached_plan(bill->cache, bill->txn, subscriptions[i],
+                                 bill->arena, &plan);
         if (error == MET_OK) {
             error = met__billables_each(subscriptions[i], plan,
                                         bill->request->as_of_ns,
