@@ -2,6 +2,7 @@ package metering_test
 
 import (
 	"encoding/json"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -193,4 +194,26 @@ func TestBillingCalls(t *testing.T) {
 	}
 	_, err = metering.RenderInvoice(preview, 99)
 	wantCode(t, err, metering.ErrUnsupported, "")
+}
+
+func TestMetrics(t *testing.T) {
+	store := newStory(t)
+	if got := must(store.Metrics()); !strings.Contains(got, "metering_store_") ||
+		!strings.HasSuffix(got, "# EOF\n") {
+		t.Error(got)
+	}
+	if got := must(newLimiter(t, metering.LimiterOptions{}).Metrics()); !strings.Contains(got, "metering_limiter_") {
+		t.Error(got)
+	}
+	answer := httptest.NewRecorder()
+	store.MetricsHandler().ServeHTTP(answer, httptest.NewRequest("GET", "/", nil))
+	if answer.Code != 200 || !strings.Contains(answer.Body.String(), "_total ") {
+		t.Error(answer.Code, answer.Body)
+	}
+	store.Close()
+	answer = httptest.NewRecorder()
+	store.MetricsHandler().ServeHTTP(answer, httptest.NewRequest("GET", "/", nil))
+	if answer.Code != 500 {
+		t.Error(answer.Code)
+	}
 }

@@ -171,3 +171,16 @@ func (s *Store) AckNotice(id string) error {
 		return C.met_notice_ack(c, text, size, 0, &info.c)
 	})
 }
+
+// SimulateEntitlement says what would be left of an entitlement and its grants,
+// without a store. See met_entitlement_simulate for the document.
+func SimulateEntitlement(document []byte) (Document, error) {
+	var buffer C.met_buffer
+	info := newInfo()
+	err := info.failed(C.met_entitlement_simulate(bytesPointer(document),
+		C.size_t(len(document)), nil, &buffer, &info.c))
+	if err != nil {
+		return nil, err
+	}
+	return taken(&buffer), nil
+}
