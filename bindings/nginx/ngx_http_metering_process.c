@@ -36,8 +36,7 @@ static void open_all(ngx_http_metering_worker_t *worker)
         .header_style = (uint32_t) conf->header_style,
         .limiter_capacity = conf->capacity,
         .flags = (conf->require ? MET_GATEWAY_REQUIRE_ENTITLEMENT : 0)
-                 | (conf->settle_interval > 0 ? MET_GATEWAY_NEVER_COMPILE
-                                              : 0)};
+                 | MET_GATEWAY_NEVER_COMPILE};
     met_error_info info = {.struct_size = sizeof info};
     met_error error = MET_OK;
 

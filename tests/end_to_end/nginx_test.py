@@ -203,6 +203,28 @@ def check_without_store():
             upstream.stop()
 
 
+def check_settled_elsewhere():
+    """Who settles with the tool takes up changes with it, too; nobody is
+    served who is not entitled; headers of the IETF."""
+    with house("metering on; location / { proxy_pass UPSTREAM; }",
+               http="metering_settle_interval 0; metering_headers ietf;"
+               "metering_require_entitlement on;") as made:
+        status, _, body = made.ask("/x", "ada-key")
+        assert status == 403 and b"CUSTOMER_NOT_FOUND" in body, body
+        assert made.ask("/x", "poor-key")[0] == 200
+        text = ENTITIES.replace("consumer: slow", "consumer: poor").replace(
+            "key: bob-key", "key: new-key")
+        (made.root / "kong.yaml").write_text(text)
+        story.metering(made.store, "apply", made.root / "kong.yaml")
+        assert made.used("consumer:poor") >= 0  # settles
+        nginx_host.wait_until(lambda: made.ask("/x", "new-key")[0] == 403,
+                              what="the new key")
+        status, headers, _ = made.ask("/x", "poor-key")
+        assert (status, headers["RateLimit-Policy"]) == (
+            200, '"minute";q=4;w=60'), headers.items()
+        assert made.nginx.status()["settlement"]["passes"] == 0
+
+
 # --- Requests -----------------------------------------------------------------
 def check_requests(made):
     status, headers, body = made.ask("/x")
@@ -495,6 +517,7 @@ def main():
     nginx_host.skip_without_nginx()
     check_configuration()
     check_without_store()
+    check_settled_elsewhere()
     with house(WAYS.replace("ROOT", "WHERE"), is_started=False) as made:
         second = nginx_host.free_port()
         made.nginx.parts["server"] = made.nginx.parts["server"].replace(
