@@ -36,7 +36,7 @@ static met_error call_next(void)
 static char waiting_id[32];
 static met_error call_ack(void)
 {
-    return keep(ack(waiting_id, 0), fresh());
+    return ack(waiting_id, 0);
 }
 static met_error call_remove(void)
 {
