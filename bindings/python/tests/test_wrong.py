@@ -16,7 +16,7 @@ import metering
 from metering import _native, asgi, wsgi
 from metering.values import decode, encode, moment_of
 
-from conftest import CATALOG
+from conftest import counted
 
 ROUNDS = int(os.environ.get("ROUNDS", 120))
 STUB = pathlib.Path(metering.__file__).with_name("_native.pyi")
@@ -248,6 +248,16 @@ def test_middlewares_survive_odd_requests(store, path):
                        "client": dice.choice(values)})
         except Exception as error:
             assert str(error) is not None
+    # Both work on, and what they admitted is counted.
+    good = {"REQUEST_METHOD": "GET", "PATH_INFO": "/anything",
+            "HTTP_APIKEY": "ariel-key"}
+    before = counted(store)
+    body = app(good, lambda *_: None)
+    assert list(body) == []
+    body.close()
+    request = web.admit({"headers": [(b"apikey", b"ariel-key")],
+                         "path": "/anything"})
+    request.complete(200)
+    assert counted(store) == before + 2
     app.close()
     web.close()
-    assert CATALOG
