@@ -160,9 +160,9 @@ def test_a_wheel_needs_nothing(wheel, tmp_path):
     assert [line.split()[-1] for line in defined.splitlines()] == [
         "PyInit__native"]
     needed = re.findall(r"NEEDED.*\[(.*)\]", run("readelf", "-d", binary))
-    assert set(needed) <= {"libc.so.6", "libpthread.so.0",
-                           "ld-linux-x86-64.so.2"} or shutil.which(
-        "dpkg") is None
+    others = [name for name in needed
+              if not name.startswith(("libc.so", "libpthread.so", "ld-linux"))]
+    assert others == [] or shutil.which("dpkg") is None
     assert "TEXTREL" not in run("readelf", "-d", binary)
 
 
