@@ -47,9 +47,11 @@ def test_allow_peek_charge_refund_and_reset(limiter):
     assert policy.allow("k", 4)
     assert policy.peek("k").remaining == 1
     assert not policy.allow("k", cost=2)
-    charged = policy.charge("k", 3)
+    charged = policy.charge("k")
     assert charged.remaining == 0
     assert charged.refund() == 0
+    assert policy.peek("k").remaining == 1
+    assert not policy.charge("k", 3)
     policy.reset("k")
     assert policy.peek("k").remaining == 5
 
