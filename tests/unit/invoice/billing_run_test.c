@@ -1,6 +1,8 @@
 /* Runs from front to back: who is billed, what waits, what is late. */
 #include "unit/invoice/billing_support.h"
 
+#include "metering/event.h"
+
 static int setup(void **state)
 {
     int failed = billing_setup(state);
@@ -379,6 +381,42 @@ static void corrections_by_credit_note(void **state)
                 "credit_note", "nothing is left");
 }
 
+static void take_one_back(int number)
+{
+    char json[256];
+
+    snprintf(json, sizeof json,
+             "{\"id\":\"a%d\",\"meter\":\"api_requests\",\"subject\":\"a\","
+             "\"dimensions\":{\"service_name\":\"example_service\"},"
+             "\"time\":\"2026-02-10T10:00:00Z\",\"value\":\"-1\","
+             "\"reason\":\"x\",\"actor\":\"y\"}",
+             number);
+    fresh();
+    assert_ok(met_usage_adjust(store, json, strlen(json), NULL, &told));
+}
+
+/* The second note is to the invoice, not to the first one. */
+static void one_correction_after_the_other(void **state)
+{
+    (void)state;
+    assert_ok(put_profile(NULL, "{\"late_usage\":\"credit_note\"}"));
+    subscribe_from("a", "unit", FEBRUARY);
+    must_use("a", "2026-02-10T10:00:00Z", 5);
+    must_settle();
+    must_run("2026-03-01T02:00:00Z");
+    take_one_back(1);
+    must_run("2026-03-02T02:00:00Z");
+    take_one_back(2);
+    must_run("2026-03-03T02:00:00Z");
+    assert_ok(get("CN-0002"));
+    assert_shown("invoice.number", "INV-0001");
+    assert_shown("lines.0.quantity", "-1");
+    assert_shown("lines.0.quantity_total", "3");
+    assert_told(credit("INV-0001", "{\"reason\":\"x\",\"amount\":\"4\"}"),
+                MET_E_INVALID, "credit_note.amount", "more than is left");
+    assert_ok(credit("INV-0001", "{\"reason\":\"x\",\"amount\":\"3\"}"));
+}
+
 static void a_draft_is_read_up_to_the_last_moment(void **state)
 {
     (void)state;
@@ -553,6 +591,7 @@ int main(void)
         CASE(thresholds_make_interim_invoices),
         CASE(an_interim_invoice_by_hand),
         CASE(corrections_by_credit_note),
+        CASE(one_correction_after_the_other),
         CASE(a_draft_is_read_up_to_the_last_moment),
         CASE(a_draft_that_becomes_nothing_is_deleted),
         CASE(collection_at_an_anchor),
