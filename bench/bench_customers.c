@@ -12,6 +12,7 @@
 
 #include <metering/catalog.h>
 #include <metering/customer.h>
+#include <metering/entitlement.h>
 #include <metering/meter.h>
 #include <metering/store.h>
 
@@ -139,6 +140,15 @@ static void measure(met_store *store, const char *name, look_up call,
            own_bytes() - before);
 }
 
+/* From the store, as an operator asks. A gateway decides from shared memory:
+ * bench_gateway. */
+static met_error access_of(met_store *store, const char *key, size_t key_size,
+                           met_buffer *json_out, met_error_info *info)
+{
+    return met_entitlement_get(store, key, key_size, "f", 1, 0, json_out,
+                               info);
+}
+
 static int remove_one(const char *path, const struct stat *found, int type,
                       struct FTW *place)
 {
@@ -187,6 +197,7 @@ int main(int count, char **words)
     measure(store, "customer by key", met_customer_get, "c%08u", customers);
     measure(store, "customer of a subject", met_customer_of_subject,
             "consumer:c%08u", customers);
+    measure(store, "access to a feature", access_of, "c%08u", customers);
     met_store_close(store);
     nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     return 0;

@@ -124,10 +124,112 @@ static void threads_share_a_cell(void **state)
     temp_remove(home);
 }
 
+/* --- What is left over ----------------------------------------------------- */
+#define ROLLS 300
+#define POOL 200000
+
+static uint64_t current; /* the period of everybody's clock; 0: all is over */
+static int64_t given;    /* to requests, of all periods */
+
+/* Until the last period has gone: one unit after the other, some given back. */
+static void *take_units(void *argument)
+{
+    uint64_t seed = 77 + *(uint64_t *)argument;
+    uint64_t number;
+
+    pthread_barrier_wait(&start);
+    while ((number = LOAD(current)) != 0) {
+        met__quota_ticket ticket;
+        met__quota_state state;
+        met_error error = met__quota_admit(table, quota_key_of(1), number, 1,
+                                           0, 0, &ticket, &state);
+        CHECK(error == MET_OK || error == MET_E_NOT_FOUND);
+        if (error != MET_OK || !state.is_allowed) {
+            ADD(refused, 1);
+            continue;
+        }
+        if (quota_random(&seed) % 4 == 0) {
+            CHECK(met__quota_release(table, &ticket) == MET_OK);
+            continue;
+        }
+        CHECK(met__quota_complete_begin(table, &ticket, 1) == MET_OK);
+        ADD(given, 1);
+        CHECK(met__quota_complete_end(table, &ticket) == MET_OK);
+    }
+    return NULL;
+}
+
+/* One who settles: a period ends, what it has left is granted in the next,
+ * while grants come and go in between. */
+static void *roll_over(void *argument)
+{
+    int64_t left = POOL;
+
+    (void)argument;
+    pthread_barrier_wait(&start);
+    for (uint64_t number = 1; number < ROLLS; number++) {
+        met__quota_period period = quota_period_of(number, left);
+        int64_t taken = 0;
+        for (int i = 0; i < 20; i++) {
+            period.granted = i % 2 == 0 ? left / 2 : left;
+            CHECK(met__quota_prepare(table, quota_key_of(1), &period)
+                  == MET_OK);
+        }
+        CHECK(met__quota_seal(table, quota_key_of(1), number, 0, &taken)
+              == MET_OK);
+        CHECK(taken <= left);
+        left -= taken;
+        period = quota_period_of(number + 1, left);
+        CHECK(met__quota_prepare(table, quota_key_of(1), &period) == MET_OK);
+        __atomic_store_n(&current, number + 1, __ATOMIC_RELEASE);
+    }
+    __atomic_store_n(&current, 0, __ATOMIC_RELEASE);
+    return NULL;
+}
+
+static void what_is_left_over_is_given_once(void **state)
+{
+    char home[64];
+    met__platform platform;
+    pthread_t threads[THREADS];
+    uint64_t numbers[THREADS];
+    uint32_t is_empty;
+
+    (void)state;
+    temp_directory(home, sizeof home);
+    assert_int_equal(met__platform_init(&platform, NULL, NULL), MET_OK);
+    assert_int_equal(met__quota_open(&platform, temp_path(home, "quota.map"),
+                                     quota_store, 16, &table, &is_empty,
+                                     NULL),
+                     MET_OK);
+    met__quota_period first = quota_period_of(1, POOL);
+    assert_int_equal(met__quota_prepare(table, quota_key_of(1), &first),
+                     MET_OK);
+    current = 1;
+    pthread_barrier_init(&start, NULL, THREADS);
+    for (uint64_t i = 0; i < THREADS; i++) {
+        numbers[i] = i;
+        assert_int_equal(pthread_create(&threads[i], NULL,
+                                        i == 0 ? roll_over : take_units,
+                                        &numbers[i]),
+                         0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    assert_int_equal(failures, 0);
+    assert_true(given > 0);
+    assert_true(given <= POOL);
+    pthread_barrier_destroy(&start);
+    met__quota_close(table);
+    temp_remove(home);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_share_a_cell),
+        cmocka_unit_test(what_is_left_over_is_given_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
