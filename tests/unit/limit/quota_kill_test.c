@@ -178,12 +178,32 @@ static void next_phase(uint64_t *seed, int64_t *expired)
     STORE(seen->phase, seen->phase + 1);
 }
 
+/* A grant is voided, or given back; what a later minute grants changes too, and
+ * nobody's clock is there. */
+static void change_grants(met__quota_table *table, int *is_lowered)
+{
+    met__quota_period period = quota_period_of(seen->number, GRANTED);
+
+    *is_lowered = !*is_lowered;
+    if (*is_lowered) {
+        period.granted = GRANTED / 2;
+        period.next_at_ns = INT64_C(60000000000);
+        period.next_granted = GRANTED / 3;
+    }
+    assert_int_equal(met__quota_prepare(table, key, &period), MET_OK);
+    if (!*is_lowered) { /* who met a used-up quota looks again */
+        STORE(seen->phase, seen->phase + 1);
+    }
+}
+
 static void survives_kills(void **state)
 {
     pid_t children[WORKERS];
     uint64_t seed = 1234567;
     int64_t expired = 0;
     int64_t freed = 0;
+    int64_t changes = 0;
+    int is_lowered = 0;
     met__quota_table *table = open_table();
     met__quota_period period = quota_period_of(1, GRANTED);
 
@@ -196,7 +216,13 @@ static void survives_kills(void **state)
         int victim = (int)(quota_random(&seed) % WORKERS);
 
         nanosleep(&pause, NULL);
-        if (all_idle()) {
+        if (quota_random(&seed) % 8 == 0) {
+            change_grants(table, &is_lowered);
+            changes++;
+        }
+        if (all_idle() && is_lowered) {
+            change_grants(table, &is_lowered);
+        } else if (all_idle()) {
             int64_t reserved =
                 quota_state_of(table, key, seen->number).reserved_in_flight;
             check(table);
@@ -217,6 +243,7 @@ static void survives_kills(void **state)
            (long long)expired, (unsigned long long)seen->number);
     assert_true(seen->deaths_inside > (uint64_t)kills / 20);
     assert_true(freed > 0);
+    assert_true(changes > 0);
     assert_true(seen->number > 3);
     met__quota_close(table);
 }
