@@ -351,12 +351,19 @@ static met_error find_present(met__creation *c, met__subscription **found_out)
     met_error error = met__subscription_each(c->txn, c->made->customer_key,
                                              c->arena, &list, &count);
 
+    int has_meant = 0;
+
     *found_out = NULL;
     for (size_t i = 0; error == MET_OK && i < count; i++) {
-        if (*found_out == NULL
-            && met__subscription_status_at(list[i], c->when->now_ns)
-                   != MET__SUBSCRIPTION_INACTIVE) {
+        if (met__subscription_status_at(list[i], c->when->now_ns)
+            == MET__SUBSCRIPTION_INACTIVE) {
+            continue;
+        }
+        /* After a change of plan both may be meant. */
+        int is_meant = met__text_equal(list[i]->plan_key, c->made->plan_key);
+        if (*found_out == NULL || (is_meant && !has_meant)) {
             *found_out = list[i];
+            has_meant = is_meant;
         }
     }
     return error == MET_E_NOT_FOUND ? MET_OK : error;

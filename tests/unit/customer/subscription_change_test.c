@@ -363,6 +363,29 @@ static void test_subscription__apply(void **state)
     assert_int_equal(stored_digest(), before);
 }
 
+/* A change that is to come: the document may state either plan. */
+static void test_subscription__apply_while_changing(void **state)
+{
+    uint32_t change = 7;
+    const char *id = subscribe_id(TO("premium"), 0);
+
+    assert_ok(subscription_change(id, "{\"plan\":{\"key\":\"free\"}}", 0,
+                                  MET_CANCEL_NEXT_BILLING_CYCLE));
+    uint64_t before = stored_digest();
+    assert_ok(apply(TO("free"), &change));
+    assert_int_equal(change, MET__CHANGE_NONE);
+    assert_ok(apply(TO("premium"), &change));
+    assert_int_equal(change, MET__CHANGE_NONE);
+    assert_int_equal(stored_digest(), before);
+    assert_told(apply(TO("other"), &change), MET_E_CONFLICT,
+                "subscriptions[0].plan", "version 1 of \"premium\"");
+    /* What it is called may change. */
+    assert_ok(apply(TO_WITH("free", ",\"name\":\"Down\""), &change));
+    assert_int_equal(change, MET__CHANGE_UPDATED);
+    assert_ok(apply(TO_WITH("free", ",\"name\":\"Down\""), &change));
+    assert_int_equal(change, MET__CHANGE_NONE);
+}
+
 /* A plan version that was in force by a clock that has stepped back since. */
 static void test_subscription__holds_its_plan(void **state)
 {
@@ -390,6 +413,7 @@ int main(void)
         TEST(test_subscription__a_little_late),
         TEST(test_subscription__cancel),
         TEST(test_subscription__apply),
+        TEST(test_subscription__apply_while_changing),
         TEST(test_subscription__holds_its_plan),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
