@@ -431,6 +431,7 @@ static struct {
     uint64_t states_max;
     unsigned count; /* searches so far */
     int is_cut;     /* by states_max */
+    int is_large;
 } mode = {.kills = 1};
 
 static uint64_t asked_clock;
@@ -460,6 +461,11 @@ void run_without(const model_site_use *use_without, int order,
     model_weaken(&use_without->site, order);
 }
 
+void run_large(void)
+{
+    mode.is_large = 1;
+}
+
 int was_cut(void)
 {
     return mode.is_cut;
@@ -477,11 +483,9 @@ static void follow_script(int me)
 }
 
 /* Searches that do not meet the site are not made without it. */
-static int is_passed_over(unsigned number, int switches)
+static int is_passed_over(unsigned number)
 {
-    return switches == LEFT_OUT
-           || (mode.without != NULL
-               && !(mode.without->searches >> number & 1));
+    return mode.without != NULL && !(mode.without->searches >> number & 1);
 }
 
 static void search_all(const char *name, int switches, int is_split)
@@ -507,7 +511,7 @@ static void search_all(const char *name, int switches, int is_split)
                        .counter_kept = &counters[MET__COUNT_WITHHELD]};
     model_result result;
 
-    if (is_passed_over(mode.count++, switches)) {
+    if (is_passed_over(mode.count++)) {
         met__limiter_close(limiter);
         return;
     }
@@ -533,6 +537,15 @@ void search(const char *name)
 void search_large(const char *name, int switches)
 {
     search_all(name, mode.kills == 0 ? switches : 0, 0);
+}
+
+void search_if_asked(const char *name)
+{
+    if (mode.is_large) {
+        search_all(name, 0, 0);
+    } else {
+        met__limiter_close(limiter);
+    }
 }
 
 void search_briefly(const char *name, int switches)

@@ -103,9 +103,10 @@ void check_with(void (*check)(void));
 /* Every interleaving of both, with a kill between any two operations and all
  * older values that may be read: it must hold. */
 void search(const char *name);
-/* The same; when it is done for every order briefly, or not at all. */
-#define LEFT_OUT (-1)
+/* The same; briefly when it is done for every order. */
 void search_large(const char *name, int switches);
+/* The same, with --large only: half a minute by itself. */
+void search_if_asked(const char *name);
 /* The same, but a thread that could go on is left at most so often. */
 void search_briefly(const char *name, int switches);
 /* With two words swapped one after the other: it must fail. */
@@ -116,6 +117,7 @@ int run_all(void);
 /* Searches go without this order and end at so many states; those that do not
  * meet it are not made. */
 void run_without(const model_site_use *use, int order, uint64_t states_max);
+void run_large(void);
 /* Some search ended before its end. */
 int was_cut(void);
 /* Without kills, and large searches briefly. */

@@ -1,11 +1,11 @@
 /* The limiter's own code under every interleaving of its atomic operations: two
  * threads with two calls each, a kill between any two operations, and older
  * values where loads may return them. MODEL_TRACE=1 prints the operations of a
- * failure, MODEL_FILTER=name runs one test, MODEL_SKIP=name all but one.
+ * failure, MODEL_FILTER=name runs one test. --large makes one search more.
  *
  * --orders takes the memory order from one operation after the other and says
  * which the searches catch; with PART PARTS only every PARTS-th of them, from
- * PART on, for several processes. */
+ * PART on, for several processes; with FILE behind both only those in it. */
 #include "limiter_model.h"
 
 #include <signal.h>
@@ -96,7 +96,7 @@ static void try_without(const model_site_use *use, int order, int *counts)
 }
 
 /* Every order of every operation that the searches ran, left out in turn. */
-static int weaken_all(size_t part, size_t parts)
+static int weaken_all(size_t part, size_t parts, const char *file)
 {
     const model_site_use *uses;
     int counts[OUTCOMES] = {0};
@@ -107,7 +107,8 @@ static int weaken_all(size_t part, size_t parts)
     }
     size_t count = model_sites(&uses);
     for (size_t i = part; i < count; i += parts) {
-        int is_ours = strstr(uses[i].site.file, "libmetering/") != NULL;
+        int is_ours = strstr(uses[i].site.file, "libmetering/") != NULL
+                      && strstr(uses[i].site.file, file) != NULL;
         for (int order = MODEL_ACQUIRE; order <= MODEL_FULL; order <<= 1) {
             if (is_ours && (uses[i].orders & order)) {
                 try_without(&uses[i], order, counts);
@@ -122,11 +123,13 @@ static int weaken_all(size_t part, size_t parts)
 int main(int argc, char **argv)
 {
     cmocka_set_test_filter(getenv("MODEL_FILTER"));
-    cmocka_set_skip_filter(getenv("MODEL_SKIP"));
     if (argc > 1 && strcmp(argv[1], "--orders") == 0) {
-        return argc > 3 ? weaken_all(strtoul(argv[2], NULL, 10),
-                                     strtoul(argv[3], NULL, 10))
-                        : weaken_all(0, 1);
+        return weaken_all(argc > 3 ? strtoul(argv[2], NULL, 10) : 0,
+                          argc > 3 ? strtoul(argv[3], NULL, 10) : 1,
+                          argc > 4 ? argv[4] : "");
+    }
+    if (argc > 1 && strcmp(argv[1], "--large") == 0) {
+        run_large();
     }
     return run_all();
 }
