@@ -60,7 +60,7 @@ http {{
     {store}
     {http}
     server {{
-        listen 127.0.0.1:{port} reuseport backlog=4096;
+        listen 127.0.0.1:{port} backlog=4096;
         {status}
         {server}
     }}
@@ -112,16 +112,30 @@ class Nginx:
     def is_up(self):
         if self.process.poll() is not None:
             raise AssertionError("nginx ended: " + self.log())
+        # Not only the port: the one who took it may answer there.
+        if not (self.root / "nginx.pid").exists():
+            return False
         with contextlib.suppress(OSError), socket.create_connection(
                 ("127.0.0.1", self.port), timeout=5):
             return True
         return False
 
     def start(self):
-        self.write()
-        self.process = subprocess.Popen(self.command(),
-                                        start_new_session=True)
-        wait_until(self.is_up, what="nginx listening")
+        """On another port when somebody else was faster to take this one."""
+        for _ in range(5):
+            self.write()
+            self.process = subprocess.Popen(self.command(),
+                                            start_new_session=True)
+            try:
+                wait_until(self.is_up, what="nginx listening")
+                return
+            except AssertionError:
+                self.kill()
+                if "Address already in use" not in self.log():
+                    raise
+                (self.root / "error.log").write_text("")
+                self.port = free_port()
+        raise AssertionError("no port for nginx")
 
     def log(self):
         with contextlib.suppress(OSError):
