@@ -101,12 +101,13 @@ static PyObject *gateway_stats(PyObject *object, PyObject *nothing)
 static const char *const admit_names[] = {
     "method",  "path",    "headers",    "client_ip", "host",
     "query",   "form",    "user_agent", "service",   "route",
-    "attributes", "cost", "utc_ns",     "monotonic_ns", NULL};
+    "attributes", "cost", "utc_ns",     "monotonic_ns",
+    "subject", "key", NULL};
 
 enum {
     Q_METHOD, Q_PATH, Q_HEADERS, Q_CLIENT_IP, Q_HOST, Q_QUERY, Q_FORM,
     Q_USER_AGENT, Q_SERVICE, Q_ROUTE, Q_ATTRIBUTES, Q_COST, Q_UTC, Q_MONOTONIC,
-    Q_COUNT
+    Q_SUBJECT, Q_KEY, Q_COUNT
 };
 
 static int read_texts(PyObject **values, met_gateway_request *request)
@@ -125,6 +126,8 @@ static int read_texts(PyObject **values, met_gateway_request *request)
         {Q_USER_AGENT, &request->user_agent, &request->user_agent_size},
         {Q_SERVICE, &request->service, &request->service_size},
         {Q_ROUTE, &request->route, &request->route_size},
+        {Q_SUBJECT, &request->subject, &request->subject_size},
+        {Q_KEY, &request->key, &request->key_size},
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

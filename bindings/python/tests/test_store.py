@@ -209,6 +209,19 @@ def test_a_gateway_admits_and_counts(store):
     assert len(list(store.entitlements("ariel"))) == 1
 
 
+def test_the_host_may_know_the_key_and_the_subject(store):
+    with store.gateway() as gateway:
+        request = gateway.admit("GET", "/anything", key="ariel-key")
+        assert request.consumer == "ariel"
+        request.complete()
+        request = gateway.admit("GET", "/anything", key="ariel-key",
+                                subject="a team")
+        request.complete()
+    store.settle()
+    assert {row.subject for row in store.usage(
+        "api_requests", group_by=["subject"])} == {"consumer:ariel", "a team"}
+
+
 def test_many_headers(store):
     headers = [(f"x-{i}", "v") for i in range(200)]
     with store.gateway() as gateway:

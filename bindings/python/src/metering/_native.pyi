@@ -174,6 +174,7 @@ class Gateway(_Handle):
               *, host: _Text | None = None, query: _Text | None = None,
               form: _Text | None = None, user_agent: _Text | None = None,
               service: _Text | None = None, route: _Text | None = None,
+              subject: _Text | None = None, key: _Text | None = None,
               attributes: _Pairs | None = None, cost: int = 1,
               utc_ns: int = 0, monotonic_ns: int = 0) -> Admission: ...
     def tick(self) -> None: ...
