@@ -1,0 +1,221 @@
+/* Interim invoices, and what becomes of usage that is late: by each policy. */
+#include "unit/invoice/billing_support.h"
+
+#include "metering/event.h"
+
+static int setup(void **state)
+{
+    int failed = billing_setup(state);
+
+    must_publish_unit();
+    return failed;
+}
+
+static void thresholds_make_interim_invoices(void **state)
+{
+    (void)state;
+    assert_ok(put_profile("a", "{\"usage_thresholds\":[\"5\",\"10\"]}")
+                      == MET_E_NOT_FOUND
+                  ? MET_OK
+                  : MET_E_BUG);
+    subscribe_from("a", "unit", MARCH);
+    assert_ok(put_profile("a", "{\"usage_thresholds\":[\"5\",\"10\"]}"));
+    must_use("a", "2026-03-02T10:00:00Z", 4);
+    must_settle();
+    must_run("2026-03-03T00:00:30Z");
+    assert_int_equal(report.drafts, 0);
+    must_use("a", "2026-03-03T10:00:00Z", 3);
+    must_settle();
+    must_run("2026-03-04T00:00:30Z");
+    assert_int_equal(report.interim, 1);
+    assert_int_equal(report.issued, 1);
+    assert_ok(get("INV-0001"));
+    assert_shown("is_interim", "true");
+    assert_shown("lines.0.is_open", "true");
+    assert_shown("lines.0.usage_to", "2026-03-04T00:00:00Z");
+    assert_shown("lines.0.quantity", "7");
+    assert_shown("totals.total", "7.00");
+    must_run("2026-03-05T00:00:00Z");
+    assert_int_equal(report.drafts, 0);
+    must_use("a", "2026-03-06T10:00:00Z", 2);
+    must_settle();
+    must_run("2026-03-07T00:00:00Z");
+    assert_int_equal(report.drafts, 0);
+    must_use("a", "2026-03-08T10:00:00Z", 20);
+    must_settle();
+    must_run("2026-03-09T00:00:00Z");
+    assert_int_equal(report.interim, 1);
+    assert_ok(get("INV-0002"));
+    assert_shown("lines.0.quantity", "22");
+    assert_shown("lines.0.quantity_total", "29");
+    must_use("a", "2026-03-30T10:00:00Z", 1);
+    must_settle();
+    must_run("2026-04-01T02:00:00Z");
+    assert_ok(get("INV-0003"));
+    assert_shown("is_interim", "");
+    assert_shown("lines.0.is_correction", "");
+    assert_shown("lines.0.quantity", "1");
+    assert_shown("lines.0.quantity_billed_before", "29");
+    assert_shown("totals.total", "1.00");
+}
+
+static void an_interim_invoice_by_hand(void **state)
+{
+    met_buffer *buffer;
+
+    (void)state;
+    must_publish_card("least",
+                      story_card("{\"type\":\"unit\",\"amount\":\"1\","
+                                 "\"commitments\":{\"minimum\":\"10\"}}",
+                                 NULL));
+    subscribe_from("a", "least", MARCH);
+    must_use("a", "2026-03-02T10:00:00Z", 4);
+    must_settle();
+    buffer = fresh();
+    assert_ok(keep(met_invoice_interim(store, "a", 1, 0, buffer, &told),
+                   buffer));
+    assert_shown("totals.total", "4.00");
+    assert_ok(preview("a", NULL, MET_INVOICE_OPEN_PERIOD));
+    assert_shown("lines", "[]");
+    buffer = fresh();
+    assert_told(keep(met_invoice_interim(store, "a", 1, 0, buffer, &told),
+                     buffer),
+                MET_E_CONFLICT, "as_of", "nothing is due");
+    must_run("2026-04-01T02:00:00Z");
+    assert_ok(get("INV-0002"));
+    assert_shown("lines.0.quantity", "0");
+    assert_shown("totals.total", "6.00");
+    assert_ok(put_profile(NULL, "{\"workflow\":{\"invoicing\":{"
+                                "\"progressive_billing\":false}}}"));
+    buffer = fresh();
+    assert_told(keep(met_invoice_interim(store, "a", 1, 0, buffer, &told),
+                     buffer),
+                MET_E_CONFLICT, "billing_profile", "progressive_billing");
+}
+
+/* Late usage that takes something away is a credit note at once. */
+static void corrections_by_credit_note(void **state)
+{
+    char id[32];
+
+    (void)state;
+    assert_ok(put_profile(NULL, "{\"late_usage\":\"credit_note\"}"));
+    snprintf(id, sizeof id, "%s", subscribe_from("a", "unit", FEBRUARY));
+    must_use("a", "2026-02-10T10:00:00Z", 5);
+    must_use("a", "2026-03-05T10:00:00Z", 4);
+    must_settle();
+    must_run("2026-03-01T02:00:00Z");
+    must_run("2026-04-01T02:00:00Z");
+    fresh();
+    assert_ok(met_subscription_cancel(store, id, strlen(id), time_of(MARCH),
+                                      MET_ALLOW_PAST, NULL, &told));
+    must_run("2026-04-02T00:00:00Z");
+    assert_int_equal(report.credit_notes, 1);
+    assert_int_equal(report.drafts, 0);
+    assert_ok(get("CN-0001"));
+    assert_shown("type", "credit_note");
+    assert_shown("invoice.number", "INV-0002");
+    assert_shown("totals.total", "-4.00");
+    assert_shown("lines.0.quantity", "-4");
+    assert_shown("available_actions", "");
+    must_run("2026-04-03T00:00:00Z");
+    assert_int_equal(report.credit_notes, 0);
+    assert_told(credit("INV-0002", "{\"reason\":\"x\"}"), MET_E_CONFLICT,
+                "credit_note", "nothing is left");
+}
+
+static void take_one_back(int number)
+{
+    char json[256];
+
+    snprintf(json, sizeof json,
+             "{\"id\":\"a%d\",\"meter\":\"api_requests\",\"subject\":\"a\","
+             "\"dimensions\":{\"service_name\":\"example_service\"},"
+             "\"time\":\"2026-02-10T10:00:00Z\",\"value\":\"-1\","
+             "\"reason\":\"x\",\"actor\":\"y\"}",
+             number);
+    fresh();
+    assert_ok(met_usage_adjust(store, json, strlen(json), NULL, &told));
+}
+
+/* The second note is to the invoice, not to the first one. */
+static void one_correction_after_the_other(void **state)
+{
+    (void)state;
+    assert_ok(put_profile(NULL, "{\"late_usage\":\"credit_note\"}"));
+    subscribe_from("a", "unit", FEBRUARY);
+    must_use("a", "2026-02-10T10:00:00Z", 5);
+    must_settle();
+    must_run("2026-03-01T02:00:00Z");
+    take_one_back(1);
+    must_run("2026-03-02T02:00:00Z");
+    take_one_back(2);
+    must_run("2026-03-03T02:00:00Z");
+    assert_ok(get("CN-0002"));
+    assert_shown("invoice.number", "INV-0001");
+    assert_shown("lines.0.quantity", "-1");
+    assert_shown("lines.0.quantity_total", "3");
+    assert_told(credit("INV-0001", "{\"reason\":\"x\",\"amount\":\"4\"}"),
+                MET_E_INVALID, "credit_note.amount", "more than is left");
+    assert_ok(credit("INV-0001", "{\"reason\":\"x\",\"amount\":\"3\"}"));
+}
+
+static void a_draft_is_read_up_to_the_last_moment(void **state)
+{
+    (void)state;
+    assert_ok(put_profile(NULL,
+                          "{\"late_usage\":\"draft_refresh\",\"workflow\":{"
+                          "\"invoicing\":{\"draft_period\":\"P1D\"}}}"));
+    subscribe_from("a", "unit", FEBRUARY);
+    must_use("a", "2026-02-10T10:00:00Z", 5);
+    must_settle();
+    must_run("2026-03-01T02:00:00Z");
+    assert_int_equal(report.issued, 0);
+    must_use("a", "2026-02-10T10:00:00Z", 2);
+    must_settle();
+    must_run("2026-03-02T00:59:00Z");
+    assert_int_equal(report.issued, 0);
+    must_run("2026-03-02T02:00:00Z");
+    assert_int_equal(report.issued, 1);
+    assert_ok(get("INV-0001"));
+    assert_shown("totals.total", "7.00");
+    assert_shown("due_at", "2026-04-01T02:00:00Z");
+}
+
+/* What a subscription lost before its draft was collected is not on it. */
+static void a_draft_that_becomes_nothing_is_deleted(void **state)
+{
+    char id[32];
+
+    (void)state;
+    snprintf(id, sizeof id, "%s", subscribe_from("a", "unit", FEBRUARY));
+    must_use("a", "2026-02-10T10:00:00Z", 5);
+    must_settle();
+    must_run("2026-03-01T00:30:00Z");
+    fresh();
+    assert_ok(met_subscription_cancel(store, id, strlen(id),
+                                      time_of(FEBRUARY), MET_ALLOW_PAST, NULL,
+                                      &told));
+    must_run("2026-03-01T02:00:00Z");
+    assert_int_equal(report.deleted, 1);
+    assert_ok(list("a"));
+    assert_shown("items.0.status", "deleted");
+    assert_shown("items.0.lines", "[]");
+    must_run("2026-03-01T03:00:00Z");
+    assert_int_equal(report.drafts, 0);
+}
+
+int main(void)
+{
+#define CASE(name) \
+    cmocka_unit_test_setup_teardown(name, setup, billing_teardown)
+    const struct CMUnitTest tests[] = {
+        CASE(thresholds_make_interim_invoices),
+        CASE(an_interim_invoice_by_hand),
+        CASE(corrections_by_credit_note),
+        CASE(one_correction_after_the_other),
+        CASE(a_draft_is_read_up_to_the_last_moment),
+        CASE(a_draft_that_becomes_nothing_is_deleted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
