@@ -76,19 +76,6 @@ static met_error read_feature(const met__node *node, const met__path *path,
     return error;
 }
 
-met_error met__feature_read(const met__node *node, const met__path *path,
-                            met__arena *arena, met__feature **feature_out,
-                            met_error_info *info)
-{
-    stored *made = NULL;
-    met_error error = read_feature(node, path, 0, arena, &made, info);
-
-    if (error == MET_OK) {
-        *feature_out = &made->feature;
-    }
-    return error;
-}
-
 /* --- Documents and records ------------------------------------------------ */
 static void build_meter(met__builder *builder, const met__feature *feature)
 {

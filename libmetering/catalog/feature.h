@@ -28,13 +28,6 @@ typedef struct met__feature {
     int64_t archived_at_ns; /* 0 = in service */
 } met__feature;
 
-/* Shape and own rules only, no store. MET_E_INVALID with path and reason,
- * MET_E_UNSUPPORTED for what the peer has and this version does not serve
- * (unit_cost), MET_E_NO_MEMORY. */
-met_error met__feature_read(const met__node *node, const met__path *path,
-                            met__arena *arena, met__feature **feature_out,
-                            met_error_info *info);
-
 /* Creates, or updates name, description and labels; a new meter or new filters
  * of a feature in service are MET_E_CONFLICT (archive it, then use the key again).
  * The meter must exist and own every filtered dimension. change_out (may be NULL) is MET__CHANGE_*. */

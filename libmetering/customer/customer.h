@@ -26,10 +26,6 @@ typedef struct met__customer {
     int64_t deleted_at_ns;                         /* 0 = not removed */
 } met__customer;
 
-met_error met__customer_read(const met__node *node, const met__path *path,
-                             met__arena *arena, met__customer **customer_out,
-                             met_error_info *info);
-
 /* Creates or replaces. MET_E_CONFLICT with path and reason: a subject that
  * belongs to another customer, another set of subjects or another currency
  * while a subscription runs. A missing currency keeps the stored one. */

@@ -115,20 +115,6 @@ met_error met__customer_read_stored(const met__node *node,
     return error;
 }
 
-met_error met__customer_read(const met__node *node, const met__path *path,
-                             met__arena *arena, met__customer **customer_out,
-                             met_error_info *info)
-{
-    met__customer_stored *made = NULL;
-    met_error error =
-        met__customer_read_stored(node, path, 0, arena, &made, info);
-
-    if (error == MET_OK) {
-        *customer_out = &made->customer;
-    }
-    return error;
-}
-
 /* --- Documents and records ------------------------------------------------ */
 met_error met__customer_build(const met__customer_stored *from,
                               met__arena *arena, met__node **node_out)

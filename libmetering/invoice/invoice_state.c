@@ -228,11 +228,6 @@ int met__invoice_step_is_legal(uint32_t state, uint32_t action)
     return 0;
 }
 
-int met__invoice_is_mutable(uint32_t state)
-{
-    return met__invoice_step_is_legal(state, MET__ACTION_UPDATE);
-}
-
 int met__invoice_is_draft(uint32_t state)
 {
     return state < MET__STATE_ISSUED || state >= MET__STATE_DELETING;

@@ -113,8 +113,6 @@ const met__invoice_step *met__invoice_step_find(
     uint32_t state, uint32_t action, const met__invoice_moment *moment);
 /* Some step of this action leads on from the state, now or later. */
 int met__invoice_step_is_legal(uint32_t state, uint32_t action);
-/* Lines may still change. */
-int met__invoice_is_mutable(uint32_t state);
 /* Not given to the customer: it has no final number. */
 int met__invoice_is_draft(uint32_t state);
 

@@ -186,11 +186,6 @@ void met__usage_gather_destroy(met__usage_gather *self)
     }
 }
 
-size_t met__usage_gather_count(const met__usage_gather *self)
-{
-    return self->wishes.count;
-}
-
 /* --- Noting wishes -------------------------------------------------------- */
 static met__hash128 hash_of(const met__usage_gather *self, met__text text)
 {

@@ -22,7 +22,6 @@ void met__usage_gather_clear(met__usage_gather *gather);
  * room for more. txn is that of the pass. */
 met__usage_source met__usage_gather_wishes(met__usage_gather *gather,
                                            met__txn *txn);
-size_t met__usage_gather_count(const met__usage_gather *gather);
 
 /* The pass, in parts: looks at up to `items_max` items, until *is_done. txn is
  * the same every time. */

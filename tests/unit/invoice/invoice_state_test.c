@@ -256,8 +256,6 @@ static void nothing_is_stuck(void **test)
         }
         assert_int_equal(has_step, !is_end);
     }
-    assert_true(met__invoice_is_mutable(MET__STATE_AUTO_APPROVAL));
-    assert_false(met__invoice_is_mutable(MET__STATE_ISSUED));
     assert_true(met__invoice_is_draft(MET__STATE_DELETED));
     assert_false(met__invoice_is_draft(MET__STATE_OVERDUE));
 }
