@@ -216,9 +216,10 @@ MET_API MET_NODISCARD met_error met_invoice_credit(
  *                  "quantity", "quantity_now", "total", "total_now"}]}
  * @param json_out  written only on MET_OK
  * @param info      NULL, or where to put field path and reason
- * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_UNSUPPORTED (a
- *         credit note given by hand; corrections issued by a version that did
- *         not store what they correct; with usage: a removed customer) ·
+ * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_UNSUPPORTED (an
+ *         unknown flag; a credit note given by hand; corrections issued by a
+ *         version that did not store what they correct; with usage: a removed
+ *         customer) ·
  *         MET_E_OVERFLOW · MET_E_NO_MEMORY · MET_E_IO · MET_E_MAP_FULL ·
  *         MET_E_BUSY · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
  * @owner  json_out with met_buffer_release

@@ -366,9 +366,9 @@ static met_error check_arguments(apply *self, uint64_t flags)
     self->is_strict = (flags & MET_APPLY_STRICT) != 0;
     self->is_dry_run = (flags & MET_APPLY_DRY_RUN) != 0;
     self->now_ns = self->at_ns != 0 ? self->at_ns : now_ns;
-    if ((flags & ~known) != 0) {
-        return met__fail(&self->call.why, MET_E_UNSUPPORTED, "flags",
-                         "has an unknown bit");
+    met_error error = met__call_flags(&self->call, flags, known);
+    if (error != MET_OK) {
+        return error;
     }
     if (self->at_ns < 0 || self->at_ns > MET__TIME_MAX) {
         return met__fail(&self->call.why, MET_E_INVALID, "at_ns",

@@ -31,32 +31,14 @@ met_error met_feature_put(met_store *store, const char *json,
 met_error met_feature_get(met_store *store, const char *key, size_t key_size,
                           met_buffer *json_out, met_error_info *info)
 {
-    met__call call;
-    met__text text = {NULL, 0};
-    met__node *document = NULL;
-    met_error error =
-        met__call_by_key(&call, store, key, key_size, 0, &text, info);
-
-    if (error == MET_OK) {
-        error = met__call_needs(&call, json_out);
-    }
-    if (error == MET_OK) {
-        error = met__feature_document(call.txn, text, &call.arena, &document);
-    }
-    return met__call_end(&call, error, document, json_out);
+    return met__call_show(store, key, key_size, met__feature_document, json_out,
+                          info);
 }
 
 met_error met_feature_list(met_store *store, met_buffer *json_out,
                            met_error_info *info)
 {
-    met__call call;
-    met__node *array = NULL;
-    met_error error = met__call_read(&call, store, json_out, info);
-
-    if (error == MET_OK) {
-        error = met__feature_list(call.txn, &call.arena, &array);
-    }
-    return met__call_end_items(&call, error, array, json_out);
+    return met__call_list(store, met__feature_list, json_out, info);
 }
 
 met_error met_feature_archive(met_store *store, const char *key,
@@ -137,9 +119,8 @@ met_error met_plan_publish(met_store *store, const char *key, size_t key_size,
     met_error error =
         begin_plan(&call, store, key, key_size, 1, &text, info);
 
-    if (error == MET_OK && (flags & ~MET_ALLOW_PAST) != 0) {
-        error = met__fail(&call.why, MET_E_UNSUPPORTED, "flags",
-                          "has an unknown bit");
+    if (error == MET_OK) {
+        error = met__call_flags(&call, flags, MET_ALLOW_PAST);
     }
     if (error == MET_OK) {
         met__publish when = {at_ns, met__txn_now_ns(call.txn),

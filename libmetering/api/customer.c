@@ -89,14 +89,7 @@ met_error met_customer_of_subject(met_store *store, const char *subject,
 met_error met_customer_list(met_store *store, met_buffer *json_out,
                             met_error_info *info)
 {
-    met__call call;
-    met__node *array = NULL;
-    met_error error = met__call_read(&call, store, json_out, info);
-
-    if (error == MET_OK) {
-        error = met__customer_list(call.txn, &call.arena, &array);
-    }
-    return met__call_end_items(&call, error, array, json_out);
+    return met__call_list(store, met__customer_list, json_out, info);
 }
 
 met_error met_customer_remove(met_store *store, const char *key,

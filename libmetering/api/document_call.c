@@ -190,3 +190,50 @@ met_error met__call_end_items(met__call *call, met_error error,
     }
     return met__call_end(call, error, object, json_out);
 }
+
+/* --- Whole calls that many nouns have ------------------------------------- */
+met_error met__call_show(met_store *store, const char *key, size_t key_size,
+                         met__document_of_key *document_of,
+                         met_buffer *json_out, met_error_info *info)
+{
+    met__call call;
+    met__text text = {NULL, 0};
+    met__node *document = NULL;
+    met_error error =
+        met__call_by_key(&call, store, key, key_size, 0, &text, info);
+
+    if (error == MET_OK) {
+        error = met__call_needs(&call, json_out);
+    }
+    if (error == MET_OK) {
+        error = document_of(call.txn, text, &call.arena, &document);
+    }
+    return met__call_end(&call, error, document, json_out);
+}
+
+met_error met__call_describe(met_store *store,
+                             met__document_of_store *document_of,
+                             met_buffer *json_out, met_error_info *info)
+{
+    met__call call;
+    met__node *document = NULL;
+    met_error error = met__call_read(&call, store, json_out, info);
+
+    if (error == MET_OK) {
+        error = document_of(call.txn, &call.arena, &document);
+    }
+    return met__call_end(&call, error, document, json_out);
+}
+
+met_error met__call_list(met_store *store, met__document_of_store *array_of,
+                         met_buffer *json_out, met_error_info *info)
+{
+    met__call call;
+    met__node *array = NULL;
+    met_error error = met__call_read(&call, store, json_out, info);
+
+    if (error == MET_OK) {
+        error = array_of(call.txn, &call.arena, &array);
+    }
+    return met__call_end_items(&call, error, array, json_out);
+}

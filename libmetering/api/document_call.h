@@ -71,4 +71,22 @@ met_error met__call_by_key(met__call *call, met_store *store, const char *key,
                            size_t key_size, int is_write, met__text *key_out,
                            met_error_info *info);
 
+/* --- Whole calls that many nouns have ------------------------------------- */
+/* Of one key (MET_E_NOT_FOUND), or of all there is. */
+typedef met_error met__document_of_key(met__txn *txn, met__text key,
+                                       met__arena *arena,
+                                       met__node **node_out);
+typedef met_error met__document_of_store(met__txn *txn, met__arena *arena,
+                                         met__node **node_out);
+
+met_error met__call_show(met_store *store, const char *key, size_t key_size,
+                         met__document_of_key *document_of,
+                         met_buffer *json_out, met_error_info *info);
+met_error met__call_describe(met_store *store,
+                             met__document_of_store *document_of,
+                             met_buffer *json_out, met_error_info *info);
+/* {"items": array} */
+met_error met__call_list(met_store *store, met__document_of_store *array_of,
+                         met_buffer *json_out, met_error_info *info);
+
 #endif

@@ -282,14 +282,7 @@ met_error met_event_settings_put(met_store *store, const char *json,
 met_error met_event_settings_get(met_store *store, met_buffer *json_out,
                                  met_error_info *info)
 {
-    met__call call;
-    met__node *document = NULL;
-    met_error error = met__call_read(&call, store, json_out, info);
-
-    if (error == MET_OK) {
-        error = met__ingest_describe(call.txn, &call.arena, &document);
-    }
-    return met__call_end(&call, error, document, json_out);
+    return met__call_describe(store, met__ingest_describe, json_out, info);
 }
 
 /* --- Retained events ------------------------------------------------------ */

@@ -1,11 +1,10 @@
 /* customer.h: renames and erasures of customers and subjects, and their audit.
  * Each room forgets or renames what is its own; here is who is asked. */
 #include "api/customer_guard.h"
+#include "api/entitled_call.h"
 #include "base/ulid.h"
 #include "customer/identity_change.h"
-#include "entitlement/access.h"
 #include "entitlement/entitled_rename.h"
-#include "entitlement/notice.h"
 #include "entitlement/notice_rename.h"
 #include "gateway/entity.h"
 #include "invoice/invoice.h"
@@ -62,13 +61,6 @@ static met_error end(met__call *call, met_error error,
                                &call->arena, &record);
     }
     return met__call_end(call, error, record, json_out);
-}
-
-/* Quotas and notices go by the customer's present key. */
-static met_error announce(met__call *call, met__text customer_key)
-{
-    (void)met__quota_announce(call->txn, customer_key);
-    return met__notice_announce(call->txn, customer_key);
 }
 
 /* --- Erasing -------------------------------------------------------------- */
@@ -168,7 +160,7 @@ met_error met_subject_rename(met_store *store, const char *subject,
                                        &audit, &owner, &call.why);
     }
     if (error == MET_OK && owner.size > 0) {
-        error = announce(&call, owner);
+        error = met__entitled_announce(&call, owner);
     }
     return end(&call, error, &audit, json_out);
 }
@@ -210,7 +202,7 @@ met_error met_customer_rename(met_store *store, const char *key,
                                    &audit.notices);
     }
     if (error == MET_OK) {
-        error = announce(&call, to);
+        error = met__entitled_announce(&call, to);
     }
     return end(&call, error, &audit, json_out);
 }
@@ -218,12 +210,5 @@ met_error met_customer_rename(met_store *store, const char *key,
 met_error met_audit_list(met_store *store, met_buffer *json_out,
                          met_error_info *info)
 {
-    met__call call;
-    met__node *array = NULL;
-    met_error error = met__call_read(&call, store, json_out, info);
-
-    if (error == MET_OK) {
-        error = met__audit_list(call.txn, &call.arena, &array);
-    }
-    return met__call_end_items(&call, error, array, json_out);
+    return met__call_list(store, met__audit_list, json_out, info);
 }

@@ -55,9 +55,8 @@ met_error met_invoice_preview(met_store *store, const char *customer_key,
     if (error == MET_OK && json_out == NULL) {
         error = met__fail(&call.why, MET_E_INVALID, "json_out", "is NULL");
     }
-    if (error == MET_OK && (flags & ~MET_INVOICE_OPEN_PERIOD) != 0) {
-        error = met__fail(&call.why, MET_E_UNSUPPORTED, "flags",
-                          "has an unknown bit");
+    if (error == MET_OK) {
+        error = met__call_flags(&call, flags, MET_INVOICE_OPEN_PERIOD);
     }
     if (error == MET_OK) {
         request.is_open_included = (flags & MET_INVOICE_OPEN_PERIOD) != 0;
@@ -227,9 +226,8 @@ met_error met_invoice_recompute(met_store *store, const char *id,
         error = met__call_key(&call, "id", id, id_size, MET__KEY_SIZE_MAX,
                               &name);
     }
-    if (error == MET_OK && (flags & ~MET_INVOICE_USAGE) != 0) {
-        error = met__fail(&call.why, MET_E_INVALID, "flags",
-                          "has an unknown bit");
+    if (error == MET_OK) {
+        error = met__call_flags(&call, flags, MET_INVOICE_USAGE);
     }
     if (error == MET_OK) {
         error = met__call_transact(&call, 0);

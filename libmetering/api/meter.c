@@ -39,32 +39,14 @@ met_error met_meter_put(met_store *store, const char *json, size_t json_size,
 met_error met_meter_get(met_store *store, const char *key, size_t key_size,
                         met_buffer *json_out, met_error_info *info)
 {
-    met__call call;
-    met__text text = {NULL, 0};
-    met__node *document = NULL;
-    met_error error =
-        met__call_by_key(&call, store, key, key_size, 0, &text, info);
-
-    if (error == MET_OK) {
-        error = met__call_needs(&call, json_out);
-    }
-    if (error == MET_OK) {
-        error = met__meter_document(call.txn, text, &call.arena, &document);
-    }
-    return met__call_end(&call, error, document, json_out);
+    return met__call_show(store, key, key_size, met__meter_document, json_out,
+                          info);
 }
 
 met_error met_meter_list(met_store *store, met_buffer *json_out,
                          met_error_info *info)
 {
-    met__call call;
-    met__node *array = NULL;
-    met_error error = met__call_read(&call, store, json_out, info);
-
-    if (error == MET_OK) {
-        error = met__meter_list(call.txn, &call.arena, &array);
-    }
-    return met__call_end_items(&call, error, array, json_out);
+    return met__call_list(store, met__meter_list, json_out, info);
 }
 
 /* Features may be archived while subscriptions to them go on. */

@@ -36,33 +36,14 @@ met_error met_notice_rule_get(met_store *store, const char *key,
                               size_t key_size, met_buffer *json_out,
                               met_error_info *info)
 {
-    met__call call;
-    met__text text = {NULL, 0};
-    met__node *document = NULL;
-    met_error error =
-        met__call_by_key(&call, store, key, key_size, 0, &text, info);
-
-    if (error == MET_OK) {
-        error = met__call_needs(&call, json_out);
-    }
-    if (error == MET_OK) {
-        error = met__notice_rule_document(call.txn, text, &call.arena,
-                                          &document);
-    }
-    return met__call_end(&call, error, document, json_out);
+    return met__call_show(store, key, key_size, met__notice_rule_document,
+                          json_out, info);
 }
 
 met_error met_notice_rule_list(met_store *store, met_buffer *json_out,
                                met_error_info *info)
 {
-    met__call call;
-    met__node *array = NULL;
-    met_error error = met__call_read(&call, store, json_out, info);
-
-    if (error == MET_OK) {
-        error = met__notice_rule_list(call.txn, &call.arena, &array);
-    }
-    return met__call_end_items(&call, error, array, json_out);
+    return met__call_list(store, met__notice_rule_list, json_out, info);
 }
 
 met_error met_notice_rule_remove(met_store *store, const char *key,
@@ -150,9 +131,8 @@ met_error met_notice_ack(met_store *store, const char *id, size_t id_size,
         error = met__fail(&call.why, MET_E_INVALID, "id",
                           "must be an id of 26 characters");
     }
-    if (error == MET_OK && (flags & ~MET_NOTICE_AND_OLDER) != 0) {
-        error = met__fail(&call.why, MET_E_UNSUPPORTED, "flags",
-                          "has an unknown bit");
+    if (error == MET_OK) {
+        error = met__call_flags(&call, flags, MET_NOTICE_AND_OLDER);
     }
     if (error == MET_OK) {
         error = met__call_transact(&call, 1);

@@ -1,10 +1,7 @@
 /* customer.h: subscriptions; arguments checked here, rules in customer. */
-#include "api/document_call.h"
+#include "api/entitled_call.h"
 #include "base/ulid.h"
 #include "customer/subscription.h"
-#include "entitlement/access.h"
-#include "entitlement/entitled_change.h"
-#include "entitlement/notice.h"
 #include "metering/customer.h"
 
 static met_error check_id(met__call *call, const char *id, size_t id_size,
@@ -37,11 +34,8 @@ static met_error announce(met__call *call, met__text customer_key)
     met_error error = met__entitlements_check(call->txn, customer_key,
                                               &call->arena, &call->why);
 
-    if (error != MET_OK) {
-        return error;
-    }
-    (void)met__quota_announce(call->txn, customer_key);
-    return met__notice_announce(call->txn, customer_key);
+    return error == MET_OK ? met__entitled_announce(call, customer_key)
+                           : error;
 }
 
 /* --- Beginning ------------------------------------------------------------ */

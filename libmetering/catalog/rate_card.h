@@ -75,9 +75,6 @@ met__text met__price_dimension(const met__node *price);
 int met__price_is_billable(const met__node *price);
 /* Neither free nor flat. */
 int met__price_is_usage_based(const met__node *price);
-/* NULL, or the issue code of the first discount this price may not have. */
-const char *met__discounts_issue(const met__node *discounts,
-                                 const met__node *price);
 /* A unit conversion goes with usage prices that do not group units
  * themselves: unit, graduated, volume, tiered. */
 int met__unit_config_is_allowed(met__text price_type);

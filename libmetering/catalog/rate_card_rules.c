@@ -35,28 +35,6 @@ int met__price_is_usage_based(const met__node *price)
            && !met__text_equal(met__price_type(price), MET__TEXT("flat"));
 }
 
-static int has(const met__node *object, const char *name)
-{
-    const met__node *node = met__node_get(object, name);
-
-    return node != NULL && node->kind != MET__NODE_NULL;
-}
-
-const char *met__discounts_issue(const met__node *discounts,
-                                 const met__node *price)
-{
-    if (!has(discounts, "percentage") && !has(discounts, "usage")) {
-        return NULL;
-    }
-    if (!met__price_is_billable(price)) {
-        return "discount_without_price";
-    }
-    if (has(discounts, "usage") && !met__price_is_usage_based(price)) {
-        return "usage_discount_with_flat_price";
-    }
-    return NULL;
-}
-
 int met__unit_config_is_allowed(met__text price_type)
 {
     static const char *const allowed[] = {"unit", "graduated", "volume",

@@ -42,27 +42,6 @@ static void test_rules__effective_period(void **state)
     }
 }
 
-static void test_rules__discounts(void **state)
-{
-    const met__node *section = golden_section("discounts");
-
-    for (uint32_t i = 0; i < section->count; i++) {
-        const met__node *row = section->as.items[i];
-        const met__node *input = met__node_get(row, "input");
-        const met__node *discounts = met__node_get(input, "discounts");
-        met__discounts *read = NULL;
-        int is_valid =
-            met__discounts_read(discounts, NULL, &golden_arena, &read, NULL)
-                == MET_OK
-            && met__discounts_issue(discounts, met__node_get(input, "price"))
-                   == NULL;
-        if (is_valid != golden_boolean(met__node_get(row, "expect"),
-                                       "valid")) {
-            fail_msg("%s", golden_text(row, "id"));
-        }
-    }
-}
-
 static void test_rules__unit_config(void **state)
 {
     const met__node *section = golden_section("unit_config");
@@ -315,44 +294,6 @@ static void test_rules__price_kinds(void **state)
     assert_int_equal(met__price_type(NULL).size, 0);
 }
 
-static void test_rules__discounts_and_prices(void **state)
-{
-    static const struct {
-        const char *discounts;
-        const char *price;
-        const char *code;
-    } rows[] = {
-        {"{\"percentage\":\"10\"}", "{\"type\":\"flat\"}", NULL},
-        {"{\"usage\":\"10\"}", "{\"type\":\"flat\"}",
-         "usage_discount_with_flat_price"},
-        {"{\"usage\":\"10\"}", "{\"type\":\"unit\"}", NULL},
-        {"{\"percentage\":\"10\"}", "{\"type\":\"free\"}",
-         "discount_without_price"},
-        {"{\"percentage\":\"10\"}", "null", "discount_without_price"},
-        {"{\"percentage\":null}", "null", NULL},
-        {"{}", "null", NULL},
-        {"null", "null", NULL},
-    };
-
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        met__node *discounts = NULL;
-        met__node *price = NULL;
-        assert_int_equal(met__json_parse(&golden_arena,
-                                         met__text_z(rows[i].discounts),
-                                         &discounts, NULL),
-                         MET_OK);
-        assert_int_equal(met__json_parse(&golden_arena,
-                                         met__text_z(rows[i].price), &price,
-                                         NULL),
-                         MET_OK);
-        const char *code = met__discounts_issue(discounts, price);
-        if (strcmp(code ? code : "", rows[i].code ? rows[i].code : "") != 0) {
-            fail_msg("%s with %s: %s", rows[i].discounts, rows[i].price,
-                     code);
-        }
-    }
-}
-
 static int open_rules(void **state)
 {
     (void)state;
@@ -381,7 +322,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_rules__plan_status),
         TEST(test_rules__effective_period),
-        TEST(test_rules__discounts),
         TEST(test_rules__unit_config),
         TEST(test_rules__price_validation),
         TEST(test_rules__tier_order),
@@ -391,7 +331,6 @@ int main(void)
         TEST(test_rules__status_at_the_instant),
         TEST(test_rules__hour_or_more),
         TEST(test_rules__price_kinds),
-        TEST(test_rules__discounts_and_prices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
