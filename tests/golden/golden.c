@@ -22,6 +22,7 @@ static const golden_kind *const section_tables[] = {
     golden_filter_sections,
     golden_grant_sections,
     golden_entitlement_sections,
+    golden_lone_sections,
     golden_history_sections,
     NULL,
 };
@@ -33,6 +34,7 @@ static const golden_kind *const kind_tables[] = {
     golden_money_kinds,
     golden_rule_kinds,
     golden_billing_kinds,
+    golden_profile_kinds,
     golden_burn_kinds,
     NULL,
 };

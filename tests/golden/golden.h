@@ -40,6 +40,7 @@ extern const golden_kind golden_steps_kinds[];
 extern const golden_kind golden_money_kinds[];
 extern const golden_kind golden_rule_kinds[];
 extern const golden_kind golden_billing_kinds[];
+extern const golden_kind golden_profile_kinds[];
 extern const golden_kind golden_burn_kinds[];
 extern const golden_kind golden_catalog_sections[];
 extern const golden_kind golden_limit_sections[];
@@ -49,6 +50,7 @@ extern const golden_kind golden_usage_sections[];
 extern const golden_kind golden_filter_sections[];
 extern const golden_kind golden_grant_sections[];
 extern const golden_kind golden_entitlement_sections[];
+extern const golden_kind golden_lone_sections[];
 extern const golden_kind golden_history_sections[];
 
 /* golden_key_auth.c */
@@ -68,6 +70,18 @@ met__duration golden_duration(golden *self, const met__node *node,
 /* A decimal text or a number. */
 met_decimal golden_decimal(golden *self, const met__node *node,
                            const char *path);
+/* A member is there, and not null. */
+static inline int golden_has(const met__node *node, const char *name)
+{
+    const met__node *found = node != NULL ? met__node_get(node, name) : NULL;
+
+    return found != NULL && found->kind != MET__NODE_NULL;
+}
+/* The "input" of a case, or NULL. */
+static inline const met__node *golden_input(const met__node *item)
+{
+    return met__node_get(item, "input");
+}
 
 /* --- Judging -------------------------------------------------------------- */
 void golden_fail(golden *self, const char *format, ...)

@@ -1,27 +1,8 @@
-/* Golden kinds of billing: periods and schedules, collection, numbers, profiles
- * and taxes. Each runs the function that bills by. */
+/* Golden kinds of billing: periods of items and schedules. Each runs the
+ * function that bills by. */
 #include "golden_rating.h"
 
-#include "support/temp_directory.h"
-
-#include "invoice/billing_profile.h"
-#include "invoice/invoice_record.h"
 #include "invoice/item_periods.h"
-#include "invoice/line_tax.h"
-#include "metering/store.h"
-#include "store/object.h"
-
-static const met__node *input_of(const met__node *item)
-{
-    return met__node_get(item, "input");
-}
-
-static int has(const met__node *node, const char *name)
-{
-    const met__node *member = node != NULL ? met__node_get(node, name) : NULL;
-
-    return member != NULL && member->kind != MET__NODE_NULL;
-}
 
 static int64_t second_of(int64_t utc_ns)
 {
@@ -81,7 +62,7 @@ static int64_t after(golden *self, int64_t from_ns, const met__node *item,
 {
     int64_t at = fallback;
 
-    if (has(item, name)) {
+    if (golden_has(item, name)) {
         met__duration span = golden_duration(self, item, name);
         if (met__duration_add(from_ns, &span, 1, &at) != MET_OK) {
             golden_fail(self, "no such time");
@@ -98,7 +79,7 @@ static int64_t anchor_of(golden *self, const met__node *input,
     met__duration span;
     int64_t anchor_ns = start_ns;
 
-    if (!has(input, "billing_anchor_offset")) {
+    if (!golden_has(input, "billing_anchor_offset")) {
         return start_ns;
     }
     text = golden_text(self, input, "billing_anchor_offset");
@@ -138,7 +119,7 @@ static void generate_one(golden *self, const met__node *input,
     collected to = {.self = self,
                     .array = array,
                     .version = version_of(self, items, index),
-                    .has_index = has(given, "cadence")};
+                    .has_index = golden_has(given, "cadence")};
     met__text subscription = golden_text(self, input, "subscription_id");
     met__text phase = golden_text(self, input, "phase_key");
 
@@ -146,7 +127,7 @@ static void generate_one(golden *self, const met__node *input,
         return;
     }
     item.phase = (met__period){start_ns, MET__TIME_MAX};
-    if (has(input, "phase_end")) {
+    if (golden_has(input, "phase_end")) {
         item.phase.to_ns =
             second_of(golden_time(self, input, "phase_end"));
     }
@@ -154,7 +135,7 @@ static void generate_one(golden *self, const met__node *input,
         second_of(after(self, start_ns, given, "start_after", start_ns));
     item.active.to_ns = second_of(
         after(self, start_ns, given, "end_after", item.phase.to_ns));
-    if (item.phase.to_ns == MET__TIME_MAX && !has(given, "end_after")) {
+    if (item.phase.to_ns == MET__TIME_MAX && !golden_has(given, "end_after")) {
         item.active.to_ns = MET__TIME_MAX;
     }
     item.anchor_ns = anchor_of(self, input, start_ns);
@@ -202,7 +183,7 @@ static void same_set(golden *self, const met__node *expected,
 
 static void run_generate(golden *self, const met__node *item)
 {
-    const met__node *input = input_of(item);
+    const met__node *input = golden_input(item);
     const met__node *items = golden_get(self, input, "items");
     met__node *array = met__node_array(self->arena);
     int64_t start_ns = second_of(golden_time(self, input, "start"));
@@ -263,13 +244,13 @@ static void schedule_version(golden *self, const met__node *input,
     item.phase = (met__period){golden_time(self, input, "start"),
                                MET__TIME_MAX};
     item.active = item.phase;
-    if (has(version, "active_from")) {
+    if (golden_has(version, "active_from")) {
         item.active.from_ns = golden_time(self, version, "active_from");
     }
-    if (has(version, "active_to")) {
+    if (golden_has(version, "active_to")) {
         item.active.to_ns = golden_time(self, version, "active_to");
     }
-    item.anchor_ns = has(input, "billing_anchor")
+    item.anchor_ns = golden_has(input, "billing_anchor")
                          ? golden_time(self, input, "billing_anchor")
                          : item.phase.from_ns;
     item.cadence = golden_duration(self, version, "cadence");
@@ -286,7 +267,7 @@ static void schedule_version(golden *self, const met__node *input,
 
 static void run_schedule(golden *self, const met__node *item)
 {
-    const met__node *input = input_of(item);
+    const met__node *input = golden_input(item);
     const met__node *given = golden_get(self, input, "item");
     const met__node *versions = met__node_get(given, "versions");
     schedule to = {.self = self,
@@ -294,7 +275,7 @@ static void run_schedule(golden *self, const met__node *item)
                    .is_prorated = 1};
     int64_t until_ns = golden_time(self, input, "until");
 
-    if (has(input, "proration_enabled")) {
+    if (golden_has(input, "proration_enabled")) {
         to.is_prorated = golden_flag(self, input, "proration_enabled");
     }
     if (versions == NULL) {
@@ -308,7 +289,7 @@ static void run_schedule(golden *self, const met__node *item)
 
 static void run_one_time(golden *self, const met__node *item)
 {
-    const met__node *input = input_of(item);
+    const met__node *input = golden_input(item);
     met__price price = {.type = MET__PRICE_FLAT,
                         .amount = golden_decimal(self, input, "amount")};
     schedule to = {.self = self,
@@ -322,11 +303,11 @@ static void run_one_time(golden *self, const met__node *item)
 
     once.phase = (met__period){golden_time(self, input, "start"),
                                MET__TIME_MAX};
-    if (has(input, "phase_end")) {
+    if (golden_has(input, "phase_end")) {
         once.phase.to_ns = golden_time(self, input, "phase_end");
     }
     once.active = once.phase;
-    once.anchor_ns = has(input, "billing_anchor")
+    once.anchor_ns = golden_has(input, "billing_anchor")
                          ? golden_time(self, input, "billing_anchor")
                          : once.phase.from_ns;
     met_error error =
@@ -338,334 +319,9 @@ static void run_one_time(golden *self, const met__node *item)
     golden_same(self, golden_get(self, item, "expect.lines"), to.array);
 }
 
-/* --- Collection ----------------------------------------------------------- */
-static int lines_of(golden *self, const met__node *input,
-                    met__collected_line **lines_out, size_t *count_out)
-{
-    const met__node *lines = met__node_get(input, "lines");
-
-    if (lines == NULL || lines->kind != MET__NODE_ARRAY) {
-        return 0; /* not loaded */
-    }
-    *count_out = lines->count;
-    *lines_out = met__arena_allocate(
-        self->arena, (lines->count + 1) * sizeof **lines_out);
-    for (uint32_t i = 0; i < lines->count; i++) {
-        const met__node *line = lines->as.items[i];
-        met__collected_line *out = &(*lines_out)[i];
-        out->invoice_at_ns = golden_time(self, line, "invoice_at");
-        out->is_deleted =
-            has(line, "deleted") && golden_flag(self, line, "deleted");
-        out->is_metered =
-            has(line, "price")
-            && !met__text_equal(golden_text(self, line, "price"),
-                                MET__TEXT("flat"));
-        if (has(line, "collection_end_override")) {
-            out->override_ns =
-                golden_time(self, line, "collection_end_override");
-        }
-    }
-    return 1;
-}
-
-/* The profile that a case means, as a document of ours. */
-static met_error profile_of(golden *self, const met__node *input,
-                            met__billing_profile **out)
-{
-    met__node *document = met__node_object(self->arena);
-    met__node *workflow = met__node_object(self->arena);
-    met__node *collection = met__node_object(self->arena);
-    const met__node *anchored = met__node_get(input, "anchored");
-
-    golden_set(self, collection, "alignment",
-               met__node_get(input, "alignment"));
-    golden_set(self, collection, "interval",
-               met__node_get(input, has(input, "collection_interval")
-                                        ? "collection_interval"
-                                        : "interval"));
-    golden_set(self, collection, "anchored", anchored);
-    golden_set(self, workflow, "collection", collection);
-    golden_set(self, document, "workflow", workflow);
-    return met__billing_profile_read(document, NULL, self->arena, out, NULL);
-}
-
-static void same_at(golden *self, const met__node *item, met_error error,
-                    int64_t at_ns)
-{
-    const met__node *expect = met__node_get(item, "expect");
-    const met__node *at = met__node_get(expect, "collection_at");
-
-    if (met__node_get(expect, "error") != NULL || error != MET_OK) {
-        golden_same_flag(self, met__node_get(expect, "error"),
-                         error != MET_OK);
-        return;
-    }
-    golden_same(self, at,
-                at_ns == 0 ? met__node_null(self->arena)
-                           : time_node(self, at_ns));
-}
-
-static void run_gathering(golden *self, const met__node *item)
-{
-    met__billing_profile *profile = NULL;
-    met__collected_line *lines = NULL;
-    size_t count = 0;
-    int64_t at_ns = 0;
-    met_error error = lines_of(self, input_of(item), &lines, &count)
-                          ? MET_OK
-                          : MET_E_INVALID;
-
-    if (error == MET_OK) {
-        error = profile_of(self, input_of(item), &profile);
-    }
-    if (error == MET_OK) {
-        error = met__gathering_at(profile, lines, count, &at_ns);
-    }
-    same_at(self, item, error, at_ns);
-}
-
-static void run_standard(golden *self, const met__node *item)
-{
-    met__billing_profile *profile = NULL;
-    met__collected_line *lines = NULL;
-    size_t count = 0;
-    int64_t at_ns = 0;
-    met_error error = lines_of(self, input_of(item), &lines, &count)
-                          ? MET_OK
-                          : MET_E_INVALID;
-
-    if (error == MET_OK) {
-        error = profile_of(self, input_of(item), &profile);
-    }
-    if (error == MET_OK) {
-        error = met__collection_at(profile, lines, count, &at_ns);
-    }
-    same_at(self, item, error, at_ns);
-}
-
-static void run_validate_collection(golden *self, const met__node *item)
-{
-    met__billing_profile *profile = NULL;
-
-    golden_same_flag(self, golden_get(self, item, "expect.valid"),
-                     profile_of(self, input_of(item), &profile) == MET_OK);
-}
-
-static void run_validate_invoicing(golden *self, const met__node *item)
-{
-    met__node *document = met__node_object(self->arena);
-    met__node *workflow = met__node_object(self->arena);
-    met__billing_profile *profile = NULL;
-
-    golden_set(self, workflow, "invoicing", input_of(item));
-    golden_set(self, document, "workflow", workflow);
-    golden_same_flag(self, golden_get(self, item, "expect.valid"),
-                     met__billing_profile_read(document, NULL, self->arena,
-                                               &profile, NULL)
-                         == MET_OK);
-}
-
-/* --- Taxes ---------------------------------------------------------------- */
-/* {"behavior", "stripe": CODE, "tax_code_id"} as a document of ours. */
-static met_error config_of(golden *self, const met__node *node,
-                           met__tax_config *out)
-{
-    met__node *document = met__node_object(self->arena);
-    met__node *inner;
-
-    *out = (met__tax_config){0};
-    if (node == NULL || node->kind == MET__NODE_NULL) {
-        return MET_OK;
-    }
-    golden_set(self, document, "behavior", met__node_get(node, "behavior"));
-    if (met__node_get(node, "stripe") != NULL) {
-        inner = met__node_object(self->arena);
-        golden_set(self, inner, "code", met__node_get(node, "stripe"));
-        golden_set(self, document, "stripe", inner);
-    }
-    if (met__node_get(node, "tax_code_id") != NULL) {
-        inner = met__node_object(self->arena);
-        golden_set(self, inner, "key", met__node_get(node, "tax_code_id"));
-        golden_set(self, document, "tax_code", inner);
-    }
-    return met__tax_config_read(document, NULL, out, NULL);
-}
-
-static void run_validate_tax(golden *self, const met__node *item)
-{
-    met__tax_config config;
-
-    golden_same_flag(self, golden_get(self, item, "expect.valid"),
-                     config_of(self,
-                               golden_get(self, item, "input.tax_config"),
-                               &config)
-                         == MET_OK);
-}
-
-static met__node *config_node(golden *self, const met__tax_config *config)
-{
-    static const char *const names[] = {"", "inclusive", "exclusive"};
-    met__builder builder;
-    met__node *node = NULL;
-
-    if (config->behavior == MET__TAX_UNSET && config->code.size == 0
-        && config->provider.size == 0) {
-        return met__node_null(self->arena);
-    }
-    met__builder_begin(&builder, self->arena);
-    met__build_text(&builder, "behavior",
-                    met__text_z(names[config->behavior]));
-    met__build_text(&builder, "stripe", config->provider);
-    met__build_text(&builder, "tax_code_id", config->code);
-    (void)met__builder_end(&builder, &node);
-    return node;
-}
-
-static void run_merge_tax(golden *self, const met__node *item)
-{
-    const met__node *expected = golden_get(self, item, "expect.merged");
-    met__tax_config base;
-    met__tax_config over;
-    met_error error = config_of(
-        self, met__node_get(input_of(item), "base"), &base);
-
-    if (error == MET_OK) {
-        error = config_of(self, met__node_get(input_of(item), "override"),
-                          &over);
-    }
-    if (error != MET_OK) {
-        golden_fail(self, "got %s", met_error_name(error));
-        return;
-    }
-    met__tax_config merged = met__tax_config_merge(&base, &over);
-    met__node *got = config_node(self, &merged);
-    golden_same(self, expected, got);
-    if (!self->failed && expected->count != got->count) {
-        golden_fail(self, "got more than is expected");
-    }
-}
-
-static void run_tax_total(golden *self, const met__node *item)
-{
-    met__tax_code code = {.key = MET__TEXT("tax"),
-                          .rate = golden_decimal(self, item,
-                                                 "input.tax_percentage")};
-    met__tax_rules rules = {
-        .is_enabled = 1, .code_count = 1, .codes = &code};
-    met__tax_config config = {.code = code.key};
-    met__tax_sums sums = {0};
-    met__currency currency;
-    met__totals totals;
-    met__node *tax = NULL;
-
-    config.behavior =
-        met__text_equal(golden_text(self, item, "input.behavior"),
-                        MET__TEXT("inclusive"))
-            ? MET__TAX_INCLUSIVE
-            : MET__TAX_EXCLUSIVE;
-    met__totals_clear(&totals);
-    totals.amount = golden_decimal(self, item, "input.amount");
-    totals.total = totals.amount;
-    (void)met__currency_of(MET__TEXT("USD"), &currency);
-    if (met__line_tax(&rules, &config, &currency, &sums, &totals, self->arena,
-                      &tax)
-        != MET_OK) {
-        golden_fail(self, "cannot be taxed");
-        return;
-    }
-    golden_same(self, golden_get(self, item, "expect.total"),
-                golden_decimal_node(self, totals.total));
-}
-
-/* --- Numbers -------------------------------------------------------------- */
-static void run_prefix(golden *self, const met__node *item)
-{
-    char prefix[5];
-
-    met__customer_prefix(golden_text(self, item, "input.customer_name"),
-                         prefix);
-    golden_same(self, golden_get(self, item, "expect.prefix"),
-                met__node_text_z(self->arena, prefix));
-}
-
-/* `count` numbers in one transaction, which ends as it is told. */
-static met__node *take_numbers(golden *self, met_store *store,
-                               const met__node *input, int64_t count,
-                               int is_kept)
-{
-    met__billing_profile profile = {
-        .series = golden_text(self, input, "prefix"),
-        .has_customer_prefix = 1};
-    met__node *array = met__node_array(self->arena);
-    met__txn *txn = NULL;
-    met_error error = met__txn_begin(store, 1, &txn);
-
-    for (int64_t i = 0; error == MET_OK && i < count; i++) {
-        met__text number;
-        error = met__invoice_number(
-            txn, &profile, 0, golden_text(self, input, "customer_name"),
-            self->arena, &number);
-        if (error == MET_OK) {
-            error = met__node_append(self->arena, array,
-                                     met__node_text(self->arena, number));
-        }
-    }
-    if (error == MET_OK && is_kept) {
-        error = met__txn_commit(txn);
-    } else {
-        met__txn_abort(txn);
-    }
-    if (error != MET_OK) {
-        golden_fail(self, "got %s", met_error_name(error));
-    }
-    return array;
-}
-
-static void run_number(golden *self, const met__node *item)
-{
-    const met__node *input = input_of(item);
-    met_store_config config = {.struct_size = sizeof config,
-                               .flags = MET_STORE_CREATE};
-    met_error_info info = {.struct_size = sizeof info};
-    met_store *store = NULL;
-    char home[64];
-    char path[80];
-    int64_t count = 0;
-
-    if (met__text_equal(golden_text(self, input, "commit_mode"),
-                        MET__TEXT("independent"))) {
-        self->rule = "rule.gapless";
-    }
-    (void)met__decimal_to_i64(golden_decimal(self, input, "allocated"),
-                              &count);
-    temp_directory(home, sizeof home);
-    snprintf(path, sizeof path, "%s/s", home);
-    if (met_store_open(path, strlen(path), &config, &store, &info) != MET_OK) {
-        golden_fail(self, "%s: %s", info.field, info.reason);
-        return;
-    }
-    golden_same(self, golden_get(self, item, "expect.first"),
-                take_numbers(self, store, input, count,
-                             !golden_flag(self, input, "rolled_back")));
-    met__node *next = take_numbers(self, store, input, 1, 1);
-    golden_same(self, golden_get(self, item, "expect.next"),
-                next->count > 0 ? next->as.items[0] : next);
-    met_store_close(store);
-    temp_remove(home);
-}
-
 const golden_kind golden_billing_kinds[] = {
     {"generate_items", run_generate, NULL},
     {"schedule", run_schedule, NULL},
     {"one_time_fee", run_one_time, NULL},
-    {"gathering_collection_at", run_gathering, NULL},
-    {"standard_collection_at", run_standard, NULL},
-    {"validate_collection_config", run_validate_collection, NULL},
-    {"validate_invoicing_config", run_validate_invoicing, NULL},
-    {"validate_tax_config", run_validate_tax, NULL},
-    {"merge_tax_config", run_merge_tax, NULL},
-    {"tax_total", run_tax_total, NULL},
-    {"customer_prefix", run_prefix, NULL},
-    {"invoice_number", run_number, NULL},
     {NULL, NULL, NULL},
 };

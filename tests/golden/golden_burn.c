@@ -5,17 +5,10 @@
 #include "invoice/billing_profile.h"
 #include "invoice/invoice_state.h"
 
-static int has(const met__node *node, const char *name)
-{
-    const met__node *member = node != NULL ? met__node_get(node, name) : NULL;
-
-    return member != NULL && member->kind != MET__NODE_NULL;
-}
-
 static void copy(golden *self, met__node *to, const char *as,
                  const met__node *from, const char *name)
 {
-    if (has(from, name)) {
+    if (golden_has(from, name)) {
         golden_set(self, to, as, met__node_get(from, name));
     }
 }
@@ -37,7 +30,7 @@ static met__node *grant_of(golden *self, const met__node *given)
     copy(self, rollover, "min", given, "min_rollover");
     copy(self, rollover, "max", given, "max_rollover");
     golden_set(self, grant, "rollover", rollover);
-    if (has(given, "expires_after")) {
+    if (golden_has(given, "expires_after")) {
         met__duration span = golden_duration(self, given, "expires_after");
         int64_t at_ns = 0;
         if (met__duration_add(golden_time(self, given, "effective"), &span, 1,
@@ -103,7 +96,7 @@ static void run_grant_burn(golden *self, const met__node *item)
     copy(self, input, "resets", given, "resets");
     golden_set(self, input, "preserve_overage_at_reset",
                met__node_boolean(self->arena,
-                                 has(given, "preserve_overage")
+                                 golden_has(given, "preserve_overage")
                                      && golden_flag(self, given,
                                                     "preserve_overage")));
     copy(self, input, "until", given, "end");
@@ -116,7 +109,7 @@ static void run_grant_burn(golden *self, const met__node *item)
         (void)met__node_add(self->arena, expected, member->name,
                             member->node);
     }
-    if (has(expect, "error")) {
+    if (golden_has(expect, "error")) {
         (void)met__node_set(self->arena, expected, "error",
                             met__node_text_z(self->arena, "any"));
     }
@@ -136,7 +129,7 @@ typedef struct invoice {
 
 static int is_on(const invoice *self, const met__node *line)
 {
-    return self->has_added || !has(line, "added_after_collection");
+    return self->has_added || !golden_has(line, "added_after_collection");
 }
 
 static int64_t collection_of(invoice *self)
@@ -234,11 +227,11 @@ static void same_state(invoice *self, const met__node *expect,
 {
     golden *with = self->self;
 
-    if (has(expect, amount)) {
+    if (golden_has(expect, amount)) {
         golden_same(with, met__node_get(expect, amount),
                     golden_decimal_node(with, amount_of(self)));
     }
-    if (has(expect, status)) {
+    if (golden_has(expect, status)) {
         golden_same(with, met__node_get(expect, status),
                     met__node_text(with->arena,
                                    met__invoice_state_name(self->state)));
@@ -264,7 +257,7 @@ static void run_late_events(golden *self, const met__node *item)
     it.snapshot_ns = created_ns;
     go_on(&it, created_ns);
     same_state(&it, expect, "amount_at_creation", "status_at_creation");
-    if (has(expect, "status_after_line_added")) {
+    if (golden_has(expect, "status_after_line_added")) {
         const met__invoice_step *step = met__invoice_step_find(
             it.state, MET__ACTION_UPDATE, &it.moment);
         it.has_added = 1;

@@ -5,13 +5,6 @@
 #include "entitlement/allowance.h"
 
 /* --- Reading -------------------------------------------------------------- */
-int golden_has(const met__node *node, const char *name)
-{
-    const met__node *found = met__node_get(node, name);
-
-    return found != NULL && found->kind != MET__NODE_NULL;
-}
-
 static int64_t time_or(golden *self, const met__node *item, const char *name,
                        int64_t otherwise)
 {

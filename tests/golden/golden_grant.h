@@ -38,7 +38,5 @@ const char *golden_grant_rule(const met__burn_terms *terms);
 met__node *golden_balances_node(golden *self, const met__burn_state *state);
 met__node *golden_state_node(golden *self, const met__burn_state *state);
 met__node *golden_segments_node(golden *self, const met__burn_result *result);
-/* It is there, and not null. */
-int golden_has(const met__node *node, const char *name);
 
 #endif

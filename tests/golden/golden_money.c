@@ -1,15 +1,10 @@
 /* Golden kinds of money: currencies, shares, totals, credits on lines. */
 #include "golden_rating.h"
 
-static const met__node *input_of(const met__node *item)
-{
-    return met__node_get(item, "input");
-}
-
 /* --- Currencies ----------------------------------------------------------- */
 static void run_round(golden *self, const met__node *item)
 {
-    met__currency currency = golden_currency(self, input_of(item));
+    met__currency currency = golden_currency(self, golden_input(item));
     met_decimal amount = golden_decimal(self, item, "input.amount");
 
     if (met__currency_round(&currency, amount, &amount) != MET_OK) {
@@ -22,7 +17,7 @@ static void run_round(golden *self, const met__node *item)
 
 static void run_round_directed(golden *self, const met__node *item)
 {
-    met__currency currency = golden_currency(self, input_of(item));
+    met__currency currency = golden_currency(self, golden_input(item));
     met_decimal amount = golden_decimal(self, item, "input.amount");
     met__text direction = golden_text(self, item, "input.direction");
     uint32_t mode = met__text_equal(direction, MET__TEXT("up"))
@@ -39,7 +34,7 @@ static void run_round_directed(golden *self, const met__node *item)
 
 static void run_is_rounded(golden *self, const met__node *item)
 {
-    met__currency currency = golden_currency(self, input_of(item));
+    met__currency currency = golden_currency(self, golden_input(item));
     met_decimal amount = golden_decimal(self, item, "input.amount");
 
     golden_same_flag(self, golden_get(self, item, "expect.rounded"),
@@ -48,7 +43,7 @@ static void run_is_rounded(golden *self, const met__node *item)
 
 static void run_unit(golden *self, const met__node *item)
 {
-    met__currency currency = golden_currency(self, input_of(item));
+    met__currency currency = golden_currency(self, golden_input(item));
 
     golden_same(self, golden_get(self, item, "expect.unit"),
                 golden_decimal_node(self, met__currency_unit(&currency)));
@@ -56,7 +51,7 @@ static void run_unit(golden *self, const met__node *item)
 
 static void run_format(golden *self, const met__node *item)
 {
-    met__currency currency = golden_currency(self, input_of(item));
+    met__currency currency = golden_currency(self, golden_input(item));
     met_decimal amount = golden_decimal(self, item, "input.amount");
     met__buffer text;
 
@@ -85,7 +80,7 @@ static void run_validate_currency(golden *self, const met__node *item)
 static void allocate(golden *self, const met__node *item, unsigned flags,
                      const char *weight_name)
 {
-    const met__node *input = input_of(item);
+    const met__node *input = golden_input(item);
     const met__node *items = met__node_get(input, "items");
     const met__node *ties = met__node_get(input, "tie_break");
     met__currency currency = golden_currency(self, input);
@@ -184,7 +179,7 @@ static met__flat_part part_of(golden *self, const met__node *input)
  * the phase, which these cases do not give. */
 static void run_prorate(golden *self, const met__node *item)
 {
-    const met__node *input = input_of(item);
+    const met__node *input = golden_input(item);
     const met__node *expect = met__node_get(item, "expect");
     met__flat_part part = part_of(self, input);
     met__currency currency;
@@ -219,7 +214,7 @@ static void run_prorate(golden *self, const met__node *item)
 
 static void run_should_prorate(golden *self, const met__node *item)
 {
-    const met__node *input = input_of(item);
+    const met__node *input = golden_input(item);
     met__flat_part part = part_of(self, input);
 
     /* The case gives no full period: any longer one. */
@@ -256,7 +251,7 @@ static void same_totals(golden *self, const met__node *expected,
 
 static void run_totals_round(golden *self, const met__node *item)
 {
-    met__currency currency = golden_currency(self, input_of(item));
+    met__currency currency = golden_currency(self, golden_input(item));
     met__totals totals;
 
     if (!totals_of(self, golden_get(self, item, "input.totals"), &totals)
@@ -288,7 +283,7 @@ static void run_invoice_totals(golden *self, const met__node *item)
 static void run_validate_totals(golden *self, const met__node *item)
 {
     met__totals totals;
-    int valid = met__totals_read(input_of(item), NULL, &totals, NULL)
+    int valid = met__totals_read(golden_input(item), NULL, &totals, NULL)
                 == MET_OK;
 
     self->rule = valid && met__decimal_is_negative(totals.total)
@@ -355,7 +350,7 @@ static met__line *credit_lines(golden *self, const met__node *input,
 
 static void run_credits(golden *self, const met__node *item)
 {
-    const met__node *input = input_of(item);
+    const met__node *input = golden_input(item);
     met__currency currency = golden_currency(self, input);
     met__node *got = met__node_array(self->arena);
     met_decimal *credits = NULL;

@@ -4,11 +4,6 @@
 #include "catalog/rate_card.h"
 #include "golden_rating.h"
 
-static const met__node *input_of(const met__node *item)
-{
-    return met__node_get(item, "input");
-}
-
 static const met__node *present(const met__node *node)
 {
     return node != NULL && node->kind != MET__NODE_NULL ? node : NULL;
@@ -78,7 +73,7 @@ static void run_supports_unit_config(golden *self, const met__node *item)
 /* A line of a correction may be negative, its price may not. */
 static void run_validate_line(golden *self, const met__node *item)
 {
-    const met__node *input = input_of(item);
+    const met__node *input = golden_input(item);
     met__node *line = met__node_object(self->arena);
     met__line read;
 
@@ -204,7 +199,7 @@ static int64_t instant(golden *self, const met__node *node, const char *name)
 
 static void run_plan_status(golden *self, const met__node *item)
 {
-    const met__node *input = input_of(item);
+    const met__node *input = golden_input(item);
     uint32_t status = met__plan_status_at(
         instant(self, input, "effective_from"),
         instant(self, input, "effective_to"), instant(self, input, "now"));
@@ -215,7 +210,7 @@ static void run_plan_status(golden *self, const met__node *item)
 
 static void run_effective_period(golden *self, const met__node *item)
 {
-    const met__node *input = input_of(item);
+    const met__node *input = golden_input(item);
     const met__node *expect = met__node_get(item, "expect");
     const char *issue =
         met__effective_period_issue(instant(self, input, "effective_from"),
@@ -246,7 +241,7 @@ static void run_unit_config_allowed(golden *self, const met__node *item)
 /* The section has the commitments beside the price's own fields. */
 static void run_price_section(golden *self, const met__node *item)
 {
-    const met__node *input = input_of(item);
+    const met__node *input = golden_input(item);
     met__node *price = met__node_object(self->arena);
     met__node *commitments = met__node_object(self->arena);
     met__pricing pricing = {.price = price};
@@ -268,7 +263,7 @@ static void run_price_section(golden *self, const met__node *item)
 static void run_single_section(golden *self, const met__node *item)
 {
     golden_same_flag(self, met__node_get(item, "expect"),
-                     is_single(self, input_of(item), "billing_cadence"));
+                     is_single(self, golden_input(item), "billing_cadence"));
 }
 
 const golden_kind golden_catalog_sections[] = {

@@ -2,11 +2,6 @@
  * discounts, differences of lines. They have no public face of their own. */
 #include "golden_rating.h"
 
-static const met__node *input_of(const met__node *item)
-{
-    return met__node_get(item, "input");
-}
-
 /* A card rated by the room: what the small kinds vary. */
 static met__rated *rate_room(golden *self, const met__rate_input *input)
 {
@@ -47,7 +42,7 @@ static met_decimal total_to(golden *self, const met__price *price,
 
 static void run_walk(golden *self, const met__node *item)
 {
-    const met__node *input = input_of(item);
+    const met__node *input = golden_input(item);
     met__price *price = golden_room_price(self, met__node_get(input, "price"));
     met__currency currency = golden_currency(self, input);
     met_decimal from = golden_decimal(self, input, "from");
@@ -134,7 +129,7 @@ static void run_sort_tiers(golden *self, const met__node *item)
 
 void golden_tier_order(golden *self, const met__node *item)
 {
-    same_order(self, input_of(item), met__node_get(item, "expect"));
+    same_order(self, golden_input(item), met__node_get(item, "expect"));
 }
 
 static void run_package_count(golden *self, const met__node *item)
@@ -195,7 +190,7 @@ static met__discounts *discounts_of(golden *self, const met__node *input)
 
 static void run_usage_discount(golden *self, const met__node *item)
 {
-    const met__node *input = input_of(item);
+    const met__node *input = golden_input(item);
     met__price price = {.type = MET__PRICE_UNIT, .amount = met__decimal_zero()};
     met__rate_input rate =
         room_input(self, &price, golden_decimal(self, input, "line_quantity"));
@@ -255,7 +250,7 @@ static void run_percentage(golden *self, const met__node *item)
 
 static void run_max_spend(golden *self, const met__node *item)
 {
-    const met__node *input = input_of(item);
+    const met__node *input = golden_input(item);
     met__price price = {.type = MET__PRICE_UNIT,
                         .amount =
                             golden_decimal(self, input, "per_unit_amount"),
@@ -308,7 +303,7 @@ static met__node *line_nodes(golden *self, const met__line *lines, size_t count,
 
 static void run_rated_subtract(golden *self, const met__node *item)
 {
-    const met__node *input = input_of(item);
+    const met__node *input = golden_input(item);
     met__price *price = golden_room_price(self, met__node_get(input, "price"));
     met__rate_input rate = room_input(
         self, price, golden_decimal(self, input, "previous_quantity"));
