@@ -11,7 +11,8 @@ import (
 )
 
 // A UsageQuery asks for settled usage of a meter or of a feature. From is
-// inclusive, To exclusive, both on whole minutes.
+// inclusive, To exclusive; inside a minute only where all of its usage is of
+// retained events.
 type UsageQuery struct {
 	Meter     string         `json:"meter,omitempty"`
 	Feature   string         `json:"feature,omitempty"`
