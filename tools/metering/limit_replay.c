@@ -78,7 +78,7 @@ static int set_policy(const tool *self, replay *run)
     met_limiter_policy policy = {
         .struct_size = sizeof policy, .name = "replay", .name_size = 6,
         .windows = windows};
-    uint32_t algorithm;
+    uint32_t algorithm = MET_LIMITER_SLIDING;
     int status = read_algorithm(self, &algorithm);
 
     for (int i = 0; status == TOOL_OK && tool_option(self, "limit", i); i++) {
