@@ -1,4 +1,4 @@
-/* Shapes that many calls of the library share, so that each is one line of Go. */
+/* Shapes that many calls of the library share: each is one line of Go. */
 #ifndef METERING_GO_CALLS_H
 #define METERING_GO_CALLS_H
 

@@ -94,21 +94,22 @@ MET_API MET_NODISCARD met_error met_feature_archive(met_store *store,
  * Create the draft version of a plan, or replace it. A document equal to the
  * newest version changes nothing, unless that one is archived or a feature's
  * key has another owner by now. A draft may still break rules; those are
- * listed in its "validation_errors". A document that names a "version" replaces that one: a
- * draft, or one that is only scheduled.
+ * listed in its "validation_errors". A document that names a "version" replaces
+ * that one: a draft, or one that is only scheduled.
  *
  * @param json      {"key", "name", "description"?, "labels"?, "currency",
  *                  "billing_cadence", "pro_rating_enabled"?,
- *                  "settlement_mode"?, "version"?, "phases": [{"key", "name",
- *                  "duration"?, "rate_cards": [...]}]}
+ *                  "settlement_mode"?, "commitments"?: {"minimum"},
+ *                  "version"?, "phases": [{"key", "name", "duration"?,
+ *                  "rate_cards": [...]}]}
  * @param json_out  the stored version; NULL when not wanted
  * @return MET_OK · MET_E_INVALID (field and reason; a critical rule by its
  *         code) · MET_E_UNSUPPORTED (a field, price or entitlement that this
  *         version does not serve) · MET_E_NOT_FOUND (no such version) ·
- *         MET_E_CONFLICT (the version is or was in force) · MET_E_OVERFLOW (a number of more than 34
- *         digits) · MET_E_LIMIT · MET_E_NO_MEMORY · MET_E_DISK_FULL ·
- *         MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED ·
- *         MET_E_BUG; nothing is stored then
+ *         MET_E_CONFLICT (the version is or was in force) · MET_E_OVERFLOW (a
+ *         number of more than 34 digits) · MET_E_LIMIT · MET_E_NO_MEMORY ·
+ *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT ·
+ *         MET_E_FORKED · MET_E_BUG; nothing is stored then
  * @owner  caller keeps json; json_out with met_buffer_release
  * @blocks waits for the store's one writer and for the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -150,8 +151,8 @@ MET_API MET_NODISCARD met_error met_plan_next(met_store *store,
  * @return MET_OK · MET_E_INVALID (a rule the plan breaks: path and code) ·
  *         MET_E_NOT_FOUND (no such plan) · MET_E_CONFLICT (no draft; another
  *         version came into force between at_ns and now) · MET_E_UNSUPPORTED
- *         (an unknown flag; settlement by credits alone) · MET_E_NO_MEMORY · MET_E_DISK_FULL ·
- *         MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED ·
+ *         (an unknown flag; settlement by credits alone) · MET_E_NO_MEMORY ·
+ *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED ·
  *         MET_E_BUG; nothing is stored then
  * @units  nanoseconds UTC      @owner json_out with met_buffer_release
  * @blocks waits for the store's one writer and for the disk
@@ -278,10 +279,10 @@ MET_API MET_NODISCARD met_error met_plan_list(met_store *store,
  * @param json       {"meters"?, "features"?, "notice_rules"?, "plans"?,
  *                   "customers"?, "subscriptions"?, "entitlements"?,
  *                   "grants"? (with effective_at), "billing_profiles"?
- *                   (with "customer"?: {"key"})} and Kong's format:
+ *                   (with "customer"?: {"key"})}, each a list of the documents
+ *                   that met_meter_put and its like take; and Kong's format:
  *                   {"_format_version"?, "services"?, "routes"?, "consumers"?,
- *                   "plugins"?, ...}, each a list of the documents that
- *                   met_meter_put and its like take;
+ *                   "plugins"?, ...};
  *                   with "_export_version" it is what met_catalog_export gave:
  *                   everything is stored as it was, ids and past included, and
  *                   what is there already must be the same

@@ -370,8 +370,9 @@ MET_API MET_NODISCARD met_error met_customer_erase(
     size_t json_size, met_buffer *json_out, met_error_info *info);
 
 /**
- * Forget a subject: the same for one subject alone, which need not be anybody's.
- * A customer that lists it lists the name in its place, so its bill stays right.
+ * Forget a subject: the same for one subject alone, which need not be
+ * anybody's. A customer that lists it lists the name in its place, so its bill
+ * stays right.
  *
  * @param subject    not necessarily NUL-terminated
  * @param json       {"reason", "actor"}
@@ -387,8 +388,8 @@ MET_API MET_NODISCARD met_error met_customer_erase(
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
  */
 MET_API MET_NODISCARD met_error met_subject_erase(
-    met_store *store, const char *subject, size_t subject_size, const char *json,
-    size_t json_size, met_buffer *json_out, met_error_info *info);
+    met_store *store, const char *subject, size_t subject_size,
+    const char *json, size_t json_size, met_buffer *json_out, met_error_info *info);
 
 /**
  * Another key for a customer, at any time. The old key stays one of its subject
@@ -431,8 +432,8 @@ MET_API MET_NODISCARD met_error met_customer_rename(
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
  */
 MET_API MET_NODISCARD met_error met_subject_rename(
-    met_store *store, const char *subject, size_t subject_size, const char *json,
-    size_t json_size, met_buffer *json_out, met_error_info *info);
+    met_store *store, const char *subject, size_t subject_size,
+    const char *json, size_t json_size, met_buffer *json_out, met_error_info *info);
 
 /**
  * Every rename and erasure, oldest first: {"items": [...]}. What was erased is

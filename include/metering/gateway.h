@@ -286,12 +286,12 @@ MET_API MET_NODISCARD met_error met_gateway_admit(
  * @param common       all but the key; borrowed
  * @param keys         the keys, one behind the other; borrowed
  * @param key_offsets  count + 1 of them, not falling: key i is the bytes from
- *                     key_offsets[i] to key_offsets[i + 1]; an empty one is none
+ *                     key_offsets[i] to key_offsets[i + 1]; empty: none
  * @param count        of requests, 0 (does nothing) to MET_GATEWAY_BATCH_MAX
  * @param results_out  count entries, all written on MET_OK
  * @return MET_OK (each has its own error and verdict) · MET_E_INVALID (NULL,
- *         or offsets that fall) · MET_E_LIMIT (count) · MET_E_UNSUPPORTED · MET_E_FORKED; nothing is
- *         decided then
+ *         or offsets that fall) · MET_E_LIMIT (count) · MET_E_UNSUPPORTED ·
+ *         MET_E_FORKED; nothing is decided then
  * @alloc as met_gateway_admit      @blocks as met_gateway_admit
  * @thread one at a time      @fork no: MET_E_FORKED in a child
  * @since 0.1

@@ -300,9 +300,9 @@ MET_API MET_NODISCARD met_error met_invoice_list(met_store *store,
  * An invoice for people. Needs no store; the same document always gives the
  * same bytes.
  *
- * The page (HTML) stands alone: it loads nothing, runs nothing, prints on A4 and
- * Letter, and every text in it is only text. It says how each price applied,
- * and shows the usage of lines that have "usage". In CSV a text that a
+ * The page (HTML) stands alone: it loads nothing, runs nothing, prints on A4
+ * and Letter, and every text in it is only text. It says how each price
+ * applied, and shows the usage of lines that have "usage". In CSV a text that a
  * spreadsheet would take for a formula has an apostrophe in front.
  *
  * @param json       a document of these calls, issued or draft; what it lacks

@@ -216,8 +216,9 @@ MET_API MET_NODISCARD met_error met_usage_settings_get(met_store *store,
  *                   "customers"?: [key], "subjects"?: [text], "filters"?:
  *                   {dimension: condition}, "from"?, "to"?: RFC 3339; inside
  *                   a minute only when all usage of that minute is of
- *                   events that are retained; "window"?: "minute"|"hour"|"day"|"month"
- *                   (or "PT1M", "PT1H", "P1D", "P1M"),
+ *                   events that are retained;
+ *                   "window"?: "minute"|"hour"|"day"|"month" (or
+ *                   "PT1M", "PT1H", "P1D", "P1M"),
  *                   "time_zone"?: whose days and months, "UTC" when missing,
  *                   "group_by"?: [dimension, "subject" or "customer_id"],
  *                   "settle_first"?}. from is inclusive, to exclusive. A
@@ -243,8 +244,8 @@ MET_API MET_NODISCARD met_error met_usage_settings_get(met_store *store,
  *                   was recorded last. Written only on MET_OK.
  * @param info       NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID (not JSON, a field is wrong, a bound inside a
- *         minute and no events are retained, no such dimension or time zone) · MET_E_NOT_FOUND (meter,
- *         feature or customer) · MET_E_UNSUPPORTED (like and its kin; from, to
+ *         minute and no events are retained, no such dimension or time zone) ·
+ *         MET_E_NOT_FOUND (meter, feature or customer) · MET_E_UNSUPPORTED (like and its kin; from, to
  *         or window parts usage that is not kept that fine) ·
  *         MET_E_LIMIT · MET_E_OVERFLOW (a sum with more than 34 digits) ·
  *         MET_E_NO_MEMORY · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED ·

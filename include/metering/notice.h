@@ -127,9 +127,9 @@ MET_API MET_NODISCARD met_error met_notice_rule_remove(met_store *store,
  *                   "key"}, "customer": {"id", "key"}, "feature": {"id",
  *                   "key"}, "subscription_id" | "entitlement_id",
  *                   "current_usage_period": {"from", "to"}, "threshold"?:
- *                   {"type", "value"}, "value"?: {"balance", "usage", "overage",
- *                   "total_available"}, "repetition_key", "deliveries",
- *                   "leased_until"}]}; no items when none waits. The id is
+ *                   {"type", "value"}, "value"?: {"balance", "usage",
+ *                   "overage", "total_available"}, "repetition_key",
+ *                   "deliveries", "leased_until"}]}; no items when none waits. The id is
  *                   26 characters that rise from notice to notice;
  *                   repetition_key is the same for all notices of one rule,
  *                   kind, entitlement and usage period. Written only on MET_OK

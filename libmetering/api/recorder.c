@@ -171,7 +171,8 @@ met_error met_prepared_add(met_prepared *prepared,
                            met_error_info *info)
 {
     if (prepared == NULL || (quantities == NULL && quantity_count > 0)) {
-        return met__fail_null(info, prepared == NULL ? "prepared" : "quantities");
+        return met__fail_null(info, prepared == NULL ? "prepared"
+                                                     : "quantities");
     }
     if (quantity_count > MET__EVENT_FIELDS_MAX) {
         return met__fail(info, MET_E_LIMIT, "quantities",

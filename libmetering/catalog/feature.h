@@ -29,8 +29,9 @@ typedef struct met__feature {
 } met__feature;
 
 /* Creates, or updates name, description and labels; a new meter or new filters
- * of a feature in service are MET_E_CONFLICT (archive it, then use the key again).
- * The meter must exist and own every filtered dimension. change_out (may be NULL) is MET__CHANGE_*. */
+ * of a feature in service are MET_E_CONFLICT (archive it, then use the key
+ * again). The meter must exist and own every filtered dimension. change_out
+ * (may be NULL) is MET__CHANGE_*. */
 met_error met__feature_put(met__txn *txn, const met__node *node,
                            const met__path *path, uint32_t *change_out,
                            met_error_info *info);

@@ -72,7 +72,8 @@ met_error met__subscription_phase_at(const met__subscription *subscription,
     for (size_t i = first; i < plan->phase_count; i++) {
         int64_t to_ns = MET__TIME_MAX;
         if (i + 1 < plan->phase_count) {
-            is_small &= met__duration_sum(&start_after, &plan->phases[i].duration);
+            is_small &= met__duration_sum(&start_after,
+                                          &plan->phases[i].duration);
             to_ns = start_of(subscription, &start_after, is_small);
         }
         if (at_ns < to_ns) {

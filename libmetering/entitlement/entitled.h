@@ -22,8 +22,9 @@ typedef struct met__entitled_owner {
 /* Document: {"customer": {"key"}, "feature": {"key"}, "amount", "priority"?,
  *   "effective_at"?, "expiration"?: {"duration", "count"},
  *   "max_rollover_amount"?, "min_rollover_amount"?,
- *   "recurrence"?: {"interval", "anchor"?}, "metadata"?}. Shown: also id, created_at, updated_at, expires_at?,
- *   voided_at?, applied_at?. */
+ *   "recurrence"?: {"interval", "anchor"?}, "metadata"?}.
+ *   Shown: also id, created_at, updated_at, expires_at?, voided_at?,
+ *   applied_at?. */
 typedef struct met__stored_grant {
     met__entitled_owner owner;
     met__grant terms; /* created, effective, expires, voided as given */

@@ -20,7 +20,7 @@ const met__burn_state *met__burn_state_before(const met__burn_result *result,
     return NULL;
 }
 
-/* --- Segments as a history ------------------------------------------------- */
+/* --- Segments as a history ------------------------------------------------ */
 static int compare_segments(const void *a, const void *b)
 {
     const met__burn_segment *one = a;

@@ -11,7 +11,7 @@
 const met__burn_state *met__burn_state_before(const met__burn_result *result,
                                               int64_t limit_ns);
 
-/* --- Segments as a history ------------------------------------------------- */
+/* --- Segments as a history ------------------------------------------------ */
 /* By time; of one instant the moment of a reset comes first. */
 void met__burn_order(met__burn_segment *segments, size_t count);
 /* Segments in order go on from the state, one from the other, each with what

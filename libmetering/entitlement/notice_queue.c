@@ -287,8 +287,9 @@ met_error met__notice_next(met__txn *txn, size_t count_max, int64_t lease_ns,
 
     MET__ASSERT(count_max > 0);
     *array_out = self.array;
-    return self.array == NULL ? MET_E_NO_MEMORY
-                              : walk(txn, self.now_ns, arena, &self, drain_visit);
+    return self.array == NULL
+               ? MET_E_NO_MEMORY
+               : walk(txn, self.now_ns, arena, &self, drain_visit);
 }
 
 static met_error remove_older(met__txn *txn, met__text id,

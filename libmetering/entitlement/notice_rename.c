@@ -1,5 +1,5 @@
-/* In: two keys of a customer. Out: notices that nobody has acknowledged yet, and
- * begins of usage periods, with the new one. */
+/* In: two keys of a customer. Out: notices that nobody has acknowledged yet,
+ * and begins of usage periods, with the new one. */
 #include "entitlement/notice_rename.h"
 
 #include "catalog/identity.h"

@@ -125,9 +125,9 @@ static met_error take(met__admission *admission,
                       met__quota_state *state)
 {
     met__quota_table *quota = admission->gateway->quota;
-    met_error error = met__quota_admit(quota, row->row.key, number, cost,
-                                       admission->monotonic_ns, admission->utc_ns, ticket,
-                                       state);
+    met_error error = met__quota_admit(
+        quota, row->row.key, number, cost, admission->monotonic_ns,
+        admission->utc_ns, ticket, state);
 
     if (error != MET_E_NOT_FOUND) {
         return error;
@@ -135,7 +135,8 @@ static met_error take(met__admission *admission,
     error = make_cell(admission->gateway, row, number);
     return error == MET_OK
                ? met__quota_admit(quota, row->row.key, number, cost,
-                                  admission->monotonic_ns, admission->utc_ns, ticket, state)
+                                  admission->monotonic_ns,
+                                  admission->utc_ns, ticket, state)
                : error;
 }
 

@@ -83,7 +83,8 @@ static inline met_error publish(met_recorder *recorder,
     words[MET__COPY_GENERATION] = recorder->generation;
     words[MET__COPY_EPOCH] = (uint64_t)record->cell_epoch << 32
                              | record->cell_minute;
-    words[MET__COPY_CELL] = (uint64_t)record->cell << 32 | MET__ENTRY_OF(record);
+    words[MET__COPY_CELL] = (uint64_t)record->cell << 32
+                            | MET__ENTRY_OF(record);
     words[MET__COPY_SHAPE_HASH] = record->entry_hash;
     words[MET__COPY_COUNT] = record->count + 1;
     words[MET__COPY_PLAN] = recorder->plan_number << 32 | quantities;

@@ -32,7 +32,7 @@ typedef struct met__shape_record {
     uint32_t cell_epoch; /* 0: no cell in use; another epoch: forgotten */
     uint32_t cell_minute;
     uint32_t last_epoch; /* greatest epoch of a cell that names this shape */
-    uint32_t entry; /* class + 1 << 24 | entry in the slot file; 0: not in use */
+    uint32_t entry; /* class + 1 << 24 | entry in the slot file; 0: unused */
     uint16_t type;
     uint16_t reach; /* of this place: so many from here on may hold shapes whose
                        place this would be; it is no part of the shape */

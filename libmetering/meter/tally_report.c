@@ -66,7 +66,8 @@ static met_error count_cells(tally *t, const met__slot *slot,
     uint64_t copy[MET__COPY_WORDS_MAX];
     met_error error = MET_OK;
 
-    for (uint32_t i = 0; error == MET_OK && i < segments && i < MET__SLOT_SEGMENTS_MAX; i++) {
+    for (uint32_t i = 0; error == MET_OK && i < segments
+                         && i < MET__SLOT_SEGMENTS_MAX; i++) {
         uint32_t kind = met__slot_segment_kind(slot, i);
         uint32_t cell_class = kind & 0xff;
         if (kind >> 8 != MET__SEGMENT_CELLS) {

@@ -74,7 +74,8 @@ static met_error find_group(met__usage_cursor *self,
     size_t count = 0;
 
     for (; count < query->group_count; count++) {
-        values[count] = met__usage_value_of(query, shape, match, query->groups[count]);
+        values[count] = met__usage_value_of(query, shape, match,
+                                            query->groups[count]);
     }
     if (self->is_unique) {
         values[count] = match->unique;

@@ -203,8 +203,8 @@ const tool_command tool_commands[] = {
     {"usage", "settings", "", "keep-minutes= keep-hours= field=",
      "how long usage is kept by the minute and by the hour",
      "Without options it shows them. What is not given gets its default.\n"
-     "  --keep-minutes P35D    then \"metering compact\" folds them into hours\n"
-     "  --keep-hours P400D     and those into days",
+     "  --keep-minutes P35D    then \"metering compact\" makes hours of them\n"
+     "  --keep-hours P400D     and days of those",
      0, 0, command_usage_settings},
     {"entitlement", "show", "CUSTOMER [FEATURE]", "at= field=",
      "what a customer may use, and what is left",
