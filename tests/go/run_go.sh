@@ -13,6 +13,8 @@ fi
 prefix=$build/go/prefix
 PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name metering.pc)")
 export PKG_CONFIG_PATH LD_LIBRARY_PATH="${PKG_CONFIG_PATH%/pkgconfig}"
+# One arena, so that what leaks is seen early.
+export MALLOC_ARENA_MAX=1
 export METERING_TOOL=$tool GOTOOLCHAIN=local GOPROXY=off GOWORK=off GOFLAGS=
 [ -n "${HOME:-}" ] || export GOCACHE=$build/go/cache
 cd "$root/bindings/go"
