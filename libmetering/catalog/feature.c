@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "catalog/identity.h"
 #include "meter/usage_request.h"
+#include "store/records.h"
 
 static const char *const unserved[] = {"unit_cost", "metadata", NULL};
 
@@ -445,41 +446,20 @@ met_error met__feature_document(met__txn *txn, met__text key,
     return error == MET_OK ? build(found, arena, node_out) : error;
 }
 
-typedef struct listing {
-    met__arena *arena;
-    met__node *array;
-} listing;
-
-static met_error add_to_list(void *context, met__text key, met__node *record)
+static met_error show(met__node *record, met__arena *arena,
+                      met__node **node_out)
 {
-    listing *list = context;
     stored *found = NULL;
-    met__node *node = NULL;
-
-    (void)key;
     met_error error = met__record_error(
-        read_feature(record, NULL, 1, list->arena, &found, NULL));
-    if (error == MET_OK) {
-        error = build(found, list->arena, &node);
-    }
-    return error == MET_OK ? met__node_append(list->arena, list->array, node)
-                           : error;
+        read_feature(record, NULL, 1, arena, &found, NULL));
+
+    return error == MET_OK ? build(found, arena, node_out) : error;
 }
 
 met_error met__feature_list(met__txn *txn, met__arena *arena,
                             met__node **array_out)
 {
-    listing list = {arena, met__node_array(arena)};
-    met_error error =
-        list.array == NULL
-            ? MET_E_NO_MEMORY
-            : met__records_each(txn, MET__TABLE_FEATURE, met__text_z(""),
-                                arena, &list, add_to_list);
-
-    if (error == MET_OK) {
-        *array_out = list.array;
-    }
-    return error;
+    return met__records_list(txn, MET__TABLE_FEATURE, show, arena, array_out);
 }
 
 typedef struct usage_search {

@@ -1,6 +1,5 @@
-/* Key, name and description, which every object of the catalog begins with,
- * and the walk over records of documents. In: fields, a transaction. Out:
- * texts, nodes. It knows no object by itself. */
+/* Key, name and description, which every object of the catalog begins with.
+ * In: fields. Out: texts, nodes. It knows no object by itself. */
 #include "catalog/identity.h"
 
 #include "base/limits.h"
@@ -81,55 +80,4 @@ met_error met__fields_labels(met__fields *fields, met__arena *arena,
 int met__labels_equal(const met__node *a, const met__node *b)
 {
     return a == NULL || b == NULL ? a == b : met__node_equal(a, b);
-}
-
-met_error met__record_error(met_error error)
-{
-    switch (error) {
-    case MET_E_INVALID:
-    case MET_E_UNSUPPORTED:
-    case MET_E_LIMIT:
-    case MET_E_OVERFLOW:
-        return MET_E_CORRUPT;
-    default:
-        return error;
-    }
-}
-
-met_error met__import_same(const met__node *imported, const met__node *present,
-                           const met__path *path, met_error_info *info)
-{
-    return met__node_equal(imported, present)
-               ? MET_OK
-               : met__fail_at(info, MET_E_CONFLICT, path, NULL,
-                              "differs from the one in the store: an export "
-                              "is for an empty one");
-}
-
-met_error met__records_each(met__txn *txn, met__table table, met__text prefix,
-                            met__arena *arena, void *context,
-                            met__record_visit visit)
-{
-    met__scan scan;
-    met_error error = met__scan_begin(txn, table, prefix.data, prefix.size,
-                                      &scan);
-
-    while (error == MET_OK) {
-        met__text key;
-        met__text value;
-        met__node *record = NULL;
-        error = met__scan_next(&scan, &key, &value);
-        if (error == MET_E_NOT_FOUND) {
-            met__scan_end(&scan);
-            return MET_OK;
-        }
-        if (error == MET_OK) {
-            error = met__record_unpack(arena, value, &record);
-        }
-        if (error == MET_OK) {
-            error = visit(context, key, record);
-        }
-    }
-    met__scan_end(&scan);
-    return error;
 }

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "catalog/identity.h"
+#include "store/records.h"
 
 static const char *const unserved[] = {
     "metadata", "alignment", "pro_rating", "pro_rating_config", "addons",

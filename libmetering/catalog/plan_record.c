@@ -4,7 +4,7 @@
 #include "catalog/plan_versions.h"
 
 #include "base/check.h"
-#include "catalog/identity.h"
+#include "store/records.h"
 
 /* --- Records -------------------------------------------------------------- */
 met_error met__plan_version_key(met__arena *arena, met__text key,

@@ -4,7 +4,7 @@
 #include "catalog/plan_versions.h"
 
 #include "base/check.h"
-#include "catalog/identity.h"
+#include "store/object.h"
 
 /* --- Drafts --------------------------------------------------------------- */
 /* Whether every rate card means the feature it meant when it was pinned. */

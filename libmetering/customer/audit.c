@@ -3,7 +3,7 @@
 #include "customer/audit.h"
 
 #include "base/limits.h"
-#include "catalog/identity.h"
+#include "store/records.h"
 
 void met__audit_read(met__fields *fields, met__audit *audit)
 {
@@ -136,31 +136,8 @@ met_error met__audit_forget(met__txn *txn, met__text name,
 }
 
 /* --- Listing -------------------------------------------------------------- */
-typedef struct listing {
-    met__arena *arena;
-    met__node *array;
-} listing;
-
-static met_error add_to_list(void *context, met__text key, met__node *record)
-{
-    listing *list = context;
-
-    (void)key;
-    return met__node_append(list->arena, list->array, record);
-}
-
 met_error met__audit_list(met__txn *txn, met__arena *arena,
                           met__node **array_out)
 {
-    listing list = {arena, met__node_array(arena)};
-    met_error error =
-        list.array == NULL
-            ? MET_E_NO_MEMORY
-            : met__records_each(txn, MET__TABLE_AUDIT, met__text_z(""), arena,
-                                &list, add_to_list);
-
-    if (error == MET_OK) {
-        *array_out = list.array;
-    }
-    return error;
+    return met__records_list(txn, MET__TABLE_AUDIT, NULL, arena, array_out);
 }

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "catalog/identity.h"
 #include "customer/subscription.h"
+#include "store/records.h"
 
 /* --- Putting -------------------------------------------------------------- */
 /* What may not change while a subscription runs or is to run. */

@@ -3,9 +3,9 @@
 #include "customer/identity_change.h"
 
 #include "base/check.h"
-#include "catalog/identity.h"
 #include "customer/customer_record.h"
 #include "customer/subscription_document.h"
+#include "store/object.h"
 
 typedef struct change {
     met__txn *txn;

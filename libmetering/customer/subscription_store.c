@@ -2,8 +2,8 @@
  * records of the tables SUBSCRIPTION and SUBSCRIPTION_OF, and lists. What may
  * be stored is decided in subscription_change.c. */
 #include "base/check.h"
-#include "catalog/identity.h"
 #include "customer/subscription_document.h"
+#include "store/records.h"
 
 /* --- Records -------------------------------------------------------------- */
 met_error met__subscription_put(met__txn *txn,

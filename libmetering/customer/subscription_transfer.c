@@ -1,8 +1,8 @@
 /* Subscriptions out of one store and into another, with all that happened to
  * them. In: exported documents, or the store. Out: records, or documents. */
 #include "base/check.h"
-#include "catalog/identity.h"
 #include "customer/subscription_document.h"
+#include "store/records.h"
 
 /* --- Exporting ------------------------------------------------------------ */
 typedef struct exporting {

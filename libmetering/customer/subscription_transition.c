@@ -4,8 +4,8 @@
  * ends, and each of the two names the other.
  * Rules: OpenMeter openmeter/subscription (state.go, timing.go, workflow). */
 #include "base/check.h"
-#include "catalog/identity.h"
 #include "customer/subscription_document.h"
+#include "store/object.h"
 
 /* --- States --------------------------------------------------------------- */
 enum { CANCEL, CONTINUE, CHANGE, MIGRATE, RESTORE, REMOVE };

@@ -2,9 +2,9 @@
  * ids, a customer. Out: records, lists. What may be stored is decided in
  * grant_change.c and lone_change.c. */
 #include "base/check.h"
-#include "catalog/identity.h"
 #include "entitlement/due.h"
 #include "entitlement/entitled_parts.h"
+#include "store/records.h"
 
 #define KIND_LONE 'e'
 #define KIND_GRANT 'g'

@@ -5,8 +5,8 @@
 
 #include "base/check.h"
 #include "catalog/feature.h"
-#include "catalog/identity.h"
 #include "entitlement/entitled_parts.h"
+#include "store/records.h"
 
 /* --- What is stated ------------------------------------------------------- */
 static int same_amount(const met__node *a, const met__node *b)

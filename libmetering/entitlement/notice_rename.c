@@ -2,7 +2,7 @@
  * and begins of usage periods, with the new one. */
 #include "entitlement/notice_rename.h"
 
-#include "catalog/identity.h"
+#include "store/records.h"
 
 typedef struct renaming {
     met__txn *txn;

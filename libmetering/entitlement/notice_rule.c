@@ -6,6 +6,7 @@
 #include "catalog/feature.h"
 #include "catalog/identity.h"
 #include "entitlement/notice_due.h"
+#include "store/records.h"
 
 static const char *const type_names[] = {"entitlements.balance.threshold",
                                          "entitlements.reset", NULL};
@@ -394,49 +395,39 @@ met_error met__notice_rule_document(met__txn *txn, met__text key,
                            arena, node_out);
 }
 
-typedef struct listing {
-    met__arena *arena;
-    met__node *array;         /* or */
-    met__notice_rules *rules; /* one of both */
-} listing;
-
-static met_error add_record(void *context, met__text key, met__node *record)
-{
-    listing *list = context;
-
-    (void)key;
-    if (list->array != NULL) {
-        return met__node_append(list->arena, list->array, record);
-    }
-    if (list->rules->count == MET__NOTICE_RULES_MAX) {
-        return MET_E_CORRUPT;
-    }
-    return met__record_error(
-        read_rule(record, NULL, 1, list->arena,
-                  &list->rules->list[list->rules->count++], NULL));
-}
-
 met_error met__notice_rule_list(met__txn *txn, met__arena *arena,
                                 met__node **array_out)
 {
-    listing list = {arena, met__node_array(arena), NULL};
+    return met__records_list(txn, MET__TABLE_NOTICE_RULE, NULL, arena,
+                             array_out);
+}
 
-    if (list.array == NULL) {
-        return MET_E_NO_MEMORY;
+typedef struct reading {
+    met__arena *arena;
+    met__notice_rules *rules;
+} reading;
+
+static met_error add_rule(void *context, met__text key, met__node *record)
+{
+    const reading *self = context;
+
+    (void)key;
+    if (self->rules->count == MET__NOTICE_RULES_MAX) {
+        return MET_E_CORRUPT;
     }
-    *array_out = list.array;
-    return met__records_each(txn, MET__TABLE_NOTICE_RULE, met__text_z(""),
-                             arena, &list, add_record);
+    return met__record_error(
+        read_rule(record, NULL, 1, self->arena,
+                  &self->rules->list[self->rules->count++], NULL));
 }
 
 met_error met__notice_rules_read(met__txn *txn, met__arena *arena,
                                  met__notice_rules *rules_out)
 {
-    listing list = {arena, NULL, rules_out};
+    reading self = {arena, rules_out};
 
     rules_out->count = 0;
     return met__records_each(txn, MET__TABLE_NOTICE_RULE, met__text_z(""),
-                             arena, &list, add_record);
+                             arena, &self, add_rule);
 }
 
 int met__notice_rule_wants(const met__notice_rule *rule, uint32_t type,

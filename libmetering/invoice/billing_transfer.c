@@ -2,9 +2,9 @@
  * Out: records, or nodes. Their rules are billing_profile.c's. */
 #include "invoice/billing_transfer.h"
 
-#include "catalog/identity.h"
 #include "customer/customer.h"
 #include "invoice/billing_profile.h"
+#include "store/records.h"
 
 /* The document without its customer, whose key it reads. */
 static met_error split(met__txn *txn, const met__node *node,
