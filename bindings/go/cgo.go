@@ -6,6 +6,7 @@ package metering
 import "C"
 
 import (
+	"fmt"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -14,6 +15,18 @@ import (
 
 // Version is that of the library that is linked, "0.1.0".
 func Version() string { return C.GoString(C.met_version_string()) }
+
+// tooOld is the error of a library that is older than the headers which this
+// package was built with: structures may have fields that it does not know.
+func tooOld() error {
+	built, loaded := int(C.MET_VERSION_NUMBER), int(C.met_version_number())
+	if loaded/1000 >= built/1000 {
+		return nil
+	}
+	return &Error{Code: ErrUnsupported, Field: "library",
+		Reason: fmt.Sprintf("built for libmetering %s, %s is loaded",
+			C.MET_VERSION_STRING, Version())}
+}
 
 // bytesPointer is where data begins, for the length of one call; nil for none.
 func bytesPointer(data []byte) *C.char {

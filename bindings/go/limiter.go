@@ -135,6 +135,9 @@ type PolicyOptions struct {
 
 // OpenLimiter opens the table in a file, or makes it.
 func OpenLimiter(path string, options LimiterOptions) (*Limiter, error) {
+	if err := tooOld(); err != nil {
+		return nil, err
+	}
 	if strings.IndexByte(path, 0) >= 0 {
 		return nil, &Error{Code: ErrInvalid, Field: "path",
 			Reason: "must not contain a NUL"}

@@ -16,6 +16,9 @@ type Price struct{ c handle }
 // NewPrice reads a price document: {"type": "package", "amount": "1",
 // "quantity_per_package": "5000"}.
 func NewPrice(document []byte) (*Price, error) {
+	if err := tooOld(); err != nil {
+		return nil, err
+	}
 	var c *C.met_price
 	info := newInfo()
 	err := info.failed(C.met_price_create(bytesPointer(document),

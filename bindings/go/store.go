@@ -48,6 +48,9 @@ func Create(path string) (*Store, error) {
 
 // OpenStore opens a store with options.
 func OpenStore(path string, options StoreOptions) (*Store, error) {
+	if err := tooOld(); err != nil {
+		return nil, err
+	}
 	var config C.met_store_config
 	config.struct_size = C.size_t(unsafe.Sizeof(config))
 	config.map_size_bytes = C.uint64_t(options.MapSize)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # One check of the Go package in bindings/go:
-#   run_go.sh vet|test|race|cgocheck|catalog BUILD TOOL GO PYTHON
+#   run_go.sh vet|test|race|cgocheck|catalog|versions|nginx BUILD TOOL GO PYTHON
 # Ends with 77, skipped, where there is no Go.
 set -euo pipefail
 how=$1 build=$2 tool=$3 go=$4 python=$5
@@ -41,6 +41,10 @@ case $how in
         # Every pointer that is stored, checked (Go 1.21 and later).
         GOEXPERIMENT=cgocheck2 "$go" version >/dev/null 2>&1 || exit 77
         GOEXPERIMENT=cgocheck2 "$go" test -count=1 -skip TestKill .
+        ;;
+    versions) "$python" "$root/tests/go/versions.py" "$build" "$go" ;;
+    nginx)
+        "$python" "$root/tests/go/share_nginx.py" "$build" "$tool" "$go"
         ;;
     catalog)
         # The catalog in the example is that of the story.
