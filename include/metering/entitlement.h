@@ -142,8 +142,8 @@ MET_API MET_NODISCARD met_error met_entitlement_history(
  * @param json_out   the stored entitlement with its id; NULL when not wanted
  * @param info       NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_UNSUPPORTED · MET_E_NOT_FOUND (the
- *         customer or the feature) · MET_E_CONFLICT (another entitlement to
- *         the feature at that time; the feature is archived) ·
+ *         customer or the feature) · MET_E_CONFLICT (another entitlement to the
+ *         feature at that time; the feature is archived) · MET_E_LIMIT ·
  *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO ·
  *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG; nothing is stored then
  * @owner  caller keeps json; json_out with met_buffer_release
@@ -165,11 +165,11 @@ MET_API MET_NODISCARD met_error met_entitlement_create(
  * @param json_out   the stored entitlement; NULL when not wanted
  * @param info       NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_UNSUPPORTED · MET_E_NOT_FOUND (the
- *         customer, the feature, or one to override) · MET_E_CONFLICT (it is
- *         a subscription's; another entitlement at that time; the feature is
- *         archived) · MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL ·
- *         MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG; nothing is
- *         stored then
+ *         customer, the feature, or one to override) · MET_E_CONFLICT (it is a
+ *         subscription's; another entitlement at that time; the feature is
+ *         archived) · MET_E_LIMIT · MET_E_NO_MEMORY · MET_E_DISK_FULL ·
+ *         MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG;
+ *         nothing is stored then
  * @owner  caller keeps json; json_out with met_buffer_release
  * @blocks waits for the store's one writer and for the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1

@@ -195,8 +195,8 @@ MET_API MET_NODISCARD met_error met_event_ingest_json(
  * @param cursor_out  struct_size is the caller's; name is left as it is,
  *                    generation and offset are written, only on MET_OK
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND (nothing of this source was
- *         taken in) · MET_E_NO_MEMORY · MET_E_IO · MET_E_CORRUPT ·
- *         MET_E_FORKED · MET_E_BUG
+ *         taken in) · MET_E_NO_MEMORY · MET_E_BUSY (too many readers) ·
+ *         MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
  * @blocks reads the store: a page may come from the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
  */
@@ -217,8 +217,9 @@ MET_API MET_NODISCARD met_error met_event_cursor_get(
  * @param json_size  bytes; no NUL needed
  * @param json_out   the stored document; NULL when not wanted
  * @return MET_OK · MET_E_INVALID (not JSON, or a field is wrong) ·
- *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO ·
- *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG; nothing is stored then
+ *         MET_E_LIMIT · MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL ·
+ *         MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG; nothing is
+ *         stored then
  * @owner  caller keeps json; json_out with met_buffer_release
  * @blocks waits for the store's one writer and for the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -236,8 +237,8 @@ MET_API MET_NODISCARD met_error met_event_settings_put(met_store *store,
  * "invalid"} since the store was made.
  *
  * @param json_out  written only on MET_OK
- * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_IO ·
- *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_BUSY (too many
+ *         readers) · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
  * @owner  json_out with met_buffer_release
  * @blocks reads the store: a page may come from the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -259,8 +260,9 @@ MET_API MET_NODISCARD met_error met_event_settings_get(met_store *store,
  *                   "retracted"?: {"at", "reason", "actor"}}], "cursor"? (there
  *                   may be more, even when there are few items)}. Written only
  *                   on MET_OK
- * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_IO ·
- *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ * @return MET_OK · MET_E_INVALID · MET_E_LIMIT · MET_E_NO_MEMORY · MET_E_BUSY
+ *         (too many readers) · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED ·
+ *         MET_E_BUG
  * @owner  caller keeps json; json_out with met_buffer_release
  * @blocks reads the store, at most 100,000 events
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -283,8 +285,8 @@ MET_API MET_NODISCARD met_error met_event_list(met_store *store,
  *                  "not_counted_by": [{"meter", "reason"}], "adjustments"
  *                  (those of its subject and minute). Written only on MET_OK
  * @return MET_OK (also when nothing is known of it) · MET_E_INVALID ·
- *         MET_E_NO_MEMORY · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED ·
- *         MET_E_BUG
+ *         MET_E_NO_MEMORY · MET_E_BUSY (too many readers) · MET_E_IO ·
+ *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
  * @owner  json_out with met_buffer_release
  * @blocks reads the ids that are remembered, and when it is not among them all
  *         events that are retained
@@ -305,13 +307,12 @@ MET_API MET_NODISCARD met_error met_event_explain(
  * @param json       {"source", "id", "reason", "actor"}
  * @param json_size  bytes; no NUL needed
  * @param json_out   the event as met_event_list gives it; NULL when not wanted
- * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND (no such event, or it is
- *         not retained) · MET_E_UNSUPPORTED (a meter that counts it would
- *         have to count again, but the minute is folded, or not all of its
- *         events are retained; info names the meter) ·
- *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO ·
- *         MET_E_CORRUPT · MET_E_OVERFLOW · MET_E_FORKED · MET_E_BUG; nothing
- *         is stored then
+ * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND (no such event, or it is not
+ *         retained) · MET_E_UNSUPPORTED (a meter that counts it would have to
+ *         count again, but the minute is folded, or not all of its events are
+ *         retained; info names the meter) · MET_E_LIMIT · MET_E_NO_MEMORY ·
+ *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT ·
+ *         MET_E_OVERFLOW · MET_E_FORKED · MET_E_BUG; nothing is stored then
  * @owner  caller keeps json; json_out with met_buffer_release
  * @blocks waits for the store's one writer and for the disk; reads as
  *         met_event_explain
@@ -337,9 +338,9 @@ MET_API MET_NODISCARD met_error met_event_retract(met_store *store,
  * @return MET_OK · MET_E_INVALID (also a time before the meter counts) ·
  *         MET_E_NOT_FOUND (the meter) · MET_E_UNSUPPORTED (its aggregation is
  *         neither count nor sum) · MET_E_CONFLICT (another adjustment has this
- *         id) · MET_E_OVERFLOW · MET_E_NO_MEMORY · MET_E_DISK_FULL ·
- *         MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED ·
- *         MET_E_BUG; nothing is stored then
+ *         id) · MET_E_OVERFLOW · MET_E_LIMIT · MET_E_NO_MEMORY ·
+ *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT ·
+ *         MET_E_FORKED · MET_E_BUG; nothing is stored then
  * @owner  caller keeps json; json_out with met_buffer_release
  * @blocks waits for the store's one writer and for the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -354,8 +355,8 @@ MET_API MET_NODISCARD met_error met_usage_adjust(met_store *store,
  * Every adjustment, by id: {"items": [...]}.
  *
  * @param json_out  written only on MET_OK
- * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_IO ·
- *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_BUSY (too many
+ *         readers) · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
  * @owner  json_out with met_buffer_release
  * @blocks reads the store: pages may come from the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1

@@ -383,8 +383,9 @@ MET_API MET_NODISCARD met_error met_gateway_stats(met_gateway *gateway,
  *                  "plugin"
  * @param json_out  written only on MET_OK
  * @param info      may be NULL
- * @return MET_OK · MET_E_INVALID (no such kind) · MET_E_NO_MEMORY · MET_E_IO ·
- *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ * @return MET_OK · MET_E_INVALID (no such kind) · MET_E_NO_MEMORY · MET_E_BUSY
+ *         (too many readers) · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED ·
+ *         MET_E_BUG
  * @owner json_out with met_buffer_release
  * @blocks reads the store      @thread any
  * @fork no: MET_E_FORKED in a child      @since 0.1
@@ -402,7 +403,8 @@ MET_API MET_NODISCARD met_error met_gateway_entity_list(
  * @param json_out  written only on MET_OK
  * @param info      may be NULL
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_NO_MEMORY ·
- *         MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ *         MET_E_BUSY (too many readers) · MET_E_IO · MET_E_CORRUPT ·
+ *         MET_E_FORKED · MET_E_BUG
  * @owner json_out with met_buffer_release
  * @blocks reads the store      @thread any
  * @fork no: MET_E_FORKED in a child      @since 0.1

@@ -50,7 +50,8 @@ MET_API MET_NODISCARD met_error met_meter_put(met_store *store,
  * @param key       not necessarily NUL-terminated
  * @param json_out  written only on MET_OK
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_NO_MEMORY ·
- *         MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ *         MET_E_BUSY (too many readers) · MET_E_IO · MET_E_CORRUPT ·
+ *         MET_E_FORKED · MET_E_BUG
  * @owner  json_out with met_buffer_release
  * @blocks reads the store: a page may come from the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -65,8 +66,8 @@ MET_API MET_NODISCARD met_error met_meter_get(met_store *store,
  * Every meter, by key: {"items": [...]}.
  *
  * @param json_out  written only on MET_OK
- * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_IO ·
- *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_BUSY (too many
+ *         readers) · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
  * @owner  json_out with met_buffer_release
  * @blocks reads the store: a page may come from the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -180,8 +181,9 @@ MET_API MET_NODISCARD met_error met_store_compact(
  * @param json_size  bytes; no NUL needed
  * @param json_out   the stored document; NULL when not wanted
  * @return MET_OK · MET_E_INVALID (not JSON, or a field is wrong) ·
- *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO ·
- *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG; nothing is stored then
+ *         MET_E_LIMIT · MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL ·
+ *         MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG; nothing is
+ *         stored then
  * @owner  caller keeps json; json_out with met_buffer_release
  * @blocks waits for the store's one writer and for the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -196,8 +198,8 @@ MET_API MET_NODISCARD met_error met_usage_settings_put(met_store *store,
  * How long usage is kept fine.
  *
  * @param json_out  {"keep_minutes", "keep_hours"}; written only on MET_OK
- * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_IO ·
- *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_BUSY (too many
+ *         readers) · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
  * @owner  json_out with met_buffer_release
  * @blocks reads the store: a page may come from the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -245,11 +247,12 @@ MET_API MET_NODISCARD met_error met_usage_settings_get(met_store *store,
  * @param info       NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID (not JSON, a field is wrong, a bound inside a
  *         minute and no events are retained, no such dimension or time zone) ·
- *         MET_E_NOT_FOUND (meter, feature or customer) · MET_E_UNSUPPORTED (like and its kin; from, to
- *         or window parts usage that is not kept that fine) ·
- *         MET_E_LIMIT · MET_E_OVERFLOW (a sum with more than 34 digits) ·
- *         MET_E_NO_MEMORY · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED ·
- *         MET_E_BUG; with settle_first also those of met_store_settle
+ *         MET_E_NOT_FOUND (meter, feature or customer) · MET_E_UNSUPPORTED
+ *         (like and its kin; from, to or window parts usage that is not kept
+ *         that fine) · MET_E_LIMIT · MET_E_OVERFLOW (a sum with more than 34
+ *         digits) · MET_E_NO_MEMORY · MET_E_BUSY (too many readers) ·
+ *         MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG; with
+ *         settle_first also those of met_store_settle
  * @owner  caller keeps json; json_out with met_buffer_release
  * @blocks reads the store: pages may come from the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
