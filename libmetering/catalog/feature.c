@@ -270,12 +270,16 @@ static met_error put(met__txn *txn, const met__node *node,
     if (error == MET_OK && now->feature.archived_at_ns == 0) {
         return update(txn, now, &wanted->feature, path, arena, change, info);
     }
+    wanted->created_at_ns = met__txn_now_ns(txn);
     if (error == MET_OK) {
+        /* The order of a key's owners, which an import goes by. */
+        if (wanted->created_at_ns <= now->created_at_ns) {
+            wanted->created_at_ns = now->created_at_ns + 1;
+        }
         error = move_away(txn, now, arena);
     } else if (error == MET_E_NOT_FOUND) {
         error = MET_OK;
     }
-    wanted->created_at_ns = met__txn_now_ns(txn);
     wanted->updated_at_ns = wanted->created_at_ns;
     if (error == MET_OK) {
         error = met__object_id(txn, wanted->created_at_ns, arena,

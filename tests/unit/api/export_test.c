@@ -316,6 +316,24 @@ static void test_export__entitlements_are_stated(void **state)
     assert_int_equal(stored_digest(), before);
 }
 
+/* Owners of one key in their order, also of one instant or when the clock was
+ * stepped back. */
+static void test_export__owners_of_a_key(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        assert_ok(feature_put("{\"key\":\"seats\",\"name\":\"Seats\"}"));
+        assert_ok(feature_archive("seats"));
+        clock_now_ns -= i / 2 * MET__HOUR_NS;
+    }
+    char *first = export_all();
+    apply_elsewhere("t", first);
+    char *second = export_all();
+    assert_string_equal(second, first);
+    free(first);
+    free(second);
+}
+
 /* What an import may not bring. */
 static void test_export__refuse(void **state)
 {
@@ -390,6 +408,7 @@ int main(void)
         TEST(test_export__empty),
         TEST(test_export__in_any_order),
         TEST(test_export__entitlements_are_stated),
+        TEST(test_export__owners_of_a_key),
         TEST(test_export__refuse),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
