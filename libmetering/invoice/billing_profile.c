@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "store/object.h"
+#include "store/records.h"
 
 static const char *const alignments[] = {"subscription", "anchored", NULL};
 static const char *const end_modes[] = {"bill_actual_period",
@@ -379,19 +380,55 @@ static met_error check(met__txn *txn, met__text customer_key,
                            : error;
 }
 
+typedef struct laying {
+    met__arena *arena;
+    const met__node *base;
+    met_error_info *info;
+} laying;
+
+static met_error check_laid(void *context, met__text key, met__node *own)
+{
+    static const met__path path = {NULL, "billing_profile", 0};
+    const size_t start = MET__TEXT("profile").size + 1; /* "profile", NUL */
+    const laying *to = context;
+    met__billing_profile *profile;
+    met_error_info why = {.struct_size = sizeof why};
+    const met__node *laid = NULL;
+
+    if (key.size < start) {
+        return MET_OK; /* the default itself */
+    }
+    met_error error = lay_over(to->arena, to->base, own, &laid);
+    if (error == MET_OK) {
+        error = met__billing_profile_read(laid, &path, to->arena, &profile,
+                                          &why);
+    }
+    return error == MET_E_INVALID
+               ? met__fail(to->info, MET_E_CONFLICT, why.field,
+                           "with the profile of the customer \"%.*s\": %s",
+                           (int)(key.size - start), key.data + start,
+                           why.reason)
+               : error;
+}
+
 met_error met__billing_profile_put(met__txn *txn, met__text customer_key,
                                    const met__node *node, met__arena *arena,
                                    met_error_info *info)
 {
+    laying to = {arena, node, info};
     const met__node *canonical = NULL;
     met__text key;
     met_error error = profile_key(customer_key, arena, &key);
 
+    if (error == MET_OK && node != NULL) {
+        error = check(txn, customer_key, node, arena, info);
+    }
+    if (error == MET_OK && customer_key.size == 0) {
+        error = met__records_each(txn, MET__TABLE_BILLING, key, arena, &to,
+                                  check_laid);
+    }
     if (error == MET_OK && node == NULL) {
         return met__txn_remove(txn, MET__TABLE_BILLING, key.data, key.size);
-    }
-    if (error == MET_OK) {
-        error = check(txn, customer_key, node, arena, info);
     }
     if (error == MET_OK) {
         error = met__node_canonical(arena, node, &canonical);

@@ -51,6 +51,35 @@ static void a_customers_own_is_laid_over(void **state)
                 "nobody");
 }
 
+/* Both are good by themselves, and not on top of each other. */
+static void a_default_fits_under_what_customers_have(void **state)
+{
+    static const char anchored[] =
+        "{\"workflow\":{\"collection\":{\"alignment\":\"anchored\","
+        "\"anchored\":{\"anchor\":\"2026-01-01T00:00:00Z\",\"interval\":"
+        "\"P1M\"}}}}";
+
+    (void)state;
+    must_put_customer("a");
+    assert_ok(put_profile(NULL, anchored));
+    assert_ok(put_profile("a", "{\"workflow\":{\"collection\":{\"alignment\":"
+                               "\"anchored\"}}}"));
+    assert_told(put_profile(NULL, "{}"), MET_E_CONFLICT,
+                "billing_profile.workflow.collection.anchored",
+                "the customer \"a\": is required");
+    fresh();
+    assert_told(met_billing_profile_remove(store, NULL, 0, &told),
+                MET_E_CONFLICT,
+                "billing_profile.workflow.collection.anchored",
+                "the customer \"a\"");
+    assert_ok(get_profile("a"));
+    assert_shown("workflow.collection.alignment", "anchored");
+    assert_ok(put_profile("a", "{}"));
+    assert_ok(put_profile(NULL, "{}"));
+    assert_ok(get_profile("a"));
+    assert_shown("workflow.collection.alignment", "subscription");
+}
+
 static void what_is_refused(void **state)
 {
     static const struct {
@@ -268,6 +297,7 @@ int main(void)
     cmocka_unit_test_setup_teardown(name, billing_setup, billing_teardown)
     const struct CMUnitTest tests[] = {
         CASE(a_customers_own_is_laid_over),
+        CASE(a_default_fits_under_what_customers_have),
         CASE(what_is_refused),
         CASE(taxes_sum_up),
         CASE(a_rate_card_is_taxed_as_it_says),
