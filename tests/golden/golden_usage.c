@@ -576,9 +576,8 @@ static void run_refused(golden *self, const met__node *item)
         return;
     }
     if (put_meter(&now, "m", meter, "t")) {
-        const met__node *input = golden_get(self, item, "input");
         const met__node *error = golden_get(self, item, "expect.error");
-        met__node *query = query_of(&now, input);
+        met__node *query = query_of(&now, golden_get(self, item, "input"));
         int is_accepted = ask(&now, met_usage_query, query) != NULL;
         int is_refused = error != NULL && error->kind != MET__NODE_NULL;
         if (is_accepted == is_refused

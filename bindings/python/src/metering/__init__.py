@@ -15,7 +15,8 @@ from .limiter import (Algorithm, Headers, Limiter, Reason, Window, address_key,
                       limiter_key)
 from .rating import (Price, check_price, rate, render_invoice,
                      simulate_entitlement)
-from .store import Cursor, Ingest, Store, UsageRow, UsageRows, metrics, open
+from .store import Store, metrics, open
+from .usage import Cursor, Ingest, UsageRow, UsageRows
 from .values import datetime_of
 
 # What was opened before a fork answers ForkedError in the child.

@@ -6,11 +6,11 @@ import os
 import re
 from collections.abc import Iterable
 from datetime import timedelta
-from types import TracebackType
 from typing import NamedTuple, Union
 
 from . import _native
 from ._native import Policy
+from .handle import Handle
 
 SECOND = 1_000_000_000
 UNITS = {"ms": 1_000_000, "s": SECOND, "second": SECOND, "m": 60 * SECOND,
@@ -122,7 +122,7 @@ def choice(value: str, names: tuple[str, ...], field: str) -> int:
     return names.index(value) + 1
 
 
-class Limiter:
+class Limiter(Handle):
     """A table of windows in a file, made when it is missing. On a memory file
     system (/dev/shm) it costs no disk traffic. It may be opened before a fork
     and used in parent and children."""
@@ -155,14 +155,6 @@ class Limiter:
     @property
     def closed(self) -> bool:
         return self._native.closed
-
-    def __enter__(self) -> "Limiter":
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None,
-                 error: BaseException | None,
-                 trace: TracebackType | None) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         state = " closed" if self.closed else ""

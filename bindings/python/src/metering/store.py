@@ -2,21 +2,18 @@
 any number of processes use at once."""
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
-from types import TracebackType
-from typing import Any, Union
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Union
 
 from . import _native
 from ._native import Clock, Gateway, Recorder
 from .errors import NotFoundError
+from .handle import Handle
 from .limiter import Limiter, choice
+from .usage import Cursor, Ingest, UsageRows
 from .values import (Document, Moment, datetime_of, decode, encode,
-                     moment_or_now, plain, text_of_moment)
+                     moment_or_now, text_of_moment)
 
 CREATE = 1
 ALLOW_PAST = 1
@@ -24,7 +21,6 @@ NEXT_BILLING_CYCLE = 2
 DRY_RUN = 4
 STRICT = 8
 OPEN_PERIOD = 1
-LINES = 1
 AND_OLDER = 1
 USAGE_NOW = 1
 REQUIRE_ENTITLEMENT = 1
@@ -34,100 +30,7 @@ DocumentLike = Union[Mapping[str, object], str]
 Argument = Union[str, bytes, int, None]
 
 
-@dataclass(frozen=True)
-class UsageRow:
-    """One row of a usage query."""
-
-    __slots__ = ("from_", "to", "value", "subject", "customer_id", "customer",
-                 "dimensions")
-    from_: datetime
-    to: datetime
-    value: Decimal
-    subject: str | None
-    customer_id: str | None
-    customer: str | None
-    dimensions: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Cursor:
-    """How far a source of events was read."""
-
-    __slots__ = ("name", "generation", "offset")
-    name: str
-    generation: int
-    offset: int
-
-
-class UsageRows:
-    """Rows of a usage query, one by one, however many there are. It sees the
-    store as it was when it began; close it, or read it to its end."""
-
-    def __init__(self, native: _native.UsageCursor) -> None:
-        self._native = native
-
-    def __iter__(self) -> "UsageRows":
-        return self
-
-    def __next__(self) -> UsageRow:
-        text = None if self._native.closed else self._native.next()
-        if text is None:
-            self._native.close()
-            raise StopIteration
-        row = decode(text)
-        return UsageRow(row["from"], row["to"], row["value"],
-                        row.get("subject"), row.get("customer_id"),
-                        row.get("customer"), row.get("dimensions", {}))
-
-    def close(self) -> None:
-        self._native.close()
-
-    def __enter__(self) -> "UsageRows":
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None,
-                 error: BaseException | None,
-                 trace: TracebackType | None) -> None:
-        self.close()
-
-
-class Ingest:
-    """Takes in events with ids: each counts once, however often it is sent.
-    A batch is one transaction."""
-
-    def __init__(self, native: _native.Ingest) -> None:
-        self._native = native
-
-    def events(self, events: Iterable[Mapping[str, object]],
-               cursor: Cursor | None = None) -> Document:
-        """A batch of CloudEvents; at most 10,000."""
-        batch = [plain(event, f"events[{i}]")
-                 for i, event in enumerate(events)]
-        return self.json(json.dumps(batch, ensure_ascii=False), cursor=cursor)
-
-    def json(self, text: str | bytes, *, lines: bool = False,
-             cursor: Cursor | None = None) -> Document:
-        """Events as JSON: one, an array, or one a line."""
-        at = cursor or Cursor("", 0, 0)
-        report = decode(self._native.json(
-            text, LINES if lines else 0, at.name if cursor else None,
-            at.generation, at.offset))
-        assert isinstance(report, dict)
-        return report
-
-    def close(self) -> None:
-        self._native.close()
-
-    def __enter__(self) -> "Ingest":
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None,
-                 error: BaseException | None,
-                 trace: TracebackType | None) -> None:
-        self.close()
-
-
-class Store:
+class Store(Handle):
     """One directory. Opening it twice in a process gives the same store; it
     must be opened after a fork, by the process that uses it."""
 
@@ -145,14 +48,6 @@ class Store:
     @property
     def closed(self) -> bool:
         return self._native.closed
-
-    def __enter__(self) -> "Store":
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None,
-                 error: BaseException | None,
-                 trace: TracebackType | None) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         state = " closed" if self.closed else ""
