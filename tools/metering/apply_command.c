@@ -73,19 +73,13 @@ static int add_value(const tool *self, merged *all, const char *file,
 static int add_file(const tool *self, merged *all, const char *file,
                     json_t **document_out)
 {
-    char reason[320];
     const char *name;
     json_t *value;
-    FILE *stream = tool_input_open(self, file);
+    json_t *document = yaml_read(self, file);
 
-    if (stream == NULL) {
-        return TOOL_FAILED;
-    }
-    json_t *document = yaml_load(stream, reason, sizeof reason);
-    tool_input_close(stream);
     *document_out = document;
     if (document == NULL) {
-        return tool_fail(self, "%s: %s", file, reason);
+        return TOOL_FAILED;
     }
     if (!json_is_object(document)) {
         return tool_fail(self, "%s: must be a mapping of lists such as "

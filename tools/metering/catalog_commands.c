@@ -8,67 +8,24 @@
 #include "yaml.h"
 
 /* --- Documents ------------------------------------------------------------ */
-/* The file (YAML or JSON) as JSON text; the caller frees it. */
-static int read_document(const tool *self, const char *file, char **text_out)
-{
-    char reason[320];
-    FILE *stream = tool_input_open(self, file);
-
-    if (stream == NULL) {
-        return TOOL_FAILED;
-    }
-    json_t *document = yaml_load(stream, reason, sizeof reason);
-    tool_input_close(stream);
-    if (document == NULL) {
-        return tool_fail(self, "%s: %s", file, reason);
-    }
-    *text_out = json_dumps(document, JSON_COMPACT | JSON_ENCODE_ANY);
-    json_decref(document);
-    return *text_out != NULL
-               ? TOOL_OK
-               : tool_fail(self, "%s: holds what cannot be written as JSON",
-                           file);
-}
-
-typedef met_error (*put_call)(met_store *store, const char *json,
-                              size_t json_size, met_buffer *json_out,
-                              met_error_info *info);
-
-static int put(tool *self, put_call call)
-{
-    met_error_info info = {.struct_size = sizeof info};
-    met_buffer answer = {0};
-    char *text = NULL;
-    int status = read_document(self, self->arguments[0], &text);
-
-    status = status == TOOL_OK ? tool_open(self, 0) : status;
-    if (status == TOOL_OK) {
-        met_error error =
-            call(self->store, text, strlen(text), &answer, &info);
-        status = tool_print_answer(self, error, &answer, &info);
-    }
-    free(text);
-    return status;
-}
-
 int command_meter_put(tool *self)
 {
-    return put(self, met_meter_put);
+    return tool_put(self, met_meter_put);
 }
 
 int command_feature_put(tool *self)
 {
-    return put(self, met_feature_put);
+    return tool_put(self, met_feature_put);
 }
 
 int command_plan_put(tool *self)
 {
-    return put(self, met_plan_put);
+    return tool_put(self, met_plan_put);
 }
 
 int command_customer_put(tool *self)
 {
-    return put(self, met_customer_put);
+    return tool_put(self, met_customer_put);
 }
 
 int command_export(tool *self)
@@ -85,27 +42,9 @@ int command_export(tool *self)
 }
 
 /* --- Subscriptions -------------------------------------------------------- */
-static uint64_t past_flag(const tool *self)
-{
-    return tool_flag(self, "allow-past") ? MET_ALLOW_PAST : 0;
-}
-
 int command_subscription_create(tool *self)
 {
-    met_error_info info = {.struct_size = sizeof info};
-    met_buffer answer = {0};
-    char *text = NULL;
-    int status = read_document(self, self->arguments[0], &text);
-
-    status = status == TOOL_OK ? tool_open(self, 0) : status;
-    if (status == TOOL_OK) {
-        met_error error =
-            met_subscription_create(self->store, text, strlen(text),
-                                    past_flag(self), &answer, &info);
-        status = tool_print_answer(self, error, &answer, &info);
-    }
-    free(text);
-    return status;
+    return tool_create(self, met_subscription_create);
 }
 
 /* --at, --next-billing-cycle, --allow-past. */
@@ -114,7 +53,7 @@ static int read_timing(const tool *self, int64_t *at_ns_out,
 {
     int status = tool_option_time(self, "at", 0, at_ns_out);
 
-    *flags_out = past_flag(self);
+    *flags_out = tool_past_flag(self);
     if (tool_flag(self, "next-billing-cycle")) {
         *flags_out |= MET_CANCEL_NEXT_BILLING_CYCLE;
         if (tool_flag(self, "at")) {
@@ -153,9 +92,9 @@ int command_subscription_change(tool *self)
     int status = read_timing(self, &at_ns, &flags);
 
     if (status == TOOL_OK) {
-        status = read_document(self, self->arguments[1], &text);
+        text = yaml_read_text(self, self->arguments[1]);
+        status = text != NULL ? tool_open(self, 0) : TOOL_FAILED;
     }
-    status = status == TOOL_OK ? tool_open(self, 0) : status;
     if (status == TOOL_OK) {
         met_error error = met_subscription_change(
             self->store, id, strlen(id), text, strlen(text), at_ns, flags,

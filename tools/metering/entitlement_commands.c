@@ -5,41 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t past_flag(const tool *self)
-{
-    return tool_flag(self, "allow-past") ? MET_ALLOW_PAST : 0;
-}
-
-/* A document in a file, handed to a call that creates something. */
-static int create(tool *self,
-                  met_error (*call)(met_store *store, const char *json,
-                                    size_t json_size, uint64_t flags,
-                                    met_buffer *json_out,
-                                    met_error_info *info))
-{
-    met_error_info info = {.struct_size = sizeof info};
-    met_buffer answer = {0};
-    char *text = yaml_read_text(self, self->arguments[0]);
-    int status = text != NULL ? tool_open(self, 0) : TOOL_FAILED;
-
-    if (status == TOOL_OK) {
-        met_error error = call(self->store, text, strlen(text),
-                               past_flag(self), &answer, &info);
-        status = tool_print_answer(self, error, &answer, &info);
-    }
-    free(text);
-    return status;
-}
-
 /* --- Entitlements --------------------------------------------------------- */
 int command_entitlement_create(tool *self)
 {
-    return create(self, met_entitlement_create);
+    return tool_create(self, met_entitlement_create);
 }
 
 int command_entitlement_override(tool *self)
 {
-    return create(self, met_entitlement_override);
+    return tool_create(self, met_entitlement_override);
 }
 
 int command_entitlement_remove(tool *self)
@@ -125,7 +99,7 @@ int command_entitlement_simulate(tool *self)
 /* --- Grants --------------------------------------------------------------- */
 int command_grant_create(tool *self)
 {
-    return create(self, met_grant_create);
+    return tool_create(self, met_grant_create);
 }
 
 int command_grant_list(tool *self)
@@ -181,6 +155,6 @@ int command_grant_void(tool *self)
         return status;
     }
     met_error error = met_grant_void(self->store, id, strlen(id), at_ns,
-                                     past_flag(self), &answer, &info);
+                                     tool_past_flag(self), &answer, &info);
     return tool_print_answer(self, error, &answer, &info);
 }

@@ -229,9 +229,9 @@ int command_plan_publish(tool *self)
     if (status != TOOL_OK) {
         return status;
     }
-    met_error error = met_plan_publish(
-        self->store, key, strlen(key), at_ns,
-        tool_flag(self, "allow-past") ? MET_ALLOW_PAST : 0, &answer, &info);
+    met_error error =
+        met_plan_publish(self->store, key, strlen(key), at_ns,
+                         tool_past_flag(self), &answer, &info);
     return tool_print_answer(self, error, &answer, &info);
 }
 

@@ -122,6 +122,20 @@ int tool_print_document(const tool *self, const char *answer, size_t size);
 /* The document that a call gave, which is released, or its error. */
 int tool_print_answer(const tool *self, met_error error, met_buffer *answer,
                       const met_error_info *info);
+/* The document of the file that is the first argument, handed to a call that
+ * answers with what is stored. */
+typedef met_error tool_put_call(met_store *store, const char *json,
+                                size_t json_size, met_buffer *json_out,
+                                met_error_info *info);
+int tool_put(tool *self, tool_put_call *call);
+/* The same of a call that may reach into the past. */
+typedef met_error tool_create_call(met_store *store, const char *json,
+                                   size_t json_size, uint64_t flags,
+                                   met_buffer *json_out,
+                                   met_error_info *info);
+int tool_create(tool *self, tool_create_call *call);
+/* MET_ALLOW_PAST with --allow-past. */
+uint64_t tool_past_flag(const tool *self);
 /* One line of NDJSON. Takes the reference. */
 int tool_print_line(const tool *self, json_t *object);
 /* Columns a text takes on a terminal: characters of UTF-8. */

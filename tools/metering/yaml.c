@@ -262,7 +262,7 @@ json_t *yaml_load(FILE *file, char *reason_out, size_t reason_size)
     return root;
 }
 
-char *yaml_read_text(const tool *self, const char *name)
+json_t *yaml_read(const tool *self, const char *name)
 {
     char reason[320];
     FILE *file = tool_input_open(self, name);
@@ -274,6 +274,15 @@ char *yaml_read_text(const tool *self, const char *name)
     tool_input_close(file);
     if (document == NULL) {
         tool_fail(self, "%s: %s", name, reason);
+    }
+    return document;
+}
+
+char *yaml_read_text(const tool *self, const char *name)
+{
+    json_t *document = yaml_read(self, name);
+
+    if (document == NULL) {
         return NULL;
     }
     char *text = json_dumps(document, JSON_COMPACT | JSON_ENCODE_ANY);

@@ -15,7 +15,9 @@
  * nesting beyond 16 and files beyond 16 MiB are refused.
  * NULL on failure with a reason in reason_out. */
 json_t *yaml_load(FILE *file, char *reason_out, size_t reason_size);
-/* A file ("-": stdin) as JSON text, to be freed; NULL with a message. */
+/* That of a file ("-": stdin); NULL with a message. */
+json_t *yaml_read(const tool *self, const char *name);
+/* The same as JSON text, to be freed. */
 char *yaml_read_text(const tool *self, const char *name);
 
 #endif
