@@ -90,6 +90,18 @@ func (s *Store) InvoiceFinalize(customer string,
 	})
 }
 
+// InvoiceInterim bills what is due and what runs, up to the last whole minute;
+// what it bills is taken off when the period ends. [ErrConflict] when there is
+// nothing to bill.
+func (s *Store) InvoiceInterim(customer string,
+	asOf time.Time) (Document, error) {
+	text, size := cText(customer)
+	return s.answer(func(c *C.met_store, out *C.met_buffer,
+		info *callInfo) C.met_error {
+		return C.met_invoice_interim(c, text, size, utcNs(asOf), out, &info.c)
+	})
+}
+
 // InvoiceFormat is how an invoice is written.
 type InvoiceFormat uint32
 

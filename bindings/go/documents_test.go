@@ -148,6 +148,9 @@ func TestEntitlementCalls(t *testing.T) {
 		}
 	}
 	must(store.Settle())
+	if got := must(store.Notices(10)); !strings.Contains(string(got), `"waiting":1`) {
+		t.Errorf("%s", got)
+	}
 	notices := must(store.NextNotices(10, time.Minute))
 	if len(notices) != 1 {
 		t.Fatal(len(notices))
@@ -176,6 +179,12 @@ func TestBillingCalls(t *testing.T) {
 	must(store.Invoices("rosario"))
 	_, err := store.Invoice("INV-9999")
 	wantCode(t, err, metering.ErrNotFound, "")
+	_, err = store.InvoiceInterim("nobody", time.Time{})
+	wantCode(t, err, metering.ErrNotFound, "")
+	interim := must(store.InvoiceInterim("rosario", time.Time{}))
+	if !strings.Contains(string(interim), `"is_interim":true`) {
+		t.Errorf("%s", interim)
+	}
 	_, err = store.InvoiceAct("INV-9999", "void")
 	wantCode(t, err, metering.ErrNotFound, "")
 	_, err = store.CreditInvoice("INV-9999", []byte(`{}`))

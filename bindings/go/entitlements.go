@@ -164,6 +164,15 @@ func (s *Store) NextNotices(countMax uint32,
 	}))
 }
 
+// Notices are the oldest so many that wait, without taking them, and how many
+// do in all: {"items", "waiting", "dropped"}.
+func (s *Store) Notices(countMax uint32) (Document, error) {
+	return s.answer(func(c *C.met_store, out *C.met_buffer,
+		info *callInfo) C.met_error {
+		return C.met_notice_list(c, C.uint32_t(countMax), out, &info.c)
+	})
+}
+
 // AckNotice forgets a notice that was delivered.
 func (s *Store) AckNotice(id string) error {
 	text, size := cText(id)
