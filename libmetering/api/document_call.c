@@ -3,6 +3,7 @@
 #include "api/document_call.h"
 
 #include "base/limits.h"
+#include "metering/catalog.h"
 
 met_error met__call_begin(met__call *call, met_store *store,
                           met_error_info *info)
@@ -100,6 +101,21 @@ met_error met__call_put(met__call *call, met_store *store, const char *json,
 {
     met_error error = met__call_begin(call, store, info);
 
+    if (error == MET_OK) {
+        error = met__call_parse(call, json, json_size, node_out);
+    }
+    return error == MET_OK ? met__call_transact(call, 1) : error;
+}
+
+met_error met__call_create(met__call *call, met_store *store,
+                           const char *json, size_t json_size, uint64_t flags,
+                           met__node **node_out, met_error_info *info)
+{
+    met_error error = met__call_begin(call, store, info);
+
+    if (error == MET_OK) {
+        error = met__call_flags(call, flags, MET_ALLOW_PAST);
+    }
     if (error == MET_OK) {
         error = met__call_parse(call, json, json_size, node_out);
     }

@@ -66,6 +66,10 @@ met_error met__call_read(met__call *call, met_store *store,
 met_error met__call_put(met__call *call, met_store *store, const char *json,
                         size_t json_size, met__node **node_out,
                         met_error_info *info);
+/* The same, of a call that also takes MET_ALLOW_PAST. */
+met_error met__call_create(met__call *call, met_store *store,
+                           const char *json, size_t json_size, uint64_t flags,
+                           met__node **node_out, met_error_info *info);
 /* All that is given is "key", the key of a meter, feature or plan. */
 met_error met__call_by_key(met__call *call, met_store *store, const char *key,
                            size_t key_size, int is_write, met__text *key_out,

@@ -152,17 +152,9 @@ static met_error create(met_store *store, const char *json, size_t json_size,
     met__node *node = NULL;
     met__lone made;
     met__call call;
-    met_error error = met__call_begin(&call, store, info);
+    met_error error = met__call_create(&call, store, json, json_size,
+                                       flags, &node, info);
 
-    if (error == MET_OK) {
-        error = met__call_flags(&call, flags, MET_ALLOW_PAST);
-    }
-    if (error == MET_OK) {
-        error = met__call_parse(&call, json, json_size, &node);
-    }
-    if (error == MET_OK) {
-        error = met__call_transact(&call, 1);
-    }
     if (error == MET_OK) {
         met__entitled_call inner = met__entitled_begin(&call, &path, flags);
         error = met__lone_create(&inner, node, overrides, &made);

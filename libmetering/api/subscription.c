@@ -48,17 +48,9 @@ met_error met_subscription_create(met_store *store, const char *json,
     met__node *node = NULL;
     met__node *document = NULL;
     met__subscription *made = NULL;
-    met_error error = met__call_begin(&call, store, info);
+    met_error error = met__call_create(&call, store, json, json_size,
+                                       flags, &node, info);
 
-    if (error == MET_OK) {
-        error = met__call_flags(&call, flags, MET_ALLOW_PAST);
-    }
-    if (error == MET_OK) {
-        error = met__call_parse(&call, json, json_size, &node);
-    }
-    if (error == MET_OK) {
-        error = met__call_transact(&call, 1);
-    }
     if (error == MET_OK) {
         met__subscribe when = {met__txn_now_ns(call.txn),
                                (flags & MET_ALLOW_PAST) != 0};
