@@ -91,16 +91,17 @@ static void build_meter(met__builder *builder, const met__feature *feature)
     if (feature->filter_count > 0) {
         met__builder_begin(&filters, builder->arena);
         for (size_t i = 0; i < feature->filter_count; i++) {
-            met__builder equal;
-            const char *name = met__arena_copy(
-                builder->arena, feature->filters[i].dimension.data,
-                feature->filters[i].dimension.size);
-            met__builder_begin(&equal, builder->arena);
-            met__build_text(&equal, "eq", feature->filters[i].value);
-            if (name == NULL) {
-                filters.error = MET_E_NO_MEMORY;
+            const met__filter *filter = &feature->filters[i];
+            met__node *condition = NULL;
+            const char *name = met__arena_copy(builder->arena,
+                                               filter->dimension.data,
+                                               filter->dimension.size);
+            met_error error = met__condition_document(
+                filter->condition, builder->arena, &condition);
+            if (name == NULL || error != MET_OK) {
+                filters.error = name == NULL ? MET_E_NO_MEMORY : error;
             } else {
-                met__build_object(&filters, name, &equal);
+                met__build_node(&filters, name, condition);
             }
         }
         met__build_object(&meter, "filters", &filters);
@@ -187,7 +188,8 @@ static met_error check_meter(met__txn *txn, const met__feature *feature,
     return MET_OK;
 }
 
-/* What is sold by a value is never lumped together with other values. */
+/* What is sold by its value is never lumped together with other values,
+ * whatever a condition asks about it. */
 static met_error pin_filters(met__txn *txn, const met__feature *feature)
 {
     met_error error = MET_OK;
@@ -207,8 +209,8 @@ static int same_usage(const met__feature *a, const met__feature *b)
     for (size_t i = 0; is_same && i < a->filter_count; i++) {
         is_same = met__text_equal(a->filters[i].dimension,
                                   b->filters[i].dimension)
-                  && met__text_equal(a->filters[i].value,
-                                     b->filters[i].value);
+                  && met__text_equal(a->filters[i].condition,
+                                     b->filters[i].condition);
     }
     return is_same;
 }

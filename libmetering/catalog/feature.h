@@ -2,7 +2,7 @@
  * it stands for.
  *
  * Document: {"key", "name", "description"?, "labels"?,
- *            "meter"?: {"key", "filters"?: {DIMENSION: {"eq": TEXT}, ...}}}
+ *            "meter"?: {"key", "filters"?: {DIMENSION: condition, ...}}}
  * The library adds id, created_at, updated_at and, once archived, archived_at.
  *
  * Records: FEATURE[key] is the latest feature of that key, archived or not;

@@ -67,7 +67,7 @@ static met_error proof_of(const met__holder *holder,
     append_text(&buffer, allowance->meter->key);
     for (size_t i = 0; i < feature->filter_count; i++) {
         append_text(&buffer, feature->filters[i].dimension);
-        append_text(&buffer, feature->filters[i].value);
+        append_text(&buffer, feature->filters[i].condition);
     }
     if (buffer.error == MET_OK) {
         /* 63 bits: a record's integers are signed. */

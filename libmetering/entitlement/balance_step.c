@@ -154,25 +154,6 @@ static met_error find_owner(met__balance_step *step, met__txn *txn,
 }
 
 /* --- Which allowance ------------------------------------------------------ */
-static int passes_filters(const met__feature *feature,
-                          const met__usage_change *change)
-{
-    for (size_t i = 0; i < feature->filter_count; i++) {
-        const met__filter *filter = &feature->filters[i];
-        size_t d = 0;
-        while (d < change->meter->dimension_count
-               && !met__text_equal(change->meter->dimensions[d].name,
-                                   filter->dimension)) {
-            d++;
-        }
-        if (d == change->meter->dimension_count
-            || !met__text_equal(change->values[d], filter->value)) {
-            return 0;
-        }
-    }
-    return 1;
-}
-
 static met_error touch(met__balance_step *step, const met__holder *holder,
                        const met__allowance *allowance, met__period period,
                        const met__usage_change *change)
@@ -228,7 +209,9 @@ static met_error step_change(void *context, met__txn *txn,
         if (allowance->row.type != MET__ENTITLEMENT_METERED
             || allowance->meter == NULL
             || !met__text_equal(allowance->meter->key, change->meter->key)
-            || !passes_filters(allowance->feature, change)) {
+            || !met__filters_hold(change->meter, allowance->feature->filters,
+                                  allowance->feature->filter_count,
+                                  change->values)) {
             continue;
         }
         error = met__allowance_period(allowance, change->minute_ns, &number,

@@ -73,7 +73,7 @@ static void add_row(met__buffer *buffer, const met__ledger_row *row,
     add_text(buffer, allowance->meter->id);
     for (size_t i = 0; i < feature->filter_count; i++) {
         add_text(buffer, feature->filters[i].dimension);
-        add_text(buffer, feature->filters[i].value);
+        add_text(buffer, feature->filters[i].condition);
     }
     if (allowance->unit_config != NULL) {
         add_number(buffer, (int64_t)allowance->unit_config->operation);

@@ -60,6 +60,8 @@ int met__admit_reserve(met__admission *admission);
 void met__ticket_release(met_gateway *gateway, met__ticket *ticket);
 
 /* --- admit_event.c -------------------------------------------------------- */
+/* Bytes of the ticket's text that the event takes at most. */
+size_t met__admit_event_room(const met__admission *admission);
 /* Value of an attribute of the event; "" when it is not known now. */
 met__text met__admission_attribute(const met__admission *admission,
                                    uint32_t number, met__text name);

@@ -83,6 +83,19 @@ met__text met__admission_attribute(const met__admission *admission,
     return met__text_of("", 0);
 }
 
+size_t met__admit_event_room(const met__admission *admission)
+{
+    const met_gateway_request *request = admission->request;
+    size_t size = MET__SUBJECT_SIZE_MAX
+                  + MET__ATTRIBUTE_RESPONSE_STATUS * (3 + MET__VALUE_SIZE_MAX);
+
+    for (size_t i = 0; i < request->attribute_count; i++) {
+        size += 3 + request->attributes[i].key_size
+                + request->attributes[i].value_size;
+    }
+    return size;
+}
+
 /* --- Into the ticket ------------------------------------------------------ */
 static void put(met__ticket *ticket, const char *bytes, size_t size)
 {
@@ -99,7 +112,8 @@ static void put_byte(met__ticket *ticket, size_t byte)
 
 static int has_room(const met__ticket *ticket, size_t size)
 {
-    return size <= sizeof ticket->text - ticket->text_size;
+    return size <= sizeof ticket->text - ticket->filter_bytes
+                       - ticket->text_size;
 }
 
 static void put_attribute(met__ticket *ticket, uint32_t number, met__text name,
@@ -118,7 +132,7 @@ static void put_attribute(met__ticket *ticket, uint32_t number, met__text name,
     ticket->attribute_count++;
 }
 
-/* Allowances go by the outcome's status, and so must the event. */
+/* Allowances go by the outcome, and so must the event. */
 static int is_of_outcome(met__text name)
 {
     return met__text_equal(
@@ -126,7 +140,9 @@ static int is_of_outcome(met__text name)
                          met__attribute_names[MET__ATTRIBUTE_RESPONSE_STATUS]))
            || met__text_equal(
                name, met__text_z(
-                         met__attribute_names[MET__ATTRIBUTE_UPSTREAM_STATUS]));
+                         met__attribute_names[MET__ATTRIBUTE_UPSTREAM_STATUS]))
+           || met__text_equal(name, MET__TEXT("request_size_bytes"))
+           || met__text_equal(name, MET__TEXT("response_size_bytes"));
 }
 
 void met__admit_event(met__admission *admission)

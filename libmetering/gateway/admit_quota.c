@@ -17,54 +17,65 @@
     "\"reason\":\"CUSTOMER_NOT_FOUND\"}"
 
 /* --- Which features ------------------------------------------------------- */
-/* A status that a filter asks for; 0 when it asks for none there is. */
-static uint16_t status_of(met__text text)
-{
-    uint16_t status = 0;
-
-    for (size_t i = 0; i < text.size && text.size == 3; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9') {
-            return 0;
-        }
-        status = (uint16_t)(status * 10 + (text.data[i] - '0'));
-    }
-    return status;
-}
-
-/* Whether the request is usage of the feature, as far as is known now: how it
- * will end is written into *use. */
+/* Whether the request is usage of the feature, as far as is known now. */
 static int is_usage(const met__admission *admission,
-                    const met__snapshot_feature *feature,
-                    met__ticket_quota *use)
+                    const met__snapshot_feature *feature)
 {
     const met__snapshot *snapshot = admission->snapshot;
     met__range filters = met__snapshot_range(snapshot, MET__SECTION_FILTER,
                                              feature->filters);
 
-    use->response_status = 0;
-    use->upstream_status = 0;
     for (uint32_t i = 0; i < filters.count; i++) {
         const met__snapshot_filter *filter =
             met__snapshot_filter_at(snapshot, filters.first + i);
-        met__text value = met__snapshot_text(snapshot, filter->value);
-        if (filter->attribute == MET__ATTRIBUTE_RESPONSE_STATUS
-            || filter->attribute == MET__ATTRIBUTE_UPSTREAM_STATUS) {
-            uint16_t *wanted =
-                filter->attribute == MET__ATTRIBUTE_RESPONSE_STATUS
-                    ? &use->response_status
-                    : &use->upstream_status;
-            *wanted = status_of(value);
-            if (*wanted == 0) {
-                return 0;
-            }
-        } else if (!met__text_equal(
-                       value,
-                       met__admission_attribute(
-                           admission, filter->attribute,
-                           met__snapshot_text(snapshot, filter->name)))) {
+        if (filter->attribute == MET__NONE
+            || (!met__attribute_is_of_outcome(filter->attribute)
+                && !met__condition_holds(
+                    met__snapshot_text(snapshot, filter->condition),
+                    met__admission_attribute(
+                        admission, filter->attribute,
+                        met__snapshot_text(snapshot, filter->name))))) {
             return 0;
         }
     }
+    return 1;
+}
+
+/* What its end must answer goes along in the ticket, as long as all of the
+ * event has room, too. 0: it has not. */
+static int keep_filters(const met__admission *admission,
+                        const met__snapshot_feature *feature,
+                        met__ticket_quota *use)
+{
+    met__ticket *ticket = admission->ticket;
+    const met__snapshot *snapshot = admission->snapshot;
+    met__range filters = met__snapshot_range(snapshot, MET__SECTION_FILTER,
+                                             feature->filters);
+    size_t at = sizeof ticket->text - ticket->filter_bytes;
+    size_t end = at;
+
+    for (uint32_t i = 0; i < filters.count; i++) {
+        const met__snapshot_filter *filter =
+            met__snapshot_filter_at(snapshot, filters.first + i);
+        if (!met__attribute_is_of_outcome(filter->attribute)) {
+            continue;
+        }
+        met__text condition = met__snapshot_text(snapshot, filter->condition);
+        size_t event = met__admit_event_room(admission);
+        if (at < event || at - event < 3
+            || condition.size > at - event - 3) {
+            return 0;
+        }
+        at -= 3 + condition.size;
+        ticket->text[at] = (unsigned char)filter->attribute;
+        ticket->text[at + 1] = (unsigned char)(condition.size & 0xff);
+        ticket->text[at + 2] = (unsigned char)(condition.size >> 8);
+        if (condition.size > 0) {
+            memcpy(ticket->text + at + 3, condition.data, condition.size);
+        }
+    }
+    use->filters_at = (uint16_t)at;
+    use->filters_size = (uint16_t)(end - at);
     return 1;
 }
 
@@ -142,10 +153,10 @@ static met_error take(met__admission *admission,
 
 /* One row of the customer. 1: go on. */
 static int reserve(met__admission *admission, const met__snapshot_row *row,
-                   const met__snapshot_feature *feature,
-                   met__ticket_quota use)
+                   const met__snapshot_feature *feature)
 {
     met__ticket *ticket = admission->ticket;
+    met__ticket_quota use = {0};
     met__quota_state state = {0};
     met__period period;
     uint64_t number;
@@ -155,7 +166,8 @@ static int reserve(met__admission *admission, const met__snapshot_row *row,
         || row->row.type != MET__ENTITLEMENT_METERED) {
         return 1;
     }
-    if (ticket->quota_count == MET_GATEWAY_QUOTAS_MAX) {
+    if (ticket->quota_count == MET_GATEWAY_QUOTAS_MAX
+        || !keep_filters(admission, feature, &use)) {
         return met__admission_failed(admission, MET_GATEWAY_FAILURE_QUOTA);
     }
     int64_t cost = cost_of(admission, feature, &use);
@@ -174,6 +186,7 @@ static int reserve(met__admission *admission, const met__snapshot_row *row,
                            MET_GATEWAY_REASON_USAGE_LIMIT_REACHED,
                            MET__TEXT(USED_UP));
     }
+    ticket->filter_bytes += use.filters_size;
     ticket->quotas[ticket->quota_count++] = use;
     return 1;
 }
@@ -194,9 +207,8 @@ static int reserve_rows(met__admission *admission)
             met__snapshot_row_at(snapshot, rows.first + i);
         const met__snapshot_feature *feature =
             met__snapshot_feature_at(snapshot, row->feature);
-        met__ticket_quota use = {0};
-        if (feature != NULL && is_usage(admission, feature, &use)
-            && !reserve(admission, row, feature, use)) {
+        if (feature != NULL && is_usage(admission, feature)
+            && !reserve(admission, row, feature)) {
             return 0;
         }
     }
@@ -234,8 +246,7 @@ static int check_entitled(met__admission *admission)
     for (uint32_t i = 0; i < snapshot->count[MET__SECTION_FEATURE]; i++) {
         const met__snapshot_feature *feature =
             met__snapshot_feature_at(snapshot, i);
-        met__ticket_quota use = {0};
-        if (!feature->in_service || !is_usage(admission, feature, &use)) {
+        if (!feature->in_service || !is_usage(admission, feature)) {
             continue;
         }
         if (consumer == NULL || !consumer->has_customer) {

@@ -32,13 +32,50 @@ static int64_t units_of(uint64_t amount)
                : (int64_t)amount * UNIT;
 }
 
+/* What the event says of it: 0 is not said. */
+static uint64_t outcome_number(const met_gateway_outcome *outcome,
+                               uint32_t attribute)
+{
+    switch (attribute) {
+    case MET__ATTRIBUTE_RESPONSE_STATUS:
+        return outcome->status;
+    case MET__ATTRIBUTE_UPSTREAM_STATUS:
+        return outcome->upstream_status;
+    case MET__ATTRIBUTE_REQUEST_SIZE:
+        return outcome->request_size_bytes;
+    default:
+        return outcome->response_size_bytes;
+    }
+}
+
+/* Whether it was usage of the feature after all. */
+static int is_usage(const completion *c, const met__ticket_quota *quota)
+{
+    const unsigned char *text = c->ticket->text;
+    size_t at = quota->filters_at;
+    size_t end = at + quota->filters_size;
+    char digits[MET__DIGITS_MAX];
+
+    while (end <= sizeof c->ticket->text && end - at >= 3) {
+        uint64_t number = outcome_number(&c->outcome, text[at]);
+        size_t size = text[at + 1] | (size_t)text[at + 2] << 8;
+        size_t digit_count = number != 0 ? met__put_digits(digits, number) : 0;
+        at += 3;
+        if (size > end - at
+            || !met__condition_holds(
+                met__text_of((const char *)text + at, size),
+                met__text_of(digits, digit_count))) {
+            return 0;
+        }
+        at += size;
+    }
+    return 1;
+}
+
 static int64_t true_cost(const completion *c, const met__ticket_quota *quota)
 {
-    if ((quota->response_status != 0
-         && quota->response_status != c->outcome.status)
-        || (quota->upstream_status != 0
-            && quota->upstream_status != c->outcome.upstream_status)) {
-        return 0; /* not usage of this feature after all */
+    if (!is_usage(c, quota)) {
+        return 0;
     }
     switch (quota->cost) {
     case MET__COST_EVENT:

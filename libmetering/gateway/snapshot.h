@@ -187,10 +187,10 @@ typedef struct met__snapshot_feature {
 } met__snapshot_feature;
 
 typedef struct met__snapshot_filter {
-    uint32_t attribute; /* MET__ATTRIBUTE_* */
+    uint32_t attribute; /* MET__ATTRIBUTE_*; none: holds for no request */
     uint32_t reserved;
     met__ref name; /* of MET__ATTRIBUTE_CUSTOM */
-    met__ref value;
+    met__ref condition; /* as meter/usage_condition.h packs it */
 } met__snapshot_filter;
 
 typedef struct met__snapshot_row {
@@ -217,8 +217,19 @@ enum {
     MET__ATTRIBUTE_CLIENT_IP,
     MET__ATTRIBUTE_RESPONSE_STATUS, /* known at complete only, as all after */
     MET__ATTRIBUTE_UPSTREAM_STATUS,
-    MET__ATTRIBUTE_CUSTOM
+    MET__ATTRIBUTE_CUSTOM,
+    /* Of filters; in events they are among the custom ones. */
+    MET__ATTRIBUTE_REQUEST_SIZE, /* known at complete only */
+    MET__ATTRIBUTE_RESPONSE_SIZE
 };
+
+static inline int met__attribute_is_of_outcome(uint32_t number)
+{
+    return number == MET__ATTRIBUTE_RESPONSE_STATUS
+           || number == MET__ATTRIBUTE_UPSTREAM_STATUS
+           || number == MET__ATTRIBUTE_REQUEST_SIZE
+           || number == MET__ATTRIBUTE_RESPONSE_SIZE;
+}
 
 /* Names by number, without the custom ones. */
 extern const char *const met__attribute_names[MET__ATTRIBUTE_CUSTOM];

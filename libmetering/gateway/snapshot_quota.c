@@ -20,7 +20,12 @@ static uint32_t attribute_number(met__text name)
             return i;
         }
     }
-    return MET__ATTRIBUTE_CUSTOM;
+    if (met__text_equal(name, MET__TEXT("request_size_bytes"))) {
+        return MET__ATTRIBUTE_REQUEST_SIZE;
+    }
+    return met__text_equal(name, MET__TEXT("response_size_bytes"))
+               ? MET__ATTRIBUTE_RESPONSE_SIZE
+               : MET__ATTRIBUTE_CUSTOM;
 }
 
 static void add_filters(met__compile *compile, const met__feature *feature,
@@ -34,14 +39,15 @@ static void add_filters(met__compile *compile, const met__feature *feature,
     for (size_t i = 0; i < feature->filter_count; i++) {
         const met__dimension *dimension =
             met__meter_dimension(meter, feature->filters[i].dimension);
-        /* A dimension that is not there holds "" for every event. */
+        /* By a dimension that is not there nothing is counted. */
         met__text attribute = dimension != NULL ? dimension->attribute
                                                 : (met__text){"", 0};
         met__snapshot_filter filter = {
-            .attribute = attribute_number(attribute),
+            .attribute = dimension != NULL ? attribute_number(attribute)
+                                           : MET__NONE,
             .name = met__snapshot_add_text(writer, attribute),
-            .value = met__snapshot_add_text(writer,
-                                            feature->filters[i].value)};
+            .condition = met__snapshot_add_text(
+                writer, feature->filters[i].condition)};
         met__snapshot_add(writer, MET__SECTION_FILTER, &filter);
         record->filters.count++;
     }

@@ -11,6 +11,8 @@
 
 #define MET__TICKET_MAGIC UINT64_C(0x316b63742d74656d) /* "met-tck1" */
 
+#define MET__TICKET_TEXT_SIZE 2772
+
 /* How the true cost of a reservation is known at the end. */
 enum {
     MET__COST_EVENT = 1,     /* one event */
@@ -23,9 +25,10 @@ enum {
 typedef struct met__ticket_quota {
     met__quota_ticket quota;
     uint32_t cost; /* MET__COST_* */
-    /* Statuses that the feature's filters ask for; 0: any. */
-    uint16_t response_status;
-    uint16_t upstream_status;
+    /* Of the ticket's text: the feature's filters that only the end answers,
+     * each as MET__ATTRIBUTE_*:1 size:2 and the condition. */
+    uint16_t filters_at;
+    uint16_t filters_size;
     uint64_t reserved;
 } met__ticket_quota;
 
@@ -40,9 +43,10 @@ typedef struct met__ticket {
     uint16_t attribute_count;
     met__ticket_quota quotas[MET_GATEWAY_QUOTAS_MAX];
     /* Subject, then attributes: number:1 value size:1 value, and of
-     * MET__ATTRIBUTE_CUSTOM number:1 name size:1 value size:1 name value. */
-    unsigned char text[2636];
-    uint32_t reserved;
+     * MET__ATTRIBUTE_CUSTOM number:1 name size:1 value size:1 name value.
+     * Filters grow from its end downwards. */
+    unsigned char text[MET__TICKET_TEXT_SIZE];
+    uint32_t filter_bytes;
 } met__ticket;
 MET__STATIC_ASSERT(sizeof(met__ticket) <= sizeof(met_gateway_ticket),
                    ticket_fits);

@@ -175,13 +175,14 @@ static met_error build_dimension(const top *values, met__text dimension,
     return error == MET_OK ? met__node_append(arena, list, node) : error;
 }
 
-/* A dimension that the feature filters by has one value. */
-static int is_filtered(const met__feature *feature, met__text dimension)
+/* A dimension with the one value that the feature asks for. */
+static int is_fixed(const met__feature *feature, met__text dimension)
 {
     size_t i = 0;
 
     while (i < feature->filter_count
-           && !met__text_equal(feature->filters[i].dimension, dimension)) {
+           && !(met__text_equal(feature->filters[i].dimension, dimension)
+                && met__condition_is_equal(feature->filters[i].condition))) {
         i++;
     }
     return i < feature->filter_count;
@@ -200,7 +201,7 @@ static met_error build_dimensions(met__builder *builder, met__txn *txn,
          i++) {
         met__text dimension = query->meter->dimensions[i].name;
         top values;
-        if (is_filtered(feature, dimension)) {
+        if (is_fixed(feature, dimension)) {
             continue;
         }
         error = read_values(txn, query, &dimension, arena, &values);

@@ -392,22 +392,6 @@ void met__usage_gather_end(met__usage_gather *self)
     self->txn = NULL;
 }
 
-static int passes_filters(const term *what, const met__usage_match *match)
-{
-    for (size_t i = 0; i < what->feature.filter_count; i++) {
-        const met__filter *filter = &what->feature.filters[i];
-        const met__dimension *dimension =
-            met__meter_dimension(&what->meter, filter->dimension);
-        if (dimension == NULL
-            || !met__text_equal(
-                match->values[dimension - what->meter.dimensions],
-                filter->value)) {
-            return 0;
-        }
-    }
-    return 1;
-}
-
 /* Adds the wishes of one subject that a shape counts for. */
 static met_error add_uses(met__usage_gather *self, uint32_t owner_index,
                           const met__usage_shape *shape, uint32_t *first)
@@ -421,7 +405,8 @@ static met_error add_uses(met__usage_gather *self, uint32_t owner_index,
         met__usage_match match;
         void *item;
         if (met__usage_matches(&what->meter, shape, &match)
-            && passes_filters(what, &match)) {
+            && met__filters_hold(&what->meter, what->feature.filters,
+                                 what->feature.filter_count, match.values)) {
             error = append(self, &self->uses, &item);
             if (error == MET_OK) {
                 *(use *)item = (use){at - 1, match.quantity, *first};

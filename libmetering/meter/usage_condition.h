@@ -1,4 +1,4 @@
-/* Conditions on a value of a query: {OPERATOR: operand}, {} holds always.
+/* Conditions on a dimension's value: {OPERATOR: operand}, {} holds always.
  *
  *   "eq", "ne" (also "neq")    a text
  *   "in", "nin"                1 to 100 texts
@@ -7,7 +7,11 @@
  *   "gt", "gte", "lt", "lte"   a text: order of bytes; a number: by amount,
  *                              and what is no number is in no order to it
  *   "and", "or"                1 to 10 conditions, nested up to a depth
- */
+ *
+ * Read, a condition is a text: of "eq" the operand itself, which never begins
+ * with a control character; of the others a byte that says which, and the
+ * operand's bytes. So it is compared, hashed, copied and put into files like
+ * any other text, and a value alone is the condition to be equal to it. */
 #ifndef MET_METER_USAGE_CONDITION_H
 #define MET_METER_USAGE_CONDITION_H
 
@@ -17,14 +21,21 @@
 #define MET__CONDITION_PARTS_MAX 10
 #define MET__CONDITION_DEPTH_MAX 2 /* of "and" and "or" */
 
-typedef struct met__condition met__condition;
+enum { MET__CONDITION_UNORDERED = 1 }; /* no gt, gte, lt, lte */
 
-/* Texts point into the document. MET_E_INVALID · MET_E_LIMIT · MET_E_NO_MEMORY
- * · MET_E_UNSUPPORTED (like, nlike, ilike, nilike), with path and reason. */
+/* MET_E_INVALID · MET_E_LIMIT · MET_E_NO_MEMORY · MET_E_UNSUPPORTED (like,
+ * nlike, ilike, nilike, and what flags exclude), with path and reason. */
 met_error met__condition_read(const met__node *node, const met__path *path,
-                              int depth_max, met__arena *arena,
-                              const met__condition **condition_out,
+                              int depth_max, uint32_t flags,
+                              met__arena *arena, met__text *condition_out,
                               met_error_info *info);
-int met__condition_holds(const met__condition *condition, met__text value);
+/* Any bytes may be asked: what is no condition holds for nothing. */
+int met__condition_holds(met__text condition, met__text value);
+/* Whether it is "eq". */
+int met__condition_is_equal(met__text condition);
+/* The document it was read from, with "neq" for "ne". MET_E_NO_MEMORY ·
+ * MET_E_CORRUPT (bytes that are no condition, or one with an order) */
+met_error met__condition_document(met__text condition, met__arena *arena,
+                                  met__node **node_out);
 
 #endif

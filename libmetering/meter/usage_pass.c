@@ -46,6 +46,21 @@ met__text met__usage_value_of(const met__usage_query *query,
     return customer != NULL ? customer->key : MET__TEXT("");
 }
 
+int met__filters_hold(const met__meter *meter, const met__filter *filters,
+                      size_t count, const met__text *values)
+{
+    for (size_t i = 0; i < count; i++) {
+        const met__dimension *dimension =
+            met__meter_dimension(meter, filters[i].dimension);
+        if (dimension == NULL
+            || !met__condition_holds(filters[i].condition,
+                                     values[dimension - meter->dimensions])) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 int met__usage_passes(const met__usage_query *query,
                   const met__usage_shape *shape, met__usage_match *match_out)
 {
@@ -58,19 +73,8 @@ int met__usage_passes(const met__usage_query *query,
         || !met__usage_matches(query->meter, shape, match_out)) {
         return 0;
     }
-    for (size_t i = 0; i < query->filter_count; i++) {
-        if (!met__text_equal(met__usage_value_of(query, shape, match_out,
-                                      query->filters[i].dimension),
-                             query->filters[i].value)) {
-            return 0;
-        }
-    }
-    for (size_t i = 0; i < query->condition_count; i++) {
-        if (!met__condition_holds(query->conditions[i].condition,
-                                  met__usage_value_of(query, shape, match_out,
-                                           query->conditions[i].dimension))) {
-            return 0;
-        }
-    }
-    return 1;
+    return met__filters_hold(query->meter, query->filters,
+                             query->filter_count, match_out->values)
+           && met__filters_hold(query->meter, query->conditions,
+                                query->condition_count, match_out->values);
 }

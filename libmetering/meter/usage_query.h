@@ -6,16 +6,12 @@
 #include "meter/usage_condition.h"
 #include "meter/usage_window.h"
 
-/* dimension = value; an event that lacks the dimension has the value "". */
+/* The condition (usage_condition.h) holds for the dimension's value, which is
+ * "" for an event that lacks the dimension. */
 typedef struct met__filter {
     met__text dimension;
-    met__text value;
+    met__text condition;
 } met__filter;
-
-typedef struct met__dimension_condition {
-    met__text dimension;
-    const met__condition *condition;
-} met__dimension_condition;
 
 /* Whose usage is one customer's; a subject is at most one customer's. */
 typedef struct met__usage_customer {
@@ -39,10 +35,10 @@ typedef struct met__usage_query {
     const met__meter *meter;
     size_t subject_count; /* 0 = every subject */
     const met__text *subjects;
-    size_t filter_count; /* all must hold */
+    size_t filter_count; /* a feature's: all must hold */
     const met__filter *filters;
-    size_t condition_count; /* all must hold, too */
-    const met__dimension_condition *conditions;
+    size_t condition_count; /* the request's: all must hold, too */
+    const met__filter *conditions;
     size_t customer_count; /* 0 = everybody */
     const met__usage_customer *customers;
     /* Inside a minute only where all of its usage is of retained events. */
@@ -55,6 +51,11 @@ typedef struct met__usage_query {
                            customers, by their keys */
     const met__text *groups;
 } met__usage_query;
+
+/* Whether all hold for values, which stand beside meter->dimensions. For a
+ * dimension that the meter does not have nothing holds. */
+int met__filters_hold(const met__meter *meter, const met__filter *filters,
+                      size_t count, const met__text *values);
 
 /* What the calls below refuse: MET_E_INVALID (bounds, names of filters and
  * groups). */

@@ -18,14 +18,9 @@ static met_error read_dimension(const met__member *member,
 }
 
 static met_error read_filter(const met__member *member, const met__path *path,
-                             met__arena *arena, met__filter *filter,
-                             met_error_info *info)
+                             uint32_t flags, met__arena *arena,
+                             met__filter *filter, met_error_info *info)
 {
-    static const char *const others[] = {
-        "neq",    "ne",    "in",   "nin", "like", "nlike", "ilike", "nilike",
-        "exists", "contains", "ncontains", "gt",  "gte",  "lt",    "lte",
-        "and",    "or",    NULL};
-    met__fields fields;
     const char *name = NULL;
     met_error error = read_dimension(member, path, arena, &name, info);
 
@@ -33,23 +28,19 @@ static met_error read_filter(const met__member *member, const met__path *path,
         return error;
     }
     met__path here = {path, name, 0};
-    const met__node *condition = member->node;
-    if (condition->kind == MET__NODE_TEXT) { /* a text alone is the value */
-        met__node *equal = met__node_object(arena);
-        error = met__node_set(arena, equal, "eq", member->node);
-        condition = equal;
-    }
-    if (error == MET_OK) {
-        error = met__refuse_unserved(condition, &here, others, info);
-    }
-    if (error != MET_OK) {
-        return error;
-    }
     filter->dimension = met__text_of(name, member->name.size);
-    (void)met__fields_begin(&fields, condition, &here, info);
-    (void)met__fields_text(&fields, "eq", MET__REQUIRED, 1,
-                           MET__VALUE_SIZE_MAX, &filter->value);
-    return met__fields_end(&fields);
+    return met__condition_read(member->node, &here, MET__CONDITION_DEPTH_MAX,
+                               flags, arena, &filter->condition, info);
+}
+
+static met_error check_count(const met__node *object, const met__path *path,
+                             met_error_info *info)
+{
+    return object->count <= MET__FILTERS_MAX
+               ? MET_OK
+               : met__fail_at(info, MET_E_LIMIT, path, NULL,
+                              "must have at most %d, has %u",
+                              MET__FILTERS_MAX, object->count);
 }
 
 /* Filters in the order of their names, so that two spellings are equal. */
@@ -72,16 +63,22 @@ met_error met__filters_read(const met__node *object, const met__path *path,
                             met__arena *arena, met__filter *filters_out,
                             size_t *count_out, met_error_info *info)
 {
-    met_error error = MET_OK;
+    met_error error = check_count(object, path, info);
 
-    if (object->count > MET__FILTERS_MAX) {
-        return met__fail_at(info, MET_E_LIMIT, path, NULL,
-                            "must have at most %d, has %u", MET__FILTERS_MAX,
-                            object->count);
-    }
     for (uint32_t i = 0; error == MET_OK && i < object->count; i++) {
-        error = read_filter(&object->as.members[i], path, arena,
-                            &filters_out[i], info);
+        met__member member = object->as.members[i];
+        if (member.node->kind == MET__NODE_TEXT) {
+            met__node *equal = met__node_object(arena);
+            if (equal == NULL) {
+                return MET_E_NO_MEMORY;
+            }
+            error = met__node_set(arena, equal, "eq", member.node);
+            member.node = equal;
+        }
+        if (error == MET_OK) {
+            error = read_filter(&member, path, MET__CONDITION_UNORDERED,
+                                arena, &filters_out[i], info);
+        }
     }
     if (error == MET_OK) {
         sort_filters(filters_out, object->count);
@@ -135,18 +132,16 @@ static met_error fail_name(const met__usage_query *query, const char *field,
 static met_error check_names(const met__usage_query *query,
                              met_error_info *info)
 {
-    for (size_t i = 0; i < query->filter_count; i++) {
-        met__text name = query->filters[i].dimension;
-        if (met__meter_dimension(query->meter, name) == NULL) {
-            return fail_name(query, "filters", name, "is no dimension of",
-                             info);
-        }
-    }
-    for (size_t i = 0; i < query->condition_count; i++) {
-        met__text name = query->conditions[i].dimension;
-        if (met__meter_dimension(query->meter, name) == NULL) {
-            return fail_name(query, "filters", name, "is no dimension of",
-                             info);
+    size_t count = query->filter_count + query->condition_count;
+
+    for (size_t i = 0; i < count; i++) {
+        const met__filter *filter =
+            i < query->filter_count
+                ? &query->filters[i]
+                : &query->conditions[i - query->filter_count];
+        if (met__meter_dimension(query->meter, filter->dimension) == NULL) {
+            return fail_name(query, "filters", filter->dimension,
+                             "is no dimension of", info);
         }
     }
     for (size_t i = 0; i < query->group_count; i++) {
@@ -181,25 +176,11 @@ static met_error read_conditions(const met__node *object,
                                  met__usage_request *request,
                                  met_error_info *info)
 {
-    met_error error = MET_OK;
+    met_error error = check_count(object, path, info);
 
-    if (object->count > MET__FILTERS_MAX) {
-        return met__fail_at(info, MET_E_LIMIT, path, NULL,
-                            "must have at most %d, has %u", MET__FILTERS_MAX,
-                            object->count);
-    }
     for (uint32_t i = 0; error == MET_OK && i < object->count; i++) {
-        const met__member *member = &object->as.members[i];
-        met__dimension_condition *to = &request->conditions[i];
-        const char *name = NULL;
-        error = read_dimension(member, path, arena, &name, info);
-        if (error == MET_OK) {
-            met__path here = {path, name, 0};
-            to->dimension = met__text_of(name, member->name.size);
-            error = met__condition_read(member->node, &here,
-                                        MET__CONDITION_DEPTH_MAX, arena,
-                                        &to->condition, info);
-        }
+        error = read_filter(&object->as.members[i], path, 0, arena,
+                            &request->conditions[i], info);
     }
     request->query.conditions = request->conditions;
     request->query.condition_count = object->count;

@@ -28,7 +28,7 @@ typedef struct met__usage_request {
     int settle_first;
     int reserved;
     met__usage_query query; /* without its meter, customers and zone */
-    met__dimension_condition conditions[MET__FILTERS_MAX];
+    met__filter conditions[MET__FILTERS_MAX];
     met__text subjects[MET__FILTER_VALUES_MAX];
     met__text groups[MET__GROUPS_MAX];
 } met__usage_request;
@@ -45,8 +45,9 @@ met_error met__usage_request_read(const met__node *node,
 met_error met__choice_read(const met__node *node, const met__path *path,
                            size_t size_max, met__text *texts_out,
                            size_t *count_out, met_error_info *info);
-/* A feature's: {DIMENSION: {"eq": text}, ...}, in the order of the dimensions'
- * names; filters_out has room for MET__FILTERS_MAX. Errors as above. */
+/* A feature's: {DIMENSION: condition, ...} without order, where a text alone
+ * is to be equal to it; in the order of the dimensions' names. filters_out has
+ * room for MET__FILTERS_MAX. Errors as above. */
 met_error met__filters_read(const met__node *object, const met__path *path,
                             met__arena *arena, met__filter *filters_out,
                             size_t *count_out, met_error_info *info);

@@ -7,7 +7,7 @@
 #include "meter/usage_request.h"
 #include "support/faults.h"
 
-static void ask(const met__condition *condition, met__text value)
+static void ask(met__text condition, met__text value)
 {
     int answer = met__condition_holds(condition, value);
 
@@ -25,7 +25,7 @@ static void ask_all(const met__usage_request *request, const uint8_t *data,
     const met__usage_query *query = &request->query;
 
     for (size_t i = 0; i < query->condition_count; i++) {
-        const met__condition *condition = query->conditions[i].condition;
+        met__text condition = query->conditions[i].condition;
         for (size_t k = 0; k < sizeof values / sizeof *values; k++) {
             ask(condition, met__text_z(values[k]));
         }

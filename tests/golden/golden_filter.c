@@ -8,12 +8,12 @@ static const met__path root = {NULL, "filter", 0};
 /* --- Filters -------------------------------------------------------------- */
 static void run_match(golden *self, const met__node *item)
 {
-    const met__condition *condition = NULL;
+    met__text condition = {NULL, 0};
     const met__node *filter = golden_get(self, item, "input.filter");
     met__text value = golden_text(self, item, "input.value");
     met_error error = filter != NULL
                           ? met__condition_read(filter, &root,
-                                                MET__DOCUMENT_DEPTH_MAX,
+                                                MET__DOCUMENT_DEPTH_MAX, 0,
                                                 self->arena, &condition, NULL)
                           : MET_E_INVALID;
 
@@ -30,11 +30,11 @@ static void run_match(golden *self, const met__node *item)
 
 static void run_validation(golden *self, const met__node *item)
 {
-    const met__condition *condition = NULL;
+    met__text condition = {NULL, 0};
     const met__node *filter = golden_get(self, item, "input.filter");
     met_error error = filter != NULL
                           ? met__condition_read(filter, &root,
-                                                MET__DOCUMENT_DEPTH_MAX,
+                                                MET__DOCUMENT_DEPTH_MAX, 0,
                                                 self->arena, &condition, NULL)
                           : MET_E_INVALID;
 
@@ -49,7 +49,7 @@ static void run_validation(golden *self, const met__node *item)
 /* The peer counts the level of the operands, too. */
 static void run_depth(golden *self, const met__node *item)
 {
-    const met__condition *condition = NULL;
+    met__text condition = {NULL, 0};
     const met__node *filter = golden_get(self, item, "input.filter");
     const met__node *depth = golden_get(self, item, "input.max_depth");
     const met__node *wanted = golden_get(self, item, "expect.error");
@@ -59,7 +59,7 @@ static void run_depth(golden *self, const met__node *item)
         return;
     }
     met_error error = met__condition_read(filter, &root,
-                                          (int)depth->as.integer - 1,
+                                          (int)depth->as.integer - 1, 0,
                                           self->arena, &condition, NULL);
     int is_refused = wanted != NULL && wanted->kind != MET__NODE_NULL;
     if (error != (is_refused ? MET_E_LIMIT : MET_OK)) {

@@ -21,17 +21,17 @@ static int teardown(void **state)
 }
 
 static met_error read_condition(const char *json,
-                                const met__condition **condition_out)
+                                met__text *condition_out)
 {
     static const met__path path = {NULL, "x", 0};
     met__node *node = NULL;
 
-    *condition_out = NULL;
+    *condition_out = met__text_of(NULL, 0);
     last_info = (met_error_info){.struct_size = sizeof last_info};
     assert_int_equal(met__json_parse(&arena, met__text_z(json), &node, NULL),
                      MET_OK);
-    return met__condition_read(node, &path, MET__CONDITION_DEPTH_MAX, &arena,
-                               condition_out, &last_info);
+    return met__condition_read(node, &path, MET__CONDITION_DEPTH_MAX, 0,
+                               &arena, condition_out, &last_info);
 }
 
 static void test_condition__holds(void **state)
@@ -71,7 +71,7 @@ static void test_condition__holds(void **state)
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        const met__condition *condition = NULL;
+        met__text condition = {NULL, 0};
         if (read_condition(rows[i].json, &condition) != MET_OK) {
             fail_msg("%s: %s %s", rows[i].json, last_info.field,
                      last_info.reason);
@@ -123,9 +123,9 @@ static void test_condition__refused(void **state)
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        const met__condition *condition = NULL;
+        met__text condition = {NULL, 0};
         met_error error = read_condition(rows[i].json, &condition);
-        if (error != rows[i].code || condition != NULL
+        if (error != rows[i].code || condition.data != NULL
             || strcmp(last_info.field, rows[i].field) != 0
             || strstr(last_info.reason, rows[i].reason) == NULL) {
             fail_msg("%s: %s at \"%s\": \"%s\"", rows[i].json,
@@ -138,7 +138,7 @@ static void test_condition__refused(void **state)
 static void test_condition__many_texts(void **state)
 {
     static char json[2048];
-    const met__condition *condition = NULL;
+    met__text condition = {NULL, 0};
 
     for (int count = 100; count <= 101; count++) {
         strcpy(json, "{\"in\":[");
