@@ -15,13 +15,18 @@ MET_BEGIN_DECLS
  *
  * @param store      open store
  * @param json       {"key", "name", "description"?, "meter"?: {"key",
- *                   "filters"?: {dimension: {"eq": text}}}}
+ *                   "filters"?: {dimension: condition}}}: up to 10 of the
+ *                   meter's dimensions, all must hold; a condition is a text,
+ *                   {"eq" or "neq" or "contains" or "ncontains": text}, {"in"
+ *                   or "nin": [text]}, {"exists": bool} or {"and" or "or":
+ *                   [condition]}, nested twice at most
  * @param json_size  bytes; no NUL needed
  * @param json_out   the stored document; NULL when not wanted
  * @param info       NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID (not JSON, or a field is wrong; unknown
  *         fields are refused) · MET_E_UNSUPPORTED (a field of the peer that
- *         this version does not serve) · MET_E_NOT_FOUND (the meter) ·
+ *         this version does not serve; gt, gte, lt, lte, like and its kin in a
+ *         filter) · MET_E_NOT_FOUND (the meter) ·
  *         MET_E_CONFLICT (other meter or filters while in service) ·
  *         MET_E_LIMIT · MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL ·
  *         MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG; nothing is

@@ -9,7 +9,7 @@
 #include "limit/quota.h"
 #include "metering/gateway.h"
 
-#define MET__TICKET_MAGIC UINT64_C(0x316b63742d74656d) /* "met-tck1" */
+#define MET__TICKET_MAGIC UINT64_C(0x326b63742d74656d) /* "met-tck2" */
 
 #define MET__TICKET_TEXT_SIZE 2772
 

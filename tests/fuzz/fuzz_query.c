@@ -1,6 +1,6 @@
 /* Any text as a usage query: refused with path and reason, or a query whose
  * conditions answer yes or no for any value, among them texts of the query
- * itself. */
+ * itself. And the same bytes as a condition out of a file. */
 #include <stdlib.h>
 
 #include "fuzz.h"
@@ -46,6 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     met__usage_request *request = NULL;
 
     met__arena_init(&arena, &platform);
+    ask(met__text_of((const char *)data, size), MET__TEXT("a"));
     if (met__json_parse(&arena, met__text_of((const char *)data, size), &node,
                         NULL)
         == MET_OK) {

@@ -91,6 +91,63 @@ static int is_free(const char *attribute)
     return free;
 }
 
+/* Kept as it was written, found again as the same, and never changed while in
+ * service. */
+static void test_feature__every_operator(void **state)
+{
+    static const struct {
+        const char *written;
+        const char *shown;
+    } rows[] = {
+        {"{\"eq\":\"a\"}", NULL},
+        {"\"a\"", "{\"eq\":\"a\"}"},
+        {"{\"neq\":\"a\"}", NULL},
+        {"{\"ne\":\"a\"}", "{\"neq\":\"a\"}"},
+        {"{\"in\":[\"a\",\"b\"]}", NULL},
+        {"{\"nin\":[\"a\"]}", NULL},
+        {"{\"exists\":true}", NULL},
+        {"{\"exists\":false}", NULL},
+        {"{\"contains\":\"A\"}", NULL},
+        {"{\"ncontains\":\"\303\251\"}", NULL},
+        {"{}", NULL},
+        {"{\"or\":[{\"and\":[{\"ncontains\":\"a\"},{\"exists\":true}]},{},"
+         "{\"nin\":[\"x\",\"y\"]}]}",
+         NULL},
+    };
+    char json[512];
+    char wanted[512];
+    char key[8];
+
+    must_put_requests_meter();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        snprintf(key, sizeof key, "f%zu", i);
+        snprintf(json, sizeof json,
+                 "{\"key\":\"%s\",\"name\":\"F\",\"meter\":{\"key\":"
+                 "\"api_requests\",\"filters\":{\"route_name\":%s}}}",
+                 key, rows[i].written);
+        snprintf(wanted, sizeof wanted,
+                 "{\"key\":\"api_requests\",\"filters\":{\"route_name\":%s}}",
+                 rows[i].shown != NULL ? rows[i].shown : rows[i].written);
+        assert_ok(feature_put(json));
+        assert_shown("meter", wanted);
+        assert_ok(feature_get(key));
+        assert_shown("meter", wanted);
+        uint64_t before = stored_digest();
+        clock_now_ns += MET__HOUR_NS;
+        assert_ok(feature_put(json));
+        assert_int_equal(stored_digest(), before);
+        snprintf(json, sizeof json,
+                 "{\"key\":\"%s\",\"name\":\"F\",\"meter\":{\"key\":"
+                 "\"api_requests\",\"filters\":{\"route_name\":{\"in\":["
+                 "\"a\"]}}}}",
+                 key);
+        assert_told(feature_put(json), MET_E_CONFLICT, "feature.meter",
+                    "archive it");
+    }
+    assert_int_equal(is_free("route_name"), 0);
+    assert_int_equal(is_free("service_name"), 1);
+}
+
 static void test_feature__filters_are_kept_apart(void **state)
 {
     must_put_requests_meter();
@@ -161,16 +218,43 @@ static void test_feature__refuse(void **state)
          "{\"key\":\"f\",\"name\":\"F\",\"meter\":{\"key\":\"api_requests\","
          "\"filters\":{\"color\":{\"eq\":\"red\"}}}}",
          MET_E_INVALID, "feature.meter.filters.color", "no such dimension"},
-        {"other operator",
+        {"an order",
          "{\"key\":\"f\",\"name\":\"F\",\"meter\":{\"key\":\"api_requests\","
-         "\"filters\":{\"service_name\":{\"in\":[\"a\"]}}}}",
-         MET_E_UNSUPPORTED, "feature.meter.filters.service_name.in",
+         "\"filters\":{\"service_name\":{\"gt\":\"a\"}}}}",
+         MET_E_UNSUPPORTED, "feature.meter.filters.service_name.gt",
+         "queries only"},
+        {"an order of numbers, nested",
+         "{\"key\":\"f\",\"name\":\"F\",\"meter\":{\"key\":\"api_requests\","
+         "\"filters\":{\"service_name\":{\"or\":[{\"eq\":\"a\"},{\"lte\":"
+         "1}]}}}}",
+         MET_E_UNSUPPORTED, "feature.meter.filters.service_name.or[1].lte",
+         "queries only"},
+        {"a pattern",
+         "{\"key\":\"f\",\"name\":\"F\",\"meter\":{\"key\":\"api_requests\","
+         "\"filters\":{\"service_name\":{\"ilike\":\"a%\"}}}}",
+         MET_E_UNSUPPORTED, "feature.meter.filters.service_name.ilike",
          "not served"},
-        {"unknown operator",
+        {"two operators",
          "{\"key\":\"f\",\"name\":\"F\",\"meter\":{\"key\":\"api_requests\","
          "\"filters\":{\"service_name\":{\"eq\":\"a\",\"is\":\"b\"}}}}",
-         MET_E_INVALID, "feature.meter.filters.service_name.is",
-         "not a known field"},
+         MET_E_INVALID, "feature.meter.filters.service_name",
+         "multiple operators"},
+        {"unknown operator",
+         "{\"key\":\"f\",\"name\":\"F\",\"meter\":{\"key\":\"api_requests\","
+         "\"filters\":{\"service_name\":{\"is\":\"b\"}}}}",
+         MET_E_INVALID, "feature.meter.filters.service_name",
+         "unknown operator"},
+        {"one of none",
+         "{\"key\":\"f\",\"name\":\"F\",\"meter\":{\"key\":\"api_requests\","
+         "\"filters\":{\"service_name\":{\"in\":[]}}}}",
+         MET_E_INVALID, "feature.meter.filters.service_name.in",
+         "list of 1 to 100"},
+        {"nested too deep",
+         "{\"key\":\"f\",\"name\":\"F\",\"meter\":{\"key\":\"api_requests\","
+         "\"filters\":{\"service_name\":{\"or\":[{\"and\":[{\"or\":[{\"eq\":"
+         "\"a\"}]}]}]}}}}",
+         MET_E_LIMIT, "feature.meter.filters.service_name.or[0].and[0].or",
+         "too deep"},
         {"empty operand",
          "{\"key\":\"f\",\"name\":\"F\",\"meter\":{\"key\":\"api_requests\","
          "\"filters\":{\"service_name\":{\"eq\":\"\"}}}}",
@@ -180,7 +264,7 @@ static void test_feature__refuse(void **state)
          "{\"key\":\"f\",\"name\":\"F\",\"meter\":{\"key\":\"api_requests\","
          "\"filters\":{\"service_name\":7}}}",
          MET_E_INVALID, "feature.meter.filters.service_name",
-         "must be an object"},
+         "must be an object like"},
         {"empty dimension",
          "{\"key\":\"f\",\"name\":\"F\",\"meter\":{\"key\":\"api_requests\","
          "\"filters\":{\"\":{\"eq\":\"a\"}}}}",
@@ -346,6 +430,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_feature__put_and_get),
         TEST(test_feature__filters_in_any_order),
+        TEST(test_feature__every_operator),
         TEST(test_feature__filters_are_kept_apart),
         TEST(test_feature__refuse),
         TEST(test_feature__archive_and_use_again),

@@ -1,66 +1,10 @@
 /* Allowances through admit and complete: what a request takes before it is
  * served and what it turns out to be, clocks, long requests, plans that change,
  * what fails, and that no request allocates. */
-#include "support/gateway_calls.h"
+#include "unit/gateway/sell_support.h"
 
 #include "gateway/gateway_handle.h"
 #include "gateway/ticket.h"
-
-/* A plan that sells `limit` of the feature "f" to ariel. */
-#define SELL_F(LIMIT)                                                       \
-    "{\"key\":\"p\",\"name\":\"P\",\"currency\":\"USD\",\"billing_cadence\":" \
-    "\"P1M\",\"phases\":[{\"key\":\"default\",\"name\":\"D\",\"rate_cards\":" \
-    "[{\"key\":\"f\",\"name\":\"F\",\"feature\":{\"key\":\"f\"},"             \
-    "\"billing_cadence\":\"P1M\",\"price\":{\"type\":\"free\"},"              \
-    "\"entitlement\":{\"type\":\"metered\",\"limit\":" LIMIT                  \
-    ",\"usage_period\":\"P1M\",\"is_soft_limit\":false}}]}]}"
-
-static void must_sell_meter(const char *meter, const char *filters,
-                            const char *limit)
-{
-    char json[2048];
-
-    must_apply_story("");
-    assert_ok(meter_put(meter));
-    snprintf(json, sizeof json,
-             "{\"key\":\"f\",\"name\":\"F\",\"meter\":{\"key\":\"m\"%s}}",
-             filters);
-    assert_ok(feature_put(json));
-    snprintf(json, sizeof json, SELL_F("%s"), limit);
-    assert_ok(plan_put(json));
-    assert_ok(plan_publish("p"));
-    assert_ok(subscribe("{\"customer\":{\"key\":\"ariel\"},\"plan\":{\"key\":"
-                        "\"p\"},\"active_from\":\"2026-03-15T10:30:00Z\"}",
-                        MET_ALLOW_PAST));
-    must_open_gateway(0);
-}
-
-#define METER(AGGREGATION, MORE)                                       \
-    "{\"key\":\"m\",\"name\":\"M\",\"event_type\":\"kong.api_request\"," \
-    "\"aggregation\":\"" AGGREGATION "\"" MORE "}"
-
-static uint32_t admit_cost(uint64_t cost)
-{
-    met_gateway_request request = request_of("/anything", "ariel-key");
-
-    request.cost = cost;
-    decision.struct_size = sizeof decision;
-    assert_int_equal(met_gateway_admit(gateway, &request, &decision), MET_OK);
-    return decision.status;
-}
-
-static met_error end_with(uint32_t status, uint64_t request_size,
-                          uint64_t response_size, uint64_t quantity)
-{
-    met_gateway_outcome outcome = {.struct_size = sizeof outcome,
-                                   .status = status,
-                                   .upstream_status = status,
-                                   .request_size_bytes = request_size,
-                                   .response_size_bytes = response_size,
-                                   .quantity = quantity};
-
-    return met_gateway_complete(gateway, &decision.ticket, &outcome);
-}
 
 /* --- Sums ----------------------------------------------------------------- */
 static void test_usage__sum_of_a_value(void **state)
@@ -149,69 +93,6 @@ static void test_usage__numbers_beyond_bounds(void **state)
     assert_int_equal(usage_of("{\"feature\":\"f\",\"customer\":\"ariel\"}"),
                      UINT64_C(999999999999999));
     assert_int_equal(admit_cost(1), 429);
-}
-
-/* --- Filters that only the end can tell ----------------------------------- */
-static void test_usage__filter_of_the_status(void **state)
-{
-    (void)state;
-    must_sell_meter(
-        METER("count",
-              ",\"dimensions\":{\"status\":\"$.response_http_status\"}"),
-        ",\"filters\":{\"status\":{\"eq\":\"200\"}}", "2");
-    for (int i = 0; i < 5; i++) { /* failures use up nothing */
-        assert_int_equal(admit_cost(1), 200);
-        assert_int_equal(end_with(500, 0, 0, 0), MET_OK);
-    }
-    assert_int_equal(admit_cost(1), 200);
-    met_gateway_ticket first = decision.ticket;
-    assert_int_equal(admit_cost(1), 200);
-    met_gateway_ticket second = decision.ticket;
-    assert_int_equal(admit_cost(1), 429); /* both may end with 200 */
-    decision.ticket = second;
-    assert_int_equal(end_with(404, 0, 0, 0), MET_OK);
-    assert_int_equal(admit_cost(1), 200);
-    assert_int_equal(end_with(200, 0, 0, 0), MET_OK);
-    decision.ticket = first;
-    assert_int_equal(end_with(200, 0, 0, 0), MET_OK);
-    assert_int_equal(admit_cost(1), 429);
-    assert_int_equal(usage_of("{\"feature\":\"f\",\"customer\":\"ariel\"}"),
-                     2);
-    assert_int_equal(usage_of("{\"meter\":\"m\"}"), 8);
-}
-
-/* What the host adds never takes the place of what the gateway knows, and
- * allowances and events go by the same. */
-static void test_usage__attributes_of_the_host(void **state)
-{
-    met_pair more[] = {{"response_http_status", 20, "200", 3},
-                       {"service_name", 12, "mine", 4},
-                       {"tier", 4, "gold", 4}};
-    met_gateway_request request;
-
-    (void)state;
-    must_sell_meter(
-        METER("count",
-              ",\"dimensions\":{\"status\":\"$.response_http_status\","
-              "\"tier\":\"$.tier\",\"service\":\"$.service_name\"}"),
-        ",\"filters\":{\"status\":{\"eq\":\"200\"},\"tier\":{\"eq\":"
-        "\"gold\"},\"service\":{\"eq\":\"example_service\"}}", "1");
-    request = request_of("/anything", "ariel-key");
-    request.attributes = more;
-    decision.struct_size = sizeof decision;
-    for (int i = 0; i < 4; i++) {
-        static const uint32_t statuses[] = {404, 0, 200, 200};
-        request.attribute_count = i == 2 ? 2 : 3; /* another tier */
-        assert_int_equal(met_gateway_admit(gateway, &request, &decision),
-                         MET_OK);
-        assert_int_equal(decision.status, 200);
-        assert_int_equal(end_with(statuses[i], 0, 0, 0), MET_OK);
-    }
-    assert_int_equal(met_gateway_admit(gateway, &request, &decision), MET_OK);
-    assert_int_equal(decision.status, 429);
-    assert_int_equal(usage_of("{\"feature\":\"f\",\"customer\":\"ariel\"}"),
-                     1);
-    assert_int_equal(usage_of("{\"meter\":\"m\"}"), 4);
 }
 
 /* --- Clocks --------------------------------------------------------------- */
@@ -486,8 +367,6 @@ int main(void)
         TEST(test_usage__sum_nobody_sells),
         TEST(test_usage__sizes),
         TEST(test_usage__numbers_beyond_bounds),
-        TEST(test_usage__filter_of_the_status),
-        TEST(test_usage__attributes_of_the_host),
         TEST(test_usage__request_of_twenty_minutes),
         TEST(test_usage__clock_steps_back),
         TEST(test_usage__plan_changes_under_load),

@@ -151,6 +151,76 @@ static void test_condition__many_texts(void **state)
     }
 }
 
+/* Written again it is the same condition. */
+static void test_condition__document(void **state)
+{
+    static const char *const rows[] = {
+        "{}",
+        "{\"eq\":\"a\"}",
+        "{\"neq\":\"a\"}",
+        "{\"in\":[\"a\",\"b\"]}",
+        "{\"nin\":[\"a\"]}",
+        "{\"exists\":true}",
+        "{\"exists\":false}",
+        "{\"contains\":\"a\"}",
+        "{\"ncontains\":\"a\"}",
+        "{\"or\":[{\"and\":[{},{\"eq\":\"b\"}]},{\"nin\":[\"c\"]}]}",
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        met__text condition;
+        met__node *node = NULL;
+        met__buffer text;
+        assert_int_equal(read_condition(rows[i], &condition), MET_OK);
+        assert_int_equal(met__condition_is_equal(condition), i == 1);
+        assert_int_equal(met__condition_document(condition, &arena, &node),
+                         MET_OK);
+        met__buffer_init(&text, arena.platform);
+        met__json_write(node, 0, &text);
+        assert_string_equal(text.data, rows[i]);
+        met__buffer_release(&text);
+    }
+}
+
+/* A file may hold anything: half a condition, sizes beyond the end, nesting
+ * without end. */
+static void test_condition__garbage(void **state)
+{
+    static unsigned char bytes[4096];
+    met__node *node = NULL;
+    met__text whole;
+    uint64_t seed = 7;
+
+    assert_int_equal(read_condition("{\"or\":[{\"and\":[{\"ncontains\":\"a\"},"
+                                    "{\"lt\":7}]},{\"nin\":[\"c\",\"d\"]}]}",
+                                    &whole),
+                     MET_OK);
+    for (size_t size = 0; size <= whole.size; size++) {
+        int answer = met__condition_holds(met__text_of(whole.data, size),
+                                          MET__TEXT("b"));
+        assert_in_range(answer, 0, 1);
+    }
+    for (int i = 0; i < 20000; i++) {
+        size_t size = (size_t)i % 64;
+        for (size_t k = 0; k < size; k++) {
+            seed = seed * 6364136223846793005u + 1442695040888963407u;
+            bytes[k] = (unsigned char)((seed >> 33) % 18);
+        }
+        met__text condition = {(const char *)bytes, size};
+        assert_in_range(met__condition_holds(condition, MET__TEXT("1")), 0, 1);
+        met_error error = met__condition_document(condition, &arena, &node);
+        assert_true(error == MET_OK || error == MET_E_CORRUPT);
+    }
+    for (size_t at = 0; at + 5 <= sizeof bytes; at += 5) { /* "and" of "and" */
+        bytes[at] = 12;
+        met__put_u32(bytes + at + 1, (uint32_t)(sizeof bytes - at - 5));
+    }
+    assert_int_equal(met__condition_holds(
+                         met__text_of((const char *)bytes, sizeof bytes),
+                         MET__TEXT("1")),
+                     0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -158,6 +228,8 @@ int main(void)
         TEST(test_condition__holds),
         TEST(test_condition__refused),
         TEST(test_condition__many_texts),
+        TEST(test_condition__document),
+        TEST(test_condition__garbage),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
