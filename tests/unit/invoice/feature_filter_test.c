@@ -114,36 +114,36 @@ static void must_sell_all(void)
     subscribe_from("a", "all", FEBRUARY);
 }
 
+/* Both may be "": the event has none then. */
+static void use_once(const char *route, const char *service, int64_t utc_ns,
+                     uint32_t flags)
+{
+    const met_pair all[] = {{"route_name", 10, route, strlen(route)},
+                            {"service_name", 12, service, strlen(service)}};
+    met_event event = {.struct_size = sizeof event,
+                       .type = "kong.api_request",
+                       .type_size = 16,
+                       .subject = "a",
+                       .subject_size = 1,
+                       .attributes = *route != '\0' ? all : all + 1,
+                       .attribute_count =
+                           (size_t)(*route != '\0') + (*service != '\0'),
+                       .utc_ns = utc_ns};
+
+    if (recorder == NULL) {
+        fresh();
+        assert_ok(met__recorder_open(store, 0, &recorder, &told));
+    }
+    assert_ok(met__recorder_add(recorder, &event, flags, &told));
+}
+
 static void use_some(int64_t day_ns, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
         const char *route = values[draw(VALUES)];
         const char *service = values[draw(VALUES)];
-        met_pair attributes[2];
-        size_t n = 0;
-        if (*route != '\0') {
-            attributes[n++] =
-                (met_pair){"route_name", 10, route, strlen(route)};
-        }
-        if (*service != '\0') {
-            attributes[n++] =
-                (met_pair){"service_name", 12, service, strlen(service)};
-        }
-        met_event event = {.struct_size = sizeof event,
-                           .type = "kong.api_request",
-                           .type_size = 16,
-                           .subject = "a",
-                           .subject_size = 1,
-                           .attributes = attributes,
-                           .attribute_count = n,
-                           .utc_ns = day_ns + (int64_t)i * MET__MINUTE_NS};
-        if (recorder == NULL) {
-            fresh();
-            assert_ok(met__recorder_open(store, 0, &recorder, &told));
-        }
-        assert_ok(met__recorder_add(recorder, &event,
-                                    draw(2) ? MET__RECORD_ADMITTED : 0,
-                                    &told));
+        use_once(route, service, day_ns + (int64_t)i * MET__MINUTE_NS,
+                 draw(2) ? MET__RECORD_ADMITTED : 0);
     }
 }
 
@@ -242,21 +242,7 @@ static void a_line_shows_the_values_in_it(void **state)
     subscribe_from("a", "some", FEBRUARY);
     for (unsigned i = 0; i < 6; i++) {
         static const char *const routes[] = {"a", "b", "c"};
-        const met_pair attributes[] = {{"service_name", 12, "s", 1},
-                                       {"route_name", 10, routes[i % 3], 1}};
-        met_event event = {.struct_size = sizeof event,
-                           .type = "kong.api_request",
-                           .type_size = 16,
-                           .subject = "a",
-                           .subject_size = 1,
-                           .attributes = attributes,
-                           .attribute_count = 2,
-                           .utc_ns = time_of("2026-02-10T10:00:00Z")};
-        if (recorder == NULL) {
-            fresh();
-            assert_ok(met__recorder_open(store, 0, &recorder, &told));
-        }
-        assert_ok(met__recorder_add(recorder, &event, 0, &told));
+        use_once(routes[i % 3], "s", time_of("2026-02-10T10:00:00Z"), 0);
     }
     must_settle();
     assert_ok(preview("a", MARCH, 0));
