@@ -115,6 +115,10 @@ static void fill(void)
     clock_now_ns += MET__HOUR_NS;
     assert_ok(feature_put("{\"key\":\"seats\",\"name\":\"Third\",\"labels\":"
                           "{\"x\":\"y\"}}"));
+    assert_ok(feature_put("{\"key\":\"some\",\"name\":\"S\",\"meter\":{\"key\":"
+                          "\"api_requests\",\"filters\":{\"route_name\":{\"or\":"
+                          "[{\"nin\":[\"a\",\"b\"]},{\"and\":[{\"neq\":\"c\"},"
+                          "{\"exists\":true}]}]},\"service_name\":{}}}}"));
     assert_ok(plan_next("premium"));
     assert_ok(plan_publish("premium"));
     assert_ok(plan_next("premium"));

@@ -26,8 +26,8 @@ static const char *const fixed[] = {
     "{\"ncontains\":\"a\"}",
     "{}",
     "{\"and\":[{\"contains\":\"a\"},{\"neq\":\"ab\"}]}",
-    "{\"or\":[{\"exists\":false},{\"and\":[{\"contains\":\"b\"},{\"nin\":["
-    "\"ba\"]}]}]}",
+    ("{\"or\":[{\"exists\":false},{\"and\":[{\"contains\":\"b\"},"
+     "{\"nin\":[\"ba\"]}]}]}"),
 };
 #define FIXED (sizeof fixed / sizeof *fixed)
 #define FEATURES (FIXED + RANDOM_FEATURES)
