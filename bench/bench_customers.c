@@ -1,11 +1,15 @@
 /* What many customers cost: a store of them is filled (each with one subject
- * key and one subscription), closed and opened again. Nanoseconds of opening by
- * the wall clock, of looking up by processor time; bytes that the process has
- * of its own behind both.
+ * key, one subscription and one API key), closed and opened again. Nanoseconds
+ * of opening by the wall clock, of looking up by processor time; bytes that the
+ * process has of its own behind both. Then a gateway: what it maps for each
+ * customer, and a request that an allowance is asked for beside one, of the
+ * same customers, that none is.
  *
  *     bench_customers [--customers N] [--directory DIR] */
+#define BENCH_PROCESSOR_TIME
 #include "bench.h"
 
+#include <dirent.h>
 #include <ftw.h>
 #include <malloc.h>
 #include <unistd.h>
@@ -13,12 +17,13 @@
 #include <metering/catalog.h>
 #include <metering/customer.h>
 #include <metering/entitlement.h>
+#include <metering/gateway.h>
 #include <metering/meter.h>
 #include <metering/store.h>
 
-#define BATCH 5000
+#define BATCH 20000
 #define LOOKUPS 100000
-#define TEXT_MAX (BATCH * 400u)
+#define TEXT_MAX (BATCH * 500u)
 
 static char text[TEXT_MAX];
 static long long before; /* own bytes without a store */
@@ -42,9 +47,16 @@ static void apply(met_store *store, const char *json, size_t size)
 static void put_catalog(met_store *store)
 {
     static const char catalog[] =
-        "{\"meters\":[{\"key\":\"m\",\"name\":\"M\",\"event_type\":\"t\","
-        "\"aggregation\":\"count\"}],\"features\":[{\"key\":\"f\",\"name\":"
-        "\"F\",\"meter\":{\"key\":\"m\"}}],\"plans\":[{\"key\":\"p\","
+        "{\"_format_version\":\"3.0\",\"services\":[{\"name\":\"sold\","
+        "\"url\":\"http://127.0.0.1:9/\",\"routes\":[{\"name\":\"sold\","
+        "\"paths\":[\"/sold\"]}]},{\"name\":\"free\",\"url\":"
+        "\"http://127.0.0.1:9/\",\"routes\":[{\"name\":\"free\",\"paths\":"
+        "[\"/free\"]}]}],\"plugins\":[{\"name\":\"key-auth\"}],"
+        "\"meters\":[{\"key\":\"m\",\"name\":\"M\",\"event_type\":"
+        "\"kong.api_request\",\"aggregation\":\"count\",\"dimensions\":"
+        "{\"service_name\":\"$.service_name\"}}],\"features\":[{\"key\":"
+        "\"f\",\"name\":\"F\",\"meter\":{\"key\":\"m\",\"filters\":"
+        "{\"service_name\":{\"eq\":\"sold\"}}}}],\"plans\":[{\"key\":\"p\","
         "\"publish\":true,\"name\":\"P\",\"currency\":\"USD\","
         "\"billing_cadence\":\"P1M\",\"phases\":[{\"key\":\"d\",\"name\":"
         "\"D\",\"rate_cards\":[{\"key\":\"f\",\"name\":\"F\",\"feature\":{"
@@ -74,15 +86,24 @@ static void put_batch(met_store *store, unsigned first, unsigned count)
                                "\"key\":\"p\"}}",
                                i > first ? "," : "", i);
     }
+    at += (size_t)snprintf(text + at, sizeof text - at,
+                           "],\"_format_version\":\"3.0\",\"consumers\":[");
+    for (unsigned i = first; i < first + count; i++) {
+        at += (size_t)snprintf(text + at, sizeof text - at,
+                               "%s{\"username\":\"c%08u\","
+                               "\"keyauth_credentials\":[{\"key\":"
+                               "\"key-%u\"}]}",
+                               i > first ? "," : "", i, i);
+    }
     at += (size_t)snprintf(text + at, sizeof text - at, "]}");
     apply(store, text, at);
 }
 
-static uint64_t cpu_ns(void)
+static uint64_t wall_ns(void)
 {
     struct timespec now;
 
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
@@ -124,7 +145,7 @@ static void measure(met_store *store, const char *name, look_up call,
 {
     met_error_info info = {.struct_size = sizeof info};
     uint64_t seed = 7;
-    uint64_t began = cpu_ns();
+    uint64_t began = bench_now_ns();
     char key[32];
 
     for (int i = 0; i < LOOKUPS; i++) {
@@ -136,17 +157,135 @@ static void measure(met_store *store, const char *name, look_up call,
     }
     printf("{\"case\": \"%s\", \"customers\": %u, \"ns\": %.0f, "
            "\"own_bytes\": %lld}\n",
-           name, customers, (double)(cpu_ns() - began) / LOOKUPS,
+           name, customers, (double)(bench_now_ns() - began) / LOOKUPS,
            own_bytes() - before);
+    fflush(stdout);
 }
 
-/* From the store, as an operator asks. A gateway decides from shared memory:
- * bench_gateway. */
+/* From the store, as an operator asks, or a host without a gateway. */
 static met_error access_of(met_store *store, const char *key, size_t key_size,
                            met_buffer *json_out, met_error_info *info)
 {
     return met_entitlement_get(store, key, key_size, "f", 1, 0, json_out,
                                info);
+}
+
+/* --- In the request path -------------------------------------------------- */
+/* Bytes of the largest file of the store whose name begins like this. */
+static long long file_bytes(const char *directory, const char *folder,
+                            const char *beginning)
+{
+    char path[1024];
+    struct stat found;
+    long long bytes = 0;
+
+    snprintf(path, sizeof path, "%s/%s", directory, folder);
+    DIR *files = opendir(path);
+    for (struct dirent *entry; files && (entry = readdir(files)) != NULL;) {
+        char file[2048];
+        snprintf(file, sizeof file, "%s/%s", path, entry->d_name);
+        if (strncmp(entry->d_name, beginning, strlen(beginning)) == 0
+            && stat(file, &found) == 0 && found.st_size > bytes) {
+            bytes = found.st_size;
+        }
+    }
+    if (files != NULL) {
+        closedir(files);
+    }
+    return bytes;
+}
+
+typedef struct request_run {
+    met_gateway *gateway;
+    const char *path;
+    unsigned among; /* customers */
+    uint64_t seed;
+} request_run;
+
+/* Admits and gives back: a cell is asked, taken from, and put right. */
+static void requests(void *context, uint64_t count)
+{
+    request_run *run = context;
+    met_gateway_decision decision = {.struct_size = sizeof decision};
+    met_gateway_outcome outcome = {.struct_size = sizeof outcome,
+                                   .flags = MET_GATEWAY_NOT_SERVED};
+    char key[32];
+    met_pair header = {"apikey", 6, key, 0};
+    met_gateway_request request = {.struct_size = sizeof request,
+                                   .method = "GET",
+                                   .method_size = 3,
+                                   .path = run->path,
+                                   .path_size = strlen(run->path),
+                                   .headers = &header,
+                                   .header_count = 1};
+
+    for (uint64_t i = 0; i < count; i++) {
+        header.value_size = (size_t)snprintf(
+            key, sizeof key, "key-%u",
+            (unsigned)(bench_random(&run->seed) % run->among));
+        if (met_gateway_admit(run->gateway, &request, &decision) != MET_OK
+            || !decision.is_admitted
+            || met_gateway_complete(run->gateway, &decision.ticket, &outcome)
+                   != MET_OK) {
+            fprintf(stderr, "refused: %s\n", decision.reason_name);
+            exit(1);
+        }
+    }
+}
+
+static void measure_requests(met_gateway *gateway, const char *name,
+                             unsigned among)
+{
+    request_run sold = {gateway, "/sold", among, 7};
+    request_run free = {gateway, "/free", among, 7};
+
+    bench_case(name, requests, &sold, "the same without an allowance",
+               requests, &free);
+}
+
+/* Compiles when it is the first one, and maps what is there. */
+static met_gateway *open_gateway(met_store *store, const char *name,
+                                 unsigned customers)
+{
+    met_error_info info = {.struct_size = sizeof info};
+    met_gateway *gateway = NULL;
+    long long without = own_bytes();
+    uint64_t began = bench_now_ns();
+
+    must(met_gateway_open(store, NULL, &gateway, &info), &info);
+    double opened = (double)(bench_now_ns() - began);
+    malloc_trim(0); /* what compiling needed */
+    printf("{\"case\": \"%s\", \"customers\": %u, \"ns\": %.0f, "
+           "\"own_bytes\": %lld}\n",
+           name, customers, opened, own_bytes() - without);
+    fflush(stdout);
+    return gateway;
+}
+
+static void measure_gateway(met_store *store, const char *directory,
+                            unsigned customers)
+{
+    static const char changed[] =
+        "{\"_format_version\":\"3.0\",\"services\":[{\"name\":\"third\","
+        "\"url\":\"http://127.0.0.1:9/\"}]}";
+    met_gateway *first = open_gateway(store, "first gateway", customers);
+    met_gateway *gateway = open_gateway(store, "next gateway", customers);
+    long long cells = file_bytes(directory, "", "quota");
+    long long snapshot = file_bytes(directory, "gateway", "snapshot-");
+
+    printf("{\"case\": \"mapped by all gateways together\", \"customers\": "
+           "%u, \"cells_bytes\": %lld, \"snapshot_bytes\": %lld, "
+           "\"bytes_per_customer\": %.0f}\n",
+           customers, cells, snapshot, (double)(cells + snapshot) / customers);
+    measure_requests(first, "request with an allowance, 16 customers", 16);
+    measure_requests(first, "request with an allowance, any customer",
+                     customers);
+    /* It has not met the pages of most of their cells. */
+    measure_requests(gateway, "the same, a handle just opened", customers);
+    met_gateway_close(gateway);
+    apply(store, changed, sizeof changed - 1);
+    met_gateway_close(open_gateway(store, "after a change", customers));
+    met_gateway_close(first);
 }
 
 static int remove_one(const char *path, const struct stat *found, int type,
@@ -178,26 +317,27 @@ int main(int count, char **words)
     }
     met_store *store = open_store(directory, MET_STORE_CREATE);
     put_catalog(store);
-    uint64_t began = cpu_ns();
+    uint64_t began = bench_now_ns();
     for (unsigned done = 0; done < customers; done += BATCH) {
         put_batch(store, done,
                   customers - done < BATCH ? customers - done : BATCH);
     }
     printf("{\"case\": \"apply, customer and subscription\", \"customers\": "
            "%u, \"ns\": %.0f}\n",
-           customers, (double)(cpu_ns() - began) / customers);
+           customers, (double)(bench_now_ns() - began) / customers);
     met_store_close(store);
     malloc_trim(0); /* what filling it needed */
     before = own_bytes();
-    began = bench_now_ns();
+    began = wall_ns();
     store = open_store(directory, 0);
     printf("{\"case\": \"open\", \"customers\": %u, \"ns\": %.0f, "
            "\"own_bytes\": %lld}\n",
-           customers, (double)(bench_now_ns() - began), own_bytes() - before);
+           customers, (double)(wall_ns() - began), own_bytes() - before);
     measure(store, "customer by key", met_customer_get, "c%08u", customers);
     measure(store, "customer of a subject", met_customer_of_subject,
             "consumer:c%08u", customers);
     measure(store, "access to a feature", access_of, "c%08u", customers);
+    measure_gateway(store, directory, customers);
     met_store_close(store);
     nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     return 0;
