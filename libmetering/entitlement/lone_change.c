@@ -111,6 +111,11 @@ met_error met__entitlements_check(met__txn *txn, met__text customer_key,
     const met__allowance *twice =
         error == MET_OK ? met__holder_twice(holder) : NULL;
 
+    if (error == MET_E_INVALID) { /* what is stored is good by itself */
+        return met__fail(info, error, "usage_period",
+                         "an entitlement of the customer would have a period "
+                         "outside of the years 1970 to 2200");
+    }
     if (twice == NULL) {
         return error;
     }

@@ -34,6 +34,19 @@ def test_entitlements(filled):
                    reason="subscription")
 
 
+def test_usage_period_beyond_all_years(filled):
+    filled.run("customer", "put", "-", stdin=json.dumps(CUSTOMER))
+    card = {"key": "example_service", "name": "E", "billing_cadence": "P1M",
+            "feature": {"key": "example_service"},
+            "entitlement": {"type": "metered", "limit": "1",
+                            "usage_period": "P200Y"}}
+    plan = {"name": "P", "currency": "USD", "billing_cadence": "P1M",
+            "phases": [{"key": "a", "name": "A", "rate_cards": [card]}]}
+    filled.refused("subscription", "create", "-", stdin=json.dumps(
+        {"customer": {"key": "mara"}, "custom_plan": plan}),
+        reason="the years 1970 to 2200")
+
+
 def test_grants(filled):
     given(filled)
     made = filled.json("grant", "create", "-", stdin=json.dumps(GRANT))
