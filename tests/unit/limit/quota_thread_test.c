@@ -4,6 +4,7 @@
 #include "quota_support.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 #define THREADS 4
 #define ROUNDS 60000
@@ -130,6 +131,7 @@ static void threads_share_a_cell(void **state)
 
 static uint64_t current; /* the period of everybody's clock; 0: all is over */
 static int64_t given;    /* to requests, of all periods */
+static uint64_t asked;   /* requests answered, of all periods */
 
 /* Until the last period has gone: one unit after the other, some given back. */
 static void *take_units(void *argument)
@@ -144,6 +146,7 @@ static void *take_units(void *argument)
         met_error error = met__quota_admit(table, quota_key_of(1), number, 1,
                                            0, 0, &ticket, &state);
         CHECK(error == MET_OK || error == MET_E_NOT_FOUND);
+        ADD(asked, 1);
         if (error != MET_OK || !state.is_allowed) {
             ADD(refused, 1);
             continue;
@@ -169,7 +172,12 @@ static void *roll_over(void *argument)
     pthread_barrier_wait(&start);
     for (uint64_t number = 1; number < ROLLS; number++) {
         met__quota_period period = quota_period_of(number, left);
+        uint64_t asked_before = LOAD(asked);
         int64_t taken = 0;
+        /* However few cores there are, every period is asked of. */
+        while (LOAD(asked) == asked_before) {
+            sched_yield();
+        }
         for (int i = 0; i < 20; i++) {
             period.granted = i % 2 == 0 ? left / 2 : left;
             CHECK(met__quota_prepare(table, quota_key_of(1), &period)
