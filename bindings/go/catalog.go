@@ -98,7 +98,8 @@ func (s *Store) Plans() ([]Document, error) {
 	return s.list((*C.metgo_list)(C.met_plan_list))
 }
 
-// GatewayEntities are the stored entities of a kind: "service", "route", "consumer", "plugin".
+// GatewayEntities are the stored entities of a kind: "service", "route", "consumer",
+// "consumer_group", "plugin".
 func (s *Store) GatewayEntities(kind string) ([]Document, error) {
 	return items(s.put((*C.metgo_put)(C.met_gateway_entity_list), []byte(kind)))
 }

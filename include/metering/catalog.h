@@ -188,7 +188,8 @@ MET_API MET_NODISCARD met_error met_plan_archive(met_store *store,
 
 /**
  * Remove a draft, a version that is scheduled and not yet in force (the one it
- * was to follow then goes on), or an archived one.
+ * was to follow then goes on), or an archived one. With a plan's last version go
+ * the plugins that are scoped to it.
  *
  * @param version  0 = the highest
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (the

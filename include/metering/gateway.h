@@ -258,7 +258,9 @@ MET_API void met_gateway_close(met_gateway *gateway);
  * refused for being new. Every admitted request must be completed.
  *
  * A key that was revoked stops to work with the next request after the
- * catalog was compiled anew: see met_gateway_tick.
+ * catalog was compiled anew: see met_gateway_tick. A subscription that begins
+ * or ends at an instant that was known then changes the limits of its plan at
+ * that very instant.
  *
  * @param request       borrowed during the call
  * @param decision_out  set its struct_size; valid only on MET_OK
@@ -402,7 +404,8 @@ MET_API MET_NODISCARD met_error met_gateway_entity_list(
  *
  * @param kind      as for met_gateway_entity_list
  * @param name      a service's or route's name, a consumer's username, a
- *                  plugin's name with its scope: "acl service=example_service"
+ *                  plugin's name with its scope: "acl service=example_service",
+ *                  "rate-limiting plan=premium"
  * @param json_out  written only on MET_OK
  * @param info      may be NULL
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_NO_MEMORY ·

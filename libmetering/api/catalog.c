@@ -4,6 +4,7 @@
 #include "api/document_call.h"
 #include "catalog/plan.h"
 #include "customer/subscription.h"
+#include "gateway/entity.h"
 
 /* --- Features ------------------------------------------------------------- */
 met_error met_feature_put(met_store *store, const char *json,
@@ -191,6 +192,17 @@ static met_error check_subscriptions(met__call *call, met__text key,
     return error;
 }
 
+/* With the last version go the limits of its subscribers. */
+static met_error forget_plan(met__call *call, met__text key)
+{
+    met__plan *plan;
+    met_error error = met__plan_latest(call->txn, key, &call->arena, &plan);
+
+    return error == MET_E_NOT_FOUND
+               ? met__plugins_forget_plan(call->txn, key, &call->arena)
+               : error;
+}
+
 met_error met_plan_remove(met_store *store, const char *key, size_t key_size,
                           uint32_t version, met_error_info *info)
 {
@@ -205,6 +217,9 @@ met_error met_plan_remove(met_store *store, const char *key, size_t key_size,
     if (error == MET_OK) {
         error = met__plan_remove(call.txn, text, version,
                                  met__txn_now_ns(call.txn), &call.why);
+    }
+    if (error == MET_OK) {
+        error = forget_plan(&call, text);
     }
     return met__call_end(&call, error, NULL, NULL);
 }

@@ -167,6 +167,8 @@ static met_error add_gateway(met__call *call, met__node *document)
 {
     static const char *const kinds[][2] = {{"service", "services"},
                                            {"route", "routes"},
+                                           {"consumer_group",
+                                            "consumer_groups"},
                                            {"consumer", "consumers"},
                                            {"plugin", "plugins"}};
     met_error error = MET_OK;

@@ -8,6 +8,16 @@
 #define ADDITIVE_MAX 8 /* of one request */
 
 /* --- Which limit ---------------------------------------------------------- */
+static int is_of(const met__admission *admission,
+                 const met__snapshot_scope *scope)
+{
+    return (scope->service == MET__NONE
+            || scope->service == admission->service)
+           && (scope->route == MET__NONE || scope->route == admission->route)
+           && admission->utc_ns >= scope->from_ns
+           && admission->utc_ns < scope->to_ns;
+}
+
 static uint32_t limit_of(const met__admission *admission)
 {
     const met__snapshot *snapshot = admission->snapshot;
@@ -22,10 +32,7 @@ static uint32_t limit_of(const met__admission *admission)
             const met__snapshot_scope *scope =
                 met__snapshot_scope_at(snapshot, scopes.first + i);
             if (scope->rank < plugins->rank[MET__PLUGIN_LIMIT]
-                && (scope->service == MET__NONE
-                    || scope->service == admission->service)
-                && (scope->route == MET__NONE
-                    || scope->route == admission->route)) {
+                && is_of(admission, scope)) {
                 return scope->limit;
             }
         }
@@ -328,14 +335,6 @@ static int count_one(met__admission *admission, uint32_t limit, counted *all)
         keep(admission, all);
     }
     return is_counted;
-}
-
-static int is_of(const met__admission *admission,
-                 const met__snapshot_scope *scope)
-{
-    return (scope->service == MET__NONE
-            || scope->service == admission->service)
-           && (scope->route == MET__NONE || scope->route == admission->route);
 }
 
 /* The limits that are there in addition: of everybody, then of the consumer,

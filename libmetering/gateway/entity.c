@@ -121,7 +121,7 @@ met_error met__entity_each(met__entity_run *run, const met__node *list,
 static met_error read_plugin(met__entity_run *run, const met__node *item,
                              const met__path *path, met__text parent)
 {
-    met__plugin_scope none = {{NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}};
+    met__plugin_scope none = {.service = {NULL, 0}};
     return met__plugin_read(run, item, path, &none);
 }
 

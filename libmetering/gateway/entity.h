@@ -45,6 +45,9 @@ met_error met__entity_list(met__txn *txn, met__text kind, met__arena *arena,
 met_error met__entity_remove(met__txn *txn, met__text kind, met__text name,
                              met_error_info *info);
 
+/* Removes the plugins that are scoped to a plan. */
+met_error met__plugins_forget_plan(met__txn *txn, met__text key,
+                                   met__arena *arena);
 /* Removes the consumers of a subject; *count_out grows by them. */
 met_error met__consumer_erase(met__txn *txn, met__text subject,
                               met__arena *arena, size_t *count_out,

@@ -41,6 +41,103 @@ met_error met__group_read(met__entity_run *run, const met__node *item,
                : error;
 }
 
+/* --- Leaving -------------------------------------------------------------- */
+static int is_in(const met__node *consumer, met__text group)
+{
+    const met__node *groups = met__node_get(consumer, "groups");
+
+    for (uint32_t i = 0; groups != NULL && i < groups->count; i++) {
+        if (met__text_equal(groups->as.items[i]->as.text, group)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static met_error leave(met__txn *txn, met__text key, const met__node *consumer,
+                       met__text group, met__arena *arena)
+{
+    const met__node *groups = met__node_get(consumer, "groups");
+    met__node *left = met__node_array(arena);
+    met__node *node = NULL;
+    met__builder builder;
+    met_error error = left != NULL ? MET_OK : MET_E_NO_MEMORY;
+
+    for (uint32_t i = 0; error == MET_OK && i < groups->count; i++) {
+        if (!met__text_equal(groups->as.items[i]->as.text, group)) {
+            error = met__node_append(arena, left, groups->as.items[i]);
+        }
+    }
+    met__builder_begin(&builder, arena);
+    for (uint32_t i = 0; error == MET_OK && i < consumer->count; i++) {
+        met__node *value = consumer->as.members[i].node;
+        met__build_node(&builder, consumer->as.members[i].name.data,
+                        value == groups ? left : value);
+    }
+    if (error == MET_OK) {
+        error = met__builder_end(&builder, &node);
+    }
+    return error != MET_OK ? error
+                           : met__record_put(txn, MET__TABLE_GATEWAY,
+                                             key.data, key.size, node);
+}
+
+/* Keys of the consumers that are in the group. */
+static met_error members_of(met__txn *txn, met__text group,
+                            met__arena *arena, met__node **keys_out)
+{
+    met__scan scan;
+    met__text prefix;
+    met__text key;
+    met__text value;
+    met__node *keys = met__node_array(arena);
+    met_error error = keys == NULL
+                          ? MET_E_NO_MEMORY
+                          : met__object_key(arena, MET__TEXT("consumer"),
+                                            (met__text){NULL, 0}, &prefix);
+
+    if (error != MET_OK) {
+        return error;
+    }
+    error = met__scan_begin(txn, MET__TABLE_GATEWAY, prefix.data, prefix.size,
+                            &scan);
+    while (error == MET_OK) {
+        error = met__scan_next(&scan, &key, &value);
+        if (error == MET_OK) {
+            met__arena one;
+            met__node *consumer;
+            met__arena_init(&one, arena->platform);
+            error = met__record_unpack(&one, value, &consumer);
+            if (error == MET_OK && is_in(consumer, group)) {
+                error = met__node_append(arena, keys,
+                                         met__node_text(arena, key));
+            }
+            met__arena_release(&one);
+        }
+    }
+    met__scan_end(&scan);
+    *keys_out = keys;
+    return error == MET_E_NOT_FOUND ? MET_OK : error;
+}
+
+met_error met__group_forget(met__txn *txn, met__text name, met__arena *arena)
+{
+    met__node *keys = NULL;
+    met_error error = members_of(txn, name, arena, &keys);
+
+    for (uint32_t i = 0; error == MET_OK && i < keys->count; i++) {
+        met__text key = keys->as.items[i]->as.text;
+        met__node *consumer;
+        error = met__record_get(txn, MET__TABLE_GATEWAY, key.data, key.size,
+                                arena, &consumer);
+        if (error == MET_OK) {
+            error = leave(txn, key, consumer, name, arena);
+        }
+    }
+    return error;
+}
+
+/* --- Being in it ---------------------------------------------------------- */
 /* NAME, or {"name": NAME}, or {"id": ID}. */
 static met_error read_membership(met__entity_run *run, const met__node *item,
                                  const met__path *path, met__text *name_out)

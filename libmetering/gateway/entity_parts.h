@@ -115,6 +115,8 @@ int met__credential_hash_parse(met__text hex, met__credential_hash *hash_out);
 /* --- entity_group.c ------------------------------------------------------- */
 met_error met__group_read(met__entity_run *run, const met__node *item,
                           const met__path *path, met__text parent);
+/* Nobody is in the group any more: another one of its name begins empty. */
+met_error met__group_forget(met__txn *txn, met__text name, met__arena *arena);
 /* The list "groups" of a consumer: names of stored consumer groups. */
 met_error met__memberships_read(met__entity_run *run, const met__node *list,
                                 const met__path *path, met__node **names_out);
@@ -125,6 +127,7 @@ typedef struct met__plugin_scope {
     met__text route;
     met__text consumer;
     met__text consumer_group;
+    met__text plan; /* who has a subscription to it */
 } met__plugin_scope;
 
 met_error met__plugin_read(met__entity_run *run, const met__node *item,

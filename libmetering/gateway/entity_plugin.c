@@ -3,6 +3,7 @@
  * is ignored whole: with a wider scope it would hold for others.
  * In: document items. Out: canonical content, stored. */
 #include "base/check.h"
+#include "catalog/plan.h"
 #include "gateway/entity_parts.h"
 
 /* The entity a plugin is scoped to: from around it, or from its own field. */
@@ -24,6 +25,69 @@ static met_error scope_of(met__entity_run *run, met__fields *fields,
     return fields->error;
 }
 
+/* The plan that a plugin is scoped to: KEY, or {"key": KEY}. */
+static met_error plan_of(met__entity_run *run, met__fields *fields,
+                         const met__path *path, met__text *key_out)
+{
+    const met__node *node = NULL;
+    met__plan *plan;
+
+    if (met__fields_any(fields, "plan", MET__OPTIONAL, &node) != MET_OK
+        || node == NULL) {
+        return fields->error;
+    }
+    met__text key = node->kind == MET__NODE_TEXT ? node->as.text
+                    : node->kind == MET__NODE_OBJECT && node->count == 1
+                        ? met__node_text_at(node, "key")
+                        : (met__text){NULL, 0};
+    if (key.size == 0) {
+        return met__fields_fail(fields, "plan",
+                                "must be a key, or an object with one key");
+    }
+    met_error error = met__plan_is_custom(key)
+                          ? MET_E_NOT_FOUND
+                          : met__plan_latest(run->txn, key, run->arena, &plan);
+    fields->error = error != MET_E_NOT_FOUND
+                        ? error
+                        : met__fail_at(run->info, error, path, "plan",
+                                       "no plan of that key");
+    *key_out = key;
+    return fields->error;
+}
+
+/* At most one of consumer, consumer_group and plan, and only where the consumer
+ * is known when the plugin runs. */
+static met_error check_scope(met__entity_run *run, const met__path *path,
+                             met__text plugin, const met__plugin_scope *scope)
+{
+    const struct {
+        const char *field;
+        met__text name;
+    } whose[] = {{"consumer", scope->consumer},
+                 {"consumer_group", scope->consumer_group},
+                 {"plan", scope->plan}};
+    const char *first = NULL;
+
+    for (size_t i = 0; i < sizeof whose / sizeof *whose; i++) {
+        if (whose[i].name.size == 0) {
+            continue;
+        }
+        if (!met__text_equal(plugin, MET__TEXT("rate-limiting"))) {
+            return met__fail_at(run->info, MET_E_INVALID, path,
+                                whose[i].field, "%.*s cannot be scoped to a "
+                                "consumer: it runs before the consumer is "
+                                "known", (int)plugin.size, plugin.data);
+        }
+        if (first != NULL) {
+            return met__fail_at(run->info, MET_E_INVALID, path,
+                                whose[i].field, "cannot be given together "
+                                "with a %s", first);
+        }
+        first = whose[i].field;
+    }
+    return MET_OK;
+}
+
 /* The name under which a plugin is stored. */
 static met_error entity_name(met__entity_run *run, met__text plugin,
                              const met__plugin_scope *scope,
@@ -35,7 +99,8 @@ static met_error entity_name(met__entity_run *run, met__text plugin,
     } parts[] = {{" service=", scope->service},
                  {" route=", scope->route},
                  {" consumer=", scope->consumer},
-                 {" consumer_group=", scope->consumer_group}};
+                 {" consumer_group=", scope->consumer_group},
+                 {" plan=", scope->plan}};
     met__text name = plugin;
 
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
@@ -117,20 +182,11 @@ static met_error read_plugin(met__entity_run *run, met__fields *fields,
                    &p->scope.consumer);
     (void)scope_of(run, fields, "consumer_group", nested->consumer_group,
                    path, &p->scope.consumer_group);
+    (void)plan_of(run, fields, path, &p->scope.plan);
     (void)met__entity_ignore(run, fields, unserved, &p->ignored);
     met_error error = met__fields_end(fields);
-    int is_consumer = p->scope.consumer.size > 0;
-    if (error == MET_OK && (is_consumer || p->scope.consumer_group.size > 0)
-        && !met__text_equal(p->name, MET__TEXT("rate-limiting"))) {
-        error = met__fail_at(run->info, MET_E_INVALID, path,
-                             is_consumer ? "consumer" : "consumer_group",
-                             "%.*s cannot be scoped to a consumer: it runs "
-                             "before the consumer is known",
-                             (int)p->name.size, p->name.data);
-    }
-    if (error == MET_OK && is_consumer && p->scope.consumer_group.size > 0) {
-        error = met__fail_at(run->info, MET_E_INVALID, path, "consumer_group",
-                             "cannot be given together with a consumer");
+    if (error == MET_OK) {
+        error = check_scope(run, path, p->name, &p->scope);
     }
     if (error == MET_OK) {
         error = entity_name(run,
@@ -157,6 +213,7 @@ static met_error put_plugin(met__entity_run *run, const plugin *p,
     met__build_text(&content, "route", p->scope.route);
     met__build_text(&content, "consumer", p->scope.consumer);
     met__build_text(&content, "consumer_group", p->scope.consumer_group);
+    met__build_text(&content, "plan", p->scope.plan);
     met__build_boolean(&content, "enabled", p->enabled);
     met__build_node(&content, "config", config);
     return met__entity_put(run, "plugin", p->entity, &content, p->id, path);

@@ -363,6 +363,10 @@ static met_error remove_one(met__txn *txn, met__text kind, met__text name,
     if (error == MET_OK && met__text_equal(kind, MET__TEXT("consumer"))) {
         error = met__consumer_forget(txn, document, arena);
     }
+    if (error == MET_OK
+        && met__text_equal(kind, MET__TEXT("consumer_group"))) {
+        error = met__group_forget(txn, name, arena);
+    }
     char *kind_z = met__arena_copy(arena, kind.data, kind.size);
     if (error == MET_OK && kind_z == NULL) {
         error = MET_E_NO_MEMORY;
@@ -422,6 +426,12 @@ static met_error remove_users(met__txn *txn, const char *kind, met__text name,
         }
     }
     return error;
+}
+
+met_error met__plugins_forget_plan(met__txn *txn, met__text key,
+                                   met__arena *arena)
+{
+    return remove_users(txn, "plan", key, (met__text){NULL, 0}, arena, NULL);
 }
 
 met_error met__entity_remove(met__txn *txn, met__text kind, met__text name,

@@ -14,7 +14,7 @@
 #include "gateway/key_auth.h"
 
 #define MET__SNAPSHOT_MAGIC "METSNAP1"
-#define MET__SNAPSHOT_LAYOUT 1u
+#define MET__SNAPSHOT_LAYOUT 2u /* in the names of files, too */
 #define MET__SNAPSHOT_SIZE_MAX (UINT64_C(1) << 31)
 #define MET__NONE UINT32_MAX
 
@@ -149,16 +149,20 @@ typedef struct met__snapshot_limit {
     met__snapshot_window windows[MET__WINDOWS_MAX];
 } met__snapshot_limit;
 
-/* Kong's order of precedence, best first. */
+/* Kong's order of precedence, best first; a plan comes before a group. */
 enum {
     MET__RANK_ROUTE_SERVICE_CONSUMER = 1,
+    MET__RANK_ROUTE_SERVICE_PLAN,
     MET__RANK_ROUTE_SERVICE_GROUP,
     MET__RANK_ROUTE_CONSUMER,
     MET__RANK_SERVICE_CONSUMER,
+    MET__RANK_ROUTE_PLAN,
+    MET__RANK_SERVICE_PLAN,
     MET__RANK_ROUTE_GROUP,
     MET__RANK_SERVICE_GROUP,
     MET__RANK_ROUTE_SERVICE,
     MET__RANK_CONSUMER,
+    MET__RANK_PLAN,
     MET__RANK_GROUP,
     MET__RANK_ROUTE,
     MET__RANK_SERVICE,
@@ -175,6 +179,8 @@ typedef struct met__snapshot_scope {
     uint32_t route;   /* none = any */
     uint32_t limit;
     uint32_t rank;
+    int64_t from_ns; /* holds [from, to): while the plan is subscribed to */
+    int64_t to_ns;
 } met__snapshot_scope;
 
 /* A feature whose meter counts kong.api_request events. */

@@ -369,8 +369,8 @@ static met_error add_memberships(met__compile *compile,
         met__membership member = {
             met__compile_number(compile, "consumer_group",
                                 list->as.items[i]->as.text),
-            consumer};
-        if (member.group != MET__NONE) {
+            consumer, INT64_MIN, INT64_MAX};
+        if (member.circle != MET__NONE) {
             met__buffer_append(&compile->memberships, &member,
                                sizeof member);
         }
@@ -383,7 +383,20 @@ static met_error add_consumer_group(met__compile *compile,
 {
     return met__compile_name(compile, "consumer_group",
                              met__node_text_at(node, "name"),
-                             compile->consumer_group_count++);
+                             compile->circle_count++);
+}
+
+/* Plans that limits are scoped to; of others nobody need know who is. */
+static met_error add_plan(met__compile *compile, const met__node *node)
+{
+    met__text key = met__node_text_at(node, "plan");
+
+    if (key.size == 0
+        || met__compile_number(compile, "plan", key) != MET__NONE) {
+        return MET_OK;
+    }
+    compile->plan_count++;
+    return met__compile_name(compile, "plan", key, compile->circle_count++);
 }
 
 static met_error add_consumer(met__compile *compile, const met__node *node)
@@ -474,6 +487,9 @@ static met_error compile_all(met__compile *compile)
                                   add_consumer_group);
     }
     if (error == MET_OK) {
+        error = met__compile_each(compile, "plugin", add_plan);
+    }
+    if (error == MET_OK) {
         error = met__compile_each(compile, "consumer", add_consumer);
     }
     if (error == MET_OK) {
@@ -502,14 +518,14 @@ met_error met__snapshot_compile(met__txn *txn, met__snapshot_writer *writer,
 
     met__arena_init(&arena, platform);
     met__buffer_init(&compile.scoped, platform);
-    met__buffer_init(&compile.group_limits, platform);
+    met__buffer_init(&compile.circle_limits, platform);
     met__buffer_init(&compile.memberships, platform);
     met__buffer_init(&compile.additive, platform);
     met__name_set_init(&compile.names, &arena,
                        met__store_secret(met__txn_store(txn)));
     met_error error = compile_all(&compile);
     met__buffer_release(&compile.scoped);
-    met__buffer_release(&compile.group_limits);
+    met__buffer_release(&compile.circle_limits);
     met__buffer_release(&compile.memberships);
     met__buffer_release(&compile.additive);
     met__arena_release(&arena);

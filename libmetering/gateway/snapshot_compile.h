@@ -6,23 +6,27 @@
 #include "gateway/name_set.h"
 #include "gateway/snapshot_writer.h"
 
-/* One limit that is scoped to a consumer, by itself or through a group. */
+/* A circle of consumers is a consumer group, or all who are subscribed to a
+ * plan: groups are numbered in the order of their names, then plans.
+ * One limit that is scoped to a consumer, by itself or through a circle. */
 typedef struct met__scoped_limit {
     uint32_t consumer;
-    uint32_t group; /* number; 0 for the consumer's own */
+    uint32_t circle; /* number; 0 for the consumer's own */
     met__snapshot_scope scope;
 } met__scoped_limit;
 
-/* One limit that is scoped to a consumer group, and one consumer in a group;
- * groups are numbered in the order of their names. */
-typedef struct met__group_limit {
-    uint32_t group;
+typedef struct met__circle_limit {
+    uint32_t circle;
+    uint32_t reserved;
     met__snapshot_scope scope;
-} met__group_limit;
+} met__circle_limit;
 
+/* One consumer in a circle, from when to when. */
 typedef struct met__membership {
-    uint32_t group;
+    uint32_t circle;
     uint32_t consumer;
+    int64_t from_ns;
+    int64_t to_ns;
 } met__membership;
 
 typedef struct met__compile {
@@ -31,14 +35,17 @@ typedef struct met__compile {
     met__snapshot_writer *writer;
     met_error_info *info;
     met__name_set names; /* "service", "route", "consumer", "group",
-                            "feature" -> number + 1 */
+                            "feature", "consumer_group", "plan" (that some
+                            plugin is scoped to) -> number + 1 */
     int64_t now_ns;
     met__buffer scoped;  /* of met__scoped_limit */
-    met__buffer group_limits; /* of met__group_limit */
-    met__buffer memberships;  /* of met__membership */
+    met__buffer circle_limits; /* of met__circle_limit */
+    met__buffer memberships;   /* of met__membership */
     met__buffer additive;     /* of met__snapshot_scope: of all consumers */
     uint32_t group_count;
-    uint32_t consumer_group_count;
+    uint32_t circle_count;
+    uint32_t plan_count; /* among them */
+    uint32_t reserved;
 } met__compile;
 
 /* Everything of a read transaction into the writer. */
@@ -66,7 +73,8 @@ met_error met__compile_plugin(met__compile *compile, const met__node *node);
 met_error met__compile_scopes(met__compile *compile);
 /* Features in service, before the consumers. */
 met_error met__compile_features(met__compile *compile);
-/* The allowances of the customer behind a consumer. */
+/* The allowances and plans of the customer behind a consumer, the next one of
+ * its section. */
 met_error met__compile_rows(met__compile *compile,
                             met__snapshot_consumer *consumer,
                             met__text subject);

@@ -31,12 +31,20 @@ static met_error snapshot_path(const met_store *store, uint64_t number,
 {
     char name[48];
 
-    snprintf(name, sizeof name, "snapshot-%llu.map",
-             (unsigned long long)number);
+    snprintf(name, sizeof name, "snapshot-%llu-%u.map",
+             (unsigned long long)number, MET__SNAPSHOT_LAYOUT);
     return path_of(store, name, path_out);
 }
 
-/* The number in a file's name; 0 when it is no snapshot. */
+static met_error current_path(const met_store *store, char path_out[PATH_SIZE])
+{
+    char name[48];
+
+    snprintf(name, sizeof name, "current-%u.map", MET__SNAPSHOT_LAYOUT);
+    return path_of(store, name, path_out);
+}
+
+/* The number in a file's name; 0 when it is no snapshot of this layout. */
 static uint64_t number_of_name(const char *name)
 {
     static const char before[] = "snapshot-";
@@ -48,7 +56,9 @@ static uint64_t number_of_name(const char *name)
     for (name += sizeof before - 1; *name >= '0' && *name <= '9'; name++) {
         number = number * 10 + (uint64_t)(*name - '0');
     }
-    return strcmp(name, ".map") == 0 ? number : 0;
+    char after[16];
+    snprintf(after, sizeof after, "-%u.map", MET__SNAPSHOT_LAYOUT);
+    return strcmp(name, after) == 0 ? number : 0;
 }
 
 /* --- Opening -------------------------------------------------------------- */
@@ -74,7 +84,7 @@ met_error met__snapshot_files_open(met_store *store, int create,
         }
     }
     if (error == MET_OK) {
-        error = path_of(store, "current.map", path);
+        error = current_path(store, path);
     }
     if (error == MET_OK) {
         memcpy(spec.store_id, met__store_id(store), sizeof spec.store_id);
@@ -148,7 +158,7 @@ static met_error lock(const met_store *store, int *file_out)
 {
     const met__os *os = met__store_platform(store)->os;
     char path[PATH_SIZE];
-    met_error error = path_of(store, "current.map", path);
+    met_error error = current_path(store, path);
 
     if (error != MET_OK) {
         return error;

@@ -1,6 +1,7 @@
-/* DIR/gateway: snapshot-N.map for catalog number N - 1, and current.map, whose
- * one word says which N is in force; 0 is none. Any process compiles, everybody
- * maps. */
+/* DIR/gateway: snapshot-N-L.map for catalog number N - 1, and current-L.map,
+ * whose one word says which N is in force; 0 is none. Any process compiles,
+ * everybody maps. L is the layout: builds with another one have files of their
+ * own, and serve beside each other while one takes the other's place. */
 #ifndef MET_GATEWAY_SNAPSHOT_FILES_H
 #define MET_GATEWAY_SNAPSHOT_FILES_H
 

@@ -214,17 +214,19 @@ static uint32_t add_limit(met__compile *compile, const met__node *plugin,
 
 /* --- Scopes --------------------------------------------------------------- */
 
-enum { OF_ALL, OF_GROUP, OF_CONSUMER };
+enum { OF_ALL, OF_GROUP, OF_PLAN, OF_CONSUMER };
 
 static uint32_t rank_of(int has_route, int has_service, int of)
 {
-    static const uint32_t ranks[2][2][3] = {
-        {{MET__RANK_GLOBAL, MET__RANK_GROUP, MET__RANK_CONSUMER},
-         {MET__RANK_SERVICE, MET__RANK_SERVICE_GROUP,
+    static const uint32_t ranks[2][2][4] = {
+        {{MET__RANK_GLOBAL, MET__RANK_GROUP, MET__RANK_PLAN,
+          MET__RANK_CONSUMER},
+         {MET__RANK_SERVICE, MET__RANK_SERVICE_GROUP, MET__RANK_SERVICE_PLAN,
           MET__RANK_SERVICE_CONSUMER}},
-        {{MET__RANK_ROUTE, MET__RANK_ROUTE_GROUP, MET__RANK_ROUTE_CONSUMER},
+        {{MET__RANK_ROUTE, MET__RANK_ROUTE_GROUP, MET__RANK_ROUTE_PLAN,
+          MET__RANK_ROUTE_CONSUMER},
          {MET__RANK_ROUTE_SERVICE, MET__RANK_ROUTE_SERVICE_GROUP,
-          MET__RANK_ROUTE_SERVICE_CONSUMER}}};
+          MET__RANK_ROUTE_SERVICE_PLAN, MET__RANK_ROUTE_SERVICE_CONSUMER}}};
     return ranks[has_route][has_service][of];
 }
 
@@ -286,7 +288,8 @@ met_error met__compile_plugin(met__compile *compile, const met__node *node)
     uint32_t service;
     uint32_t route;
     uint32_t consumer;
-    uint32_t group;
+    uint32_t circle;
+    uint32_t plan;
     uint32_t kind;
     uint32_t record;
 
@@ -294,7 +297,8 @@ met_error met__compile_plugin(met__compile *compile, const met__node *node)
         || !scope_number(compile, node, "service", &service)
         || !scope_number(compile, node, "route", &route)
         || !scope_number(compile, node, "consumer", &consumer)
-        || !scope_number(compile, node, "consumer_group", &group)) {
+        || !scope_number(compile, node, "consumer_group", &circle)
+        || !scope_number(compile, node, "plan", &plan)) {
         return MET_OK;
     }
     if (met__text_equal(name, MET__TEXT("key-auth"))) {
@@ -311,17 +315,20 @@ met_error met__compile_plugin(met__compile *compile, const met__node *node)
     }
     uint32_t rank = rank_of(route != MET__NONE, service != MET__NONE,
                             consumer != MET__NONE ? OF_CONSUMER
-                            : group != MET__NONE  ? OF_GROUP
+                            : plan != MET__NONE   ? OF_PLAN
+                            : circle != MET__NONE ? OF_GROUP
                                                   : OF_ALL);
+    circle = plan != MET__NONE ? plan : circle;
     int is_additive = met__node_integer_at(config, "additive", 0) != 0;
     met__snapshot_scope scope = {service, route, record,
-                                 is_additive ? MET__RANK_ADDITIVE : rank};
+                                 is_additive ? MET__RANK_ADDITIVE : rank,
+                                 INT64_MIN, INT64_MAX};
     if (consumer != MET__NONE) {
         met__scoped_limit scoped = {.consumer = consumer, .scope = scope};
         met__buffer_append(&compile->scoped, &scoped, sizeof scoped);
-    } else if (group != MET__NONE) {
-        met__group_limit scoped = {group, scope};
-        met__buffer_append(&compile->group_limits, &scoped, sizeof scoped);
+    } else if (circle != MET__NONE) {
+        met__circle_limit scoped = {.circle = circle, .scope = scope};
+        met__buffer_append(&compile->circle_limits, &scoped, sizeof scoped);
     } else if (is_additive) {
         scope.rank = MET__RANK_ADDITIVE_ALL;
         met__buffer_append(&compile->additive, &scope, sizeof scope);
@@ -334,7 +341,7 @@ met_error met__compile_plugin(met__compile *compile, const met__node *node)
     if (error == MET_OK) {
         error = compile->additive.error;
     }
-    return error == MET_OK ? compile->group_limits.error : error;
+    return error == MET_OK ? compile->circle_limits.error : error;
 }
 
 static int compare_scoped(const void *left, const void *right)
@@ -348,26 +355,32 @@ static int compare_scoped(const void *left, const void *right)
     if (a->scope.rank != b->scope.rank) {
         return a->scope.rank < b->scope.rank ? -1 : 1;
     }
-    return (a->group > b->group) - (a->group < b->group);
+    if (a->circle != b->circle) {
+        return a->circle < b->circle ? -1 : 1;
+    }
+    return (a->scope.from_ns > b->scope.from_ns)
+           - (a->scope.from_ns < b->scope.from_ns);
 }
 
-/* What holds for a group holds for each of its consumers; of several groups
- * the first by name decides. */
-static met_error spread_groups(met__compile *compile)
+/* What holds for a circle holds for each of its consumers, as long as it is in
+ * it; of several groups the first by name decides. */
+static met_error spread_circles(met__compile *compile)
 {
-    const met__group_limit *limits =
-        (const met__group_limit *)compile->group_limits.data;
+    const met__circle_limit *limits =
+        (const met__circle_limit *)compile->circle_limits.data;
     const met__membership *members =
         (const met__membership *)compile->memberships.data;
-    size_t limit_count = compile->group_limits.size / sizeof *limits;
+    size_t limit_count = compile->circle_limits.size / sizeof *limits;
     size_t member_count = compile->memberships.size / sizeof *members;
 
     for (size_t i = 0; i < member_count && limit_count > 0; i++) {
         for (size_t k = 0; k < limit_count; k++) {
-            if (limits[k].group == members[i].group) {
+            if (limits[k].circle == members[i].circle) {
                 met__scoped_limit scoped = {members[i].consumer,
-                                            limits[k].group,
+                                            limits[k].circle,
                                             limits[k].scope};
+                scoped.scope.from_ns = members[i].from_ns;
+                scoped.scope.to_ns = members[i].to_ns;
                 met__buffer_append(&compile->scoped, &scoped, sizeof scoped);
             }
         }
@@ -377,7 +390,7 @@ static met_error spread_groups(met__compile *compile)
 
 met_error met__compile_scopes(met__compile *compile)
 {
-    met_error error = spread_groups(compile);
+    met_error error = spread_circles(compile);
     met__scoped_limit *all = (met__scoped_limit *)compile->scoped.data;
     size_t count = compile->scoped.size / sizeof *all;
 

@@ -1,6 +1,6 @@
-/* Compiles what the request path must know of allowances: which features a
- * request of which route uses, and what each consumer's customer is entitled
- * to. Only features count whose meter takes kong.api_request events: others
+/* Compiles what the request path must know of customers: which features a
+ * request of which route uses, what each consumer's customer is entitled to,
+ * and which plans it is subscribed to. Only features count whose meter takes kong.api_request events: others
  * are measured elsewhere.
  * In: features, meters, customers, entitlements. Out: rows of a snapshot. */
 #include "gateway/snapshot_compile.h"
@@ -136,6 +136,34 @@ static met_error add_row(void *context, const met__quota_visit *visit)
     return error;
 }
 
+/* Which plans with limits it is subscribed to, and from when to when: a change
+ * that is known holds from its very instant on. */
+static met_error add_plans(met__compile *compile,
+                           const met__customer *customer, met__arena *arena)
+{
+    met__subscription **list = NULL;
+    size_t count = 0;
+    met_error error =
+        compile->plan_count > 0
+            ? met__subscription_each(compile->txn, customer->key, arena,
+                                     &list, &count)
+            : MET_OK;
+
+    for (size_t i = 0; error == MET_OK && i < count; i++) {
+        met__membership member = {
+            met__compile_number(compile, "plan", list[i]->plan_key),
+            met__snapshot_count(compile->writer, MET__SECTION_CONSUMER),
+            list[i]->active_from_ns,
+            list[i]->active_to_ns != 0 ? list[i]->active_to_ns : INT64_MAX};
+        if (member.circle != MET__NONE && member.to_ns > compile->now_ns
+            && member.to_ns > member.from_ns) {
+            met__buffer_append(&compile->memberships, &member,
+                               sizeof member);
+        }
+    }
+    return error == MET_OK ? compile->memberships.error : error;
+}
+
 met_error met__compile_rows(met__compile *compile,
                             met__snapshot_consumer *consumer,
                             met__text subject)
@@ -154,6 +182,9 @@ met_error met__compile_rows(met__compile *compile,
         error = met__entitlements_each(compile->txn, customer,
                                        compile->now_ns, &arena, &visit,
                                        add_row);
+        if (error == MET_OK) {
+            error = add_plans(compile, customer, &arena);
+        }
     } else if (error == MET_E_NOT_FOUND) {
         error = MET_OK;
     }

@@ -500,6 +500,23 @@ def check_changes(made):
     assert made.ask("/x", "ada-key")[0] == 200
 
 
+def check_plan(made):
+    """A limit of a plan is for who is subscribed to it, while it is."""
+    (made.root / "limit.yaml").write_text(
+        "plugins: [{name: rate-limiting, plan: small, config: {hour: 50}}]")
+    story.metering(made.store, "apply", made.root / "limit.yaml")
+
+    def limit(key):
+        return made.ask("/x", key)[1].get("X-RateLimit-Limit-Hour")
+    nginx_host.wait_until(lambda: limit("poor-key") == "50",
+                          what="the plan's limit")
+    assert limit("ada-key") is None
+    one = story.metering_json(made.store, "list", "subscriptions")["items"][0]
+    story.metering(made.store, "subscription", "cancel", one["id"])
+    nginx_host.wait_until(lambda: limit("poor-key") is None,
+                          what="no limit without a plan")
+
+
 def check_end(made):
     """Everything is settled when nginx ends."""
     count = made.used("consumer:ada")
@@ -533,6 +550,7 @@ def main():
         check_reload(made)
         check_killed(made)
         check_changes(made)
+        check_plan(made)
         check_end(made)
     print("the nginx module: all as expected")
 

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 KINDS = ("meter", "feature", "plan", "customer", "subscription", "invoice",
-         "service", "route", "consumer", "plugin")
+         "service", "route", "consumer", "consumer_group", "plugin")
 STORY = ROOT / "examples" / "get_started"
 
 

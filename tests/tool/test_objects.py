@@ -12,7 +12,7 @@ def test_list(unchanged, kind):
     assert unchanged.json("list", kind + "s")["items"] == items
     out, _ = unchanged.run("list", kind)
     assert len(out.splitlines()) == len(items) + 1
-    assert (len(items) == 0) == (kind == "invoice")
+    assert (len(items) == 0) == (kind in ("invoice", "consumer_group"))
 
 
 def test_show(unchanged):
@@ -39,6 +39,28 @@ def test_show_what_is_not_there(unchanged, kind):
     unchanged.refused("show", kind, "x" * 100000, reason="MET_E_")
     unchanged.refused("show", kind, b"\xff\xfe".decode(
         errors="surrogateescape"), reason="MET_E_")
+
+
+def test_limit_of_a_plan(filled, tmp_path):
+    filled.run("apply", "-", stdin="""
+consumer_groups: [{name: gold}]
+plugins:
+  - {name: rate-limiting, plan: premium, config: {minute: 9}}
+  - {name: rate-limiting, consumer_group: gold, config: {minute: 8}}
+""")
+    name = "rate-limiting plan=premium"
+    assert filled.json("show", "plugin", name)["plan"] == "premium"
+    assert name in filled.run("list", "plugins")[0]
+    assert filled.run("list", "consumer_groups")[0].split() == ["NAME", "gold"]
+    (tmp_path / "all.json").write_text(filled.run("export")[0])
+    other = type(filled)(tmp_path / "other")
+    other.run("apply", tmp_path / "all.json")
+    assert other.json("show", "plugin", name)["config"]["minute"] == 9
+    filled.run("gateway", "remove", "plugin", name)
+    filled.refused("show", "plugin", name, reason="MET_E_NOT_FOUND")
+    filled.refused("apply", "-", stdin="plugins: [{name: rate-limiting, "
+                   "plan: none, config: {minute: 9}}]",
+                   reason="no plan of that key")
 
 
 def test_wrong_kind(unchanged):

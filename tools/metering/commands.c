@@ -50,7 +50,8 @@ const tool_command tool_commands[] = {
 
     {"list", NULL, "KIND", "", "every object of a kind",
      "KIND: meter, feature, plan, customer, subscription, invoice, service, "
-     "route,\nconsumer, plugin (also in the plural).",
+     "route,\nconsumer, consumer_group, plugin (also in the plural). A plugin is "
+     "named with its\nscope: \"rate-limiting plan=premium\".",
      1, 1, command_list},
     {"show", NULL, "KIND KEY", "version= at= field=", "one object as JSON",
      "  --version N    of a plan; without it the active one\n"
@@ -132,7 +133,7 @@ const tool_command tool_commands[] = {
      "a subscription with its status, phase and period at an instant",
      "  --at TIME    not now", 1, 1, command_subscription_show},
     {"gateway", "remove", "KIND NAME", "",
-     "remove a service, route, consumer or plugin", NULL, 2, 2,
+     "remove a service, route, consumer, group or plugin", NULL, 2, 2,
      command_gateway_remove},
 
     {"event", "ingest", "FILE", "batch= cursor= generation=",

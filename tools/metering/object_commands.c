@@ -52,6 +52,7 @@ static met_error get_plan(met_store *store, const char *key, size_t key_size,
 ENTITY(service)
 ENTITY(route)
 ENTITY(consumer)
+ENTITY(consumer_group)
 ENTITY(plugin)
 
 static const kind kinds[] = {
@@ -74,8 +75,10 @@ static const kind kinds[] = {
     {"route", "routes", list_route, get_route, {"name", "service", "paths"}},
     {"consumer", "consumers", list_consumer, get_consumer,
      {"username", "subject", "acls"}},
+    {"consumer_group", "consumer_groups", list_consumer_group,
+     get_consumer_group, {"name"}},
     {"plugin", "plugins", list_plugin, get_plugin,
-     {"name", "service", "consumer", "config"}}};
+     {"entity", "enabled", "config"}}};
 
 static const kind *find_kind(const tool *self, const char *name)
 {
@@ -86,7 +89,8 @@ static const kind *find_kind(const tool *self, const char *name)
         }
     }
     tool_usage(self, "no kind \"%s\": meter, feature, plan, customer, "
-                     "subscription, invoice, service, route, consumer, plugin",
+                     "subscription, invoice, service, route, consumer, "
+                     "consumer_group, plugin",
                name);
     return NULL;
 }

@@ -12,12 +12,15 @@ static const char gateway[] =
     "{\"_format_version\":\"3.0\",\"services\":[{\"name\":\"example_service\","
     "\"url\":\"http://localhost:8000/anything\",\"routes\":[{\"name\":\"r\","
     "\"paths\":[\"/anything\"]},{\"name\":\"by_host\",\"paths\":[\"/x\"],"
-    "\"hosts\":[\"example.org\"]}]}],\"consumers\":[{\"username\":\"rosario\","
+    "\"hosts\":[\"example.org\"]}]}],\"consumer_groups\":[{\"name\":\"gold\"}],"
+    "\"consumers\":[{\"username\":\"rosario\",\"groups\":[\"gold\"],"
     "\"custom_id\":\"crm-17\",\"acls\":[{\"group\":\"premium\"}],"
     "\"keyauth_credentials\":[{\"key\":\"k1\"}]},{\"username\":\"ariel\","
     "\"id\":\"a-1\"}],\"plugins\":[{\"name\":\"key-auth\"},{\"name\":"
     "\"rate-limiting\",\"consumer\":\"rosario\",\"config\":{\"minute\":5}},"
-    "{\"name\":\"acl\",\"service\":\"example_service\",\"config\":{\"allow\":"
+    "{\"name\":\"rate-limiting\",\"consumer_group\":\"gold\",\"config\":"
+    "{\"minute\":6}},{\"name\":\"rate-limiting\",\"plan\":\"premium\","
+    "\"config\":{\"minute\":7}},{\"name\":\"acl\",\"service\":\"example_service\",\"config\":{\"allow\":"
     "[\"premium\"]}}]}";
 
 static met_error apply_json(const char *json, uint64_t flags)

@@ -114,7 +114,8 @@ static void test_groups__membership(void **state)
     clock_now_ns += 2 * MET__SECOND_NS;
     assert_int_equal(met_gateway_tick(gateway), MET_OK);
     assert_limit("/a", "bob-key", 0);
-    /* A group goes with its plugins; its name is free again. */
+    /* A group goes with its plugins and with who was in it; its name is free
+     * again. */
     must_apply("");
     assert_limit("/a", "bob-key", 7);
     assert_ok(met_gateway_entity_remove(store, "consumer_group", 14, "gold",
@@ -122,8 +123,14 @@ static void test_groups__membership(void **state)
     clock_now_ns += 2 * MET__SECOND_NS;
     assert_int_equal(met_gateway_tick(gateway), MET_OK);
     assert_limit("/a", "bob-key", 0);
+    assert_ok(apply_document(
+        "{\"consumer_groups\":[{\"name\":\"gold\",\"plugins\":["
+        LIMIT("", 7) "]}]}"));
+    clock_now_ns += 2 * MET__SECOND_NS;
+    assert_int_equal(met_gateway_tick(gateway), MET_OK);
+    assert_limit("/a", "bob-key", 0); /* it was in the other one */
     must_apply("");
-    assert_limit("/a", "bob-key", 0);
+    assert_limit("/a", "bob-key", 7);
 }
 
 /* --- Limits in addition --------------------------------------------------- */

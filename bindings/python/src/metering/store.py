@@ -482,7 +482,8 @@ class Store(Handle):
 
     # --- Entities of the gateway --------------------------------------------
     def entities(self, kind: str) -> Iterator[Document]:
-        """Of a kind: "service", "route", "consumer" or "plugin"."""
+        """Of a kind: "service", "route", "consumer", "consumer_group" or
+        "plugin"."""
         return self._items("gateway_entity_list", kind)
 
     def entity(self, kind: str, name: str) -> Document:
