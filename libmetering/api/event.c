@@ -8,6 +8,8 @@
 #include "meter/correction.h"
 #include "meter/event_ingest.h"
 
+#define CURSOR_SIZE_MIN MET__SIZE_THROUGH(met_event_cursor, offset)
+
 #define PROBLEMS_MAX 100
 
 struct met_ingest {
@@ -83,7 +85,7 @@ static met_error read_cursor(const met_event_cursor *cursor,
         return MET_OK;
     }
     *cursor_out = known;
-    return met__struct_read(known, sizeof *known, sizeof *known, cursor,
+    return met__struct_read(known, sizeof *known, CURSOR_SIZE_MIN, cursor,
                             "cursor", info);
 }
 
@@ -238,7 +240,7 @@ met_error met_event_cursor_get(met_store *store, const char *name,
         error = met__fail_null(&call.why, "cursor_out");
     }
     if (error == MET_OK) {
-        error = met__struct_read(&known, sizeof known, sizeof known,
+        error = met__struct_read(&known, sizeof known, CURSOR_SIZE_MIN,
                                  cursor_out, "cursor_out", &call.why);
     }
     if (error == MET_OK) {

@@ -7,6 +7,8 @@
 #include "gateway/entity.h"
 #include "gateway/gateway_handle.h"
 
+#define DECISION_SIZE_MIN MET__SIZE_THROUGH(met_gateway_decision, ticket)
+
 #define ENTITY_NAME_MAX 448
 #define KNOWN_FLAGS \
     (MET_GATEWAY_REQUIRE_ENTITLEMENT | MET_GATEWAY_NEVER_COMPILE)
@@ -58,6 +60,20 @@ void met_gateway_close(met_gateway *gateway)
     met__gateway_close(gateway);
 }
 
+/* Into the decision of a caller that was built when it had fewer fields. */
+static met_error admit_shorter(met_gateway *gateway,
+                               const met_gateway_request *request,
+                               met_gateway_decision *decision_out)
+{
+    met_gateway_decision known = {.struct_size = sizeof known};
+    met_error error = met__gateway_admit(gateway, request, &known);
+
+    return error == MET_OK
+               ? met__struct_write(decision_out, DECISION_SIZE_MIN, &known,
+                                   sizeof known)
+               : error;
+}
+
 /* Structs of this version's size are used where they lie. */
 met_error met_gateway_admit(met_gateway *gateway,
                             const met_gateway_request *request,
@@ -66,7 +82,7 @@ met_error met_gateway_admit(met_gateway *gateway,
     met_gateway_request known;
 
     if (gateway == NULL || request == NULL || decision_out == NULL
-        || decision_out->struct_size < sizeof *decision_out
+        || decision_out->struct_size < DECISION_SIZE_MIN
         || decision_out->struct_size > MET__STRUCT_SIZE_MAX) {
         return MET_E_INVALID;
     }
@@ -79,7 +95,9 @@ met_error met_gateway_admit(met_gateway *gateway,
         }
         request = &known;
     }
-    return met__gateway_admit(gateway, request, decision_out);
+    return decision_out->struct_size < sizeof *decision_out
+               ? admit_shorter(gateway, request, decision_out)
+               : met__gateway_admit(gateway, request, decision_out);
 }
 
 static int do_offsets_rise(const uint32_t *offsets, size_t count)

@@ -7,6 +7,8 @@
 #include "base/limits.h"
 #include "meter/recorder.h"
 
+#define EVENT_SIZE_MIN MET__SIZE_THROUGH(met_event, utc_ns)
+
 met_error met_recorder_open(met_store *store,
                             const met_recorder_config *config,
                             met_recorder **recorder_out, met_error_info *info)
@@ -51,7 +53,7 @@ met_error met_recorder_add(met_recorder *recorder, const met_event *event,
         return met__recorder_add(recorder, event, 0, info);
     }
     met_event known;
-    met_error error = met__struct_read(&known, sizeof known, sizeof known,
+    met_error error = met__struct_read(&known, sizeof known, EVENT_SIZE_MIN,
                                        event, "event", info);
     return error == MET_OK ? met__recorder_add(recorder, &known, 0, info)
                            : error;
@@ -152,7 +154,7 @@ met_error met_prepared_open(met_recorder *recorder, const met_event *event,
                              : event == NULL  ? "event"
                                               : "prepared_out");
     }
-    met_error error = met__struct_read(&known, sizeof known, sizeof known,
+    met_error error = met__struct_read(&known, sizeof known, EVENT_SIZE_MIN,
                                        event, "event", info);
     if (error != MET_OK) {
         return error;

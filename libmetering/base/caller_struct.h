@@ -10,6 +10,12 @@
 /* More than any version can have: a struct_size that was never set. */
 #define MET__STRUCT_SIZE_MAX 4096
 
+/* Bytes up to and with a field: what a struct had when that was its last one.
+ * A minimum_size is never sizeof of a struct that may grow, which would shut
+ * earlier callers out. */
+#define MET__SIZE_THROUGH(type, field)                                        \
+    (offsetof(type, field) + sizeof(((type *)NULL)->field))
+
 /* Copies *caller into known (known_size bytes, struct_size set to known_size).
  * Smaller than minimum_size or beyond
  * MET__STRUCT_SIZE_MAX: MET_E_INVALID. Shorter than known: the rest is
