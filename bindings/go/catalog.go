@@ -173,6 +173,18 @@ func (s *Store) Plan(key string, version uint32) (Document, error) {
 	})
 }
 
+// PlanAt is a version of a plan with its status at a time; version 0 is the one
+// that was active then, the zero time is now.
+func (s *Store) PlanAt(key string, version uint32,
+	at time.Time) (Document, error) {
+	text, size := cText(key)
+	return s.answer(func(c *C.met_store, out *C.met_buffer,
+		info *callInfo) C.met_error {
+		return C.met_plan_get_at(c, text, size, C.uint32_t(version), utcNs(at),
+			out, &info.c)
+	})
+}
+
 // RemovePlan removes a version that is a draft or scheduled.
 func (s *Store) RemovePlan(key string, version uint32) error {
 	text, size := cText(key)

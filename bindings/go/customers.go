@@ -62,6 +62,16 @@ func (s *Store) Subscription(id string) (Document, error) {
 	return s.put((*C.metgo_put)(C.met_subscription_get), []byte(id))
 }
 
+// SubscriptionAt is a subscription with its status, phase and billing period at
+// a time; the zero time is now.
+func (s *Store) SubscriptionAt(id string, at time.Time) (Document, error) {
+	text, size := cText(id)
+	return s.answer(func(c *C.met_store, out *C.met_buffer,
+		info *callInfo) C.met_error {
+		return C.met_subscription_get_at(c, text, size, utcNs(at), out, &info.c)
+	})
+}
+
 // Subscriptions are the subscriptions of a customer, or with "" of all.
 func (s *Store) Subscriptions(customer string) ([]Document, error) {
 	return items(s.put((*C.metgo_put)(C.met_subscription_list), []byte(customer)))

@@ -31,6 +31,15 @@ package metering
 //     return answer;
 // }
 //
+// static inline metgo_decimal metgo_decimal_divide(
+//     met_decimal a, met_decimal b, uint32_t places, uint32_t rounding)
+// {
+//     metgo_decimal answer = {{{0}}, 0};
+//     answer.error = met_decimal_divide(&a, &b, places, rounding,
+//                                       &answer.value);
+//     return answer;
+// }
+//
 // typedef struct { char text[MET_DECIMAL_TEXT_SIZE]; size_t size; } metgo_text;
 //
 // static inline metgo_text metgo_decimal_text(met_decimal a)
@@ -134,11 +143,37 @@ func (d Decimal) Sub(other Decimal) (Decimal, error) { return d.with(1, other) }
 // Mul is the exact product.
 func (d Decimal) Mul(other Decimal) (Decimal, error) { return d.with(2, other) }
 
+// Div is the quotient with so many decimals, 0 to 24; [ErrInvalid] when other
+// is 0.
+func (d Decimal) Div(other Decimal, places int,
+	rounding Rounding) (Decimal, error) {
+	if err := checkPlaces(places); err != nil {
+		return Decimal{}, err
+	}
+	if other.Cmp(Decimal{}) == 0 {
+		return Decimal{}, &Error{Code: ErrInvalid, Field: "other",
+			Reason: "must not be 0"}
+	}
+	answer := C.metgo_decimal_divide(d.value(), other.value(),
+		C.uint32_t(places), C.uint32_t(rounding))
+	if answer.error != C.MET_OK {
+		return Decimal{}, plainError(answer.error)
+	}
+	return Decimal{answer.value, true}, nil
+}
+
+func checkPlaces(places int) error {
+	if places < 0 || places > C.MET_DECIMAL_PLACES_MAX {
+		return &Error{Code: ErrInvalid, Field: "places",
+			Reason: fmt.Sprintf("must be 0 to %d", C.MET_DECIMAL_PLACES_MAX)}
+	}
+	return nil
+}
+
 // Round is d with so many decimals, 0 to 24.
 func (d Decimal) Round(places int, rounding Rounding) (Decimal, error) {
-	if places < 0 || places > C.MET_DECIMAL_PLACES_MAX {
-		return Decimal{}, &Error{Code: ErrInvalid, Field: "places",
-			Reason: fmt.Sprintf("must be 0 to %d", C.MET_DECIMAL_PLACES_MAX)}
+	if err := checkPlaces(places); err != nil {
+		return Decimal{}, err
 	}
 	answer := C.metgo_decimal_cut(d.value(), C.uint32_t(places),
 		C.uint32_t(rounding))

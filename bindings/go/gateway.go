@@ -155,6 +155,12 @@ type GatewayRequest struct {
 	Headers        []Pair // as received, repeated ones repeated
 	Attributes     []Pair // of the usage event, in addition
 	Cost           uint64 // 0 = 1
+	// Subject is whose usage it is, when the caller knows it; then no key is
+	// asked for. "consumer:USERNAME" is a stored consumer.
+	Subject string
+	// Key is the API key, when the caller has found it; then it is looked for
+	// nowhere else.
+	Key string
 	// MonotonicNs and UTC are the time in place of the store's clock.
 	MonotonicNs int64
 	UTC         time.Time
@@ -231,7 +237,7 @@ func (g *Gateway) AdmitInto(request *GatewayRequest,
 func (h *gatewayHandle) fill(request *GatewayRequest) *C.met_gateway_request {
 	texts := [...]string{request.Service, request.Route, request.Method,
 		request.Path, request.Query, request.Form, request.Host,
-		request.UserAgent, request.ClientIP}
+		request.UserAgent, request.ClientIP, request.Subject, request.Key}
 	size := uintptr(C.sizeof_met_gateway_request+
 		C.sizeof_met_gateway_decision+32) + pairRoom(request.Headers) +
 		pairRoom(request.Attributes)
@@ -255,6 +261,8 @@ func (h *gatewayHandle) fill(request *GatewayRequest) *C.met_gateway_request {
 	c.host, c.host_size = m.text(request.Host)
 	c.user_agent, c.user_agent_size = m.text(request.UserAgent)
 	c.client_ip, c.client_ip_size = m.text(request.ClientIP)
+	c.subject, c.subject_size = m.text(request.Subject)
+	c.key, c.key_size = m.text(request.Key)
 	c.headers, c.header_count = m.pairs(request.Headers)
 	c.attributes, c.attribute_count = m.pairs(request.Attributes)
 	c.cost = C.uint64_t(request.Cost)
@@ -327,7 +335,12 @@ func (a *Admission) Complete(outcome Outcome) error {
 		return &Error{Code: ErrInvalid, Field: "admission",
 			Reason: "was not admitted"}
 	}
-	handle := a.gateway.lock()
+	return a.gateway.complete(&a.ticket, &outcome)
+}
+
+func (g *Gateway) complete(ticket *C.met_gateway_ticket,
+	outcome *Outcome) error {
+	handle := g.lock()
 	defer handle.mutex.Unlock()
 	if handle.c == nil {
 		return ErrClosed
@@ -342,7 +355,7 @@ func (a *Admission) Complete(outcome Outcome) error {
 	if outcome.NotServed {
 		c.flags = C.MET_GATEWAY_NOT_SERVED
 	}
-	return plainError(C.met_gateway_complete(handle.c, &a.ticket, &c))
+	return plainError(C.met_gateway_complete(handle.c, ticket, &c))
 }
 
 // Tick does the housekeeping of every handle: minutes of usage are closed, and

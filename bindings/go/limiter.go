@@ -70,7 +70,6 @@ package metering
 import "C"
 
 import (
-	"net/http"
 	"runtime"
 	"strings"
 	"time"
@@ -332,30 +331,6 @@ func windowResult(c *C.met_limiter_window_result) WindowResult {
 	}
 }
 
-// WriteHeader sets the rate limit fields of an answer, as Kong's plugin names
-// them, and Retry-After when waiting helps.
-func (r *Result) WriteHeader(header http.Header) error {
-	var text [C.MET_LIMITER_HEADERS_SIZE]byte
-	var size C.size_t
-	code := C.met_limiter_headers(&r.c, (*C.char)(unsafe.Pointer(&text[0])),
-		C.size_t(len(text)), &size)
-	if code != C.MET_OK {
-		return plainError(code)
-	}
-	setHeaders(header, string(text[:size]))
-	return nil
-}
-
-// setHeaders sets fields from "Name: value\r\n" lines.
-func setHeaders(header http.Header, lines string) {
-	for lines != "" {
-		line, rest, _ := strings.Cut(lines, "\r\n")
-		name, value, _ := strings.Cut(line, ": ")
-		header.Set(name, value)
-		lines = rest
-	}
-}
-
 // Check decides a request and says everything about it.
 func (l *Limiter) Check(request Request) (*Result, error) {
 	return l.ask(C.METGO_CHECK, &request)
@@ -427,6 +402,45 @@ func (l *Limiter) giveBack(do func(c *C.met_limiter,
 	code := do(c, &withheld)
 	runtime.KeepAlive(l)
 	return uint32(withheld), plainError(code)
+}
+
+// LimiterStats are counters of a table. Those from Inserted to Duplicates run
+// since it was made and are shared by all who use it.
+type LimiterStats struct {
+	Capacity    uint64 // records, one per live key and window
+	RecordsUsed uint64 // claimed at least once; idle ones are used again
+	RecordsLive uint64 // of these, not idle now
+	Policies    uint64
+	Inserted    uint64
+	Reclaimed   uint64 // idle records given to another key
+	FullAllowed uint64 // let through because the table was full
+	FullRefused uint64
+	Undone      uint64 // hits given back after a race
+	Withheld    uint64 // hits that could not be given back
+	Contended   uint64 // decisions that gave up after many races
+	Duplicates  uint64 // records given up for an earlier twin
+	Decisions   uint64 // of this handle
+	Refusals    uint64 // of these
+}
+
+// Stats reads every record of the table: for operators, not for requests.
+func (l *Limiter) Stats() (LimiterStats, error) {
+	c := (*C.met_limiter)(l.c.load())
+	if c == nil {
+		return LimiterStats{}, ErrClosed
+	}
+	var s C.met_limiter_stats
+	s.struct_size = C.size_t(unsafe.Sizeof(s))
+	err := plainError(C.met_limiter_stats_get(c, &s))
+	runtime.KeepAlive(l)
+	if err != nil {
+		return LimiterStats{}, err
+	}
+	return LimiterStats{uint64(s.capacity), uint64(s.records_used),
+		uint64(s.records_live), uint64(s.policies), uint64(s.inserted),
+		uint64(s.reclaimed), uint64(s.full_allowed), uint64(s.full_refused),
+		uint64(s.undone), uint64(s.withheld), uint64(s.contended),
+		uint64(s.duplicates), uint64(s.decisions), uint64(s.refusals)}, nil
 }
 
 // Reset forgets what a key has used in all windows of a policy.

@@ -98,6 +98,58 @@ func (p *Price) RateDocument(question []byte) (Rated, error) {
 	return rated, json.Unmarshal(rated.Document, &rated)
 }
 
+// Totals are the totals of many quantities, each the usage of one whole period.
+func (p *Price) Totals(quantities []Decimal) ([]Decimal, error) {
+	c := (*C.met_price)(p.c.load())
+	if c == nil {
+		return nil, ErrClosed
+	}
+	if len(quantities) == 0 {
+		return nil, nil
+	}
+	values := make([]C.met_decimal, len(quantities))
+	for i, quantity := range quantities {
+		values[i] = quantity.value()
+	}
+	info := newInfo()
+	err := info.failed(C.met_price_rate_batch(c, &values[0],
+		C.size_t(len(values)), &values[0], &info.c))
+	runtime.KeepAlive(p)
+	if err != nil {
+		return nil, err
+	}
+	totals := make([]Decimal, len(values))
+	for i, value := range values {
+		totals[i] = Decimal{value, true}
+	}
+	return totals, nil
+}
+
+// A PriceIssue is one rule that a price does not keep.
+type PriceIssue struct {
+	Code     string `json:"code"`
+	Field    string `json:"field"`
+	Severity string `json:"severity"`
+	Message  string `json:"message"`
+}
+
+// CheckPrice is everything that is wrong about a price at once, where
+// [NewPrice] stops at the first rule.
+func CheckPrice(document []byte) ([]PriceIssue, error) {
+	var answer C.met_buffer
+	info := newInfo()
+	err := info.failed(C.met_price_check(bytesPointer(document),
+		C.size_t(len(document)), nil, &answer, &info.c))
+	if err != nil {
+		return nil, err
+	}
+	var parsed struct {
+		Issues []PriceIssue `json:"issues"`
+	}
+	err = json.Unmarshal(taken(&answer), &parsed)
+	return parsed.Issues, err
+}
+
 // Rate says what a quantity costs by a price document, without keeping it.
 func Rate(price []byte, quantity Decimal) (Rated, error) {
 	read, err := NewPrice(price)

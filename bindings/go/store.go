@@ -9,7 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-	"unsafe"
 )
 
 // A Document is JSON of the library: the fields are those of the C headers and
@@ -33,6 +32,8 @@ type StoreOptions struct {
 	// MapSize is its address space in bytes; 0 is 1 TiB, of which only what
 	// is used takes memory or disk.
 	MapSize uint64
+	// Clock is the time in place of the system's, for tests.
+	Clock *Clock
 }
 
 // Open opens the store in a directory that has one. [ErrNotFound] when it has
@@ -51,19 +52,11 @@ func OpenStore(path string, options StoreOptions) (*Store, error) {
 	if err := tooOld(); err != nil {
 		return nil, err
 	}
-	var config C.met_store_config
-	config.struct_size = C.size_t(unsafe.Sizeof(config))
-	config.map_size_bytes = C.uint64_t(options.MapSize)
-	if options.Create {
-		config.flags = C.MET_STORE_CREATE
-	}
-	store := &Store{}
-	info := newInfo()
-	text, size := cText(path)
-	err := info.failed(C.met_store_open(text, size, &config, &store.c, &info.c))
+	c, err := openStore(path, &options)
 	if err != nil {
 		return nil, err
 	}
+	store := &Store{c: c}
 	store.users.Store(1)
 	safetyNet(store, func(s *Store) { s.Close() })
 	return store, nil

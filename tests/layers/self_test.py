@@ -20,6 +20,8 @@ def run(house, check):
     if check == "headers":
         command = [house / "tests/layers/check_headers.sh",
                    house / "include", CC, CXX]
+    elif check == "bindings":
+        command = [sys.executable, house / "tests/layers/check_bindings.py"]
     else:
         command = [sys.executable, house / "tests/layers/check_layers.py",
                    check] + ([LIBRARY] if check == "symbols" else [])
@@ -110,6 +112,20 @@ PLANTS = [
      "names are not in order"),
     ("symbols", append(FEATURE, "met_error met_feature_put(\n"),
      "defines met_feature_put: only api may"),
+    ("bindings", (MAP, lambda old: old.replace(
+        "met_store_open;", "met_store_open;\n        met_store_planted;")),
+     "met_store_planted is not in bindings/go"),
+    ("bindings", (MAP, lambda old: old.replace("met_time_parse;", "")),
+     "met_time_parse is no public call any more"),
+    ("bindings", ("bindings/go/price.go", lambda old: old.replace(
+        "C.met_price_check(", "C.met_price_planted(")),
+     "met_price_check is not in bindings/go"),
+    ("bindings", append("bindings/go/price.go",
+                        "var _ = C.met_usage_query\n"),
+     "met_usage_query is in bindings/go, but its row"),
+    ("bindings", ("bindings/python/src/metering/store.py",
+                  lambda old: old.replace('"meter_get"', '"meter_planted"')),
+     "met_meter_get is not in bindings/python"),
 ]
 
 
@@ -117,7 +133,8 @@ def main():
     caught = 0
     with tempfile.TemporaryDirectory() as home:
         house = pathlib.Path(home) / "house"
-        for folder in ("include", "libmetering", "tools", "tests/layers"):
+        for folder in ("include", "libmetering", "tools", "tests/layers",
+                       "bindings/go", "bindings/python"):
             shutil.copytree(ROOT / folder, house / folder)
         for check in sorted({plant[0] for plant in PLANTS}):
             if check == "symbols" and not LIBRARY:

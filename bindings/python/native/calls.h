@@ -94,7 +94,6 @@
     X(subscription_restore, "t", T0, OUT)                                     \
     X(usage_adjust, "t", T0, OUT)                                             \
     X(usage_adjustment_list, "", OUT)                                         \
-    X(usage_query, "t", T0, OUT)                                              \
     X(usage_settings_get, "", OUT)                                            \
     X(usage_settings_put, "t", T0, OUT)
 

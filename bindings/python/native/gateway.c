@@ -22,7 +22,7 @@ typedef struct admission {
     uint32_t failure;
     uint32_t is_admitted;
     uint32_t is_completed;
-    uint32_t reserved;
+    met_error error; /* of one request of a batch */
     met_gateway_ticket ticket;
 } admission;
 
@@ -198,32 +198,61 @@ static int keep_decision(admission *out, const met_gateway_decision *decision)
     return is_failed ? -1 : 0;
 }
 
-/* The call itself, with headers read. */
-static PyObject *admit(native_handle *self, PyObject **values,
-                       met_gateway_request *request, met_pair *headers,
-                       Py_ssize_t room)
-{
-    native_state *state = native_state_of(self);
+/* Where the pairs of a request lie. */
+typedef struct pair_room {
+    met_pair *many; /* to free; NULL: they have room in headers */
+    met_pair headers[HEADERS_ROOM];
     met_pair attributes[MET_GATEWAY_ATTRIBUTES_MAX];
-    met_gateway_decision decision;
-    Py_ssize_t pairs = native_pairs(values[Q_HEADERS], "headers", headers,
-                                    room);
+} pair_room;
+
+/* The request of a call but for what only one of them has. It may wait: texts
+ * are borrowed afterwards. */
+static int read_call(native_handle *self, PyObject **values,
+                     met_gateway_request *request, pair_room *room)
+{
+    met_pair *headers = room->headers;
+    PyObject *list = values[Q_HEADERS];
+    Py_ssize_t size = list != NULL && PyList_Check(list) ? PyList_Size(list)
+                                                         : 0;
+
+    room->many = NULL;
+    if (native_handle_ready(self, "gateway") != 0
+        || read_texts(values, request) != 0
+        || read_numbers(native_state_of(self), values, request) != 0) {
+        return -1;
+    }
+    if (size > HEADERS_ROOM && size <= HEADERS_MAX) {
+        room->many = PyMem_Malloc((size_t)size * sizeof *headers);
+        if (room->many == NULL) {
+            PyErr_NoMemory();
+            return -1;
+        }
+        headers = room->many;
+    }
+    Py_ssize_t pairs = native_pairs(list, "headers", headers,
+                                    room->many ? size : HEADERS_ROOM);
     Py_ssize_t more = pairs < 0 ? -1
                                 : native_pairs(values[Q_ATTRIBUTES],
-                                               "attributes", attributes,
+                                               "attributes", room->attributes,
                                                MET_GATEWAY_ATTRIBUTES_MAX);
-
     if (more < 0 || native_handle_is_open(self, "gateway") != 0) {
-        return NULL;
+        return -1;
     }
+    request->headers = headers;
+    request->header_count = (size_t)pairs;
+    request->attributes = room->attributes;
+    request->attribute_count = (size_t)more;
+    return 0;
+}
+
+static PyObject *admit(native_handle *self, const met_gateway_request *request)
+{
+    native_state *state = native_state_of(self);
+    met_gateway_decision decision;
     admission *out = native_new(state->admission_type);
     if (out == NULL) {
         return NULL;
     }
-    request->headers = headers;
-    request->header_count = (size_t)pairs;
-    request->attributes = attributes;
-    request->attribute_count = (size_t)more;
     decision.struct_size = sizeof decision;
     met_error error = met_gateway_admit(self->object, request, &decision);
     if (error != MET_OK) {
@@ -243,31 +272,110 @@ static PyObject *gateway_admit(PyObject *object, PyObject *const *words,
 {
     static const native_names names = {"admit", admit_names, 0, 4};
     native_handle *self = (native_handle *)object;
-    native_state *state = native_state_of(self);
     met_gateway_request request = {.struct_size = sizeof request};
-    met_pair headers[HEADERS_ROOM];
-    met_pair *many = NULL;
+    pair_room room = {.many = NULL};
     PyObject *values[Q_COUNT];
+    PyObject *out = NULL;
 
-    /* It may wait: texts are borrowed afterwards. */
-    if (native_arguments(&names, words, count, keywords, values) != 0
-        || native_handle_ready(self, "gateway") != 0
-        || read_texts(values, &request) != 0
-        || read_numbers(state, values, &request) != 0) {
-        return NULL;
+    if (native_arguments(&names, words, count, keywords, values) == 0
+        && read_call(self, values, &request, &room) == 0) {
+        out = admit(self, &request);
     }
-    PyObject *list = values[Q_HEADERS];
-    Py_ssize_t size = list != NULL && PyList_Check(list) ? PyList_Size(list)
-                                                         : 0;
-    if (size > HEADERS_ROOM && size <= HEADERS_MAX) {
-        many = PyMem_Malloc((size_t)size * sizeof *many);
-        if (many == NULL) {
-            return PyErr_NoMemory();
+    PyMem_Free(room.many);
+    return out;
+}
+
+/* --- Admit many ----------------------------------------------------------- */
+/* As the library calls them, by number. */
+static const char *const reason_names[] = {
+    "", "NO_ROUTE", "NO_KEY", "DUPLICATE_KEY", "BAD_KEY", "NOT_ALLOWED",
+    "RATE_LIMITED", "USAGE_LIMIT_REACHED", "FEATURE_UNAVAILABLE",
+    "CUSTOMER_NOT_FOUND", "COST_NEVER", "FAILURE"};
+
+static PyObject *admission_of(native_handle *self,
+                              const met_gateway_batch_result *result)
+{
+    admission *out = native_new(native_state_of(self)->admission_type);
+
+    if (out != NULL) {
+        out->gateway = native_keep(self);
+        out->error = result->error;
+        out->wait_ns = result->wait_ns;
+        out->status = result->status;
+        out->reason = result->reason;
+        out->reason_name =
+            result->reason < sizeof reason_names / sizeof reason_names[0]
+                ? reason_names[result->reason]
+                : "";
+        out->failure = result->failure;
+        out->is_admitted = result->is_admitted;
+        if (result->is_admitted) {
+            out->ticket = result->ticket;
         }
     }
-    PyObject *out = admit(self, values, &request, many ? many : headers,
-                          many ? size : HEADERS_ROOM);
-    PyMem_Free(many);
+    return (PyObject *)out;
+}
+
+/* What was admitted is not counted when there is no memory to say so. */
+static PyObject *admit_all(native_handle *self,
+                           const met_gateway_request *request,
+                           const native_flat *keys)
+{
+    met_gateway_batch_result *results =
+        PyMem_Malloc(keys->count * sizeof *results);
+    PyObject *out = NULL;
+
+    if (results == NULL) {
+        return PyErr_NoMemory();
+    }
+    met_error error =
+        met_gateway_admit_batch(self->object, request, keys->texts,
+                                keys->offsets, keys->count, results);
+    out = error == MET_OK ? PyList_New((Py_ssize_t)keys->count)
+                          : native_raise(native_state_of(self), error, NULL);
+    for (size_t i = 0; out != NULL && i < keys->count; i++) {
+        PyObject *item = admission_of(self, &results[i]);
+        if (item == NULL) {
+            Py_CLEAR(out);
+        } else {
+            (void)PyList_SetItem(out, (Py_ssize_t)i, item);
+        }
+    }
+    PyMem_Free(results);
+    return out;
+}
+
+static PyObject *gateway_admit_many(PyObject *object, PyObject *const *words,
+                                    Py_ssize_t count, PyObject *keywords)
+{
+    native_names names = {"admit_many", admit_names, 0, 4};
+    native_handle *self = (native_handle *)object;
+    met_gateway_request request = {.struct_size = sizeof request};
+    native_flat keys = {NULL, NULL, NULL, 0};
+    pair_room room = {.many = NULL};
+    PyObject *values[Q_COUNT];
+    PyObject *out = NULL;
+
+    if (count < 1) {
+        PyErr_SetString(PyExc_TypeError, "admit_many() needs keys");
+        return NULL;
+    }
+    if (native_arguments(&names, words + 1, count - 1, keywords, values) != 0) {
+        return NULL;
+    }
+    if (values[Q_KEY] != NULL) {
+        PyErr_SetString(PyExc_TypeError,
+                        "admit_many() takes keys in place of key");
+        return NULL;
+    }
+    if (native_flatten(native_state_of(self), words[0], "keys",
+                       native_text_or_none, MET_GATEWAY_BATCH_MAX, &keys)
+            == 0
+        && read_call(self, values, &request, &room) == 0) {
+        out = admit_all(self, &request, &keys);
+    }
+    PyMem_Free(room.many);
+    native_flat_free(&keys);
     return out;
 }
 
@@ -387,6 +495,17 @@ static PyObject *admission_number(PyObject *object, void *which)
     }
 }
 
+/* None, or what went wrong with one request of a batch. */
+static PyObject *admission_error(PyObject *object, void *nothing)
+{
+    met_error error = ((admission *)object)->error;
+
+    (void)nothing;
+    return error == MET_OK
+               ? Py_NewRef(Py_None)
+               : native_error(native_state_of(object), error, "", "");
+}
+
 static int admission_bool(PyObject *object)
 {
     return ((admission *)object)->is_admitted != 0;
@@ -405,6 +524,8 @@ static PyObject *admission_repr(PyObject *object)
 static PyMethodDef gateway_methods[] = {
     NATIVE_HANDLE_METHODS,
     NATIVE_METHOD("admit", gateway_admit, "Decide a request."),
+    NATIVE_METHOD("admit_many", gateway_admit_many,
+                  "Decide requests that differ in their keys only."),
     {"tick", gateway_tick, METH_NOARGS, "Housekeeping, once a second."},
     {"stats", gateway_stats, METH_NOARGS, "Counters of this handle."},
     {NULL, NULL, 0, NULL},
@@ -422,6 +543,7 @@ static PyGetSetDef admission_getters[] = {
     {"reason", admission_number, NULL, NULL, (void *)N_REASON},
     {"failure", admission_number, NULL, NULL, (void *)N_FAILURE},
     {"wait_ns", admission_number, NULL, NULL, (void *)N_WAIT},
+    {"error", admission_error, NULL, NULL, NULL},
     {"body", admission_bytes, NULL, NULL, (void *)A_BODY},
     {"upstream_query", admission_bytes, NULL, NULL, (void *)A_UPSTREAM_QUERY},
     {"consumer", admission_text, NULL, NULL, (void *)A_CONSUMER},

@@ -158,19 +158,23 @@ static int read_request(native_policy *self, const native_names *names,
                         PyObject *keywords, met_limiter_request *request,
                         met_limiter_window *windows)
 {
-    native_state *state = native_state_of(self);
     PyObject *values[R_COUNT];
 
     request->struct_size = sizeof *request;
     request->policy = self->number;
+    if (count == 1 && keywords == NULL) { /* a key and nothing else */
+        return native_text(words[0], "key", &request->key, &request->key_size)
+                           != 0
+                       || native_handle_ready(self->limiter, "limiter") != 0
+                   ? -1
+                   : 0;
+    }
+    native_state *state = native_state_of(self);
     if (native_arguments(names, words, count, keywords, values) != 0
         || native_text(values[R_KEY], "key", &request->key,
                        &request->key_size) != 0
         || native_handle_ready(self->limiter, "limiter") != 0) {
         return -1;
-    }
-    if (count == 1 && keywords == NULL) {
-        return 0;
     }
     if (native_u64(state, values[R_COST], "cost", &request->cost) != 0
         || native_u32(state, values[R_KIND], "kind", &request->kind) != 0

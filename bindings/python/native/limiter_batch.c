@@ -192,44 +192,6 @@ PyObject *native_policy_check_batch(PyObject *object,
     return PyLong_FromSize_t(batch.count);
 }
 
-/* Keys of a list, one after the other: offsets, verdicts, bytes in a block. */
-static char *flatten(native_state *state, PyObject *list, Py_ssize_t count,
-                     met_limiter_batch *batch)
-{
-    size_t total = 0;
-    const char *data = NULL;
-    size_t size = 0;
-
-    for (Py_ssize_t i = 0; i < count; i++) {
-        if (native_text(PyList_GetItem(list, i), "keys", &data, &size) != 0) {
-            return NULL;
-        }
-        total += size;
-    }
-    if (total > UINT32_MAX || count > KEYS_MAX) {
-        return native_raise_field(state, MET_E_LIMIT, "keys",
-                                  "too many for one batch");
-    }
-    size_t heads = (2 * (size_t)count + 1) * sizeof(uint32_t);
-    char *block = PyMem_Malloc(heads + total + 1);
-    if (block == NULL) {
-        return (char *)PyErr_NoMemory();
-    }
-    uint32_t *offsets = (uint32_t *)(void *)block;
-    char *at = block + heads;
-    offsets[0] = 0;
-    for (Py_ssize_t i = 0; i < count; i++) {
-        (void)native_text(PyList_GetItem(list, i), "keys", &data, &size);
-        memcpy(at, data, size);
-        at += size;
-        offsets[i + 1] = offsets[i] + (uint32_t)size;
-    }
-    batch->keys = block + heads;
-    batch->key_offsets = offsets;
-    batch->count = (size_t)count;
-    return block;
-}
-
 static const char *const many_names[] = {"keys", "kind", "monotonic_ns",
                                          "utc_ns", NULL};
 
@@ -243,10 +205,9 @@ PyObject *native_policy_check_many(PyObject *object, PyObject *const *words,
                                .policy = self->number};
     met_limiter_verdicts verdicts = {.struct_size = sizeof verdicts};
     met_error_info info = {.struct_size = sizeof info};
+    native_flat flat = {NULL, NULL, NULL, 0};
     PyObject *values[4];
-    PyObject *list = NULL;
     PyObject *out = NULL;
-    char *block = NULL;
 
     if (native_arguments(&names, words, count, keywords, values) != 0
         || native_u32(state, values[1], "kind", &batch.kind) != 0
@@ -255,28 +216,22 @@ PyObject *native_policy_check_many(PyObject *object, PyObject *const *words,
         || native_i64(state, values[3], "utc_ns", &batch.utc_ns) != 0) {
         return NULL;
     }
-    list = PyUnicode_Check(values[0]) || PyBytes_Check(values[0])
-               ? NULL
-               : PySequence_List(values[0]);
-    if (list == NULL) {
-        PyErr_Clear();
-        native_wrong_type("keys", "a sequence of str or bytes", values[0]);
-        return NULL;
-    }
-    Py_ssize_t size = PyList_Size(list);
-    block = flatten(state, list, size, &batch);
-    if (block != NULL && native_handle_ready(self->limiter, "limiter") == 0) {
-        verdicts.is_allowed = (uint32_t *)(void *)block + size + 1;
+    if (native_flatten(state, values[0], "keys", native_text, KEYS_MAX, &flat)
+            == 0
+        && native_handle_ready(self->limiter, "limiter") == 0) {
+        batch.keys = flat.texts;
+        batch.key_offsets = flat.offsets;
+        batch.count = flat.count;
+        verdicts.is_allowed = flat.numbers;
         met_error error =
             run_batch(self->limiter, &batch, &verdicts, &info);
-        out = error == MET_OK ? PyList_New(size)
+        out = error == MET_OK ? PyList_New((Py_ssize_t)flat.count)
                               : native_raise(state, error, &info);
     }
-    for (Py_ssize_t i = 0; out != NULL && i < size; i++) {
-        PyObject *flag = verdicts.is_allowed[i] ? Py_True : Py_False;
-        (void)PyList_SetItem(out, i, Py_NewRef(flag));
+    for (size_t i = 0; out != NULL && i < flat.count; i++) {
+        PyObject *flag = flat.numbers[i] ? Py_True : Py_False;
+        (void)PyList_SetItem(out, (Py_ssize_t)i, Py_NewRef(flag));
     }
-    PyMem_Free(block);
-    Py_DECREF(list);
+    native_flat_free(&flat);
     return out;
 }

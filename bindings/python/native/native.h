@@ -153,6 +153,22 @@ int native_u32(native_state *state, PyObject *value, const char *field,
  * before pointers are borrowed. */
 int native_moment(native_state *state, PyObject *value, const char *field,
                   int64_t *out);
+/* native_text or native_text_or_none. */
+typedef int (*native_take)(PyObject *value, const char *field,
+                           const char **data, size_t *size);
+
+/* The texts of a sequence, one behind the other. */
+typedef struct native_flat {
+    char *texts;
+    uint32_t *offsets; /* count + 1 */
+    uint32_t *numbers; /* room for one of each; not set */
+    size_t count;
+} native_flat;
+
+/* Copies them; frees nothing on failure: native_flat_free does. */
+int native_flatten(native_state *state, PyObject *value, const char *field,
+                   native_take take, Py_ssize_t most, native_flat *out);
+void native_flat_free(native_flat *self);
 /* An int or a Decimal. Runs no code of the caller's. */
 int native_decimal(native_state *state, PyObject *value, const char *field,
                    met_decimal *out);

@@ -63,7 +63,7 @@ int native_text(PyObject *value, const char *field, const char **data,
     if (value == NULL) {
         return 0;
     }
-    if (PyUnicode_Check(value)) {
+    if (Py_IS_TYPE(value, &PyUnicode_Type) || PyUnicode_Check(value)) {
         *data = PyUnicode_AsUTF8AndSize(value, &length);
     } else if (PyBytes_Check(value)) {
         PyBytes_AsStringAndSize(value, &bytes, &length);
@@ -79,6 +79,108 @@ int native_text_or_none(PyObject *value, const char *field, const char **data,
                         size_t *size)
 {
     return value == Py_None ? 0 : native_text(value, field, data, size);
+}
+
+/* A list as it is: nobody changes it while no code of the caller's runs. */
+static PyObject *listed(PyObject *value, const char *field)
+{
+    PyObject *list = NULL;
+
+    if (PyList_CheckExact(value)) {
+        return Py_NewRef(value);
+    }
+    if (!PyUnicode_Check(value) && !PyBytes_Check(value)) {
+        list = PySequence_List(value);
+    }
+    if (list == NULL) {
+        PyErr_Clear();
+        native_wrong_type(field, "a sequence of str or bytes", value);
+    }
+    return list;
+}
+
+static int too_many(native_state *state, const char *field)
+{
+    native_raise_field(state, MET_E_LIMIT, field, "too many for one batch");
+    return -1;
+}
+
+/* Room for `size` more bytes behind `used`. */
+static int grow(native_state *state, const char *field, native_flat *out,
+                size_t used, size_t size, size_t *room)
+{
+    if (size > UINT32_MAX || used + size > UINT32_MAX) {
+        return too_many(state, field);
+    }
+    size_t wanted = 2 * (used + size) + 16 * out->count;
+    char *texts = PyMem_Realloc(out->texts, wanted);
+    if (texts == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    out->texts = texts;
+    *room = wanted;
+    return 0;
+}
+
+static int copy_texts(native_state *state, PyObject *list, const char *field,
+                      native_take take, native_flat *out)
+{
+    size_t used = 0;
+    size_t room = 0;
+
+    if (grow(state, field, out, used, 0, &room) != 0) {
+        return -1;
+    }
+    out->offsets[0] = 0;
+    for (size_t i = 0; i < out->count; i++) {
+        const char *data = "";
+        size_t size = 0;
+        if (take(PyList_GetItem(list, (Py_ssize_t)i), field, &data, &size) != 0
+            || (size > room - used
+                && grow(state, field, out, used, size, &room) != 0)) {
+            return -1;
+        }
+        if (size > 0) {
+            memcpy(out->texts + used, data, size);
+        }
+        used += size;
+        out->offsets[i + 1] = (uint32_t)used;
+    }
+    return 0;
+}
+
+int native_flatten(native_state *state, PyObject *value, const char *field,
+                   native_take take, Py_ssize_t most, native_flat *out)
+{
+    PyObject *list = listed(value, field);
+    int result = -1;
+
+    if (list == NULL) {
+        return -1;
+    }
+    Py_ssize_t count = PyList_Size(list);
+    if (count > most) {
+        result = too_many(state, field);
+    } else {
+        out->count = (size_t)count;
+        out->offsets =
+            PyMem_Malloc((2 * (size_t)count + 1) * sizeof(uint32_t));
+        if (out->offsets == NULL) {
+            PyErr_NoMemory();
+        } else {
+            out->numbers = out->offsets + count + 1;
+            result = copy_texts(state, list, field, take, out);
+        }
+    }
+    Py_DECREF(list);
+    return result;
+}
+
+void native_flat_free(native_flat *self)
+{
+    PyMem_Free(self->texts);
+    PyMem_Free(self->offsets);
 }
 
 static int is_whole(PyObject *value, const char *field)

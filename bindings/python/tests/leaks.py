@@ -102,6 +102,12 @@ def calls(folder):
         refused = gateway.admit("GET", "/anything", [("apikey", "x")] * 80)
         assert refused.body and refused.reason and not refused
         gateway.tick()
+        many = gateway.admit_many(["ariel-key", None, "x" * 99], "GET",
+                                  "/anything", [("x", "y")] * 80)
+        many[0].complete(served=False)
+        assert many[1].error is None
+        fails(gateway.admit_many, ["a", 1])
+        fails(gateway.admit_many, ["a"], headers=[("a", 1)])
         fails(gateway.admit, "GET", 1.5)
         fails(gateway.admit, "GET", headers=[("a", 1)])
         fails(refused.complete)

@@ -209,6 +209,42 @@ def test_a_gateway_admits_and_counts(store):
     assert len(list(store.entitlements("ariel"))) == 1
 
 
+def test_a_gateway_admits_many(store):
+    with store.gateway() as gateway:
+        keys = ["ariel-key", b"ariel-key", None, "", "wrong", "x" * 600]
+        found = gateway.admit_many(keys, "GET", "/anything")
+        assert [(item.status, item.reason) for item in found] == [
+            (200, ""), (200, ""), (401, "NO_KEY"), (401, "NO_KEY"),
+            (401, "BAD_KEY"), (401, "BAD_KEY")]
+        assert [item.error for item in found] == [None] * 6
+        # One call leaves out what a decision says in words.
+        assert (found[0].consumer, found[2].body) == ("", b"")
+        found[0].complete(200)
+        found[1].complete(served=False)
+        with pytest.raises(metering.InvalidError, match="was refused"):
+            found[2].complete()
+        more = gateway.admit_many(("ariel-key",) * 1000, "GET", "/anything")
+        assert [item.reason for item in more] == [""] * 999 + [
+            "USAGE_LIMIT_REACHED"]
+        for item in more[:999]:
+            item.complete()
+        assert gateway.admit_many([]) == []
+        known = gateway.admit_many([None], "GET", "/anything", subject="us")
+        known[0].complete()
+        with pytest.raises(metering.LimitError, match="^keys: "):
+            gateway.admit_many(["k"] * 4097)
+        with pytest.raises(metering.InvalidError):
+            gateway.admit_many(["k"], subject="\0")
+        for wrong in ("text", b"bytes", 5, [5], None):
+            with pytest.raises(TypeError, match="^keys: "):
+                gateway.admit_many(wrong)
+        with pytest.raises(TypeError, match="keys"):
+            gateway.admit_many()
+        with pytest.raises(TypeError, match="in place of key"):
+            gateway.admit_many(["k"], key="k")
+    assert counted(store) == 1001
+
+
 def test_the_host_may_know_the_key_and_the_subject(store):
     with store.gateway() as gateway:
         request = gateway.admit("GET", "/anything", key="ariel-key")

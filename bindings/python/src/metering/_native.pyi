@@ -5,6 +5,7 @@ from decimal import Decimal
 from types import TracebackType
 from typing import Any, Union, final
 
+from .errors import MeteringError
 from .values import Document, Moment, Number
 
 _Text = Union[str, bytes]
@@ -145,6 +146,8 @@ class Admission:
     @property
     def wait_ns(self) -> int: ...
     @property
+    def error(self) -> MeteringError | None: ...
+    @property
     def body(self) -> bytes: ...
     @property
     def upstream_query(self) -> bytes: ...
@@ -177,6 +180,17 @@ class Gateway(_Handle):
               subject: _Text | None = None, key: _Text | None = None,
               attributes: _Pairs | None = None, cost: int = 1,
               utc_ns: int = 0, monotonic_ns: int = 0) -> Admission: ...
+    def admit_many(self, keys: Sequence[_Text | None], /,
+                   method: _Text | None = None, path: _Text | None = None,
+                   headers: _Pairs | None = None,
+                   client_ip: _Text | None = None, *,
+                   host: _Text | None = None, query: _Text | None = None,
+                   form: _Text | None = None, user_agent: _Text | None = None,
+                   service: _Text | None = None, route: _Text | None = None,
+                   subject: _Text | None = None,
+                   attributes: _Pairs | None = None, cost: int = 1,
+                   utc_ns: int = 0,
+                   monotonic_ns: int = 0) -> list[Admission]: ...
     def tick(self) -> None: ...
     def stats(self) -> Document: ...
 
