@@ -28,6 +28,13 @@ func TestCatalogCalls(t *testing.T) {
 	if got := member(t, must(store.Plan("free", 2)), "status"); got != "active" {
 		t.Error(got)
 	}
+	before := time.Now().Add(-time.Hour)
+	if got := member(t, must(store.PlanAt("free", 2, before)),
+		"status"); got != "scheduled" {
+		t.Error(got)
+	}
+	_, err := store.PlanAt("none", 0, time.Time{})
+	wantCode(t, err, metering.ErrNotFound, "")
 	must(store.NextPlan("free"))
 	if err := store.RemovePlan("free", 3); err != nil {
 		t.Error(err)
@@ -88,6 +95,10 @@ func TestCustomerCalls(t *testing.T) {
 	}
 	must(store.RestoreSubscription(id))
 	must(store.Subscription(id))
+	ended := must(store.SubscriptionAt(id, time.Now().AddDate(-1, 0, 0)))
+	if got := member(t, ended, "status"); got != "scheduled" {
+		t.Error(got)
+	}
 	_, err := store.MigrateSubscription(id, []byte(`{}`), time.Time{})
 	if err == nil {
 		t.Error("there is no later version")

@@ -159,6 +159,64 @@ func TestGatewayCalls(t *testing.T) {
 	}
 }
 
+func TestGatewayBatch(t *testing.T) {
+	store := newStory(t)
+	gateway := must(store.Gateway(metering.GatewayOptions{}))
+	defer gateway.Close()
+	common := metering.GatewayRequest{Method: "GET", Path: "/anything",
+		Key: "is not looked at"}
+	var batch metering.KeyBatch
+	if err := gateway.AdmitBatch(&common, &batch); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"ariel-key", "", "wrong", "guest-key",
+		"ariel-key", "ariel-key", "ariel-key", "ariel-key", "ariel-key",
+		"rosario-key"} {
+		batch.Add(key)
+	}
+	if err := gateway.AdmitBatch(&common, &batch); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []metering.GatewayReason{metering.Admitted,
+		metering.NoKey, metering.BadKey, metering.NotAllowed, metering.Admitted,
+		metering.Admitted, metering.Admitted, metering.Admitted,
+		metering.RateLimited, metering.Admitted} {
+		result := batch.Result(i)
+		if result.Reason != want || result.Err != nil ||
+			result.IsAdmitted != (want == metering.Admitted) ||
+			(result.Wait > 0) != (want == metering.RateLimited) {
+			t.Errorf("%d: %+v", i, result)
+		}
+		err := batch.Complete(i, metering.Outcome{Status: 200})
+		if (err == nil) != result.IsAdmitted {
+			t.Error(i, err)
+		}
+	}
+	if got := total(t, store, "api_requests"); got != "6" {
+		t.Error(got)
+	}
+	batch.Reset()
+	for i := 0; i < 4097; i++ {
+		batch.Add("k")
+	}
+	wantCode(t, gateway.AdmitBatch(&common, &batch), metering.ErrLimit, "batch")
+	batch.Reset()
+	batch.Add("ariel-key")
+	common.Subject = "\x00"
+	if err := gateway.AdmitBatch(&common, &batch); err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, batch.Result(0).Err, metering.ErrInvalid, "")
+	common.Subject, common.Key = "consumer:rosario", ""
+	known := must(gateway.Admit(&common))
+	if err := known.Complete(metering.Outcome{}); err != nil || !known.IsAdmitted {
+		t.Errorf("%+v %v", known, err)
+	}
+	if got := total(t, store, "api_requests"); got != "7" {
+		t.Error(got)
+	}
+}
+
 // TestGatewayServer asks a true server from many goroutines while it ticks,
 // settles, and its catalog changes: what was answered 200 is what was counted.
 func TestGatewayServer(t *testing.T) {

@@ -210,6 +210,86 @@ func TestLimiterManyGoroutines(t *testing.T) {
 	}
 }
 
+func TestLimiterHeaderFields(t *testing.T) {
+	limiter := newLimiter(t, metering.LimiterOptions{})
+	policy := must(limiter.SetPolicy("free", metering.PolicyOptions{},
+		metering.Window{Limit: 1, Length: time.Minute}))
+	request := metering.Request{Policy: policy, Key: "k", MonotonicNs: second}
+	must(limiter.Check(request))
+	refused := must(limiter.Check(request))
+	header := http.Header{}
+	if err := refused.WriteHeaderFields(header, metering.HeaderOptions{
+		Fields: metering.HeaderIETF, PartitionKey: "me"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := header.Get("RateLimit-Policy"); !strings.Contains(got, "q=1") ||
+		!strings.Contains(got, "pk=") {
+		t.Error(header)
+	}
+	if header.Get("RateLimit") == "" || header.Get("RateLimit-Limit") != "" {
+		t.Error(header)
+	}
+	exact := must(strconv.Atoi(header.Get("Retry-After")))
+	var later bool
+	for seed := uint64(0); seed < 50; seed++ {
+		err := refused.WriteHeaderFields(header, metering.HeaderOptions{
+			Fields:           metering.HeaderWindows + metering.HeaderReported,
+			JitterMaxSeconds: 10, JitterSeed: seed})
+		wait := must(strconv.Atoi(header.Get("Retry-After")))
+		if err != nil || wait < exact || wait > exact+10 {
+			t.Fatal(wait, exact, err)
+		}
+		later = later || wait > exact
+	}
+	if !later || header.Get("X-RateLimit-Limit-Minute") != "1" {
+		t.Error(header)
+	}
+	err := refused.WriteHeaderFields(header, metering.HeaderOptions{
+		PartitionKey: strings.Repeat("x", 1000)})
+	wantCode(t, err, metering.ErrInvalid, "options.partition_key")
+	err = refused.WriteHeaderFields(header, metering.HeaderOptions{Fields: 1 << 9})
+	wantCode(t, err, metering.ErrUnsupported, "options.styles")
+}
+
+func TestLimiterKeys(t *testing.T) {
+	keys := map[string]bool{}
+	for _, identity := range []metering.Identity{{}, {Value: "a"},
+		{Scope: "a"}, {Value: "a", Kind: 1}, {Scope: "route", Value: "a"},
+		{Value: "127.0.0.1"}, {Value: "127.0.0.1", IsAddress: true},
+		{Value: "2001:db8::1", IsAddress: true},
+		{Value: "2001:db8::1", IsAddress: true, PrefixV6: 128},
+		{Value: strings.Repeat("x", 1000)}} {
+		keys[must(identity.Key())] = true
+	}
+	if len(keys) != 10 {
+		t.Error(len(keys), "keys")
+	}
+	same := must(metering.Identity{Value: "2001:db8:0::ffff",
+		IsAddress: true}.Key())
+	if !keys[same] {
+		t.Error("one network, two keys")
+	}
+	_, err := metering.Identity{Value: "127.0.0.01", IsAddress: true}.Key()
+	wantCode(t, err, metering.ErrInvalid, "identity.value")
+	_, err = metering.Identity{Value: "127.0.0.1", IsAddress: true,
+		PrefixV4: 33}.Key()
+	wantCode(t, err, metering.ErrInvalid, "identity.prefix_v4")
+}
+
+func TestLimiterStats(t *testing.T) {
+	limiter := newLimiter(t, metering.LimiterOptions{Capacity: 1000})
+	policy := must(limiter.SetPolicy("one", metering.PolicyOptions{},
+		metering.Window{Limit: 1, Length: time.Hour}))
+	for _, key := range []string{"a", "b", "a"} {
+		must(limiter.Allow(policy, key))
+	}
+	stats := must(limiter.Stats())
+	if stats.Capacity < 1000 || stats.Policies != 1 || stats.Inserted != 2 ||
+		stats.RecordsLive != 2 || stats.Decisions != 3 || stats.Refusals != 1 {
+		t.Errorf("%+v", stats)
+	}
+}
+
 func TestLimiterHandler(t *testing.T) {
 	limiter := newLimiter(t, metering.LimiterOptions{})
 	policy := must(limiter.SetPolicy("free", metering.PolicyOptions{},

@@ -136,6 +136,35 @@ func TestStoreCloses(t *testing.T) {
 	}
 }
 
+// TestClock bills a month that passes in no time.
+func TestClock(t *testing.T) {
+	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	clock := metering.NewClock(begin)
+	store := must(metering.OpenStore(filepath.Join(t.TempDir(), "store"),
+		metering.StoreOptions{Create: true, Clock: clock}))
+	defer store.Close()
+	must(store.Apply(catalog(t)))
+	recorder := must(store.Recorder(metering.RecorderOptions{}))
+	defer recorder.Close()
+	if err := recorder.Record(metering.Event{Type: "kong.api_request",
+		Subject: "consumer:rosario", Attributes: []metering.Pair{
+			{Name: "service_name", Value: "example_service"}}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := clock.Set(begin.AddDate(0, 1, 0).Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	must(store.Settle())
+	invoice := must(store.InvoiceFinalize("rosario", time.Time{}))
+	if got := member(t, invoice, "number"); got != "INV-0001" {
+		t.Error(got)
+	}
+	wantCode(t, clock.Set(begin), metering.ErrInvalid, "at")
+	if got := clock.Now(); got.Sub(begin) != 31*24*time.Hour+time.Hour {
+		t.Error(got)
+	}
+}
+
 func TestDocuments(t *testing.T) {
 	store := newStory(t)
 	if _, err := store.ApplyDryRun(catalog(t)); err != nil {
@@ -196,6 +225,13 @@ func TestDecimal(t *testing.T) {
 	large := must(metering.ParseDecimal("9999999999999999999999999999999999"))
 	_, err := large.Mul(large)
 	wantCode(t, err, metering.ErrOverflow, "")
+	if got := must(a.Div(metering.DecimalOf(7), 4, metering.Up)).String(); got != "0.4286" {
+		t.Error(got)
+	}
+	_, err = a.Div(zero, 4, metering.Up)
+	wantCode(t, err, metering.ErrInvalid, "other")
+	_, err = a.Div(b, -1, metering.Up)
+	wantCode(t, err, metering.ErrInvalid, "places")
 	_, err = a.Round(99, metering.HalfAway)
 	wantCode(t, err, metering.ErrInvalid, "places")
 }
@@ -210,11 +246,37 @@ func TestPrice(t *testing.T) {
 			t.Errorf("%d: %v", quantity, rated.Totals.Total)
 		}
 	}
-	_, err := metering.NewPrice([]byte(`{"type": "unit", "amount": "-1"}`))
+	totals := must(price.Totals([]metering.Decimal{{},
+		metering.DecimalOf(5001), metering.DecimalOf(1)}))
+	if fmt.Sprint(totals) != "[0 2 1]" {
+		t.Error(totals)
+	}
+	if got := must(price.Totals(nil)); len(got) != 0 {
+		t.Error(got)
+	}
+	dear := must(metering.NewPrice([]byte(`{"type": "unit", "amount": "1.5"}`)))
+	defer dear.Close()
+	_, err := dear.Totals([]metering.Decimal{{}, must(metering.ParseDecimal(
+		"9999999999999999999999999999999999"))})
+	wantCode(t, err, metering.ErrOverflow, "quantities[1]")
+	issues := must(metering.CheckPrice([]byte(
+		`{"type": "unit", "amount": "-1", "commitments": {"maximum": "-2"}}`)))
+	if len(issues) != 2 || issues[0].Code == "" || issues[0].Message == "" {
+		t.Errorf("%+v", issues)
+	}
+	if got := must(metering.CheckPrice([]byte(`{"type": "free"}`))); len(got) != 0 {
+		t.Errorf("%+v", got)
+	}
+	_, err = metering.CheckPrice([]byte(`[]`))
+	wantCode(t, err, metering.ErrInvalid, "")
+	_, err = metering.NewPrice([]byte(`{"type": "unit", "amount": "-1"}`))
 	wantCode(t, err, metering.ErrInvalid, "price.amount")
 	_, err = price.RateDocument([]byte(`{"quantity": "x"}`))
 	wantCode(t, err, metering.ErrInvalid, "quantity")
 	price.Close()
+	if _, err := price.Totals(totals); !errors.Is(err, metering.ErrClosed) {
+		t.Fatal(err)
+	}
 	if _, err := price.Rate(metering.Decimal{}); !errors.Is(err,
 		metering.ErrClosed) {
 		t.Fatal(err)

@@ -3,6 +3,8 @@
  * for each quantity. Nothing is changed after it was opened: any thread. */
 #include "rating/price_handle.h"
 
+#include <stdio.h>
+
 #include "base/check.h"
 #include "base/limits.h"
 #include "rating/rate_request.h"
@@ -378,6 +380,28 @@ met_error met__price_rate(const met_price *price, met__text json,
 }
 
 /* --- Many quantities ------------------------------------------------------ */
+/* One of them, whose place an error names. */
+static met_error rate_one(met__rate_input *input, met__arena *arena,
+                          const met_decimal *quantities, size_t i,
+                          met_decimal *total_out, met_error_info *info)
+{
+    met_error_info inner = {.struct_size = sizeof inner};
+    met__rated *rated = NULL;
+    char field[40];
+
+    snprintf(field, sizeof field, "quantities[%zu]", i);
+    if (!met__decimal_is_valid(quantities[i])) {
+        return met__fail(info, MET_E_INVALID, field, "is not a decimal");
+    }
+    input->quantity = quantities[i];
+    met_error error = met__rate(input, arena, &rated, &inner);
+    if (error != MET_OK) {
+        return met__fail(info, error, field, "%s", inner.reason);
+    }
+    *total_out = rated->totals.total;
+    return MET_OK;
+}
+
 met_error met__price_rate_all(const met_price *price,
                               const met_decimal *quantities, size_t count,
                               met_decimal *totals_out, met_error_info *info)
@@ -394,17 +418,7 @@ met_error met__price_rate_all(const met_price *price,
     }
     met__arena_init(&arena, &price->platform);
     for (size_t i = 0; error == MET_OK && i < count; i++) {
-        met__rated *rated = NULL;
-        if (!met__decimal_is_valid(quantities[i])) {
-            error = met__fail(info, MET_E_INVALID, "quantities",
-                              "item %zu is not a decimal", i);
-            break;
-        }
-        input.quantity = quantities[i];
-        error = met__rate(&input, &arena, &rated, info);
-        if (error == MET_OK) {
-            totals[i] = rated->totals.total;
-        }
+        error = rate_one(&input, &arena, quantities, i, &totals[i], info);
         if (i % BATCH_ROUND == BATCH_ROUND - 1) {
             met__arena_release(&arena);
         }

@@ -233,8 +233,9 @@ def test_a_gateway_admits_many(store):
         known[0].complete()
         with pytest.raises(metering.LimitError, match="^keys: "):
             gateway.admit_many(["k"] * 4097)
-        with pytest.raises(metering.InvalidError):
-            gateway.admit_many(["k"], subject="\0")
+        wrong = gateway.admit_many(["k"], subject="\0")[0]
+        assert not wrong and wrong.status == 0
+        assert isinstance(wrong.error, metering.InvalidError)
         for wrong in ("text", b"bytes", 5, [5], None):
             with pytest.raises(TypeError, match="^keys: "):
                 gateway.admit_many(wrong)

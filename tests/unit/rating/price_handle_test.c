@@ -338,9 +338,18 @@ static void rates_many_quantities(void **state)
     met_decimal out[2] = {met__decimal_from_i64(77), met__decimal_from_i64(78)};
     assert_int_equal(met_price_rate_batch(price, bad, 2, out, &info),
                      MET_E_INVALID);
-    assert_non_null(strstr(info.reason, "item 1"));
+    assert_string_equal(info.field, "quantities[1]");
+    assert_string_equal(info.reason, "is not a decimal");
+    met_price *dear = create("{'type': 'unit', 'amount': '1.5'}");
+    bad[1] = decimal_of("9999999999999999999999999999999999");
+    assert_int_equal(met_price_rate_batch(dear, bad, 2, out, &info),
+                     MET_E_OVERFLOW);
+    assert_string_equal(info.field, "quantities[1]");
+    assert_string_equal(info.reason,
+                        "times the price needs more than 34 digits");
     assert_int_equal(met__decimal_compare(out[0], met__decimal_from_i64(77)),
                      0);
+    met_price_destroy(dear);
     met_price_destroy(price);
 }
 
