@@ -193,6 +193,11 @@ func (s *Store) RemovePlan(key string, version uint32) error {
 	})
 }
 
+// RotateCredential gives a consumer another API key in place of one.
+func (s *Store) RotateCredential(consumer string, document []byte) (Document, error) {
+	return s.both((*C.metgo_both)(C.met_credential_rotate), consumer, document)
+}
+
 // RemoveGatewayEntity removes an entity and what hangs on it.
 func (s *Store) RemoveGatewayEntity(kind, name string) error {
 	kindText, kindSize := cText(kind)

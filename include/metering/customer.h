@@ -436,8 +436,9 @@ MET_API MET_NODISCARD met_error met_subject_rename(
     const char *json, size_t json_size, met_buffer *json_out, met_error_info *info);
 
 /**
- * Every rename and erasure, oldest first: {"items": [...]}. What was erased is
- * named by what stands in its place.
+ * Every rename, erasure and rotation of a key (met_credential_rotate), oldest
+ * first: {"items": [...]}. What was erased is named by what stands in its
+ * place.
  *
  * @param json_out  written only on MET_OK
  * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_BUSY (too many

@@ -437,6 +437,43 @@ MET_API MET_NODISCARD met_error met_gateway_entity_remove(
     met_store *store, const char *kind, size_t kind_size, const char *name,
     size_t name_size, met_error_info *info);
 
+/**
+ * Give a consumer another API key in place of one. The old one works on for
+ * the grace that is asked for, or is revoked at once; both as fast as any
+ * change of the catalog is in force (met_gateway_tick), but for the end of a
+ * grace, which holds to the second. Keys of the consumer whose time is over are
+ * removed.
+ *
+ * Who names the id and asks twice changes nothing the second time: with a key
+ * of its own it gets the same answer, and else MET_E_CONFLICT, because a key
+ * that was made here is told once and stored nowhere. A declarative document
+ * says which keys there are, also after a rotation.
+ *
+ * @param consumer  username or id, not necessarily NUL-terminated
+ * @param json      {"id"? (of the credential; needed when several keys are in
+ *                  force), "key"? (1 to 512 bytes; else one of 256 random bits
+ *                  is made), "grace_seconds"? (0 to 10^8; 0: revoked at once),
+ *                  "ttl"? (of the new one, seconds, 0: none; else that of the
+ *                  old one), "reason", "actor"}
+ * @param json_out  {"consumer", "key"? (when it was made), "credential": {"id",
+ *                  "ttl"?, "created_at", "replaces"}, "old_credential"? (while
+ *                  its grace lasts)}
+ * @param info      may be NULL
+ * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND (consumer, credential) ·
+ *         MET_E_CONFLICT (rotated already; the key is somebody's) ·
+ *         MET_E_LIMIT (64 keys in force) · MET_E_NO_MEMORY ·
+ *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT ·
+ *         MET_E_FORKED · MET_E_BUG; nothing is stored then
+ * @units  seconds
+ * @owner  caller keeps json; json_out with met_buffer_release
+ * @blocks waits for the store's one writer and for the disk
+ * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
+ */
+MET_API MET_NODISCARD met_error met_credential_rotate(
+    met_store *store, const char *consumer, size_t consumer_size,
+    const char *json, size_t json_size, met_buffer *json_out,
+    met_error_info *info);
+
 MET_END_DECLS
 
 #endif

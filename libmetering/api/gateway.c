@@ -288,3 +288,39 @@ met_error met_gateway_entity_remove(met_store *store, const char *kind,
     }
     return met__call_end(&call, error, NULL, NULL);
 }
+
+/* --- Credentials ---------------------------------------------------------- */
+
+met_error met_credential_rotate(met_store *store, const char *consumer,
+                                size_t consumer_size, const char *json,
+                                size_t json_size, met_buffer *json_out,
+                                met_error_info *info)
+{
+    met__call call;
+    met__text name = {NULL, 0};
+    met__audit audit = {0};
+    met__node *request = NULL;
+    met__node *answer = NULL;
+    met__node *record = NULL;
+    met_error error = met__call_begin_answer(&call, store, json_out, info);
+
+    if (error == MET_OK) {
+        error = met__call_key(&call, "consumer", consumer, consumer_size,
+                              MET__KEY_SIZE_MAX, &name);
+    }
+    if (error == MET_OK) {
+        error = met__call_parse(&call, json, json_size, &request);
+    }
+    if (error == MET_OK) {
+        error = met__call_transact(&call, 1);
+    }
+    if (error == MET_OK) {
+        error = met__credential_rotate(call.txn, name, request, &call.arena,
+                                       &answer, &audit, &call.why);
+    }
+    if (error == MET_OK && audit.action != NULL) {
+        error = met__audit_put(call.txn, &audit, met__txn_now_ns(call.txn),
+                               &call.arena, &record);
+    }
+    return met__call_end(&call, error, answer, json_out);
+}

@@ -1,5 +1,5 @@
-/* The record of renames and erasures. In: what was done. Out: records of the
- * table AUDIT. It does nothing by itself: identity_change.c does. */
+/* The record of renames, erasures and rotations. In: what was done. Out:
+ * records of the table AUDIT. It does nothing by itself: who does, tells. */
 #include "customer/audit.h"
 
 #include "base/limits.h"
@@ -50,6 +50,8 @@ met_error met__audit_put(met__txn *txn, const met__audit *audit,
     met__build_text(&builder, "action", met__text_z(audit->action));
     met__build_text(&builder, "from", audit->from);
     met__build_text(&builder, "to", audit->to);
+    met__build_text(&builder, "old_credential", audit->old_credential);
+    met__build_text(&builder, "new_credential", audit->new_credential);
     met__build_text(&builder, "reason", audit->reason);
     met__build_text(&builder, "actor", audit->actor);
     build_counts(&builder, audit);

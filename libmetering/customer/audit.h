@@ -1,7 +1,8 @@
-/* Who renamed or erased whom, when and why: records that stay.
+/* Who renamed or erased whom, or gave whom another API key, when and why:
+ * records that stay.
  *
- * AUDIT[number]: {"number", "at", "action", "from"?, "to", "reason", "actor",
- * "counts"}. What was erased is in none of them: from is missing, to is the
+ * AUDIT[number]: {"number", "at", "action", "from"?, "to", "old_credential"?,
+ * "new_credential"?, "reason", "actor", "counts"}. What was erased is in none of them: from is missing, to is the
  * name that took its place, and older records of its renames get that name for
  * both. */
 #ifndef MET_CUSTOMER_AUDIT_H
@@ -12,7 +13,7 @@
 
 typedef struct met__audit {
     const char *action; /* "customer.rename", … */
-    met__text from;     /* empty: erased */
+    met__text from;     /* empty: erased, or nothing was renamed */
     met__text to;
     met__text reason;
     met__text actor;
@@ -21,6 +22,8 @@ typedef struct met__audit {
     size_t subscriptions;
     size_t consumers;
     size_t notices;
+    met__text old_credential; /* ids of a rotation */
+    met__text new_credential;
 } met__audit;
 
 /* "reason" and "actor". Sticky like every reader of fields. */

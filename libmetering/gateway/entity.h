@@ -5,6 +5,7 @@
 #ifndef MET_GATEWAY_ENTITY_H
 #define MET_GATEWAY_ENTITY_H
 
+#include "customer/audit.h"
 #include "store/object.h"
 #include "store/store.h"
 
@@ -48,6 +49,13 @@ met_error met__entity_remove(met__txn *txn, met__text kind, met__text name,
 /* Removes the plugins that are scoped to a plan. */
 met_error met__plugins_forget_plan(met__txn *txn, met__text key,
                                    met__arena *arena);
+/* Another key in place of one: {"id"?, "key"?, "grace_seconds"?, "ttl"?,
+ * "reason", "actor"}. The answer has the new key when it was made here; what
+ * the audit shall say is in *audit_out (action NULL: nothing has happened). */
+met_error met__credential_rotate(met__txn *txn, met__text consumer,
+                                 const met__node *request, met__arena *arena,
+                                 met__node **node_out, met__audit *audit_out,
+                                 met_error_info *info);
 /* Removes the consumers of a subject; *count_out grows by them. */
 met_error met__consumer_erase(met__txn *txn, met__text subject,
                               met__arena *arena, size_t *count_out,

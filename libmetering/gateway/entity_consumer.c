@@ -143,7 +143,7 @@ met_error met__keyauth_read(met__entity_run *run, const met__node *item,
         (void)met__fields_text(&fields, "id", MET__OPTIONAL, 1,
                                MET__ENTITY_ID_MAX, &one.id);
         (void)met__fields_integer(&fields, "ttl", MET__OPTIONAL, 0,
-                                  INT64_C(100000000), &one.ttl);
+                                  MET__CREDENTIAL_TTL_MAX, &one.ttl);
         (void)met__entity_ignore(run, &fields, unserved, &ignored);
         (void)owner(run, &fields, path, consumer, &who);
         error = met__fields_end(&fields);
@@ -291,41 +291,12 @@ met_error met__consumer_read(met__entity_run *run, const met__node *item,
 
 /* --- Keys in the store ---------------------------------------------------- */
 
-static void hash_text(const met__credential_hash *hash, char *hex_out)
-{
-    static const char digits[] = "0123456789abcdef";
-
-    for (size_t i = 0; i < sizeof hash->bytes; i++) {
-        hex_out[2 * i] = digits[hash->bytes[i] >> 4];
-        hex_out[2 * i + 1] = digits[hash->bytes[i] & 15];
-    }
-}
-
-int met__credential_hash_parse(met__text hex, met__credential_hash *hash_out)
-{
-    if (hex.size != 2 * sizeof hash_out->bytes) {
-        return 0;
-    }
-    for (size_t i = 0; i < hex.size; i++) {
-        char c = hex.data[i];
-        int digit = c >= '0' && c <= '9'   ? c - '0'
-                    : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                                           : -1;
-        if (digit < 0) {
-            return 0;
-        }
-        uint8_t *byte = &hash_out->bytes[i / 2];
-        *byte = (uint8_t)(i % 2 == 0 ? digit << 4 : *byte | digit);
-    }
-    return 1;
-}
-
 static const met__node *find_key(const met__node *list,
                                  const met__credential_hash *hash)
 {
-    char hex[2 * MET__CREDENTIAL_HASH_SIZE];
+    char hex[MET__CREDENTIAL_HEX_SIZE];
 
-    hash_text(hash, hex);
+    met__credential_hash_print(hash, hex);
     for (uint32_t i = 0; list != NULL && list->kind == MET__NODE_ARRAY
                          && i < list->count;
          i++) {
@@ -395,7 +366,7 @@ static met_error key_node(met__entity_run *run, const pending_key *key,
     const met__node *known = find_key(stored, &key->hash);
     met__text id = key->id;
     int64_t created_at = run->now_ns;
-    char hex[2 * MET__CREDENTIAL_HASH_SIZE];
+    char hex[MET__CREDENTIAL_HEX_SIZE];
     met__builder builder;
     met_error error = MET_OK;
 
@@ -410,7 +381,7 @@ static met_error key_node(met__entity_run *run, const pending_key *key,
     if (error != MET_OK) {
         return error;
     }
-    hash_text(&key->hash, hex);
+    met__credential_hash_print(&key->hash, hex);
     met__builder_begin(&builder, run->arena);
     met__build_text(&builder, "id", id);
     met__build_text(&builder, "hash", met__text_of(hex, sizeof hex));
@@ -418,6 +389,10 @@ static met_error key_node(met__entity_run *run, const pending_key *key,
         met__build_integer(&builder, "ttl", key->ttl);
     }
     met__build_time(&builder, "created_at", created_at);
+    if (known != NULL) {
+        met__build_text(&builder, "replaces",
+                        met__node_text_at(known, "replaces"));
+    }
     return met__builder_end(&builder, node_out);
 }
 

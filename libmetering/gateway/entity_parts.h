@@ -109,8 +109,19 @@ met_error met__consumers_flush(met__entity_run *run);
 met_error met__consumer_forget(met__txn *txn, const met__node *document,
                                met__arena *arena);
 
+/* --- entity_credential.c -------------------------------------------------- */
+#define MET__CREDENTIAL_HEX_SIZE (2 * MET__CREDENTIAL_HASH_SIZE)
+#define MET__CREDENTIAL_TTL_MAX INT64_C(100000000) /* seconds */
+/* As it is stored: hexadecimal, MET__CREDENTIAL_HEX_SIZE bytes. */
+void met__credential_hash_print(const met__credential_hash *hash,
+                                char *hex_out);
 /* Of a text that is stored; 0 when it is none. */
 int met__credential_hash_parse(met__text hex, met__credential_hash *hash_out);
+/* When a stored credential ends; 0: never. MET_E_CORRUPT */
+met_error met__credential_end(const met__node *credential, int64_t *ends_out);
+/* What everybody may see of a stored credential. */
+met_error met__credential_shown(const met__node *credential,
+                                met__arena *arena, met__node **node_out);
 
 /* --- entity_group.c ------------------------------------------------------- */
 met_error met__group_read(met__entity_run *run, const met__node *item,

@@ -277,15 +277,10 @@ static met_error shown(const met__node *stored, met__arena *arena,
         if (value == list && list != NULL && list->kind == MET__NODE_ARRAY) {
             value = met__node_array(arena);
             for (uint32_t k = 0; k < list->count; k++) {
-                const met__node *item = list->as.items[k];
-                met__builder one;
                 met__node *made = NULL;
-                met__builder_begin(&one, arena);
-                met__build_text(&one, "id", met__node_text_at(item, "id"));
-                met__build_node(&one, "ttl", met__node_get(item, "ttl"));
-                met__build_text(&one, "created_at",
-                                met__node_text_at(item, "created_at"));
-                if (value == NULL || met__builder_end(&one, &made) != MET_OK
+                if (value == NULL
+                    || met__credential_shown(list->as.items[k], arena, &made)
+                           != MET_OK
                     || met__node_append(arena, value, made) != MET_OK) {
                     return MET_E_NO_MEMORY;
                 }

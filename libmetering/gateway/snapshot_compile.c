@@ -311,19 +311,13 @@ static met_error add_keys(met__compile *compile, const met__node *list,
 {
     for (uint32_t i = 0; list != NULL && i < list->count; i++) {
         const met__node *item = list->as.items[i];
-        int64_t ttl = met__node_integer_at(item, "ttl", 0);
-        int64_t created_at = 0;
         met__snapshot_credential credential = {
             .id = text_at(compile, item, "id"), .consumer = consumer};
         if (!met__credential_hash_parse(met__node_text_at(item, "hash"),
                                         &credential.hash)
-            || met__time_parse(met__node_text_at(item, "created_at"),
-                               &created_at)
+            || met__credential_end(item, &credential.expires_at_ns)
                    != MET_OK) {
             return MET_E_CORRUPT;
-        }
-        if (ttl > 0) {
-            credential.expires_at_ns = created_at + ttl * MET__SECOND_NS;
         }
         met__snapshot_add(compile->writer, MET__SECTION_CREDENTIAL,
                           &credential);

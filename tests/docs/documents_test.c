@@ -6,6 +6,7 @@
 
 #include "metering/customer.h"
 #include "metering/entitlement.h"
+#include "metering/gateway.h"
 #include "metering/grant.h"
 #include "metering/event.h"
 #include "metering/billing.h"
@@ -194,6 +195,16 @@ static met_error put_consumer_group(void)
 static met_error put_credential(void)
 {
     return apply("{\"keyauth_credentials\":[", "]}");
+}
+
+/* Of rosario, whose only key stands above it. */
+static met_error put_rotation(void)
+{
+    met_buffer *out = fresh();
+
+    return keep(met_credential_rotate(store, "rosario", 7, block, block_size,
+                                      out, &told),
+                out);
 }
 
 static met_error put_acl(void)
@@ -407,6 +418,7 @@ static struct kind {
     {"consumer", put_consumer, 0, 0},
     {"consumer_group", put_consumer_group, 0, 0},
     {"credential", put_credential, 0, 0},
+    {"rotation", put_rotation, 0, 0},
     {"acl", put_acl, 0, 0},
     {"plugin", put_plugin, 0, 0},
     {"declarative", put_declarative, 0, 0},

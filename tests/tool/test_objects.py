@@ -227,3 +227,31 @@ def test_rename_and_erase(filled):
         "subject.erase"]
     assert "ariel" not in str(audit)
     assert len(filled.run("audit")[0].splitlines()) == 5
+
+
+def test_another_key(filled, tmp_path):
+    why = ("--reason", "leaked", "--actor", "ada")
+    done = filled.json("credential", "rotate", "rosario", "--grace", "7d",
+                       *why)
+    assert len(done["key"]) == 43
+    assert done["old_credential"]["replaced_by"] == done["credential"]["id"]
+    filled.refused("credential", "rotate", "rosario", "--id",
+                   done["old_credential"]["id"], *why,
+                   reason="rotated already")
+    (tmp_path / "key").write_text("chosen-key\n")
+    for _ in range(2):
+        again = filled.json("credential", "rotate", "rosario", "--id",
+                            done["credential"]["id"], "--key",
+                            tmp_path / "key", "--ttl", "0", *why)
+        assert "key" not in again and "old_credential" not in again
+    assert filled.run("credential", "rotate", "ariel", *why, "--field",
+                      "key")[0].strip()
+    assert [item["action"] for item in filled.json("audit")["items"]] == [
+        "credential.rotate"] * 3
+    filled.refused("credential", "rotate", "rosario", "--grace", "soon", *why,
+                   reason="--grace", status=2)
+    filled.refused("credential", "rotate", "rosario", reason="reason")
+    filled.refused("credential", "rotate", "rosario", "--key", "-", *why,
+                   stdin="\n", reason="no key")
+    filled.refused("credential", "rotate", "nobody", *why,
+                   reason="no consumer of that name")

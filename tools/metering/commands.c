@@ -104,7 +104,7 @@ const tool_command tool_commands[] = {
     {"subject", "erase", "NAME", "reason= actor= field=",
      "forget a subject; its usage stays, under another name", AUDIT_HELP, 1, 1,
      command_subject_erase},
-    {"audit", NULL, "", "", "who renamed or erased whom, and why", NULL, 0, 0,
+    {"audit", NULL, "", "", "who renamed, erased or gave another key to whom, and why", NULL, 0, 0,
      command_audit},
     {"subscription", "cancel", "ID", "at= next-billing-cycle allow-past field=",
      "end a subscription",
@@ -132,6 +132,18 @@ const tool_command tool_commands[] = {
     {"subscription", "show", "ID", "at= field=",
      "a subscription with its status, phase and period at an instant",
      "  --at TIME    not now", 1, 1, command_subscription_show},
+    {"credential", "rotate", "CONSUMER",
+     "id= grace= ttl= key= reason= actor= field=",
+     "another API key for a consumer in place of one",
+     "The answer has the new key: it is told once.\n"
+     "  --id ID        of the key, when the consumer has several (metering show "
+     "consumer)\n"
+     "  --grace TIME   how long the old one works on: 24h, 7d; else it is "
+     "revoked at once\n"
+     "  --ttl TIME     how long the new one works; else as the old one, 0: for "
+     "ever\n"
+     "  --key FILE     the new key is its first line; - for stdin\n"
+     AUDIT_HELP, 1, 1, command_credential_rotate},
     {"gateway", "remove", "KIND NAME", "",
      "remove a service, route, consumer, group or plugin", NULL, 2, 2,
      command_gateway_remove},

@@ -160,6 +160,7 @@ int command_apply(tool *self);
 int command_export(tool *self);
 int command_customer_erase(tool *self);
 int command_customer_rename(tool *self);
+int command_credential_rotate(tool *self);
 int command_subject_erase(tool *self);
 int command_subject_rename(tool *self);
 int command_audit(tool *self);

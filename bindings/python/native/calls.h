@@ -21,6 +21,7 @@
     X(billing_profile_remove, "o", T0, info)                                  \
     X(catalog_apply, "tnn", T0, AT0, U64(1), OUT)                             \
     X(catalog_export, "", OUT)                                                \
+    X(credential_rotate, "tt", T0, T1, OUT)                                   \
     X(customer_erase, "tt", T0, T1, OUT)                                      \
     X(customer_get, "t", T0, OUT)                                             \
     X(customer_list, "", OUT)                                                 \

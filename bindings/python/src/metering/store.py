@@ -492,6 +492,13 @@ class Store(Handle):
     def remove_entity(self, kind: str, name: str) -> None:
         self._do("gateway_entity_remove", kind, name)
 
+    def rotate_credential(self, consumer: str,
+                          document: DocumentLike) -> Document:
+        """Give a consumer another API key: {"reason", "actor", "id"?,
+        "key"?, "grace_seconds"?, "ttl"?}. The answer has the key."""
+        return self._document("credential_rotate", consumer,
+                              encode(document))
+
     # --- Operators ----------------------------------------------------------
     def backup(self, path: Path) -> None:
         """Copy the store while it is in use. Settle first."""
