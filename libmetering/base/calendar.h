@@ -84,5 +84,12 @@ met_error met__recurrence_point(const met__recurrence *recurrence, int64_t n,
 met_error met__recurrence_period_at(const met__recurrence *recurrence,
                                     int64_t at_ns, met__period *period_out,
                                     int64_t *n_out);
+/* The same, but a bound outside of the range of times becomes its end: before
+ * the first point time begins, and the last period lasts to MET__TIME_MAX,
+ * which is no point. MET_E_INVALID only for what is no recurrence or time. */
+met_error met__recurrence_period_within(const met__recurrence *recurrence,
+                                        int64_t at_ns,
+                                        met__period *period_out,
+                                        int64_t *n_out);
 
 #endif

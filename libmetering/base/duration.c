@@ -260,16 +260,26 @@ met_error met__recurrence_point(const met__recurrence *recurrence, int64_t n,
                              utc_ns_out);
 }
 
-met_error met__recurrence_period_at(const met__recurrence *recurrence,
-                                    int64_t at_ns, met__period *period_out,
-                                    int64_t *n_out)
+/* What is too far to be a time at all lies before or behind all of them. */
+static int64_t point_or_end(int64_t anchor_ns, const met__duration *d,
+                            int64_t n)
 {
-    int64_t anchor_ns;
-    met__period period;
+    int64_t at_ns;
 
-    MET__ASSERT(recurrence != NULL && period_out != NULL);
+    if (add(anchor_ns, d, n, &at_ns) != MET_OK) {
+        return n < 0 ? INT64_MIN : INT64_MAX;
+    }
+    return at_ns;
+}
+
+/* The period around at_ns, wherever its bounds lie. */
+static met_error period_around(const met__recurrence *recurrence,
+                               int64_t at_ns, met__period *period_out,
+                               int64_t *n_out)
+{
     const met__duration *d = &recurrence->interval;
-    anchor_ns = recurrence->anchor_ns;
+    int64_t anchor_ns = recurrence->anchor_ns;
+
     if (met__duration_is_zero(d) || !is_time(at_ns) || !is_time(anchor_ns)) {
         return MET_E_INVALID;
     }
@@ -279,29 +289,64 @@ met_error met__recurrence_period_at(const met__recurrence *recurrence,
                 + clock_ns(d);
     int64_t n = (int64_t)(((wide)at_ns - anchor_ns) / mean);
     for (int step = 0; step < 8; step++) {
-        met_error error = add(anchor_ns, d, n, &period.from_ns);
-        if (error == MET_OK && period.from_ns > at_ns) {
+        int64_t from_ns = point_or_end(anchor_ns, d, n);
+        if (from_ns > at_ns) {
             n--;
             continue;
         }
-        if (error == MET_OK) {
-            error = add(anchor_ns, d, n + 1, &period.to_ns);
-        }
-        if (error == MET_OK && period.to_ns <= at_ns) {
+        int64_t to_ns = point_or_end(anchor_ns, d, n + 1);
+        if (to_ns <= at_ns) {
             n++;
             continue;
         }
-        if (error != MET_OK || !is_time(period.from_ns)
-            || !is_time(period.to_ns)) {
-            return MET_E_INVALID;
+        *period_out = (met__period){from_ns, to_ns};
+        *n_out = n;
+        return MET_OK;
+    }
+    return MET_E_BUG;
+}
+
+met_error met__recurrence_period_within(const met__recurrence *recurrence,
+                                        int64_t at_ns,
+                                        met__period *period_out,
+                                        int64_t *n_out)
+{
+    met__period period;
+    int64_t n;
+
+    MET__ASSERT(recurrence != NULL && period_out != NULL);
+    met_error error = period_around(recurrence, at_ns, &period, &n);
+    if (error == MET_OK) {
+        period_out->from_ns = period.from_ns > 0 ? period.from_ns : 0;
+        period_out->to_ns =
+            period.to_ns < MET__TIME_MAX ? period.to_ns : MET__TIME_MAX;
+        if (n_out != NULL) {
+            *n_out = n;
         }
+    }
+    return error;
+}
+
+met_error met__recurrence_period_at(const met__recurrence *recurrence,
+                                    int64_t at_ns, met__period *period_out,
+                                    int64_t *n_out)
+{
+    met__period period;
+    int64_t n;
+
+    MET__ASSERT(recurrence != NULL && period_out != NULL);
+    met_error error = period_around(recurrence, at_ns, &period, &n);
+    if (error == MET_OK
+        && (!is_time(period.from_ns) || !is_time(period.to_ns))) {
+        error = MET_E_INVALID;
+    }
+    if (error == MET_OK) {
         *period_out = period;
         if (n_out != NULL) {
             *n_out = n;
         }
-        return MET_OK;
     }
-    return MET_E_BUG;
+    return error;
 }
 
 /* --- Sums ----------------------------------------------------------------- */

@@ -255,8 +255,10 @@ static met_error build(story *self, met__node **node_out)
                                   &terms);
     }
     if (error == MET_OK) {
-        terms.keeps_segments = 1;
-        error = met__burn_run(&terms, &start, last_ns, self->arena, &result,
+        met__burn_terms all = terms;
+        all.keeps_segments = 1;
+        all.first = NULL; /* segments without usage are shown, too */
+        error = met__burn_run(&all, &start, last_ns, self->arena, &result,
                               self->info);
     }
     if (error == MET_OK) {

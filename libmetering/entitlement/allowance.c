@@ -184,15 +184,15 @@ static met_error number_row(met__quota_row *row, const met__quota_row *before)
     met_error error;
 
     if (before != NULL && before->to_ns == row->from_ns) {
-        error = met__recurrence_period_at(&before->usage_period,
-                                          before->to_ns - 1, &period, &n);
+        error = met__recurrence_period_within(
+            &before->usage_period, before->to_ns - 1, &period, &n);
         if (error != MET_OK) {
             return error;
         }
         number += (((before->number_base + (uint64_t)n) ^ number) & 1) == 0;
     }
-    error = met__recurrence_period_at(&row->usage_period, row->from_ns,
-                                      &period, &n);
+    error = met__recurrence_period_within(&row->usage_period, row->from_ns,
+                                          &period, &n);
     row->number_base = number - (uint64_t)n;
     return error;
 }

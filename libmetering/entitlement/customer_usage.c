@@ -72,6 +72,16 @@ met_error met__customer_level(met__txn *txn, const met__customer *customer,
     return met__usage_total(txn, &query, value_out, info);
 }
 
+met_error met__customer_first(met__txn *txn, const met__customer *customer,
+                              const met__feature *feature,
+                              const met__meter *meter, met__period period,
+                              int64_t *at_ns_out)
+{
+    met__usage_query query = begin(customer, feature, meter, period);
+
+    return met__usage_first(txn, &query, at_ns_out);
+}
+
 /* --- By value ------------------------------------------------------------- */
 static met_error collect(met__usage_cursor *cursor, met__arena *arena,
                          met__value_usage *usage, size_t *count_out,

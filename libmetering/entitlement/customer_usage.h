@@ -29,7 +29,14 @@ met_error met__customer_level(met__txn *txn, const met__customer *customer,
                               uint32_t way, met_decimal *value_out,
                               met_error_info *info);
 
-/* The same by the values of one dimension of the meter, those with usage only,
+/* An instant of [from, to] before which there is none; to: there is none. The
+ * bounds are whole minutes. MET_E_CORRUPT */
+met_error met__customer_first(met__txn *txn, const met__customer *customer,
+                              const met__feature *feature,
+                              const met__meter *meter, met__period period,
+                              int64_t *at_ns_out);
+
+/* Usage by the values of one dimension of the meter, those with usage only,
  * in the order of values; usage without the dimension has the value "".
  * MET_E_CONFLICT (the meter has not the dimension) · MET_E_LIMIT (more values
  * than MET__PRICE_VALUES_MAX) · errors as met__usage_total */

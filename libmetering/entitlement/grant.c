@@ -129,6 +129,7 @@ met_error met__grant_recurs(const met__grant *grant, int64_t at_ns,
     met__period active = met__grant_active(grant);
     met__period around;
     int64_t next = MET__NEVER;
+    int64_t n;
     met_error error = MET_OK;
 
     if (!grant->has_recurrence || at_ns >= active.to_ns) {
@@ -139,18 +140,17 @@ met_error met__grant_recurs(const met__grant *grant, int64_t at_ns,
         at_ns = active.from_ns;
         inclusive = 1;
     }
-    error = met__recurrence_period_at(&grant->recurrence, at_ns, &around,
-                                      NULL);
+    error = met__recurrence_period_within(&grant->recurrence, at_ns, &around,
+                                          &n);
     if (error == MET_OK) {
-        next = inclusive && around.from_ns == at_ns ? at_ns : around.to_ns;
-    } else if (error == MET_E_INVALID) {
-        /* One of the bounds is no time that we know: all that can come is the
-         * anchor itself, or nothing. */
-        error = MET_OK;
-        if (grant->recurrence.anchor_ns > at_ns
-            || (inclusive && grant->recurrence.anchor_ns == at_ns)) {
-            next = grant->recurrence.anchor_ns;
-        }
+        int64_t point_ns = around.from_ns;
+        int is_point = inclusive && around.from_ns == at_ns
+                       && met__recurrence_point(&grant->recurrence, n,
+                                                &point_ns)
+                              == MET_OK;
+        next = is_point                         ? at_ns
+               : around.to_ns < MET__TIME_MAX ? around.to_ns
+                                                : MET__NEVER;
     }
     *utc_ns_out = next < active.to_ns ? next : MET__NEVER;
     return error;

@@ -1,38 +1,13 @@
 /* One run of the grants of an entitlement. In: terms, a state, an end. Out: the
  * state there, what a customer is told, and the segments between. */
-#include "entitlement/grant_burn.h"
-
 #include <stdlib.h>
 
 #include "base/check.h"
 #include "base/error.h"
-
-/* One grant on its way through a run. */
-typedef struct line {
-    const met__grant *grant;
-    met__period active;
-    met_decimal balance;
-    int64_t next_ns;      /* its next recurrence, or MET__NEVER */
-    int64_t issued_at_ns; /* the last time it got its amount; -1: not yet */
-} line;
-
-typedef struct run {
-    const met__burn_terms *terms;
-    met__arena *arena;
-    line *lines; /* in the order of paying */
-    size_t count;
-    int64_t since_ns;
-    met_decimal usage;
-    met_decimal grant_usage;
-    met_decimal overage;
-    size_t steps; /* segments, kept or not */
-    size_t capacity;
-    size_t segment_count;
-    met__burn_segment *segments;
-} run;
+#include "entitlement/grant_run.h"
 
 /* --- Segments ------------------------------------------------------------- */
-static met_error state_of(const run *self, int64_t at_ns,
+static met_error state_of(const met__run *self, int64_t at_ns,
                           met__burn_state *state_out)
 {
     met__burn_state state = {.at_ns = at_ns,
@@ -48,7 +23,7 @@ static met_error state_of(const run *self, int64_t at_ns,
         return MET_E_NO_MEMORY;
     }
     for (size_t i = 0; i < self->count; i++) {
-        const line *at = &self->lines[i];
+        const met__run_line *at = &self->lines[i];
         state.balances[i] =
             (met__burn_balance){.grant_id = at->grant->id,
                                 .balance = at->balance,
@@ -58,7 +33,7 @@ static met_error state_of(const run *self, int64_t at_ns,
     return MET_OK;
 }
 
-static met_error grow(run *self)
+static met_error grow(met__run *self)
 {
     size_t capacity = self->capacity == 0 ? 16 : self->capacity * 2;
     met__burn_segment *segments =
@@ -77,20 +52,23 @@ static met_error grow(run *self)
 }
 
 /* NULL when segments are not kept. */
-static met_error begin_segment(run *self, int64_t from_ns,
+static met_error begin_segment(met__run *self, int64_t from_ns,
                                met__burn_segment **segment_out)
 {
     met_error error = MET_OK;
 
     *segment_out = NULL;
     if (self->steps++ == MET__SEGMENTS_MAX) {
-        return MET_E_LIMIT;
+        return met__fail(self->info, MET_E_LIMIT, "segments",
+                         "more than %d lie between", MET__SEGMENTS_MAX);
     }
     if (!self->terms->keeps_segments) {
         return MET_OK;
     }
     if (self->steps * (self->count + 1) > MET__SEGMENT_BALANCES_MAX) {
-        return MET_E_LIMIT;
+        return met__fail(self->info, MET_E_LIMIT, "segments",
+                         "have more than %d balances in all",
+                         MET__SEGMENT_BALANCES_MAX);
     }
     if (self->segment_count == self->capacity) {
         error = grow(self);
@@ -113,24 +91,19 @@ static met_error begin_segment(run *self, int64_t from_ns,
 }
 
 /* --- Burning -------------------------------------------------------------- */
-static int is_due(const line *at, int64_t at_ns)
-{
-    return at->active.from_ns == at_ns || at->next_ns == at_ns;
-}
-
 /* need is paid by the grants in force at at_ns, as far as they reach; the rest
  * is overage. At a reset only what was rolled over pays. */
-static met_error burn(run *self, int64_t at_ns, int at_reset,
+static met_error burn(met__run *self, int64_t at_ns, int at_reset,
                       met_decimal need, met__burn_segment *segment)
 {
     met_decimal zero = met__decimal_zero();
     met_error error = MET_OK;
 
     for (size_t i = 0; error == MET_OK && i < self->count; i++) {
-        line *at = &self->lines[i];
+        met__run_line *at = &self->lines[i];
         if (!met__period_contains(at->active, at_ns)
             || met__decimal_is_zero(at->balance)
-            || (at_reset && is_due(at, at_ns))) {
+            || (at_reset && met__run_line_is_due(at, at_ns))) {
             continue;
         }
         met_decimal part = met__decimal_is_negative(need) ? zero : need;
@@ -159,17 +132,18 @@ static met_error burn(run *self, int64_t at_ns, int at_reset,
 }
 
 /* What begins, ends or recurs at the first instant of a segment. */
-static met_error issue(run *self, int64_t at_ns)
+static met_error issue(met__run *self, int64_t at_ns)
 {
     int is_level = self->terms->measure == MET__MEASURE_LEVEL;
     met_error error = MET_OK;
 
     for (size_t i = 0; error == MET_OK && i < self->count; i++) {
-        line *at = &self->lines[i];
+        met__run_line *at = &self->lines[i];
         if (!met__period_contains(at->active, at_ns)) {
             at->balance = met__decimal_zero();
         } else if (is_level
-                   || (is_due(at, at_ns) && at->issued_at_ns != at_ns)) {
+                   || (met__run_line_is_due(at, at_ns)
+                       && at->issued_at_ns != at_ns)) {
             at->balance = at->grant->amount;
             at->issued_at_ns = at_ns;
         }
@@ -181,7 +155,7 @@ static met_error issue(run *self, int64_t at_ns)
 }
 
 /* The usage of a segment, and that of the period with it. */
-static met_error measure(run *self, int64_t from_ns, int64_t to_ns,
+static met_error measure(met__run *self, int64_t from_ns, int64_t to_ns,
                          met_decimal *usage_out)
 {
     const met__burn_terms *terms = self->terms;
@@ -197,19 +171,20 @@ static met_error measure(run *self, int64_t from_ns, int64_t to_ns,
     if (error == MET_OK && !met__decimal_is_valid(usage)) {
         error = MET_E_INVALID;
     }
+    *usage_out = usage;
     if (error == MET_OK && adds) {
-        *usage_out = usage;
+        self->is_idle = met__decimal_is_zero(usage);
         return met__decimal_add(before, usage, &self->usage);
     }
     self->usage = usage;
-    *usage_out = usage;
+    self->is_idle = met__decimal_compare(usage, before) == 0;
     if (error == MET_OK && terms->measure == MET__MEASURE_DISTINCT) {
         error = met__decimal_subtract(usage, before, usage_out);
     }
     return error;
 }
 
-static met_error burn_segment(run *self, int64_t from_ns, int64_t to_ns,
+static met_error burn_segment(met__run *self, int64_t from_ns, int64_t to_ns,
                               uint32_t ended_by)
 {
     met__burn_segment *segment;
@@ -245,7 +220,7 @@ static void cut_at(int64_t at_ns, met__period inside, int64_t *cut)
 
 /* Where the segment that begins at rest.from ends, and why. `ends` says that
  * the run does where rest ends: recurrences there are its own. */
-static int64_t next_cut(const run *self, met__period rest, int ends,
+static int64_t next_cut(const met__run *self, met__period rest, int ends,
                         uint32_t *why_out)
 {
     int64_t cut = rest.to_ns;
@@ -275,49 +250,28 @@ static int64_t next_cut(const run *self, met__period rest, int ends,
     return cut;
 }
 
-static met_error burn_span(run *self, int64_t from_ns, int64_t to_ns,
-                           int ends)
+met_decimal met__run_rolled(const met__grant *grant, met_decimal balance)
 {
-    int goes_on = 1;
-
-    while (goes_on) {
-        uint32_t why;
-        met_error error = issue(self, from_ns);
-        int64_t cut =
-            next_cut(self, (met__period){from_ns, to_ns}, ends, &why);
-        if (cut == to_ns) {
-            /* What recurs at the very end makes an empty segment there. */
-            goes_on = ends && (why & MET__ENDED_RECURRENCE);
-            why |= ends ? 0 : MET__ENDED_RESET;
-        }
-        if (error == MET_OK) {
-            error = burn_segment(self, from_ns, cut, why);
-        }
-        if (error != MET_OK) {
-            return error;
-        }
-        from_ns = cut;
+    if (met__decimal_compare(balance, grant->rollover_min) < 0) {
+        balance = grant->rollover_min;
     }
-    return MET_OK;
+    return met__decimal_compare(balance, grant->rollover_max) > 0
+               ? grant->rollover_max
+               : balance;
 }
 
-static met_error roll_over(run *self, const met__burn_reset *reset)
+static met_error roll_over(met__run *self, const met__burn_reset *reset)
 {
     int keeps = reset->preserves_overage
                 && self->terms->measure != MET__MEASURE_LEVEL;
     met__burn_segment *segment;
 
     for (size_t i = 0; i < self->count; i++) {
-        line *at = &self->lines[i];
+        met__run_line *at = &self->lines[i];
         if (!met__period_contains(at->active, reset->at_ns)) {
             continue;
         }
-        if (met__decimal_compare(at->balance, at->grant->rollover_min) < 0) {
-            at->balance = at->grant->rollover_min;
-        }
-        if (met__decimal_compare(at->balance, at->grant->rollover_max) > 0) {
-            at->balance = at->grant->rollover_max;
-        }
+        at->balance = met__run_rolled(at->grant, at->balance);
     }
     self->since_ns = reset->at_ns;
     self->usage = met__decimal_zero();
@@ -334,6 +288,115 @@ static met_error roll_over(run *self, const met__burn_reset *reset)
     if (error == MET_OK && !met__decimal_is_negative(self->overage)
         && !met__decimal_is_zero(self->overage)) {
         error = burn(self, reset->at_ns, 1, self->overage, segment);
+    }
+    return error;
+}
+
+met_error met__run_cycle_at(const met__burn_cycle *cycle, int64_t at_ns,
+                            met__period *around_out, int64_t *n_out)
+{
+    int64_t rest_ns = at_ns % MET__MINUTE_NS;
+
+    if (cycle->by_minutes && at_ns - rest_ns <= MET__TIME_MAX - MET__MINUTE_NS) {
+        at_ns += MET__MINUTE_NS - 1 - rest_ns; /* all points of the minute */
+    }
+    met_error error = met__recurrence_period_within(&cycle->points, at_ns,
+                                                    around_out, n_out);
+    if (error == MET_OK && cycle->by_minutes) {
+        around_out->from_ns -= around_out->from_ns % MET__MINUTE_NS;
+        if (around_out->to_ns < MET__TIME_MAX) {
+            around_out->to_ns -= around_out->to_ns % MET__MINUTE_NS;
+        }
+    }
+    return error;
+}
+
+met_error met__run_find_reset(met__run *self, int64_t after_ns)
+{
+    const met__burn_terms *terms = self->terms;
+    met__burn_reset next = {MET__NEVER, 0};
+    met_error error = MET_OK;
+
+    while (self->reset_index < terms->reset_count
+           && terms->resets[self->reset_index].at_ns <= after_ns) {
+        self->reset_index++;
+    }
+    if (self->reset_index < terms->reset_count) {
+        next = terms->resets[self->reset_index];
+    }
+    for (size_t i = 0; error == MET_OK && i < terms->cycle_count; i++) {
+        const met__burn_cycle *cycle = &terms->cycles[i];
+        met__period around;
+        int64_t from_ns = after_ns > cycle->between.from_ns
+                              ? after_ns
+                              : cycle->between.from_ns;
+        if (from_ns >= cycle->between.to_ns || from_ns >= self->until_ns) {
+            continue;
+        }
+        error = met__run_cycle_at(cycle, from_ns, &around, NULL);
+        if (error == MET_OK && around.to_ns < MET__TIME_MAX
+            && around.to_ns < cycle->between.to_ns
+            && around.to_ns < next.at_ns) {
+            next = (met__burn_reset){around.to_ns, cycle->preserves_overage};
+        }
+    }
+    self->reset = next;
+    self->has_reset = next.at_ns <= self->until_ns;
+    return error;
+}
+
+/* The reset of this instant, if there is one. */
+static met_error reset_at(met__run *self, int64_t at_ns)
+{
+    met_error error = MET_OK;
+
+    if (self->has_reset && self->reset.at_ns == at_ns) {
+        error = roll_over(self, &self->reset);
+        if (error == MET_OK) {
+            error = met__run_find_reset(self, at_ns);
+        }
+    }
+    return error;
+}
+
+/* The segment that begins at *at_ns, to its end. */
+static met_error step(met__run *self, int64_t *at_ns, int *goes_on)
+{
+    int ends = !self->has_reset;
+    met__period rest = {*at_ns,
+                        ends ? self->until_ns : self->reset.at_ns};
+    uint32_t why = 0;
+    met_error error = issue(self, *at_ns);
+    int64_t cut = next_cut(self, rest, ends, &why);
+
+    if (cut == rest.to_ns) {
+        /* What recurs at the very end makes an empty segment there. */
+        *goes_on = !ends || (why & MET__ENDED_RECURRENCE);
+        why |= ends ? 0 : MET__ENDED_RESET;
+    }
+    if (error == MET_OK) {
+        error = burn_segment(self, *at_ns, cut, why);
+    }
+    *at_ns = cut;
+    return error;
+}
+
+static met_error advance(met__run *self, int64_t at_ns)
+{
+    int goes_on = 1;
+    met_error error = met__run_find_reset(self, at_ns);
+
+    while (error == MET_OK && goes_on) {
+        error = reset_at(self, at_ns);
+        if (error == MET_OK && self->is_idle) {
+            error = met__run_leap(self, &at_ns);
+            if (error == MET_OK) {
+                error = reset_at(self, at_ns);
+            }
+        }
+        if (error == MET_OK) {
+            error = step(self, &at_ns, &goes_on);
+        }
     }
     return error;
 }
@@ -384,11 +447,11 @@ static met_error check_terms(const met__burn_terms *terms,
 
 static int compare_lines(const void *a, const void *b)
 {
-    return met__grant_compare(((const line *)a)->grant,
-                              ((const line *)b)->grant);
+    return met__grant_compare(((const met__run_line *)a)->grant,
+                              ((const met__run_line *)b)->grant);
 }
 
-static met_error open_lines(run *self, const met__burn_state *start,
+static met_error open_lines(met__run *self, const met__burn_state *start,
                             int64_t until_ns, met_error_info *info)
 {
     const met__burn_terms *terms = self->terms;
@@ -403,7 +466,7 @@ static met_error open_lines(run *self, const met__burn_state *start,
         error = self->lines == NULL ? MET_E_NO_MEMORY : MET_OK;
     }
     for (size_t i = 0; error == MET_OK && i < terms->grant_count; i++) {
-        line at = {.grant = &terms->grants[i], .issued_at_ns = -1};
+        met__run_line at = {.grant = &terms->grants[i], .issued_at_ns = -1};
         at.active = met__grant_active(at.grant);
         if (indexes[i] != MET__NO_BALANCE) {
             const met__burn_balance *balance = &start->balances[indexes[i]];
@@ -428,7 +491,7 @@ static met_error open_lines(run *self, const met__burn_state *start,
     return error;
 }
 
-static met_error value_of(const run *self, int64_t at_ns,
+static met_error value_of(const met__run *self, int64_t at_ns,
                           met__burn_value *value_out)
 {
     met__burn_value value = {.balance = met__decimal_zero(),
@@ -460,29 +523,25 @@ met_error met__burn_run(const met__burn_terms *terms,
                         met__arena *arena, met__burn_result *result_out,
                         met_error_info *info)
 {
-    run self = {.terms = terms, .arena = arena};
+    met__run self = {.terms = terms,
+                     .arena = arena,
+                     .info = info,
+                     .until_ns = until_ns};
     met__burn_result result = {0};
 
     MET__ASSERT(terms != NULL && start != NULL && result_out != NULL
                 && terms->measure <= MET__MEASURE_LEVEL);
-    int64_t from_ns = start->at_ns;
     met_error error = check_terms(terms, start, until_ns, info);
     if (error == MET_OK) {
         self.since_ns = start->since_ns;
         self.usage = start->usage;
         self.grant_usage = start->grant_usage;
         self.overage = start->overage;
+        self.unused_to_ns = start->at_ns;
         error = open_lines(&self, start, until_ns, info);
     }
-    for (size_t i = 0; error == MET_OK && i < terms->reset_count; i++) {
-        error = burn_span(&self, from_ns, terms->resets[i].at_ns, 0);
-        if (error == MET_OK) {
-            error = roll_over(&self, &terms->resets[i]);
-        }
-        from_ns = terms->resets[i].at_ns;
-    }
     if (error == MET_OK) {
-        error = burn_span(&self, from_ns, until_ns, 1);
+        error = advance(&self, start->at_ns);
     }
     if (error == MET_OK) {
         error = value_of(&self, until_ns, &result.value);

@@ -13,7 +13,13 @@
  * only resets and recurrences are, and the state says which grants were issued
  * then. So a run that is split anywhere comes to the same balances, as long as
  * no part of the usage is negative; and a run of no length makes the changes of
- * its instant. */
+ * its instant.
+ *
+ * Where nothing is used, segments are not gone through one by one: a run leaps
+ * to the last reset or recurrence before something does change (usage, a grant
+ * that begins or ends, other terms), to the state that all those between would
+ * have led to. It costs what was used and granted, not how many periods lie
+ * between. */
 #ifndef MET_ENTITLEMENT_GRANT_BURN_H
 #define MET_ENTITLEMENT_GRANT_BURN_H
 
@@ -41,15 +47,33 @@ typedef struct met__burn_reset {
     int preserves_overage;
 } met__burn_reset;
 
+/* Resets that come by themselves: at the points of a recurrence that lie
+ * between two instants, neither of which is one. */
+typedef struct met__burn_cycle {
+    met__recurrence points;
+    met__period between;
+    int preserves_overage;
+    int by_minutes; /* a reset is at the start of its point's minute */
+} met__burn_cycle;
+
+/* An instant of [from, to] before which nothing was used; to: nothing at all
+ * was. */
+typedef met_error (*met__burn_first)(void *context, int64_t from_ns,
+                                     int64_t to_ns, int64_t *at_ns_out);
+
 typedef struct met__burn_terms {
     const met__grant *grants; /* in any order */
     size_t grant_count;
     const met__burn_reset *resets; /* ascending, all after the start's instant
                                       and none after the run's end */
     size_t reset_count;
+    const met__burn_cycle *cycles; /* where one of the resets lies on a point,
+                                      it is the one that counts */
+    size_t cycle_count;
     uint32_t measure;   /* MET__MEASURE_* */
     int keeps_segments; /* memory for segments times grants */
     met__burn_usage usage;
+    met__burn_first first; /* NULL: every segment is gone through, and kept */
     void *context;
 } met__burn_terms;
 
@@ -88,7 +112,8 @@ typedef struct met__burn_value {
 typedef struct met__burn_result {
     met__burn_state end; /* balances in the order of paying */
     met__burn_value value;
-    size_t segment_count; /* 0 unless the terms keep them */
+    size_t segment_count; /* 0 unless the terms keep them; what was leapt over
+                             is not among them */
     met__burn_segment *segments;
 } met__burn_result;
 

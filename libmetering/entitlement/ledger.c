@@ -264,92 +264,69 @@ static met_error usage_between(void *context, int64_t from_ns, int64_t to_ns,
     return error;
 }
 
-/* --- Resets --------------------------------------------------------------- */
-typedef struct reset_list {
-    size_t count;
-    size_t room;
-    met__burn_reset *items;
-} reset_list;
-
-static met_error add_reset(met__ledger *self, reset_list *list, int64_t at_ns,
-                           int preserves)
+/* When the first of all rows' usage is. */
+static met_error first_between(void *context, int64_t from_ns, int64_t to_ns,
+                               int64_t *at_ns_out)
 {
-    if (list->count > 0 && list->items[list->count - 1].at_ns == at_ns) {
-        return MET_OK;
-    }
-    if (list->count == list->room) {
-        size_t room = list->room * 2 + 16;
-        met__burn_reset *items =
-            met__arena_allocate(self->arena, room * sizeof *items);
-        if (items == NULL) {
-            return MET_E_NO_MEMORY;
-        }
-        if (list->count > 0) {
-            memcpy(items, list->items, list->count * sizeof *items);
-        }
-        list->items = items;
-        list->room = room;
-    }
-    list->items[list->count++] = (met__burn_reset){at_ns, preserves};
-    return MET_OK;
-}
-
-/* Those of one row in [from, to]; its own beginning is the first. */
-static met_error row_resets(met__ledger *self, const met__ledger_row *row,
-                            met__period between, reset_list *list)
-{
-    const met__allowance *allowance = row->allowance;
-    met__usage_entry entry = {allowance->measured_from_ns,
-                              allowance->row.usage_period};
-    int64_t *times = NULL;
-    size_t count = 0;
+    const met__ledger *self = context;
+    int64_t first_ns = to_ns;
     met_error error = MET_OK;
 
-    if (row->bounds.from_ns >= between.from_ns
-        && row->bounds.from_ns <= between.to_ns) {
-        error = add_reset(self, list, row->bounds.from_ns,
-                          allowance->begins_with_reset == 2);
+    if (to_ns % MET__MINUTE_NS != 0) {
+        to_ns = met__minute_last(to_ns) + 1;
     }
-    if (row->bounds.from_ns > between.from_ns) {
-        between.from_ns = row->bounds.from_ns;
-    }
-    if (error != MET_OK || between.from_ns > between.to_ns) {
-        return error;
-    }
-    between.to_ns = met__minute_last(between.to_ns);
-    error = met__usage_resets(&entry, 1, between, self->arena, &times, &count);
-    for (size_t i = 0; error == MET_OK && i < count; i++) {
-        int64_t at_ns = met__minute_first(times[i]);
-        if (at_ns > row->bounds.from_ns && at_ns < row->bounds.to_ns
-            && at_ns >= between.from_ns && at_ns <= between.to_ns) {
-            error = add_reset(self, list, at_ns,
-                              allowance->preserves_overage);
+    for (size_t i = 0; error == MET_OK && i < self->row_count; i++) {
+        const met__allowance *allowance = self->rows[i].allowance;
+        int64_t at_ns = to_ns;
+        met__period part;
+        if (self->is_frozen
+            || !met__period_intersection(self->rows[i].bounds,
+                                         (met__period){from_ns, to_ns},
+                                         &part)) {
+            continue;
+        }
+        error = met__customer_first(self->txn, self->holder->customer,
+                                    allowance->feature, allowance->meter,
+                                    part, &at_ns);
+        if (at_ns < part.to_ns && at_ns < first_ns) {
+            first_ns = at_ns;
         }
     }
+    *at_ns_out = first_ns;
     return error;
 }
 
+/* --- Resets --------------------------------------------------------------- */
 met_error met__ledger_terms(met__ledger *self, int64_t from_ns,
                             int64_t to_ns, met__burn_terms *terms_out)
 {
-    met__period between = {from_ns + 1, to_ns};
-    reset_list list = {0};
-    met_error error = MET_OK;
+    size_t room = self->row_count + 1;
+    met__burn_reset *begins =
+        met__arena_allocate(self->arena, room * sizeof *begins);
+    met__burn_cycle *cycles =
+        met__arena_allocate(self->arena, room * sizeof *cycles);
+    met__burn_terms terms = {.grants = self->grants,
+                             .grant_count = self->grant_count,
+                             .resets = begins,
+                             .cycles = cycles,
+                             .measure = self->measure,
+                             .usage = usage_between,
+                             .first = first_between,
+                             .context = self};
 
-    for (size_t i = 0; error == MET_OK && i < self->row_count; i++) {
-        if (self->rows[i].bounds.to_ns > from_ns
-            && self->rows[i].bounds.from_ns <= to_ns) {
-            error = row_resets(self, &self->rows[i], between, &list);
-        }
+    if (begins == NULL || cycles == NULL) {
+        return MET_E_NO_MEMORY;
     }
-    *terms_out = (met__burn_terms){.grants = self->grants,
-                                   .grant_count = self->grant_count,
-                                   .resets = list.items,
-                                   .reset_count = list.count,
-                                   .measure = self->measure,
-                                   .usage = usage_between,
-                                   .context = self};
-    return error;
+    for (size_t i = 0; i < self->row_count; i++) {
+        const met__allowance *allowance = self->rows[i].allowance;
+        met__burn_cycle cycle = {allowance->row.usage_period,
+                                 self->rows[i].bounds,
+                                 allowance->preserves_overage, 1};
+        met__usage_add_resets(&cycle, allowance->begins_with_reset == 2,
+                              from_ns, to_ns, begins, cycles, &terms);
+    }
+    *terms_out = terms;
+    return MET_OK;
 }
 
 /* --- Where runs begin ----------------------------------------------------- */

@@ -56,6 +56,7 @@ static met_error look_ahead(met__ledger *self, const met__burn_state *now,
         return error;
     }
     terms.keeps_segments = 1;
+    terms.first = NULL; /* each of them counts */
     self->is_frozen = 1;
     error = met__burn_run(&terms, now, end_ns, self->arena, &result, NULL);
     self->is_frozen = 0;

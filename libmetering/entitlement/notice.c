@@ -51,8 +51,8 @@ static met_error look_begin(look *self, met__txn *txn,
                    .allowance = allowance,
                    .period = period,
                    .arena = arena};
-    if (met__recurrence_period_at(&allowance->row.usage_period,
-                                  period.from_ns, &whole, NULL)
+    if (met__recurrence_period_within(&allowance->row.usage_period,
+                                      period.from_ns, &whole, NULL)
         == MET_OK) {
         self->period.to_ns = whole.to_ns;
     }

@@ -53,7 +53,7 @@ met_error met__quota_row_period(const met__quota_row *row, int64_t at_ns,
         return MET_OK;
     }
     met_error error =
-        met__recurrence_period_at(&row->usage_period, at, &period, &n);
+        met__recurrence_period_within(&row->usage_period, at, &period, &n);
     if (error != MET_OK) {
         return error;
     }

@@ -209,6 +209,7 @@ static met_error read_resets(simulation *self, met__fields *fields)
     }
     self->entries = entries;
     self->preserves = preserves;
+    self->preserves[0] = self->terms.preserves_overage;
     self->entries[self->entry_count++] = (met__usage_entry){
         self->terms.measured_from_ns, self->terms.usage_period};
     for (uint32_t i = 0; error == MET_OK && list != NULL && i < list->count;
@@ -314,34 +315,38 @@ static met_error usage_between(void *context, int64_t from_ns, int64_t to_ns,
     return error;
 }
 
-static met_error resets_between(const simulation *self, int64_t from_ns,
-                                int64_t to_ns, met__burn_terms *terms)
+static met_error first_between(void *context, int64_t from_ns, int64_t to_ns,
+                               int64_t *at_ns_out)
 {
-    int64_t *times = NULL;
-    size_t count = 0;
-    met_error error = met__usage_resets(
-        self->entries, self->entry_count, (met__period){from_ns, to_ns},
-        self->arena, &times, &count);
-    met__burn_reset *resets = met__arena_allocate(
-        self->arena, (count + 1) * sizeof *resets);
+    const simulation *self = context;
+    size_t first = first_at(self, from_ns);
 
-    if (error == MET_OK && resets == NULL) {
-        error = MET_E_NO_MEMORY;
+    *at_ns_out = to_ns;
+    if (first < self->usage_count) {
+        int64_t at_ns = met__minute_first(self->usage[first].at_ns);
+        *at_ns_out = at_ns < from_ns ? from_ns : at_ns < to_ns ? at_ns : to_ns;
     }
-    terms->resets = resets;
+    return MET_OK;
+}
+
+/* Of a run in (from, to]; the terms have room for an entry each. */
+static void set_resets(const simulation *self, int64_t from_ns, int64_t to_ns,
+                       met__burn_reset *resets, met__burn_cycle *cycles,
+                       met__burn_terms *terms)
+{
     terms->reset_count = 0;
-    for (size_t i = 0; error == MET_OK && i < count; i++) {
-        met__burn_reset reset = {times[i], self->terms.preserves_overage};
-        for (size_t j = 1; j < self->entry_count; j++) {
-            if (self->entries[j].effective_from_ns == times[i]) {
-                reset.preserves_overage = self->preserves[j];
-            }
-        }
-        if (times[i] > from_ns) {
-            resets[terms->reset_count++] = reset;
-        }
+    terms->cycle_count = 0;
+    for (size_t i = 0; i < self->entry_count; i++) {
+        met__burn_cycle cycle = {
+            self->entries[i].usage_period,
+            {self->entries[i].effective_from_ns,
+             i + 1 < self->entry_count ? self->entries[i + 1].effective_from_ns
+                                       : MET__TIME_MAX},
+            self->terms.preserves_overage,
+            1};
+        met__usage_add_resets(&cycle, self->preserves[i], from_ns, to_ns,
+                              resets, cycles, terms);
     }
-    return error;
 }
 
 static met_error build_value(const simulation *self, int64_t at_ns,
@@ -383,14 +388,21 @@ static met_error build_value(const simulation *self, int64_t at_ns,
 static met_error run(simulation *self, met__node **node_out)
 {
     met__node *values = met__node_array(self->arena);
+    met__burn_reset *resets = met__arena_allocate(
+        self->arena, self->entry_count * sizeof *resets);
+    met__burn_cycle *cycles = met__arena_allocate(
+        self->arena, self->entry_count * sizeof *cycles);
     met__burn_terms terms = {.grants = self->grants,
                              .grant_count = self->grant_count,
+                             .resets = resets,
+                             .cycles = cycles,
                              .measure = self->measure,
                              .usage = usage_between,
+                             .first = first_between,
                              .context = self};
     met__burn_state state;
     met_error error =
-        values == NULL
+        values == NULL || resets == NULL || cycles == NULL
             ? MET_E_NO_MEMORY
             : met__burn_begin(self->grants, self->grant_count,
                               self->terms.measured_from_ns, self->arena,
@@ -399,11 +411,9 @@ static met_error run(simulation *self, met__node **node_out)
     for (size_t i = 0; error == MET_OK && i < self->at_count; i++) {
         int64_t until_ns = met__minute_last(self->at_ns[i]);
         met__burn_result result;
-        error = resets_between(self, state.at_ns, until_ns, &terms);
-        if (error == MET_OK) {
-            error = met__burn_run(&terms, &state, until_ns, self->arena,
-                                  &result, self->info);
-        }
+        set_resets(self, state.at_ns, until_ns, resets, cycles, &terms);
+        error = met__burn_run(&terms, &state, until_ns, self->arena, &result,
+                              self->info);
         if (error == MET_OK) {
             error = build_value(self, self->at_ns[i], &result, values);
         }
@@ -411,11 +421,10 @@ static met_error run(simulation *self, met__node **node_out)
             && met__minute_first(self->at_ns[i + 1])
                    > met__minute_first(self->at_ns[i])) {
             /* From the minute's end on, where usage is parted. */
-            error = resets_between(self, state.at_ns, until_ns + 1, &terms);
-            if (error == MET_OK) {
-                error = met__burn_run(&terms, &state, until_ns + 1,
-                                      self->arena, &result, self->info);
-            }
+            set_resets(self, state.at_ns, until_ns + 1, resets, cycles,
+                       &terms);
+            error = met__burn_run(&terms, &state, until_ns + 1, self->arena,
+                                  &result, self->info);
             state = result.end;
         }
     }

@@ -1,5 +1,5 @@
 /* Usage periods and their resets. In: the entries. Out: the period around an
- * instant, or the instants at which one begins. Source of the rule: the peer's
+ * instant, or the resets of a run. Source of the rule: the peer's
  * usage periods as its tests assert them (tests/golden). */
 #include "entitlement/usage_period.h"
 
@@ -40,7 +40,7 @@ static met_error period_of(const met__usage_entry *entries, size_t count,
                            met__period *period_out)
 {
     met__period period;
-    met_error error = met__recurrence_period_at(
+    met_error error = met__recurrence_period_within(
         &entries[index].usage_period, at_ns, &period, NULL);
 
     if (error != MET_OK) {
@@ -76,73 +76,28 @@ met_error met__usage_period_at(const met__usage_entry *entries, size_t count,
     return period_of(entries, count, index, at_ns, period_out);
 }
 
-/* Where resets go; the first pass only counts. */
-typedef struct collector {
-    int64_t *resets; /* NULL: count */
-    size_t count;
-} collector;
-
-static met_error collect(collector *into, const met__usage_entry *entries,
-                         size_t count, met__period between)
+void met__usage_add_resets(const met__burn_cycle *cycle,
+                           int begin_preserves_overage, int64_t from_ns,
+                           int64_t to_ns, met__burn_reset *resets,
+                           met__burn_cycle *cycles,
+                           met__burn_terms *terms)
 {
-    for (size_t i = 0; i < count; i++) {
-        int64_t end_ns = end_of(entries, count, i);
-        int64_t at_ns = entries[i].effective_from_ns;
-        /* Periods that end before the question need no step each. */
-        if (at_ns < between.from_ns && between.from_ns < end_ns) {
-            at_ns = between.from_ns;
-        }
-        while (at_ns < end_ns && at_ns <= between.to_ns) {
-            met__period period;
-            met_error error = period_of(entries, count, i, at_ns, &period);
-            if (error == MET_E_INVALID) {
-                break; /* it ends beyond the range of times */
-            }
-            if (error != MET_OK) {
-                return error;
-            }
-            if (period.from_ns >= between.from_ns) {
-                if (into->count == MET__RESETS_MAX) {
-                    return MET_E_LIMIT;
-                }
-                if (into->resets != NULL) {
-                    into->resets[into->count] = period.from_ns;
-                }
-                into->count++;
-            }
-            at_ns = period.to_ns;
-        }
-    }
-    return MET_OK;
-}
+    met__period between = cycle->between;
 
-met_error met__usage_resets(const met__usage_entry *entries, size_t count,
-                            met__period between, met__arena *arena,
-                            int64_t **resets_out, size_t *reset_count_out)
-{
-    collector all = {0};
-
-    MET__ASSERT(entries != NULL && resets_out != NULL
-                && reset_count_out != NULL);
-    if (!met__usage_entries_are_valid(entries, count)) {
-        return MET_E_INVALID;
+    if (between.from_ns > to_ns || between.to_ns <= from_ns) {
+        return;
     }
-    met_error error = collect(&all, entries, count, between);
-    if (error != MET_OK) {
-        return error;
+    if (between.from_ns > from_ns) {
+        resets[terms->reset_count++] =
+            (met__burn_reset){between.from_ns, begin_preserves_overage};
+    } else {
+        between.from_ns = from_ns;
     }
-    all.resets = met__arena_allocate(arena,
-                                     (all.count + 1) * sizeof *all.resets);
-    if (all.resets == NULL) {
-        return MET_E_NO_MEMORY;
+    if (between.to_ns > to_ns) {
+        between.to_ns = to_ns + 1;
     }
-    all.count = 0;
-    error = collect(&all, entries, count, between);
-    if (error == MET_OK) {
-        *resets_out = all.resets;
-        *reset_count_out = all.count;
-    }
-    return error;
+    cycles[terms->cycle_count] = *cycle;
+    cycles[terms->cycle_count++].between = between;
 }
 
 /* --- Resets by hand ------------------------------------------------------- */

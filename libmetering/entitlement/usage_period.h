@@ -3,14 +3,12 @@
  * manual reset appends one. Pure.
  *
  * A period is that of the entry's recurrence, its start cut to the entry's
- * effective_from, its end to the next entry's. Before the first entry the
- * first period is meant. */
+ * effective_from, its end to the next entry's; one that the range of times cuts
+ * lasts to its end. Before the first entry the first period is meant. */
 #ifndef MET_ENTITLEMENT_USAGE_PERIOD_H
 #define MET_ENTITLEMENT_USAGE_PERIOD_H
 
-#include "base/calendar.h"
-
-#define MET__RESETS_MAX 1000000 /* of one question */
+#include "entitlement/grant_burn.h"
 
 typedef struct met__usage_entry {
     int64_t effective_from_ns;
@@ -23,11 +21,14 @@ int met__usage_entries_are_valid(const met__usage_entry *entries,
                                  size_t count);
 met_error met__usage_period_at(const met__usage_entry *entries, size_t count,
                                int64_t at_ns, met__period *period_out);
-/* Every instant in [from, to], both inclusive, at which a period begins, by
- * hand or by itself; ascending. MET_E_LIMIT above MET__RESETS_MAX. */
-met_error met__usage_resets(const met__usage_entry *entries, size_t count,
-                            met__period between, met__arena *arena,
-                            int64_t **resets_out, size_t *reset_count_out);
+/* Adds to the terms of a run in (from, to] what of one entry lies in it: the
+ * reset that it begins with, at cycle->between.from, and those behind that. The
+ * terms' resets and cycles have room for one more each. */
+void met__usage_add_resets(const met__burn_cycle *cycle,
+                           int begin_preserves_overage, int64_t from_ns,
+                           int64_t to_ns, met__burn_reset *resets,
+                           met__burn_cycle *cycles,
+                           met__burn_terms *terms);
 /* The entry that a reset by hand at at_ns appends: not in the future, not
  * before the usage period of now, and not in the minute of the last entry. The
  * anchor stays, or moves to the minute of the reset. MET_E_INVALID with the

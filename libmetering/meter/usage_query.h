@@ -65,6 +65,12 @@ met_error met__usage_query_check(const met__usage_query *query,
  * no usage. MET_E_INVALID (bounds, names: info) · MET_E_OVERFLOW */
 met_error met__usage_total(met__txn *txn, const met__usage_query *query,
                            met_decimal *value_out, met_error_info *info);
+/* An instant in [from, to] before which the range has no usage of the meter,
+ * by its subjects and filters; to: it has none. Stops at the first record that
+ * counts, so that who has used nothing is known without a look at each period.
+ * Subjects are named, bounds are whole minutes. MET_E_CORRUPT */
+met_error met__usage_first(met__txn *txn, const met__usage_query *query,
+                           int64_t *at_ns_out);
 
 /* --- Row by row ----------------------------------------------------------- */
 /* Groups held at once: of a window with more the parts are read again. */

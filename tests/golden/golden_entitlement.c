@@ -56,29 +56,29 @@ static const met__burn_state *stored_before(const script *now, int64_t at_ns)
 static met_error resets_between(script *now, int64_t from_ns, int64_t to_ns,
                                 met__burn_terms *terms)
 {
-    int64_t *times = NULL;
-    size_t count = 0;
-    met_error error = met__usage_resets(
-        now->entries, now->entry_count, (met__period){from_ns, to_ns},
-        now->self->arena, &times, &count);
     met__burn_reset *resets = met__arena_allocate(
-        now->self->arena, (count + 1) * sizeof *resets);
+        now->self->arena, now->entry_count * sizeof *resets);
+    met__burn_cycle *cycles = met__arena_allocate(
+        now->self->arena, now->entry_count * sizeof *cycles);
 
     terms->resets = resets;
+    terms->cycles = cycles;
     terms->reset_count = 0;
-    for (size_t i = 0; error == MET_OK && i < count; i++) {
-        if (times[i] <= from_ns) {
-            continue;
-        }
-        met__burn_reset *reset = &resets[terms->reset_count++];
-        *reset = (met__burn_reset){times[i], now->preserves_by_default};
-        for (size_t j = 1; j < now->entry_count; j++) {
-            if (now->entries[j].effective_from_ns == times[i]) {
-                reset->preserves_overage = now->preserves[j];
-            }
-        }
+    terms->cycle_count = 0;
+    for (size_t i = 0; i < now->entry_count; i++) {
+        const met__usage_entry *entry = &now->entries[i];
+        met__burn_cycle cycle = {
+            entry->usage_period,
+            {entry->effective_from_ns,
+             i + 1 < now->entry_count ? entry[1].effective_from_ns
+                                      : MET__TIME_MAX},
+            now->preserves_by_default,
+            0};
+        met__usage_add_resets(&cycle, i == 0 ? now->preserves_by_default
+                                             : now->preserves[i],
+                              from_ns, to_ns, resets, cycles, terms);
     }
-    return error;
+    return MET_OK;
 }
 
 /* From the last stored state before `from_ns` + 1, or from the beginning. */

@@ -4,8 +4,11 @@
  *    "anchor"?}], "usage": [[NS, TEXT]], "resets": [[NS, PRESERVES]],
  *    "start": {"at", "since", "usage", "paid", "overage", "balances": [[ID,
  *    TEXT, ISSUED]]} or {"at"}, "until": [NS], "bounds": [NS],
- *    "thresholds": [[KIND, TEXT]], "when_reached"}
+ *    "begins": [[NS, PRESERVES]]?, "cycles": [[ANCHOR, EVERY, FROM, TO,
+ *    PRESERVES, BY_MINUTES]]?, "thresholds": [[KIND, TEXT]], "when_reached"}
  * Runs go from instant to instant of "until"; segments are those of the last.
+ * All is run twice, by every segment and with leaps, for which "begins" and
+ * "cycles" are the same as "resets"; both must come to the same.
  * Answers: "= balance usage overage total | since paid owed | id:balance:issued
  * … | windows | segments | passed", or "! ERROR". Times are nanoseconds. */
 #include <stdio.h>
@@ -269,6 +272,88 @@ static size_t resets_of(const met__node *list, int64_t after_ns,
     return count;
 }
 
+/* The first usage of any time, which is all that is promised. */
+static met_error first_between(void *context, int64_t from_ns, int64_t to_ns,
+                               int64_t *at_ns_out)
+{
+    const meter *self = context;
+    int64_t first_ns = to_ns;
+
+    for (uint32_t i = 0; i < self->events->count; i++) {
+        int64_t at_ns = self->events->as.items[i]->as.items[0]->as.integer;
+        if (at_ns >= from_ns && at_ns < first_ns) {
+            first_ns = at_ns;
+        }
+    }
+    *at_ns_out = first_ns;
+    return from_ns < to_ns ? MET_OK : MET_E_BUG;
+}
+
+static met_error cycles_of(const met__node *list, met__burn_terms *terms)
+{
+    met__burn_cycle *cycles = met__arena_allocate(
+        &arena, (count_of(list) + 1) * sizeof *cycles);
+    met_error error = MET_OK;
+
+    for (uint32_t i = 0; list != NULL && i < list->count; i++) {
+        met__node **row = list->as.items[i]->as.items;
+        cycles[i] = (met__burn_cycle){
+            .points = {.anchor_ns = row[0]->as.integer},
+            .between = {row[2]->as.integer, row[3]->as.integer},
+            .preserves_overage = (int)row[4]->as.integer,
+            .by_minutes = (int)row[5]->as.integer};
+        if (error == MET_OK) {
+            error = met__duration_parse(row[1]->as.text,
+                                        &cycles[i].points.interval);
+        }
+    }
+    terms->cycles = cycles;
+    terms->cycle_count = count_of(list);
+    return error;
+}
+
+/* The runs once more, with leaps: MET_E_BUG when they come to anything else
+ * than what is said already from `mark` on. */
+static met_error leap(const met__node *question, const met__burn_terms *terms,
+                      const met__burn_state *first, size_t mark)
+{
+    const met__node *untils = met__node_get(question, "until");
+    const met__node *begins = met__node_get(question, "begins");
+    size_t end = out.size;
+    met__burn_terms leaping = *terms;
+    met__burn_state start = *first;
+    met__burn_result result = {0};
+
+    if (begins == NULL) {
+        begins = met__node_get(question, "resets");
+    }
+    met__burn_reset *resets = met__arena_allocate(
+        &arena, (count_of(begins) + 1) * sizeof *resets);
+    met_error error = cycles_of(met__node_get(question, "cycles"), &leaping);
+    leaping.resets = resets;
+    leaping.first = first_between;
+    leaping.keeps_segments = 0;
+    for (uint32_t i = 0; error == MET_OK && i < untils->count; i++) {
+        int64_t until_ns = untils->as.items[i]->as.integer;
+        leaping.reset_count = resets_of(begins, start.at_ns, until_ns,
+                                        resets);
+        error = met__burn_run(&leaping, &start, until_ns, &arena, &result,
+                              NULL);
+        start = result.end;
+    }
+    if (error == MET_OK) {
+        say_state(&result);
+        if (out.size - end != end - mark
+            || memcmp(out.data + end, out.data + mark, end - mark) != 0) {
+            fprintf(stderr, "%s\n", out.data);
+            error = MET_E_BUG;
+        }
+        out.size = end;
+        out.data[end] = 0;
+    }
+    return error;
+}
+
 static met_error answer(const met__node *question)
 {
     const met__node *list = met__node_get(question, "grants");
@@ -310,7 +395,11 @@ static met_error answer(const met__node *question)
         start = result.end;
     }
     if (error == MET_OK) {
+        size_t mark = out.size;
         say_state(&result);
+        error = leap(question, &terms, &first, mark);
+    }
+    if (error == MET_OK) {
         terms.reset_count = resets_of(resets_list, first.at_ns,
                                       result.end.at_ns, resets);
         error = say_windows(&terms, &first, met__node_get(question,

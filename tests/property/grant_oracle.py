@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Compares the burning of grants with a model written from the rules: random
-grants, resets, usage and states, runs that are split, windows, thresholds.
+grants, resets, usage and states, runs that are split, windows, thresholds; and
+long times in which little happens, over which C leaps.
 
     grant_oracle.py DRIVER [--count N] [--seed N] [--plant]
 
@@ -16,7 +17,9 @@ import subprocess
 import sys
 
 from grant_model import answer
-from grant_questions import question
+from grant_questions import idle_question, question
+
+QUESTIONS = [question] * 4 + [idle_question]  # a long one takes long
 
 
 def main():
@@ -29,7 +32,7 @@ def main():
     rng = random.Random(options.seed)
     passed = failed = 0
     while passed + failed < options.count:
-        asked = [question(rng) for _ in
+        asked = [rng.choice(QUESTIONS)(rng) for _ in
                  range(min(5000, options.count - passed - failed))]
         got = subprocess.run([options.driver],
                              input="".join(json.dumps(q) + "\n"

@@ -87,6 +87,39 @@ static void test_month_ends_come_from_the_anchor(void **state)
     assert_true(n == -1 && period.to_ns == at(points[0]));
 }
 
+static void test_periods_cut_by_the_ends_of_time(void **state)
+{
+    const int64_t day = MET__DAY_NS;
+    const struct {
+        const char *every;
+        int64_t anchor_ns;
+        int64_t at_ns;
+        met__period expected;
+        int64_t n;
+    } rows[] = {
+        {"PT1H", 90 * MET__MINUTE_NS, 0, {0, 30 * MET__MINUTE_NS}, -2},
+        {"PT1H", 0, MET__TIME_MAX,
+         {MET__TIME_MAX + 1 - MET__HOUR_NS, MET__TIME_MAX}, 2024903},
+        {"P300Y", day, 5, {0, day}, -1},
+        {"P300Y", day, day, {day, MET__TIME_MAX}, 0},
+        {"P1000000000Y", day, day - 1, {0, day}, -1},
+        {"P1000000000Y", day, MET__TIME_MAX, {day, MET__TIME_MAX}, 0},
+        {"P1000000000D", MET__TIME_MAX, 7, {0, MET__TIME_MAX}, -1},
+        {"P1D", 3 * day, 5 * day, {5 * day, 6 * day}, 2},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        met__recurrence each = {rows[i].anchor_ns, duration(rows[i].every)};
+        met__period period;
+        int64_t n;
+        assert_int_equal(met__recurrence_period_within(&each, rows[i].at_ns,
+                                                       &period, &n), MET_OK);
+        assert_true(period.from_ns == rows[i].expected.from_ns
+                    && period.to_ns == rows[i].expected.to_ns);
+        assert_true(n == rows[i].n);
+    }
+}
+
 static void test_recurrences_at_the_ends_of_time(void **state)
 {
     met__recurrence second = {0, duration("PT1S")};
@@ -102,6 +135,8 @@ static void test_recurrences_at_the_ends_of_time(void **state)
     assert_int_equal(met__recurrence_period_at(&second, -1, &period, NULL),
                      MET_E_INVALID);
     assert_int_equal(met__recurrence_period_at(&zero, 5, &period, NULL),
+                     MET_E_INVALID);
+    assert_int_equal(met__recurrence_period_within(&zero, 5, &period, NULL),
                      MET_E_INVALID);
     int64_t out;
     met__duration year = duration("P1000000000Y");
@@ -132,6 +167,7 @@ int main(void)
         cmocka_unit_test(test_texts_that_are_none),
         cmocka_unit_test(test_there_and_back),
         cmocka_unit_test(test_month_ends_come_from_the_anchor),
+        cmocka_unit_test(test_periods_cut_by_the_ends_of_time),
         cmocka_unit_test(test_recurrences_at_the_ends_of_time),
         cmocka_unit_test(test_nothing_divides_zero),
     };

@@ -14,32 +14,50 @@ static const met__usage_entry entries[] = {
     {131 * MET__HOUR_NS, {0, {.hours = 1}}},
 };
 
-static void test_resets_are_where_periods_begin(void **state)
+/* One period follows the other, and a run's resets are where they begin. */
+static void test_periods_follow_each_other(void **state)
 {
-    met__platform platform = faulty_platform(NULL, NULL);
-    met__arena arena;
-    int64_t *resets;
-    size_t count;
-    size_t at = 0;
-    met__period between = {90 * MET__HOUR_NS, 140 * MET__HOUR_NS};
+    int64_t at_ns = entries[0].effective_from_ns;
+    size_t count = 0;
+    met__period period;
 
-    met__arena_init(&arena, &platform);
-    assert_int_equal(met__usage_resets(entries, 3, between, &arena, &resets,
-                                       &count), MET_OK);
-    for (int64_t ns = between.from_ns; ns <= between.to_ns;
-         ns += MET__HOUR_NS) {
-        met__period period;
-        assert_int_equal(met__usage_period_at(entries, 3, ns, &period),
+    while (at_ns <= 140 * MET__HOUR_NS) {
+        assert_int_equal(met__usage_period_at(entries, 3, at_ns, &period),
                          MET_OK);
-        if (ns >= entries[0].effective_from_ns && period.from_ns == ns) {
-            assert_true(at < count && resets[at] == ns);
-            at++;
-        }
-        assert_true(period.from_ns < period.to_ns);
+        assert_true(period.from_ns == at_ns && period.to_ns > at_ns);
+        at_ns = period.to_ns;
+        count++;
     }
-    assert_int_equal(at, count);
-    assert_true(count > 15);
-    met__arena_release(&arena);
+    assert_int_equal(count, 7 + 1 + 10);
+}
+
+static void test_what_of_an_entry_lies_in_a_run(void **state)
+{
+    const met__burn_cycle cycle = {.between = {20, 50}};
+    static const struct {
+        int64_t from, to;
+        size_t resets, cycles;
+        met__period between;
+    } rows[] = {
+        {0, 19, 0, 0, {0, 0}},    {0, 20, 1, 1, {20, 21}},
+        {19, 30, 1, 1, {20, 31}}, {20, 30, 0, 1, {20, 31}},
+        {30, 90, 0, 1, {30, 50}}, {49, 50, 0, 1, {49, 50}},
+        {50, 90, 0, 0, {0, 0}},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        met__burn_reset resets[1] = {{-1, 0}};
+        met__burn_cycle cycles[1] = {{.between = {0, 0}}};
+        met__burn_terms terms = {.resets = resets, .cycles = cycles};
+        met__usage_add_resets(&cycle, 1, rows[i].from, rows[i].to, resets,
+                              cycles, &terms);
+        assert_int_equal(terms.reset_count, rows[i].resets);
+        assert_int_equal(terms.cycle_count, rows[i].cycles);
+        assert_true(resets[0].at_ns == (rows[i].resets ? 20 : -1)
+                    && resets[0].preserves_overage == (int)rows[i].resets);
+        assert_true(cycles[0].between.from_ns == rows[i].between.from_ns
+                    && cycles[0].between.to_ns == rows[i].between.to_ns);
+    }
 }
 
 static void test_refused(void **state)
@@ -58,30 +76,18 @@ static void test_refused(void **state)
     assert_false(met__usage_entries_are_valid(bad, 1));
 }
 
-static void test_many_resets_are_bounded(void **state)
+static void test_the_last_period_lasts_to_the_end_of_time(void **state)
 {
-    faulty_memory memory = {0};
-    met__platform platform = faulty_platform(&memory, NULL);
-    const met__usage_entry hourly = {0, {0, {.hours = 1}}};
-    met__arena arena;
-    int64_t *resets = NULL;
-    size_t count = 0;
-    met__period all = {0, MET__TIME_MAX};
-    met__period late = {MET__TIME_MAX - MET__DAY_NS, MET__TIME_MAX};
+    const met__usage_entry yearly = {0, {MET__DAY_NS, {.years = 1}}};
+    met__period period;
 
-    met__arena_init(&arena, &platform);
-    assert_int_equal(met__usage_resets(&hourly, 1, all, &arena, &resets,
-                                       &count), MET_E_LIMIT);
-    assert_null(resets);
-    assert_int_equal(met__usage_resets(&hourly, 1, late, &arena, &resets,
-                                       &count), MET_OK);
-    assert_int_equal(count, 23); /* the last one ends out of range */
-    memory.fail_at = memory.calls + 1;
-    met__arena_release(&arena);
-    assert_int_equal(met__usage_resets(&hourly, 1, late, &arena, &resets,
-                                       &count), MET_E_NO_MEMORY);
-    met__arena_release(&arena);
-    assert_int_equal(memory.live, 0);
+    assert_int_equal(met__usage_period_at(&yearly, 1, MET__TIME_MAX, &period),
+                     MET_OK);
+    assert_true(period.from_ns == MET__TIME_MAX + 1 - 364 * MET__DAY_NS
+                && period.to_ns == MET__TIME_MAX);
+    /* And the first one begins with time, or with the entry. */
+    assert_int_equal(met__usage_period_at(&yearly, 1, 5, &period), MET_OK);
+    assert_true(period.from_ns == 0 && period.to_ns == MET__DAY_NS);
 }
 
 static void test_a_reset_by_hand_appends(void **state)
@@ -130,9 +136,10 @@ static void test_a_reset_by_hand_appends(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_resets_are_where_periods_begin),
+        cmocka_unit_test(test_periods_follow_each_other),
+        cmocka_unit_test(test_what_of_an_entry_lies_in_a_run),
         cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_many_resets_are_bounded),
+        cmocka_unit_test(test_the_last_period_lasts_to_the_end_of_time),
         cmocka_unit_test(test_a_reset_by_hand_appends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
