@@ -1,9 +1,11 @@
 /* Any JSON as an invoice: every rendering takes it, gives the same twice, and
- * nothing of it is markup in the page or wider than 80 columns in the text. */
+ * nothing of it is markup in the page or wider than 80 columns in the text. And
+ * as a record of one in the store: damaged, or an invoice in some state. */
 #include <stdlib.h>
 
 #include "fuzz.h"
 #include "invoice/invoice.h"
+#include "invoice/invoice_record.h"
 #include "support/faults.h"
 
 typedef void (*rendering)(const met__node *invoice, met__buffer *buffer);
@@ -75,6 +77,33 @@ static void render(rendering how, const met__node *invoice,
     met__buffer_release(&second);
 }
 
+static void read_record(const met__node *node, met__arena *arena)
+{
+    static const met__path path = {NULL, "line", 0};
+    met__invoice *invoice = NULL;
+    met__line line;
+    met_error error = met__invoice_read(node, arena, &invoice);
+
+    if (error != MET_OK) {
+        if ((error != MET_E_CORRUPT && error != MET_E_OVERFLOW)
+            || invoice != NULL) {
+            abort();
+        }
+        return;
+    }
+    if (invoice->state == MET__STATE_NONE) {
+        abort();
+    }
+    for (uint32_t i = 0; i < invoice->lines->count; i++) {
+        error = met__line_read(invoice->lines->as.items[i], &path, arena,
+                               &line, NULL);
+        if (error != MET_OK && error != MET_E_INVALID
+            && error != MET_E_OVERFLOW && error != MET_E_UNSUPPORTED) {
+            abort();
+        }
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     met__platform platform = faulty_platform(NULL, NULL);
@@ -88,6 +117,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         render(met__invoice_html, node, check_page, &platform);
         render(met__invoice_text, node, check_text, &platform);
         render(met__invoice_csv, node, NULL, &platform);
+        read_record(node, &arena);
     }
     met__arena_release(&arena);
     return 0;
