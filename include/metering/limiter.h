@@ -524,7 +524,8 @@ MET_API MET_NODISCARD met_error met_limiter_stats_get(
  * Second, Minute, Hour, Day, Month (30 days), Year (365 days), or the length
  * in seconds; RateLimit-Limit, -Remaining and -Reset for the reported window;
  * Retry-After when waiting helps. Times are whole seconds, rounded up so that
- * a retry then succeeds, at least 1. A pure function.
+ * a retry then succeeds, at least 1; the reset of an allowed request is at most
+ * its window. A pure function.
  *
  * @param result     as met_limiter_check wrote it, without MET_LIMITER_BRIEF
  * @param text_out   "Name: value\r\n" lines and a NUL

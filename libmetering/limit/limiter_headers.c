@@ -39,6 +39,16 @@ uint64_t met__header_seconds(int64_t ns)
     return ns <= SECOND ? 1 : (uint64_t)((ns - 1) / SECOND + 1);
 }
 
+uint64_t met__header_reset(const met_limiter_window_result *window)
+{
+    int is_longer = window->algorithm != MET_LIMITER_CALENDAR_UTC
+                    && window->window_ns > 0
+                    && window->reset_ns > window->window_ns;
+
+    return met__header_seconds(is_longer ? window->window_ns
+                                         : window->reset_ns);
+}
+
 const char *met__header_window(int64_t window_ns,
                                char other_out[MET__WINDOW_NAME_SIZE],
                                int *is_named_out)
@@ -107,8 +117,8 @@ met_error met__limiter_headers(const met_limiter_result *result,
     const met_limiter_window_result *shown =
         &result->windows[result->reported];
     int can_wait = !result->is_allowed && result->wait_ns > 0;
-    uint64_t reset =
-        met__header_seconds(can_wait ? result->wait_ns : shown->reset_ns);
+    uint64_t reset = can_wait ? met__header_seconds(result->wait_ns)
+                              : met__header_reset(shown);
 
     if (options->styles & MET_LIMITER_HEADERS_WINDOWS) {
         put_windows(&out, result);

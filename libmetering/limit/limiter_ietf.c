@@ -112,14 +112,14 @@ void met__header_ietf(met__header_text *out, const met_limiter_result *result,
     }
     for (uint32_t i = 0; i < result->window_count; i++) {
         const met_limiter_window_result *window = &result->windows[i];
-        int64_t until = window->is_refusing && window->wait_ns > 0
-                            ? window->wait_ns
-                            : window->reset_ns;
+        int is_wait = window->is_refusing && window->wait_ns > 0;
         put(out, i == 0 ? "\r\nRateLimit: " : ", ");
         put_name(out, result, i);
         put_parameter(out, ";r=", window->remaining);
-        if (until > 0) {
-            put_parameter(out, ";t=", met__header_seconds(until));
+        if (is_wait || window->reset_ns > 0) {
+            put_parameter(out, ";t=",
+                          is_wait ? met__header_seconds(window->wait_ns)
+                                  : met__header_reset(window));
         }
         put_partition(out, options);
     }

@@ -57,6 +57,54 @@ static void refused_says_when_to_come_back(void **state)
     assert_null(strstr(text, "Retry-After"));
 }
 
+/* A hit is kept a tick longer than its window, so that never more than the
+ * limit is let through; no client need be told of the tick. A refusal's wait
+ * is exact: whoever comes earlier is refused again. */
+static void reset_is_at_most_the_window(void **state)
+{
+    static const uint32_t limits[] = {1, 5, 12, 20, 100, 5000};
+    char text[MET_LIMITER_HEADERS_SIZE];
+    int is_longer = 0;
+    size_t size = TABLE_BYTES(100);
+    void *memory = shared_memory(size);
+    met_limiter *limiter = open_memory(memory, size, 100, 0);
+
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "%u", (unsigned)limits[i]);
+        met_limiter_result result =
+            check(limiter,
+                  one_window(limiter, name, limits[i], MINUTE,
+                             MET_LIMITER_SLIDING),
+                  "a", HOUR + 1);
+        assert_true(result.is_allowed);
+        is_longer |= result.windows[0].reset_ns > MINUTE;
+        assert_int_equal(met_limiter_headers(&result, text, sizeof text,
+                                             NULL),
+                         MET_OK);
+        assert_non_null(strstr(text, "RateLimit-Reset: 60\r\n"));
+    }
+    assert_true(is_longer);
+    met_limiter_close(limiter);
+    munmap(memory, size);
+    /* Of a calendar the month is as long as it is. */
+    met_limiter_result result = result_of();
+    result.window_count = 1;
+    result.windows[0].window_ns = 30 * 24 * HOUR;
+    result.windows[0].reset_ns = 31 * 24 * HOUR;
+    result.windows[0].algorithm = MET_LIMITER_CALENDAR_UTC;
+    assert_int_equal(met_limiter_headers(&result, text, sizeof text, NULL),
+                     MET_OK);
+    assert_non_null(strstr(text, "RateLimit-Reset: 2678400\r\n"));
+    result.is_allowed = 0;
+    result.wait_ns = MINUTE + 1;
+    result.windows[0].algorithm = MET_LIMITER_SLIDING;
+    result.windows[0].window_ns = MINUTE;
+    assert_int_equal(met_limiter_headers(&result, text, sizeof text, NULL),
+                     MET_OK);
+    assert_non_null(strstr(text, "RateLimit-Reset: 61\r\nRetry-After: 61"));
+}
+
 static void names_of_lengths(void **state)
 {
     static const struct {
@@ -249,6 +297,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(allowed),
         cmocka_unit_test(refused_says_when_to_come_back),
+        cmocka_unit_test(reset_is_at_most_the_window),
         cmocka_unit_test(names_of_lengths),
         cmocka_unit_test(room_is_kept),
         cmocka_unit_test(retry_after_is_true),
