@@ -23,7 +23,9 @@ enum {
 /* Whose metrics; at least one. */
 typedef struct met_stats_sources {
     size_t struct_size;
-    met_store *store;     /* metering_store_… and metering_recorder_… */
+    met_store *store;     /* metering_store_… and metering_recorder_…; without a
+                             limiter also metering_limiter_… of the gateway's
+                             windows, but for what only a handle knows */
     met_gateway *gateway; /* metering_gateway_…, of this handle */
     met_limiter *limiter; /* metering_limiter_… */
     uint64_t flags;       /* MET_STATS_PROMETHEUS */

@@ -155,7 +155,12 @@ MET_API MET_NODISCARD met_error met_store_check(met_store *store,
  *                    cells_unsettled, cells_unreadable, oldest_unsettled?,
  *                    oldest_unsettled_seconds?, full_percent (of the fullest
  *                    recorder), overflowed, refused, held_up_by? [{slot,
- *                    process_id, reason}]}
+ *                    process_id, reason}]};
+ *                    limiter {capacity, records_used, policies, inserted,
+ *                    reclaimed, full_allowed, full_refused, undone, withheld,
+ *                    contended, duplicates}, as met_limiter_stats: the
+ *                    gateway's windows since the system was started, when
+ *                    there are any
  * @param info        optional
  * @return MET_OK · MET_E_INVALID · MET_E_FORKED · MET_E_IO · MET_E_NO_MEMORY ·
  *         MET_E_BUSY · MET_E_CORRUPT · MET_E_MAP_FULL

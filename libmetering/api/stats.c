@@ -13,7 +13,8 @@ static met_error write_all(const met_stats_sources *sources,
     met_error error = MET_OK;
 
     if (sources->store != NULL) {
-        error = met__metrics_store(&metrics, sources->store);
+        error = met__metrics_store(&metrics, sources->store,
+                                   sources->limiter == NULL);
     }
     if (error == MET_OK && sources->gateway != NULL) {
         error = sources->gateway->fork_generation == met__fork_generation()

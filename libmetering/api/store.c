@@ -2,6 +2,7 @@
 #include "metering/store.h"
 
 #include "base/caller_struct.h"
+#include "gateway/metrics.h"
 #include "meter/tally_report.h"
 #include "store/store_open.h"
 
@@ -135,7 +136,8 @@ met_error met_store_stats(met_store *store, met_buffer *report_out,
                           met_error_info *info)
 {
     static const report_part parts[] = {met__store_describe,
-                                        met__tally_describe};
+                                        met__tally_describe,
+                                        met__limits_describe};
     return give_report(store, parts, sizeof parts / sizeof *parts, report_out,
                        info);
 }

@@ -244,6 +244,12 @@ static met_error first_snapshot(met_gateway *gateway, met_error_info *info)
 
 /* Builds with other layouts, which may serve at the same time while one takes
  * the other's place, have tables of their own. */
+char *met__gateway_limits_path(const met_store *store, met__arena *arena)
+{
+    return met__arena_print(arena, "%s/limits-%d.map", met__store_path(store),
+                            MET__LIMIT_LAYOUT);
+}
+
 static met_error open_limiter(met_gateway *gateway, uint64_t capacity,
                               met_error_info *info)
 {
@@ -252,9 +258,7 @@ static met_error open_limiter(met_gateway *gateway, uint64_t capacity,
     met__arena arena;
 
     met__arena_init(&arena, gateway->platform);
-    config.path = met__arena_print(&arena, "%s/limits-%d.map",
-                                   met__store_path(gateway->store),
-                                   MET__LIMIT_LAYOUT);
+    config.path = met__gateway_limits_path(gateway->store, &arena);
     met_error error =
         config.path == NULL
             ? MET_E_NO_MEMORY

@@ -100,6 +100,9 @@ void met__gateway_follow_meters(met_gateway *gateway);
  * its number; none: the catalog at hand is not the newest. */
 uint32_t met__gateway_policy_again(met_gateway *gateway, uint32_t index);
 
+/* Of the table of windows; NULL when memory is out. */
+char *met__gateway_limits_path(const met_store *store, met__arena *arena);
+
 /* The reason's name in answers and reports; "" for none. */
 const char *met__gateway_reason_name(uint32_t reason);
 

@@ -93,6 +93,33 @@ static const metric gateway_metrics[] = {
      "Compiled catalogs that could not be used.", "snapshot", "refused", NULL,
      1, 0}};
 
+static const metric limiter_metrics[] = {
+    {"metering_limiter_capacity_records", "Records of the table.", "limiter",
+     "capacity", NULL, 0, 0},
+    {"metering_limiter_used_records",
+     "Records that were ever claimed; idle ones are used again.", "limiter",
+     "records_used", NULL, 0, 0},
+    {"metering_limiter_live_records", "Records that are not idle.", "limiter",
+     "records_live", NULL, 0, 0},
+    {"metering_limiter_policies", "Limits that are set.", "limiter",
+     "policies", NULL, 0, 0},
+    {"metering_limiter_decisions", "Decisions of this handle.", "limiter",
+     "decisions", NULL, 1, 0},
+    {"metering_limiter_refusals", "Refusals of this handle.", "limiter",
+     "refusals", NULL, 1, 0},
+    {"metering_limiter_reclaimed", "Idle records given to another key.",
+     "limiter", "reclaimed", NULL, 1, 0},
+    {"metering_limiter_full_allowed",
+     "Decisions that let through because the table was full.", "limiter",
+     "full_allowed", NULL, 1, 0},
+    {"metering_limiter_full_refused",
+     "Decisions that refused because the table was full.", "limiter",
+     "full_refused", NULL, 1, 0},
+    {"metering_limiter_withheld", "Hits that could not be given back.",
+     "limiter", "withheld", NULL, 1, 0},
+    {"metering_limiter_contended", "Decisions that gave up after many races.",
+     "limiter", "contended", NULL, 1, 0}};
+
 /* --- Text ----------------------------------------------------------------- */
 static void put_name(const met__metrics *to, const metric *one, int is_sample)
 {
@@ -164,27 +191,6 @@ void met__metrics_end(const met__metrics *metrics)
 }
 
 /* --- Sources -------------------------------------------------------------- */
-met_error met__metrics_store(const met__metrics *metrics, met_store *store)
-{
-    met_error error = met__store_check_handle(store);
-    met__node *report = met__node_object(metrics->arena);
-
-    if (error == MET_OK && report == NULL) {
-        error = MET_E_NO_MEMORY;
-    }
-    if (error == MET_OK) {
-        error = met__store_describe(store, metrics->arena, report);
-    }
-    if (error == MET_OK) {
-        error = met__tally_describe(store, metrics->arena, report);
-    }
-    if (error == MET_OK) {
-        put_all(metrics, store_metrics,
-                sizeof store_metrics / sizeof *store_metrics, report);
-    }
-    return error;
-}
-
 met_error met__metrics_gateway(const met__metrics *metrics,
                                met_gateway *gateway)
 {
@@ -199,57 +205,100 @@ met_error met__metrics_gateway(const met__metrics *metrics,
     return error;
 }
 
+/* The table's own counters; of the handle, and of its records, what is not
+ * known without it is left out. */
+static met_error describe_limiter(const met_limiter_stats *stats,
+                                  int is_of_handle, met__arena *arena,
+                                  met__node *report)
+{
+    const struct {
+        const char *name;
+        uint64_t number;
+        int is_of_handle;
+    } rows[] = {{"capacity", stats->capacity, 0},
+                {"records_used", stats->records_used, 0},
+                {"records_live", stats->records_live, 1},
+                {"policies", stats->policies, 0},
+                {"decisions", stats->decisions, 1},
+                {"refusals", stats->refusals, 1},
+                {"inserted", stats->inserted, 0},
+                {"reclaimed", stats->reclaimed, 0},
+                {"full_allowed", stats->full_allowed, 0},
+                {"full_refused", stats->full_refused, 0},
+                {"undone", stats->undone, 0},
+                {"withheld", stats->withheld, 0},
+                {"contended", stats->contended, 0},
+                {"duplicates", stats->duplicates, 0}};
+    met__builder builder;
+    met__node *node = NULL;
+
+    met__builder_begin(&builder, arena);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (is_of_handle || !rows[i].is_of_handle) {
+            met__build_integer(&builder, rows[i].name,
+                               (int64_t)rows[i].number);
+        }
+    }
+    met_error error = met__builder_end(&builder, &node);
+    return error == MET_OK ? met__node_set(arena, report, "limiter", node)
+                           : error;
+}
+
+met_error met__limits_describe(met_store *store, met__arena *arena,
+                               met__node *report)
+{
+    met_limiter_stats stats = {.struct_size = sizeof stats};
+    char *path = met__gateway_limits_path(store, arena);
+    met_error error =
+        path == NULL ? MET_E_NO_MEMORY
+                     : met__limiter_look(met__store_platform(store), path, &stats);
+
+    return error == MET_OK ? describe_limiter(&stats, 0, arena, report)
+           : error == MET_E_NO_MEMORY ? error
+                                      : MET_OK; /* there is none that counts */
+}
+
 met_error met__metrics_limiter(const met__metrics *metrics,
                                met_limiter *limiter)
 {
     met_limiter_stats stats = {.struct_size = sizeof stats};
-    met_error error = met__limiter_stats(limiter, &stats);
-    met__text none = {"", 0};
-    const struct {
-        metric about;
-        uint64_t number;
-    } rows[] = {
-        {{"metering_limiter_capacity_records", "Records of the table.", NULL,
-          NULL, NULL, 0, 0},
-         stats.capacity},
-        {{"metering_limiter_used_records",
-          "Records that were ever claimed; idle ones are used again.", NULL,
-          NULL, NULL, 0, 0},
-         stats.records_used},
-        {{"metering_limiter_live_records", "Records that are not idle.", NULL,
-          NULL, NULL, 0, 0},
-         stats.records_live},
-        {{"metering_limiter_policies", "Limits that are set.", NULL, NULL,
-          NULL, 0, 0},
-         stats.policies},
-        {{"metering_limiter_decisions", "Decisions of this handle.", NULL,
-          NULL, NULL, 1, 0},
-         stats.decisions},
-        {{"metering_limiter_refusals", "Refusals of this handle.", NULL, NULL,
-          NULL, 1, 0},
-         stats.refusals},
-        {{"metering_limiter_reclaimed", "Idle records given to another key.",
-          NULL, NULL, NULL, 1, 0},
-         stats.reclaimed},
-        {{"metering_limiter_full_allowed",
-          "Decisions that let through because the table was full.", NULL,
-          NULL, NULL, 1, 0},
-         stats.full_allowed},
-        {{"metering_limiter_full_refused",
-          "Decisions that refused because the table was full.", NULL, NULL,
-          NULL, 1, 0},
-         stats.full_refused},
-        {{"metering_limiter_withheld", "Hits that could not be given back.",
-          NULL, NULL, NULL, 1, 0},
-         stats.withheld},
-        {{"metering_limiter_contended",
-          "Decisions that gave up after many races.", NULL, NULL, NULL, 1, 0},
-         stats.contended}};
+    met__node *report = met__node_object(metrics->arena);
+    met_error error = report != NULL ? met__limiter_stats(limiter, &stats)
+                                     : MET_E_NO_MEMORY;
 
-    for (size_t i = 0; error == MET_OK && i < sizeof rows / sizeof *rows;
-         i++) {
-        put_head(metrics, &rows[i].about);
-        put_sample(metrics, &rows[i].about, none, rows[i].number);
+    if (error == MET_OK) {
+        error = describe_limiter(&stats, 1, metrics->arena, report);
+    }
+    if (error == MET_OK) {
+        put_all(metrics, limiter_metrics,
+                sizeof limiter_metrics / sizeof *limiter_metrics, report);
+    }
+    return error;
+}
+
+met_error met__metrics_store(const met__metrics *metrics, met_store *store,
+                             int with_limiter)
+{
+    met_error error = met__store_check_handle(store);
+    met__node *report = met__node_object(metrics->arena);
+
+    if (error == MET_OK && report == NULL) {
+        error = MET_E_NO_MEMORY;
+    }
+    if (error == MET_OK) {
+        error = met__store_describe(store, metrics->arena, report);
+    }
+    if (error == MET_OK) {
+        error = met__tally_describe(store, metrics->arena, report);
+    }
+    if (error == MET_OK && with_limiter) {
+        error = met__limits_describe(store, metrics->arena, report);
+    }
+    if (error == MET_OK) {
+        put_all(metrics, store_metrics,
+                sizeof store_metrics / sizeof *store_metrics, report);
+        put_all(metrics, limiter_metrics,
+                sizeof limiter_metrics / sizeof *limiter_metrics, report);
     }
     return error;
 }

@@ -105,6 +105,12 @@ static met_error agree_head(met__limit_table *table, uint64_t boot,
 }
 
 /* --- In a file ------------------------------------------------------------ */
+/* Neither 0 nor BOOT_EMPTYING. */
+static uint64_t boot_word(uint64_t hash)
+{
+    return hash | 2;
+}
+
 /* Throws out what an earlier boot left. Others wait: until it is done, the
  * boot's word is not theirs. */
 static met_error empty_old(met__limit_table *table, uint64_t boot,
@@ -143,6 +149,22 @@ static met_error empty_old(met__limit_table *table, uint64_t boot,
     return met__fail(info, MET_E_BUSY, path, "somebody is emptying it");
 }
 
+/* How many there are in the file, which may say anything. */
+static met_error blocks_of(const met__limit_table *table, const char *path,
+                           uint64_t *blocks_out, met_error_info *info)
+{
+    met__file_header header = *met__mapped_file_header(&table->file);
+    uint64_t blocks = header.parameters[0];
+
+    if (blocks == 0 || blocks > CAPACITY_MAX
+        || MET__FILE_HEADER_SIZE + table_size(blocks) > table->file.size) {
+        return met__fail(info, MET_E_CORRUPT, path,
+                         "its size is not that of its records");
+    }
+    *blocks_out = blocks;
+    return MET_OK;
+}
+
 static met_error open_file(met__limit_table *table,
                            const met_limiter_config *config, uint64_t boot,
                            met_error_info *info)
@@ -157,12 +179,10 @@ static met_error open_file(met__limit_table *table,
     if (error != MET_OK) {
         return error;
     }
-    met__file_header header = *met__mapped_file_header(&table->file);
-    uint64_t blocks = header.parameters[0];
-    if (blocks == 0 || blocks > CAPACITY_MAX
-        || MET__FILE_HEADER_SIZE + table_size(blocks) > table->file.size) {
-        return met__fail(info, MET_E_CORRUPT, config->path,
-                         "its size is not that of its records");
+    uint64_t blocks = 0;
+    error = blocks_of(table, config->path, &blocks, info);
+    if (error != MET_OK) {
+        return error;
     }
     if (config->capacity != 0 && blocks != spec.parameters[0]) {
         return met__fail(info, MET_E_LAYOUT, config->path,
@@ -237,7 +257,7 @@ met_error met__limit_table_open(met__limit_table *table,
     if (error != MET_OK) {
         return met__fail(info, error, "", "no boot id");
     }
-    boot |= 2; /* neither 0 nor BOOT_EMPTYING */
+    boot = boot_word(boot);
     error = config->path != NULL ? open_file(table, config, boot, info)
                                  : open_memory(table, config, boot, info);
     if (error != MET_OK) {
@@ -321,9 +341,9 @@ const met__shape *met__shape_work_out(met__limit_table *table,
 }
 
 /* --- Figures -------------------------------------------------------------- */
-void met__limit_table_stats(met__limit_table *table,
-                            const met__window_time *time,
-                            met_limiter_stats *stats_out)
+/* All but the records, which are many. */
+static void read_counters(const met__limit_table *table,
+                          met_limiter_stats *stats_out)
 {
     const met__atomic_u64 *counters = table->head->counters;
 
@@ -350,6 +370,59 @@ void met__limit_table_stats(met__limit_table *table,
         stats_out->shapes += met__load_relaxed(&table->shapes[i].window_ns)
                              != 0;
     }
+}
+
+/* A place that was ever claimed has a tag. */
+static uint64_t tags_of(const met__limit_table *table)
+{
+    uint64_t count = 0;
+
+    for (uint64_t i = 0; i < table->blocks * MET__BLOCK_GROUPS; i++) {
+        uint64_t tags = met__load_relaxed(&table->controls[i]);
+        for (; tags != 0; tags >>= 8) {
+            count += (tags & 0xff) != 0;
+        }
+    }
+    return count;
+}
+
+met_error met__limit_table_look(const met__platform *platform,
+                                const char *path,
+                                met_limiter_stats *stats_out)
+{
+    met__limit_table table = {.platform = platform};
+    met__mapped_spec spec = {.magic = FILE_MAGIC, .layout = MET__LIMIT_LAYOUT};
+    uint64_t blocks = 0;
+    uint64_t boot;
+    met_error error = met__boot_hash(platform, &boot);
+
+    if (error == MET_OK) {
+        error = met__mapped_file_open(platform, path, &spec, 0, &table.file,
+                                      NULL);
+    }
+    if (error != MET_OK) {
+        return error;
+    }
+    error = blocks_of(&table, path, &blocks, NULL);
+    if (error == MET_OK) {
+        lay_out(&table, table.file.memory + MET__FILE_HEADER_SIZE, blocks);
+        error = met__load_acquire(&table.head->boot) == boot_word(boot)
+                    ? MET_OK
+                    : MET_E_NOT_FOUND;
+    }
+    if (error == MET_OK) {
+        read_counters(&table, stats_out);
+        stats_out->records_used = tags_of(&table);
+    }
+    met__limit_table_close(&table);
+    return error;
+}
+
+void met__limit_table_stats(met__limit_table *table,
+                            const met__window_time *time,
+                            met_limiter_stats *stats_out)
+{
+    read_counters(table, stats_out);
     for (uint64_t i = 0; i < stats_out->capacity; i++) {
         met__shape spare;
         uint64_t name = met__load_relaxed(&table->records[i].name);

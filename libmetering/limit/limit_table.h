@@ -96,6 +96,10 @@ met_error met__limit_table_open(met__limit_table *table,
                                 const met_limiter_config *config,
                                 met_error_info *info);
 void met__limit_table_close(met__limit_table *table);
+/* As met__limiter_look. */
+met_error met__limit_table_look(const met__platform *platform,
+                                const char *path,
+                                met_limiter_stats *stats_out);
 void met__limit_table_stats(met__limit_table *table,
                             const met__window_time *time,
                             met_limiter_stats *stats_out);

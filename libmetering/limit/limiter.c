@@ -389,3 +389,9 @@ met_error met__limiter_stats(met_limiter *limiter,
     }
     return MET_OK;
 }
+
+met_error met__limiter_look(const met__platform *platform, const char *path,
+                            met_limiter_stats *stats_out)
+{
+    return met__limit_table_look(platform, path, stats_out);
+}

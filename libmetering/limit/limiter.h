@@ -46,6 +46,10 @@ met_error met__limiter_reset(met_limiter *limiter,
                              const met_limiter_request *request);
 met_error met__limiter_stats(met_limiter *limiter,
                              met_limiter_stats *stats_out);
+/* Counters of the table at a path, without its records, and without making or
+ * changing it. MET_E_NOT_FOUND: there is none of this boot. */
+met_error met__limiter_look(const met__platform *platform, const char *path,
+                            met_limiter_stats *stats_out);
 /* options: complete, styles set. */
 met_error met__limiter_headers(const met_limiter_result *result,
                                const met_limiter_headers_options *options,

@@ -276,6 +276,14 @@ def check_limits(made):
     status, headers, body = made.ask("/x", "slow-key")
     assert (status, body) == (429, b'{"message":"API rate limit exceeded"}')
     assert 1 <= int(headers["Retry-After"]) <= 60
+    # The table of windows is told of with the next settlement.
+    nginx_host.wait_until(
+        lambda: made.nginx.status()["store"]["limiter"]["records_used"] > 0,
+        what="the limiter on the status page")
+    text = made.ask("/metrics")[2].decode()
+    for name in ("capacity_records", "used_records", "policies",
+                 "full_refused_total", "withheld_total"):
+        assert f"\nmetering_limiter_{name} " in text, name
     # An error_page of the configuration is shown in its place.
     status, headers, body = made.ask("/paged/x", "slow-key")
     assert (status, body) == (429, b"slow down\n"), (status, body)

@@ -102,6 +102,13 @@ static void test_metrics__store_and_gateway(void **state)
     assert_line("metering_gateway_consumers 3");
     assert_line("metering_store_records{table=\"customer\"} 2");
     assert_line("metering_recorder_slots_live 1");
+    /* Of the windows what needs no handle and no look at every record: two
+     * consumers, two windows each. */
+    assert_line("metering_limiter_policies 2");
+    assert_line("metering_limiter_used_records 4");
+    assert_line("metering_limiter_full_refused_total 0");
+    assert_null(strstr(text, "live_records"));
+    assert_null(strstr(text, "metering_limiter_decisions"));
     assert_line("# TYPE metering_gateway_requests counter");
     assert_null(strstr(text, "ariel"));
     assert_null(strstr(text, "key\"")); /* nor a key */
@@ -140,7 +147,42 @@ static void test_metrics__limiter(void **state)
     assert_line("metering_limiter_live_records 1");
     assert_line("metering_limiter_policies 1");
     assert_open_metrics();
+    /* Of two tables the one that is asked for. */
+    must_apply_story(STORY_LIMIT);
+    must_open_gateway(0);
+    assert_ok(write_text((met_stats_sources){.store = store,
+                                             .limiter = limiter}));
+    assert_line("metering_limiter_policies 1");
+    assert_null(strstr(text, "metering_limiter_policies 2"));
+    assert_open_metrics();
     met_limiter_close(limiter);
+}
+
+/* A report makes no table, and one that it cannot read spoils nothing. */
+static void test_metrics__no_table(void **state)
+{
+    char path[256];
+
+    must_apply_story(STORY_LIMIT);
+    assert_ok(write_text((met_stats_sources){.store = store}));
+    assert_null(strstr(text, "metering_limiter"));
+    snprintf(path, sizeof path, "%s/s/limits-3.map", home);
+    assert_int_equal(access(path, F_OK), -1);
+    met_buffer *out = fresh();
+    assert_ok(keep(met_store_stats(store, out, &told), out));
+    assert_shown("limiter", "");
+    must_open_gateway(0);
+    assert_int_equal(serve("/other", "ariel-key"), 200);
+    out = fresh();
+    assert_ok(keep(met_store_stats(store, out, &told), out));
+    assert_shown("limiter.records_used", "2");
+    assert_shown("limiter.capacity", "65536");
+    met_gateway_close(gateway);
+    gateway = NULL;
+    assert_int_equal(truncate(path, 5000), 0);
+    out = fresh();
+    assert_ok(keep(met_store_stats(store, out, &told), out));
+    assert_shown("limiter", "");
 }
 
 static void test_metrics__prometheus(void **state)
@@ -190,6 +232,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_metrics__store_and_gateway),
         TEST(test_metrics__limiter),
+        TEST(test_metrics__no_table),
         TEST(test_metrics__prometheus),
         TEST(test_metrics__arguments),
     };
