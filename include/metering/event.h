@@ -335,8 +335,8 @@ MET_API MET_NODISCARD met_error met_event_retract(met_store *store,
  * @param json_size  bytes; no NUL needed
  * @param json_out   the stored document, with "created_at"; NULL when not
  *                   wanted
- * @return MET_OK · MET_E_INVALID (also a time before the meter counts) ·
- *         MET_E_NOT_FOUND (the meter) · MET_E_UNSUPPORTED (its aggregation is
+ * @return MET_OK · MET_E_INVALID (also a time before the meter counts, or
+ *         later than events may be: met_event_settings_put) · MET_E_NOT_FOUND (the meter) · MET_E_UNSUPPORTED (its aggregation is
  *         neither count nor sum) · MET_E_CONFLICT (another adjustment has this
  *         id) · MET_E_OVERFLOW · MET_E_LIMIT · MET_E_NO_MEMORY ·
  *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT ·

@@ -67,6 +67,17 @@ met_error met__ingest_next_batch(met__txn *txn, uint64_t *number_out)
     return error == MET_OK ? met__ingest_state_put(txn, &state) : error;
 }
 
+int64_t met__ingest_future(const met__ingest_settings *settings,
+                           int64_t now_ns)
+{
+    int64_t future_ns;
+
+    return met__duration_add(now_ns, &settings->future, 1, &future_ns)
+                   == MET_OK
+               ? future_ns
+               : MET__TIME_MAX;
+}
+
 met_error met__ingest_horizon(const met__ingest_settings *settings,
                               int64_t now_ns, int64_t *horizon_ns)
 {

@@ -41,6 +41,10 @@ met_error met__ingest_next_batch(met__txn *txn, uint64_t *number_out);
 met_error met__ingest_horizon(const met__ingest_settings *settings,
                               int64_t now_ns, int64_t *horizon_ns);
 
+/* What is later is of the future. */
+int64_t met__ingest_future(const met__ingest_settings *settings,
+                           int64_t now_ns);
+
 met_error met__ingest_settings_get(met__txn *txn,
                                    met__ingest_settings *settings_out);
 /* The document with its defaults. MET_E_INVALID */

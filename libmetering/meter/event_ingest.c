@@ -280,10 +280,7 @@ static met_error begin_run(met__event_run *run)
     if (error != MET_OK) {
         return error;
     }
-    if (met__duration_add(run->now_ns, &settings.future, 1, &run->future_ns)
-        != MET_OK) {
-        run->future_ns = MET__TIME_MAX;
-    }
+    run->future_ns = met__ingest_future(&settings, run->now_ns);
     error = begin_log(run, &settings);
     if (error != MET_OK) {
         return error;

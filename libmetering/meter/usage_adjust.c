@@ -47,6 +47,29 @@ static met_error read_fields(const met__node *node, const met__path *path,
     return met__fields_end(&fields);
 }
 
+/* As for events: not before the meter, and no further ahead than those. */
+static met_error check_time(met__txn *txn, const adjustment *read,
+                            const met__meter *meter, const met__path *path,
+                            met_error_info *info)
+{
+    met__ingest_settings settings;
+    met_error error = met__ingest_settings_get(txn, &settings);
+
+    if (error != MET_OK) {
+        return error;
+    }
+    if (read->utc_ns / MET__MINUTE_NS < met__usage_first_minute(meter)) {
+        return met__fail_at(info, MET_E_INVALID, path, "time",
+                            "is before the meter counts");
+    }
+    return read->utc_ns
+                   <= met__ingest_future(&settings, met__txn_now_ns(txn))
+               ? MET_OK
+               : met__fail_at(info, MET_E_INVALID, path, "time",
+                              "is further ahead of the clock than "
+                              "future_after of the events' settings");
+}
+
 /* The meter's dimensions; those that are not given are "". */
 static met_error read_dimensions(const adjustment *read,
                                  const met__meter *meter,
@@ -252,10 +275,8 @@ met_error met__usage_adjust(met__txn *txn, const met__steps *steps,
                             "there is no meter \"%.*s\"",
                             (int)read.meter_key.size, read.meter_key.data);
     }
-    if (error == MET_OK
-        && read.utc_ns / MET__MINUTE_NS < met__usage_first_minute(meter)) {
-        error = met__fail_at(info, MET_E_INVALID, path, "time",
-                             "is before the meter counts");
+    if (error == MET_OK) {
+        error = check_time(txn, &read, meter, path, info);
     }
     if (error == MET_OK) {
         *shape = (met__usage_shape){.type = meter->key,

@@ -466,6 +466,9 @@ static void test_correction__adjust_what_cannot_be(void **state)
     refused("\"meter\":\"calls\"," AT "\"value\":\"1\",\"dimensions\":"
             "{\"d\":7}",
             MET_E_INVALID, "adjustment.dimensions", "texts");
+    refused("\"meter\":\"calls\",\"time\":\"2026-03-16T10:30:01Z\","
+            "\"value\":\"1\"",
+            MET_E_INVALID, "adjustment.time", "future_after");
     put_meter("since", "count", ",\"events_from\":\"2026-03-15T10:20:00Z\"");
     before = stored_digest();
     refused("\"meter\":\"since\"," AT "\"value\":\"1\"", MET_E_INVALID,
