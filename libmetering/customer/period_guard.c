@@ -159,7 +159,7 @@ met_error met__recurrence_parts(const met__recurrence *recurrence,
 {
     met__period period;
     int64_t n;
-    met_error error = met__recurrence_period_at(
+    met_error error = met__recurrence_period_within(
         recurrence, bounds.to_ns - 1, &period, &n);
 
     *is_inside_out |=

@@ -113,8 +113,10 @@ static met_error set_times(met__creation *c)
     if (made->billing_anchor_ns == 0) {
         made->billing_anchor_ns = made->active_from_ns;
     }
-    if (met__subscription_billing_period(made, c->plan, made->active_from_ns,
-                                         &period)
+    met__recurrence billing = {made->billing_anchor_ns,
+                               c->plan->billing_cadence};
+    if (met__recurrence_period_at(&billing, made->active_from_ns, &period,
+                                  NULL)
         != MET_OK) {
         return met__fail_at(c->info, MET_E_INVALID, c->path,
                             "billing_anchor",

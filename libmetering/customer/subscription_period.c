@@ -101,7 +101,8 @@ met_error met__subscription_period(const met__subscription *subscription,
 
     MET__ASSERT(period_out != NULL);
     if (error == MET_OK) {
-        error = met__recurrence_period_at(&recurrence, at_ns, &period, NULL);
+        error = met__recurrence_period_within(&recurrence, at_ns, &period,
+                                              NULL);
     }
     if (error != MET_OK) {
         return error;

@@ -30,9 +30,7 @@ static met_error grant_inside(const met__grant *grant, met__period bounds,
         || met__grant_active(grant).to_ns < bounds.from_ns) {
         return MET_OK;
     }
-    met_error error =
-        met__recurrence_parts(&grant->recurrence, bounds, is_inside_out);
-    return error == MET_E_INVALID ? MET_OK : error; /* beyond all times */
+    return met__recurrence_parts(&grant->recurrence, bounds, is_inside_out);
 }
 
 static met_error allowance_inside(const met__allowance *allowance,
@@ -49,9 +47,8 @@ static met_error allowance_inside(const met__allowance *allowance,
         || allowance->row.to_ns < bounds.from_ns) {
         return MET_OK;
     }
-    met_error error = met__recurrence_parts(&allowance->row.usage_period,
-                                            bounds, is_inside_out);
-    return error == MET_E_INVALID ? MET_OK : error;
+    return met__recurrence_parts(&allowance->row.usage_period, bounds,
+                                 is_inside_out);
 }
 
 static met_error inside(const void *extra, met__period bounds,
