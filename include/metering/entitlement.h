@@ -134,7 +134,8 @@ MET_API MET_NODISCARD met_error met_entitlement_history(
  *                   more, "anchor"? (active_from)}, "measure_usage_from"?: a
  *                   time not behind active_from | "current_period_start" |
  *                   "now" (active_from), "issue_after_reset"? (0: only grants
- *                   give), "issue_after_reset_priority"? (1),
+ *                   give; at most 15 digits before the point and 9 behind
+ *                   it), "issue_after_reset_priority"? (1),
  *                   "is_soft_limit"?, "preserve_overage_at_reset"?
  * @param json_size  bytes; no NUL needed
  * @param flags      MET_ALLOW_PAST (catalog.h) or 0: then active_from may lie
@@ -144,6 +145,7 @@ MET_API MET_NODISCARD met_error met_entitlement_history(
  * @return MET_OK · MET_E_INVALID · MET_E_UNSUPPORTED · MET_E_NOT_FOUND (the
  *         customer or the feature) · MET_E_CONFLICT (another entitlement to the
  *         feature at that time; the feature is archived) · MET_E_LIMIT ·
+ *         MET_E_OVERFLOW (an amount of more than 34 digits) ·
  *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO ·
  *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG; nothing is stored then
  * @owner  caller keeps json; json_out with met_buffer_release
@@ -167,9 +169,9 @@ MET_API MET_NODISCARD met_error met_entitlement_create(
  * @return MET_OK · MET_E_INVALID · MET_E_UNSUPPORTED · MET_E_NOT_FOUND (the
  *         customer, the feature, or one to override) · MET_E_CONFLICT (it is a
  *         subscription's; another entitlement at that time; the feature is
- *         archived) · MET_E_LIMIT · MET_E_NO_MEMORY · MET_E_DISK_FULL ·
- *         MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG;
- *         nothing is stored then
+ *         archived) · MET_E_LIMIT · MET_E_OVERFLOW · MET_E_NO_MEMORY ·
+ *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT ·
+ *         MET_E_FORKED · MET_E_BUG; nothing is stored then
  * @owner  caller keeps json; json_out with met_buffer_release
  * @blocks waits for the store's one writer and for the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1

@@ -26,7 +26,8 @@ MET_BEGIN_DECLS
  *                   amount), "min_rollover_amount"? (0), "recurrence"?:
  *                   {"interval", "anchor"? (effective_at)}, "metadata"?}; a
  *                   usage period's end leaves min(max, max(min, balance)), a
- *                   recurrence fills up to the amount
+ *                   recurrence fills up to the amount. Amounts have at most
+ *                   15 digits before the point and 9 behind it, as usage has
  * @param json_size  bytes; no NUL needed
  * @param flags      MET_ALLOW_PAST (catalog.h) or 0: then effective_at must
  *                   not lie before the usage period of now
@@ -35,7 +36,8 @@ MET_BEGIN_DECLS
  * @return MET_OK · MET_E_INVALID (also: the entitlement is not metered) ·
  *         MET_E_UNSUPPORTED · MET_E_NOT_FOUND (the customer, or a metered
  *         entitlement now or to come) · MET_E_LIMIT (10,000 grants of a
- *         customer) · MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL ·
+ *         customer) · MET_E_OVERFLOW (an amount of more than 34 digits) ·
+ *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL ·
  *         MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG; nothing is
  *         stored then
  * @owner  caller keeps json; json_out with met_buffer_release

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "catalog/price.h"
+#include "meter/amount.h"
 
 typedef struct report {
     met__txn *txn; /* NULL: features are not looked at */
@@ -178,6 +179,11 @@ static void check_entitlement(report *to, const met__rate_card *card,
         add(to, &here, "limit", ERROR,
             "entitlement_template_issue_after_reset_required",
             "a metered entitlement needs an allowance");
+    }
+    if (template->has_limit && !met__decimal_is_quantity(template->limit)) {
+        add(to, &here, "limit", ERROR,
+            "entitlement_template_limit_too_many_digits",
+            "must have at most 15 digits before the point and 9 behind it");
     }
     if (template->has_usage_period
         && !met__duration_is_hour_or_more(&template->usage_period)) {

@@ -2,6 +2,7 @@
 #include "entitlement/entitled_parts.h"
 
 #include "base/limits.h"
+#include "meter/amount.h"
 
 static met_error read_key(met__fields *fields, const char *name,
                           int is_record, met__text *id_out,
@@ -77,6 +78,16 @@ met_error met__metadata_read(met__fields *fields, met__arena *arena,
     fields->error = error;
     *metadata_out = object;
     return error;
+}
+
+met_error met__amount_check(met_decimal amount, const met__path *path,
+                            const char *name, met_error_info *info)
+{
+    return met__decimal_is_quantity(amount)
+               ? MET_OK
+               : met__fail_at(info, MET_E_INVALID, path, name,
+                              "must have at most 15 digits before the point "
+                              "and 9 behind it");
 }
 
 met_error met__recurrence_read(met__fields *fields, const char *name,

@@ -21,6 +21,13 @@ met_error met__recurrence_read(met__fields *fields, const char *name,
                                int *has_out);
 void met__recurrence_build(met__builder *builder, const char *name,
                            const met__recurrence *recurrence);
+/* As many digits as usage may have, so that balances are exact. MET_E_INVALID
+ * names the field. */
+met_error met__amount_check(met_decimal amount, const met__path *path,
+                            const char *name, met_error_info *info);
+met_error met__grant_check_amounts(const met__grant *terms,
+                                   const met__path *path,
+                                   met_error_info *info);
 /* All of a grant but whose it is; what is not stated is -1, or never. */
 void met__grant_read_terms(met__fields *fields, met__arena *arena,
                            met__stored_grant *made);

@@ -554,5 +554,9 @@ met_error met__burn_run(const met__burn_terms *terms,
         result.segments = self.segments;
         *result_out = result;
     }
+    if (error == MET_E_OVERFLOW && info != NULL && info->code != error) {
+        (void)met__fail(info, error, "balance",
+                        "needs more digits than a decimal has");
+    }
     return error;
 }

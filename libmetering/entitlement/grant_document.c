@@ -103,6 +103,22 @@ met__grant met__grant_by_minutes(const met__grant *terms)
     return grant;
 }
 
+met_error met__grant_check_amounts(const met__grant *terms,
+                                   const met__path *path,
+                                   met_error_info *info)
+{
+    met_error error = met__amount_check(terms->amount, path, "amount", info);
+
+    if (error == MET_OK) {
+        error = met__amount_check(terms->rollover_max, path,
+                                  "max_rollover_amount", info);
+    }
+    return error == MET_OK
+               ? met__amount_check(terms->rollover_min, path,
+                                   "min_rollover_amount", info)
+               : error;
+}
+
 /* What only records have. */
 static void read_stamp(met__fields *fields, met__stored_grant *made)
 {
@@ -136,6 +152,9 @@ met_error met__grant_read(const met__node *node, const met__path *path,
         read_stamp(&fields, &made);
     }
     error = met__fields_end(&fields);
+    if (error == MET_OK && !is_record) {
+        error = met__grant_check_amounts(&made.terms, path, info);
+    }
     if (error == MET_OK) {
         *grant_out = made;
     }

@@ -149,6 +149,10 @@ met_error met__lone_read(const met__node *node, const met__path *path,
         read_stamp(&fields, &made);
     }
     error = met__fields_end(&fields);
+    if (error == MET_OK && !is_record) {
+        error = met__amount_check(made.terms.limit, path, "issue_after_reset",
+                                  info);
+    }
     if (error == MET_OK) {
         *lone_out = made;
     }

@@ -61,6 +61,10 @@ static met_error read_terms(simulation *self, met__fields *fields)
                                "must be a time");
     }
     fields->error = met__fields_end(&inner);
+    if (fields->error == MET_OK) {
+        fields->error = met__amount_check(self->terms.terms.limit, &path,
+                                          "issue_after_reset", self->info);
+    }
     if (self->terms.usage_period.anchor_ns < 0) {
         self->terms.usage_period.anchor_ns = self->terms.measured_from_ns;
     }
@@ -139,6 +143,9 @@ static met_error read_grant(simulation *self, const met__node *node,
     (void)met__fields_time(&fields, "created_at", MET__OPTIONAL,
                            &made.terms.created_at_ns);
     met_error error = met__fields_end(&fields);
+    if (error == MET_OK) {
+        error = met__grant_check_amounts(&made.terms, path, self->info);
+    }
     if (error != MET_OK) {
         return error;
     }

@@ -62,6 +62,15 @@ static inline int met__amount_is_quantity(met__wide value)
     return value < end && value > -end;
 }
 
+/* The same of a decimal. */
+static inline int met__decimal_is_quantity(met_decimal value)
+{
+    uint64_t words[2];
+
+    return met__decimal_to_wide(value, MET__AMOUNT_PLACES, words) == MET_OK
+           && met__amount_is_quantity(met__amount_get(words));
+}
+
 static inline met_error met__amount_to_decimal(met__wide value,
                                                met_decimal *out)
 {

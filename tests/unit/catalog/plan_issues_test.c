@@ -121,6 +121,11 @@ static const row rows[] = {
      CARD_PATH ".entitlement.limit",
      CARD(METERED ",\"entitlement\":{\"type\":\"metered\",\"limit\":null}"),
      MET_OK},
+    {"entitlement_template_limit_too_many_digits",
+     CARD_PATH ".entitlement.limit",
+     CARD(METERED ",\"entitlement\":{\"type\":\"metered\",\"limit\":"
+                  "\"0.0000000001\"}"),
+     MET_OK},
     {"entitlement_template_invalid_issue_after_reset_with_priority",
      CARD_PATH ".entitlement.issue_after_reset_priority",
      CARD(METERED ",\"entitlement\":{\"type\":\"metered\","

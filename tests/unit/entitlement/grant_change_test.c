@@ -72,6 +72,24 @@ static void grants_are_listed_by_feature_and_age(void **state)
     assert_string_equal(told.field, "customer_key");
 }
 
+/* The greatest and the smallest amounts add up, to the last digit. */
+static void amounts_of_all_their_digits_are_exact(void **state)
+{
+    (void)state;
+    must_put_customer("ariel");
+    assert_ok(entitle(",\"type\":\"metered\",\"usage_period\":{\"interval\":"
+                      "\"PT1H\"},\"issue_after_reset\":"
+                      "\"999999999999999.999999999\"", 0));
+    must_grant(",\"amount\":\"999999999999999.999999999\"");
+    must_grant(",\"amount\":\"0.000000001\"");
+    must_use("ariel", "2026-03-15T10:30:30Z", 7);
+    must_settle();
+    assert_value("2026-03-15T10:31:00Z", "1999999999999992.999999999", "7",
+                 "0", "1999999999999999.999999999");
+    clock_now_ns += 2 * MET__MINUTE_NS;
+    assert_ok(reset(NULL));
+}
+
 static void bad_grants_are_refused_with_the_field(void **state)
 {
     static const struct {
@@ -82,6 +100,12 @@ static void bad_grants_are_refused_with_the_field(void **state)
         {"", MET_E_INVALID, "grant.amount"},
         {",\"amount\":\"0\"", MET_E_INVALID, "grant.amount"},
         {",\"amount\":\"-1\"", MET_E_INVALID, "grant.amount"},
+        {",\"amount\":\"1000000000000000\"", MET_E_INVALID, "grant.amount"},
+        {",\"amount\":\"0.0000000001\"", MET_E_INVALID, "grant.amount"},
+        {",\"amount\":\"1\",\"max_rollover_amount\":\"1e15\"",
+         MET_E_INVALID, "grant.max_rollover_amount"},
+        {",\"amount\":\"1\",\"min_rollover_amount\":\"1e-10\"",
+         MET_E_INVALID, "grant.min_rollover_amount"},
         {",\"amount\":\"1\",\"priority\":256", MET_E_INVALID,
          "grant.priority"},
         {",\"amount\":\"1\",\"priority\":-1", MET_E_INVALID,
@@ -265,6 +289,7 @@ int main(void)
         CASE(a_grant_is_stored_as_it_was_asked_for),
         CASE(what_is_left_out_has_defaults),
         CASE(grants_are_listed_by_feature_and_age),
+        CASE(amounts_of_all_their_digits_are_exact),
         CASE(bad_grants_are_refused_with_the_field),
         CASE(a_top_up_pays_before_the_allowance),
         CASE(overage_is_paid_by_a_later_grant),

@@ -102,6 +102,8 @@ static void bad_ones_are_refused_with_the_field(void **state)
          MET_E_INVALID, "entitlement.usage_period.interval"},
         {MONTHLY ",\"issue_after_reset\":\"-1\"", MET_E_INVALID,
          "entitlement.issue_after_reset"},
+        {MONTHLY ",\"issue_after_reset\":\"1e15\"", MET_E_INVALID,
+         "entitlement.issue_after_reset"},
         {MONTHLY ",\"issue_after_reset_priority\":3", MET_E_INVALID,
          "entitlement.issue_after_reset_priority"},
         {MONTHLY ",\"measure_usage_from\":\"then\"", MET_E_INVALID,
