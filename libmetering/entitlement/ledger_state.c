@@ -5,6 +5,8 @@
 #include "entitlement/entitled_parts.h"
 #include "entitlement/grant_history.h"
 
+#define LOOK_BACK_NS MET__DAY_NS /* at first */
+
 /* --- Keys ----------------------------------------------------------------- */
 static met_error key_of(met__text customer_id, met__text feature_key,
                         int64_t at_ns, met__arena *arena, met__text *key_out)
@@ -324,14 +326,15 @@ static met_error find_keys(met__txn *txn, met__text customer_id,
     return error == MET_E_NOT_FOUND ? MET_OK : error;
 }
 
-met_error met__ledger_state_get(const met__ledger *ledger, int64_t at_ns,
-                                met__burn_state *state_out)
+/* The last one that holds of those in [from, to]. */
+static met_error get_within(const met__ledger *ledger, met__period within,
+                            met__burn_state *state_out)
 {
     found_keys found = {0};
     met_error error =
         find_keys(ledger->txn, ledger->holder->customer->id,
-                  ledger->allowance->card->feature_key,
-                  (met__period){0, at_ns}, ledger->arena, &found);
+                  ledger->allowance->card->feature_key, within, ledger->arena,
+                  &found);
 
     for (size_t i = found.count; error == MET_OK && i > 0; i--) {
         error = read_state(ledger, found.keys[i - 1], state_out);
@@ -341,6 +344,23 @@ met_error met__ledger_state_get(const met__ledger *ledger, int64_t at_ns,
         error = MET_OK;
     }
     return error == MET_OK ? MET_E_NOT_FOUND : error;
+}
+
+/* Backwards, by ever longer times: it is the last one as a rule, and of a short
+ * usage period there may be one for every hour of years. */
+met_error met__ledger_state_get(const met__ledger *ledger, int64_t at_ns,
+                                met__burn_state *state_out)
+{
+    int64_t span_ns = LOOK_BACK_NS;
+    met_error error = MET_E_NOT_FOUND;
+
+    while (error == MET_E_NOT_FOUND && at_ns >= 0) {
+        int64_t from_ns = at_ns > span_ns ? at_ns - span_ns : 0;
+        error = get_within(ledger, (met__period){from_ns, at_ns}, state_out);
+        at_ns = from_ns - 1;
+        span_ns = span_ns < MET__TIME_MAX / 8 ? span_ns * 8 : MET__TIME_MAX;
+    }
+    return error;
 }
 
 /* --- Changing ------------------------------------------------------------- */
