@@ -104,6 +104,18 @@ def hours(text):
     return timedelta(days=days, hours=hour, minutes=minute)
 
 
+def same_quantities(wanted, answer):
+    discount = answer.get("usage_discount")
+    expect({name: value for name, value in wanted.items()
+            if name not in ("lines", "totals")},
+           {"line_quantity": answer["quantity"],
+            "pre_line_quantity": answer["quantity_before"],
+            "line_discounts": [] if discount is None else [
+                {"child_id": discount["child_id"],
+                 "quantity": discount["quantity"],
+                 "pre_line_quantity": discount["quantity_before"]}]})
+
+
 @kind("progressive_series")
 def progressive(item, folder):
     """Each split is rated by itself, knowing the usage before it and the gross
@@ -121,15 +133,7 @@ def progressive(item, folder):
             is_last=hours(split["to"]) == timedelta(days=1),
             already_billed=billed)
         same_lines(wanted, answer)
-        discount = answer.get("usage_discount")
-        expect({name: value for name, value in wanted.items()
-                if name not in ("lines", "totals")},
-               {"line_quantity": answer["quantity"],
-                "pre_line_quantity": answer["quantity_before"],
-                "line_discounts": [] if discount is None else [
-                    {"child_id": discount["child_id"],
-                     "quantity": discount["quantity"],
-                     "pre_line_quantity": discount["quantity_before"]}]})
+        same_quantities(wanted, answer)
         if not split.get("deleted_afterwards"):
             billed += answer["totals"]["amount"]
 
@@ -214,3 +218,58 @@ def validate_unit_config(item, folder):
     if item["input"].get("unit_config") is not None:
         card["unit_config"] = item["input"]["unit_config"]
     issues(item, card)
+
+
+@kind("package_count")
+def packages(item, folder):
+    given = item["input"]
+    price = metering.Price({
+        "type": "package", "amount": 1,
+        "quantity_per_package": given["quantity_per_package"]})
+    expect(item["expect"]["packages"],
+           price.totals([values.Decimal(given["quantity"])])[0])
+
+
+@kind("percentage")
+def percentage(item, folder):
+    given = item["input"]
+    value = values.Decimal(given["value"])
+    answer = metering.rate(
+        {"price": {"type": "flat", "amount": value},
+         "discounts": {"percentage": given["percentage"]}}, 0)
+    applied = answer["totals"]["discounts_total"]
+    expect(item["expect"], {"applied": applied, "markup": value + applied})
+
+
+@kind("max_spend_line")
+def max_spend(item, folder):
+    given = item["input"]
+    price = metering.Price({
+        "price": {"type": "unit", "amount": given["per_unit_amount"],
+                  "commitments": {"maximum": given["maximum"]}},
+        "currency": given["currency"]})
+    line, = price.rate(given["quantity"],
+                       already_billed=given["billed_before"])["lines"]
+    expect(item["expect"]["discounts"],
+           [discount["amount"] for discount in line.get("discounts", ())])
+
+
+@kind("unit_config_apply")
+def convert(item, folder):
+    given = item["input"]
+    card = {"price": {"type": "unit", "amount": 1}}
+    if given["unit_config"] is not None:
+        card["unit_config"] = given["unit_config"]
+    answer = metering.rate(card, given["raw"])
+    expect({"invoiced": item["expect"]["invoiced"]},
+           {"invoiced": answer["quantity"]})
+
+
+@kind("usage_discount")
+def usage_discount(item, folder):
+    given = item["input"]
+    answer = metering.rate(
+        {"price": {"type": "unit", "amount": 0},
+         "discounts": given["discounts"]},
+        given["line_quantity"], quantity_before=given["pre_line_quantity"])
+    same_quantities(item["expect"], answer)

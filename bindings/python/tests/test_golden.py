@@ -12,7 +12,7 @@ FOLDER = SOURCE / "tests/golden"
 
 
 @pytest.mark.parametrize("name, least", [
-    ("openmeter_rating", 115), ("kong_rate_limiting", 60),
+    ("openmeter_rating", 140), ("kong_rate_limiting", 60),
     ("entitlement_engine", 30)])
 def test_golden_cases(name, least, tmp_path):
     said = []
