@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # One check of the Go package in bindings/go:
-#   run_go.sh vet|test|race|cgocheck|catalog|versions|nginx BUILD TOOL GO PYTHON
-# Ends with 77, skipped, where there is no Go.
+#   run_go.sh vet|test|oldest|race|cgocheck|catalog|versions|nginx BUILD TOOL \
+#       GO PYTHON
+# Ends with 77, skipped, where there is no Go; oldest, where there is no 1.19.
 set -euo pipefail
 how=$1 build=$2 tool=$3 go=$4 python=$5
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -35,6 +36,13 @@ case $how in
                 { echo "the story lacks \"$line\":"; echo "$story"; exit 1; }
         done
         [ "$(wc -l <examples/get_started/main.go)" -le 60 ]
+        ;;
+    oldest)
+        # Debian 12 has it beside others.
+        oldest=/usr/lib/go-1.19/bin/go
+        [ -x "$oldest" ] || exit 77
+        "$oldest" vet ./...
+        "$oldest" test -count=1 .
         ;;
     race) "$go" test -race -count=1 . ;;
     cgocheck)
