@@ -24,7 +24,8 @@ CATALOG = {
                   for name in ("ariel", "rosario")],
     "plugins": [{"name": "key-auth", "config": {"key_names": ["apikey"]}},
                 {"name": "acl", "config": {"allow": ["customers"]}},
-                {"name": "rate-limiting", "config": {"minute": 5}}],
+                {"name": "rate-limiting",
+                 "config": {"minute": 5, "hour": 1000}}],
     "meters": [{"key": "requests", "name": "Requests",
                 "event_type": "kong.api_request", "aggregation": "count"}],
     "features": [{"key": "calls", "name": "Calls",
@@ -53,5 +54,7 @@ with tempfile.TemporaryDirectory() as folder, metering.open(
                     request.complete(status=200)
             print(f"{name}: the last one {request.status}, of this month",
                   store.settle() and store.entitlement(name, "calls")["usage"])
+            print(metering.render_invoice(store.preview_invoice(
+                name, open_period=True)))
     clock.set(datetime(2026, 2, 1, tzinfo=timezone.utc) + timedelta(hours=1))
     print(metering.render_invoice(store.finalize_invoice("rosario")))
