@@ -13,9 +13,9 @@ static void issue_for_ever(const int *ready)
 {
     met_store *mine = NULL;
     unsigned turn = 0;
+    int is_ready = 0; /* once it has issued something */
 
-    if (open_documents("s", 0, &mine) != MET_OK
-        || write(ready[1], "x", 1) != 1) {
+    if (open_documents("s", 0, &mine) != MET_OK) {
         _exit(2);
     }
     for (;;) {
@@ -26,6 +26,10 @@ static void issue_for_ever(const int *ready)
         if (error != MET_OK && error != MET_E_CONFLICT) {
             _exit(3);
         }
+        if (error == MET_OK && !is_ready && write(ready[1], "x", 1) != 1) {
+            _exit(2);
+        }
+        is_ready |= error == MET_OK;
         clock_now_ns += 3 * MET__DAY_NS; /* more falls due */
     }
 }
@@ -126,7 +130,7 @@ static void numbers_have_no_gap(void **state)
         }
         clock_now_ns += 20 * MET__DAY_NS;
     }
-    assert_true(count > 0);
+    assert_true(count >= KILLS);
     /* What is due after the last kill is issued with the next number. */
     char expected[32];
     clock_now_ns = time_of("2199-01-01T00:00:00Z");
