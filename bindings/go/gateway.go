@@ -183,6 +183,8 @@ const (
 	CustomerNotFound    GatewayReason = C.MET_GATEWAY_REASON_CUSTOMER_NOT_FOUND
 	CostNever           GatewayReason = C.MET_GATEWAY_REASON_COST_NEVER
 	GatewayFailedReason GatewayReason = C.MET_GATEWAY_REASON_FAILURE
+	FeatureNotFound     GatewayReason = C.MET_GATEWAY_REASON_FEATURE_NOT_FOUND
+	NoCreditAvailable   GatewayReason = C.MET_GATEWAY_REASON_NO_CREDIT_AVAILABLE
 )
 
 // An Admission is the decision about one request. An admitted one must be

@@ -26,7 +26,7 @@ extern ngx_module_t ngx_http_metering_module;
 
 /* --- Counters of all workers ---------------------------------------------- */
 enum {
-    NGX_HTTP_METERING_REASONS = MET_GATEWAY_REASON_FAILURE + 1,
+    NGX_HTTP_METERING_REASONS = MET_GATEWAY_REASON_NO_CREDIT_AVAILABLE + 1,
     NGX_HTTP_METERING_FAILURES = MET_GATEWAY_FAILURE_CONFIG + 1,
     NGX_HTTP_METERING_SLOTS = 32,        /* workers beyond share them */
     NGX_HTTP_METERING_REPORT_SIZE = 49152 /* bytes of the store's metrics */
@@ -92,6 +92,8 @@ typedef struct {
     ngx_http_complex_value_t *service;
     ngx_http_complex_value_t *route;
     ngx_http_complex_value_t *subject;
+    ngx_http_complex_value_t *groups;
+    ngx_http_complex_value_t *feature;
     ngx_http_complex_value_t *cost;
     ngx_http_complex_value_t *quantity;
     ngx_array_t *dimensions;  /* ngx_http_metering_dimension_t */
@@ -111,8 +113,9 @@ typedef struct {
     ngx_str_t consumer;
     ngx_str_t service;
     ngx_str_t reason;
-    unsigned is_reading : 1; /* the body, for a form */
+    unsigned is_reading : 1; /* the body, for a key */
     unsigned has_form : 1;
+    unsigned has_json : 1;
     unsigned is_decided : 1;
     unsigned is_admitted : 1; /* and the ticket is not used up */
 } ngx_http_metering_ctx_t;

@@ -155,8 +155,8 @@ static uint64_t read_number(ngx_http_request_t *r,
     return (uint64_t) number;
 }
 
-static ngx_int_t read_form(ngx_http_request_t *r,
-                           met_gateway_request *request)
+static ngx_int_t read_body(ngx_http_request_t *r, const char **text_out,
+                           size_t *size_out)
 {
     size_t size = 0;
 
@@ -167,15 +167,15 @@ static ngx_int_t read_form(ngx_http_request_t *r,
          link = link->next) {
         size += (size_t) (link->buf->last - link->buf->pos);
     }
-    u_char *form = ngx_pnalloc(r->pool, size + 1);
-    if (form == NULL) {
+    u_char *text = ngx_pnalloc(r->pool, size + 1);
+    if (text == NULL) {
         return NGX_ERROR;
     }
-    request->form = (const char *) form;
-    request->form_size = size;
+    *text_out = (const char *) text;
+    *size_out = size;
     for (ngx_chain_t *link = r->request_body->bufs; link != NULL;
          link = link->next) {
-        form = ngx_cpymem(form, link->buf->pos,
+        text = ngx_cpymem(text, link->buf->pos,
                           (size_t) (link->buf->last - link->buf->pos));
     }
     return NGX_OK;
@@ -202,10 +202,23 @@ static ngx_int_t read_request(ngx_http_request_t *r,
         || read_value(r, conf->subject, &request->subject,
                       &request->subject_size)
                != NGX_OK
+        || read_value(r, conf->groups, &request->groups,
+                      &request->groups_size)
+               != NGX_OK
+        || read_value(r, conf->feature, &request->feature,
+                      &request->feature_size)
+               != NGX_OK
         || read_dimensions(r, conf->dimensions, request) != NGX_OK
         || read_headers(r, request) != NGX_OK
-        || (ctx->has_form && read_form(r, request) != NGX_OK)) {
+        || (ctx->has_form
+            && read_body(r, &request->form, &request->form_size) != NGX_OK)
+        || (ctx->has_json
+            && read_body(r, &request->json, &request->json_size)
+                   != NGX_OK)) {
         return NGX_ERROR;
+    }
+    if (request->groups_size == 0) {
+        request->groups = NULL; /* nobody has looked */
     }
     request->cost = read_number(r, conf->cost, "cost");
     request->utc_ns = 0;
@@ -331,17 +344,26 @@ static void has_body(ngx_http_request_t *r)
     ngx_http_core_run_phases(r);
 }
 
-/* Whether the body is a form that a key may be in. */
-static ngx_uint_t is_form(ngx_http_request_t *r)
+/* Whether there is a body of that type, parameters aside. */
+static ngx_uint_t is_body(ngx_http_request_t *r, const char *type)
 {
-    static const char form[] = "application/x-www-form-urlencoded";
-    ngx_table_elt_t *type = r->headers_in.content_type;
+    ngx_table_elt_t *header = r->headers_in.content_type;
+    size_t size = ngx_strlen(type);
 
-    return type != NULL && type->value.len >= sizeof form - 1
-           && ngx_strncasecmp(type->value.data, (u_char *) form,
-                              sizeof form - 1)
-                  == 0
+    return header != NULL && header->value.len >= size
+           && ngx_strncasecmp(header->value.data, (u_char *) type, size) == 0
+           && (header->value.len == size || header->value.data[size] == ';'
+               || header->value.data[size] == ' ')
            && (r->headers_in.content_length_n > 0 || r->headers_in.chunked);
+}
+
+/* Whether a key may be in the body. */
+static ngx_uint_t may_have_key(ngx_http_request_t *r,
+                               ngx_http_metering_ctx_t *ctx)
+{
+    ctx->has_form = is_body(r, "application/x-www-form-urlencoded") & 1;
+    ctx->has_json = is_body(r, "application/json") & 1;
+    return ctx->has_form || ctx->has_json;
 }
 
 static ngx_int_t decide(ngx_http_request_t *r,
@@ -392,9 +414,8 @@ ngx_int_t ngx_http_metering_admit_handler(ngx_http_request_t *r)
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
     }
-    if (conf->read_form && !ctx->is_reading && is_form(r)) {
+    if (conf->read_form && !ctx->is_reading && may_have_key(r, ctx)) {
         ctx->is_reading = 1;
-        ctx->has_form = 1;
         ngx_int_t rc = ngx_http_read_client_request_body(r, has_body);
         if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
             return rc;

@@ -54,6 +54,8 @@ static void *create_loc_conf(ngx_conf_t *cf)
         conf->service = NGX_CONF_UNSET_PTR;
         conf->route = NGX_CONF_UNSET_PTR;
         conf->subject = NGX_CONF_UNSET_PTR;
+        conf->groups = NGX_CONF_UNSET_PTR;
+        conf->feature = NGX_CONF_UNSET_PTR;
         conf->cost = NGX_CONF_UNSET_PTR;
         conf->quantity = NGX_CONF_UNSET_PTR;
         conf->dimensions = NGX_CONF_UNSET_PTR;
@@ -89,6 +91,8 @@ static char *merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->service, above->service, NULL);
     ngx_conf_merge_ptr_value(conf->route, above->route, NULL);
     ngx_conf_merge_ptr_value(conf->subject, above->subject, NULL);
+    ngx_conf_merge_ptr_value(conf->groups, above->groups, NULL);
+    ngx_conf_merge_ptr_value(conf->feature, above->feature, NULL);
     ngx_conf_merge_ptr_value(conf->cost, above->cost, NULL);
     ngx_conf_merge_ptr_value(conf->quantity, above->quantity, NULL);
     ngx_conf_merge_ptr_value(conf->dimensions, above->dimensions, NULL);
@@ -373,6 +377,8 @@ static ngx_command_t commands[] = {
     TEXT_DIRECTIVE("metering_service", service),
     TEXT_DIRECTIVE("metering_route", route),
     TEXT_DIRECTIVE("metering_subject", subject),
+    TEXT_DIRECTIVE("metering_groups", groups),
+    TEXT_DIRECTIVE("metering_feature", feature),
     TEXT_DIRECTIVE("metering_cost", cost),
     TEXT_DIRECTIVE("metering_quantity", quantity),
     {ngx_string("metering_dimension"), EVERYWHERE | NGX_CONF_TAKE2,

@@ -17,7 +17,9 @@ static const char *const reasons[NGX_HTTP_METERING_REASONS] = {
     "FEATURE_UNAVAILABLE",
     "CUSTOMER_NOT_FOUND",
     "COST_NEVER",
-    "FAILURE"};
+    "FAILURE",
+    "FEATURE_NOT_FOUND",
+    "NO_CREDIT_AVAILABLE"};
 
 static const char *const failures[NGX_HTTP_METERING_FAILURES] = {
     NULL, "snapshot", "limiter", "quota", "tally", "config"};

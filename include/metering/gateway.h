@@ -20,6 +20,7 @@ MET_BEGIN_DECLS
 #define MET_GATEWAY_KEY_SIZE_MAX 512     /* bytes of an API key */
 #define MET_GATEWAY_ATTRIBUTES_MAX 16    /* of one request */
 #define MET_GATEWAY_ATTRIBUTE_BYTES 1024 /* their names and values together */
+#define MET_GATEWAY_GROUPS_BYTES 1024    /* that the host gives */
 #define MET_GATEWAY_BATCH_MAX 4096       /* requests of one call */
 #define MET_GATEWAY_QUOTAS_MAX 8         /* allowances one request may need */
 
@@ -70,7 +71,10 @@ enum {
     MET_GATEWAY_REASON_CUSTOMER_NOT_FOUND = 9,  /* 403 */
     MET_GATEWAY_REASON_COST_NEVER = 10, /* 429: above a limit, waiting is no
                                            use */
-    MET_GATEWAY_REASON_FAILURE = 11     /* 500 or 503: see failure */
+    MET_GATEWAY_REASON_FAILURE = 11,    /* 500 or 503: see failure */
+    MET_GATEWAY_REASON_FEATURE_NOT_FOUND = 12, /* 403: request.feature */
+    MET_GATEWAY_REASON_NO_CREDIT_AVAILABLE = 13 /* 402: reserved, as at the
+                                                   peer; never given now */
 };
 
 /* What failed; also set when MET_GATEWAY_FAIL_OPEN let the request through. */
@@ -78,6 +82,10 @@ enum {
     MET_GATEWAY_FAILURE_NONE = 0,
     MET_GATEWAY_FAILURE_SNAPSHOT = 1, /* the compiled catalog is damaged */
     MET_GATEWAY_FAILURE_LIMITER = 2,
+    /* Also of a request that is usage of more than MET_GATEWAY_QUOTAS_MAX
+     * allowances, or whose conditions on the outcome (statuses, sizes) do not
+     * fit into its ticket: they have 1,203 bytes together, less the attributes
+     * that the host gives, but 131 at least. */
     MET_GATEWAY_FAILURE_QUOTA = 3,
     MET_GATEWAY_FAILURE_TALLY = 4,  /* usage cannot be counted */
     MET_GATEWAY_FAILURE_CONFIG = 5  /* the anonymous consumer is missing */
@@ -137,6 +145,22 @@ typedef struct met_gateway_request {
      * type, say): then it is looked for nowhere else. */
     const char *key;
     size_t key_size;
+    /* Groups that another authentication of the host has found, with commas
+     * between them, at most MET_GATEWAY_GROUPS_BYTES of UTF-8. NULL: it has
+     * found nothing; none but commas: that there are none. Access lists ask
+     * them of who has no consumer or no key, and of everybody when their
+     * always_use_authenticated_groups is set. Never what a client can write. */
+    const char *groups;
+    size_t groups_size;
+    /* The key of a feature that the request uses, metered or not: it is served
+     * only to a customer that is entitled to it, and that has something left of
+     * it. What meters of requests count of it is taken as ever. */
+    const char *feature;
+    size_t feature_size;
+    /* An application/json body, when key_in_body is used and the host has it:
+     * a text in its outermost object is a key. */
+    const char *json;
+    size_t json_size;
 } met_gateway_request;
 
 /* What a request carries from admit to complete. Plain data that names no
@@ -265,9 +289,10 @@ MET_API void met_gateway_close(met_gateway *gateway);
  * @param request       borrowed during the call
  * @param decision_out  set its struct_size; valid only on MET_OK
  * @return MET_OK (admitted or not: see is_admitted) · MET_E_INVALID (a NULL
- *         with a size, a struct_size, a subject that is no clean UTF-8) ·
+ *         with a size, a struct_size, a subject or groups of no clean UTF-8) ·
  *         MET_E_LIMIT (attributes beyond MET_GATEWAY_ATTRIBUTES_MAX or _BYTES,
- *         a cost beyond 10^12, a subject beyond 128 bytes) ·
+ *         a cost beyond 10^12, a subject beyond 128 bytes, groups beyond
+ *         MET_GATEWAY_GROUPS_BYTES) ·
  *         MET_E_UNSUPPORTED (a field of a newer version) · MET_E_NO_MEMORY ·
  *         MET_E_FORKED · MET_E_BUG; nothing is counted then
  * @alloc none, but for a new snapshot and for a query that is longer than

@@ -44,6 +44,11 @@ static int is_text(const char *text, size_t size)
     return text != NULL || size == 0;
 }
 
+static int is_clean(const char *text, size_t size)
+{
+    return size == 0 || met__text_is_clean(met__text_of(text, size));
+}
+
 static int are_pairs(const met_pair *pairs, size_t count)
 {
     if (pairs == NULL && count > 0) {
@@ -73,6 +78,9 @@ static met_error check(const met_gateway_request *request)
                    && are_pairs(request->headers, request->header_count)
                    && is_text(request->subject, request->subject_size)
                    && is_text(request->key, request->key_size)
+                   && is_text(request->groups, request->groups_size)
+                   && is_text(request->feature, request->feature_size)
+                   && is_text(request->json, request->json_size)
                    && request->utc_ns >= 0 && request->utc_ns <= MET__TIME_MAX
                    && request->monotonic_ns >= 0;
 
@@ -81,12 +89,12 @@ static met_error check(const met_gateway_request *request)
     }
     if (request->attribute_count > MET_GATEWAY_ATTRIBUTES_MAX
         || request->cost > COST_MAX
-        || request->subject_size > MET__SUBJECT_SIZE_MAX) {
+        || request->subject_size > MET__SUBJECT_SIZE_MAX
+        || request->groups_size > MET_GATEWAY_GROUPS_BYTES) {
         return MET_E_LIMIT;
     }
-    if (request->subject_size > 0
-        && !met__text_is_clean(
-            met__text_of(request->subject, request->subject_size))) {
+    if (!is_clean(request->subject, request->subject_size)
+        || !is_clean(request->groups, request->groups_size)) {
         return MET_E_INVALID;
     }
     if (!are_pairs(request->attributes, request->attribute_count)) {

@@ -189,6 +189,8 @@ int met__admit_key(met__admission *admission)
     met__key_place place;
 
     if (auth == NULL) {
+        admission->decision->drop_headers = MET__DROP_ALWAYS;
+        admission->decision->drop_headers_size = sizeof MET__DROP_ALWAYS - 1;
         with_subject(admission);
         return 1;
     }
@@ -264,8 +266,83 @@ static void add_lines(met_gateway *gateway, size_t *size, met__text text)
     }
 }
 
-/* Header lines for the upstream: who it is, and its groups. */
-static void tell_upstream(met__admission *admission, int with_groups)
+/* The next name of a list with commas; 0 at the end. */
+static int next_name(met__text list, size_t *at, met__text *name_out)
+{
+    while (*at < list.size) {
+        const char *start = list.data + *at;
+        const char *comma = memchr(start, ',', list.size - *at);
+        size_t size = comma != NULL ? (size_t)(comma - start)
+                                    : list.size - *at;
+        *at += size + (comma != NULL);
+        for (; size > 0 && *start == ' '; size--) {
+            start++;
+        }
+        for (; size > 0 && start[size - 1] == ' '; size--) {
+        }
+        if (size > 0) {
+            *name_out = met__text_of(start, size);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Whether a name is among lines. */
+static int has_line(met__text lines, met__text name)
+{
+    size_t at = 0;
+
+    while (at < lines.size) {
+        const char *end = memchr(lines.data + at, '\n', lines.size - at);
+        size_t size = end != NULL ? (size_t)(end - lines.data) - at
+                                  : lines.size - at;
+        if (met__text_equal(met__text_of(lines.data + at, size), name)) {
+            return 1;
+        }
+        at += size + 1;
+    }
+    return 0;
+}
+
+static met__text given_groups(const met__admission *admission)
+{
+    return (met__text){admission->request->groups,
+                       admission->request->groups_size};
+}
+
+static int given_groups_overlap(const met__admission *admission,
+                                const met__snapshot_acl *acl)
+{
+    met__text lines = met__snapshot_text(admission->snapshot, acl->names);
+    met__text name;
+    size_t at = 0;
+
+    while (next_name(given_groups(admission), &at, &name)) {
+        if (has_line(lines, name)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void add_given_groups(const met__admission *admission, size_t *size)
+{
+    met_gateway *gateway = admission->gateway;
+    met__text name;
+    size_t at = 0;
+
+    add_lines(gateway, size, MET__TEXT("X-Authenticated-Groups: "));
+    for (int i = 0; next_name(given_groups(admission), &at, &name); i++) {
+        add_lines(gateway, size, i > 0 ? MET__TEXT(", ") : MET__TEXT(""));
+        add_lines(gateway, size, name);
+    }
+    add_lines(gateway, size, MET__TEXT("\r\n"));
+}
+
+/* Header lines for the upstream: who it is, and its groups (MET__ACL_HEADER_*).
+ */
+static void tell_upstream(met__admission *admission, uint32_t header)
 {
     met_gateway *gateway = admission->gateway;
     met_gateway_decision *decision = admission->decision;
@@ -276,6 +353,11 @@ static void tell_upstream(met__admission *admission, int with_groups)
         met__snapshot_credential_at(snapshot, admission->credential);
     size_t size = 0;
 
+    if (header == MET__ACL_HEADER_AUTHENTICATED) {
+        add_given_groups(admission, &size);
+        decision->upstream_headers = gateway->upstream;
+        decision->upstream_headers_size = size;
+    }
     if (consumer == NULL) {
         return;
     }
@@ -292,7 +374,7 @@ static void tell_upstream(met__admission *admission, int with_groups)
     } else if (admission->is_anonymous) {
         add_lines(gateway, &size, MET__TEXT("X-Anonymous-Consumer: true\r\n"));
     }
-    if (with_groups) {
+    if (header == MET__ACL_HEADER_CONSUMER) {
         add_lines(gateway, &size,
                   met__snapshot_text(snapshot, consumer->groups_header));
     }
@@ -309,7 +391,7 @@ int met__admit_groups(met__admission *admission)
         snapshot, admission->plugins->record[MET__PLUGIN_ACL]);
 
     if (acl == NULL) {
-        tell_upstream(admission, 0);
+        tell_upstream(admission, MET__ACL_HEADER_NONE);
         return 1;
     }
     met__range groups = consumer != NULL ? consumer->groups
@@ -322,10 +404,15 @@ int met__admit_groups(met__admission *admission)
                           || admission->request->subject_size > 0,
         .has_groups = groups.count > 0,
         .groups_overlap = (uint32_t)met__snapshot_groups_overlap(
-            snapshot, groups, acl->groups)};
+            snapshot, groups, acl->groups),
+        .has_authenticated = admission->request->groups != NULL};
+    if (input.has_authenticated) {
+        input.authenticated_overlap =
+            (uint32_t)given_groups_overlap(admission, acl);
+    }
     met__acl_result result = met__acl_decide(&input);
-    tell_upstream(admission, result.header == MET__ACL_HEADER_CONSUMER
-                                 && !acl->hide_header);
+    tell_upstream(admission, acl->hide_header ? MET__ACL_HEADER_NONE
+                                              : result.header);
     if (result.status == 200) {
         return 1;
     }

@@ -245,6 +245,7 @@ int met__admit_peek(met__admission *admission)
     const met__snapshot_consumer *consumer =
         met__snapshot_consumer_at(admission->snapshot, admission->consumer);
     if ((consumer == NULL || consumer->rows.count == 0)
+        && admission->request->feature_size == 0
         && (gateway->flags & MET_GATEWAY_REQUIRE_ENTITLEMENT) == 0) {
         return 1; /* nothing to reserve between looking and counting */
     }

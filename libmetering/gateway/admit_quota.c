@@ -12,6 +12,8 @@
 #define UNAVAILABLE                                                     \
     "{\"message\":\"Feature is not available for the customer.\","       \
     "\"reason\":\"FEATURE_UNAVAILABLE\"}"
+#define NO_FEATURE \
+    "{\"message\":\"Feature not found.\",\"reason\":\"FEATURE_NOT_FOUND\"}"
 #define UNKNOWN_CUSTOMER                                  \
     "{\"message\":\"Customer is not found by subject.\"," \
     "\"reason\":\"CUSTOMER_NOT_FOUND\"}"
@@ -216,8 +218,10 @@ static int reserve_rows(met__admission *admission)
 }
 
 /* --- Whether it must be entitled ------------------------------------------ */
-static int has_row(const met__admission *admission,
-                   const met__snapshot_consumer *consumer, uint32_t feature)
+static const met__snapshot_row *
+row_in_force(const met__admission *admission,
+             const met__snapshot_consumer *consumer, uint32_t feature,
+             uint64_t *number_out)
 {
     met__range rows = met__snapshot_range(admission->snapshot,
                                           MET__SECTION_ROW, consumer->rows);
@@ -226,47 +230,108 @@ static int has_row(const met__admission *admission,
         const met__snapshot_row *row =
             met__snapshot_row_at(admission->snapshot, rows.first + i);
         met__period period;
-        uint64_t number;
         if (row->feature == feature
-            && met__quota_row_period(&row->row, admission->utc_ns, &number,
+            && met__quota_row_period(&row->row, admission->utc_ns, number_out,
                                      &period)
                    == MET_OK) {
-            return 1;
+            return row;
         }
     }
-    return 0;
+    return NULL;
+}
+
+/* Its row in *row_out, or the answer 403. */
+static int must_be_entitled(met__admission *admission, uint32_t feature,
+                            const met__snapshot_row **row_out,
+                            uint64_t *number_out)
+{
+    const met__snapshot_consumer *consumer = met__snapshot_consumer_at(
+        admission->snapshot, admission->consumer);
+
+    if (consumer == NULL || !consumer->has_customer) {
+        return met__refuse(admission, 403,
+                           MET_GATEWAY_REASON_CUSTOMER_NOT_FOUND,
+                           MET__TEXT(UNKNOWN_CUSTOMER));
+    }
+    *row_out = row_in_force(admission, consumer, feature, number_out);
+    return *row_out != NULL
+               ? 1
+               : met__refuse(admission, 403,
+                             MET_GATEWAY_REASON_FEATURE_UNAVAILABLE,
+                             MET__TEXT(UNAVAILABLE));
 }
 
 static int check_entitled(met__admission *admission)
 {
     const met__snapshot *snapshot = admission->snapshot;
-    const met__snapshot_consumer *consumer =
-        met__snapshot_consumer_at(snapshot, admission->consumer);
+    const met__snapshot_row *row;
+    uint64_t number;
 
     for (uint32_t i = 0; i < snapshot->count[MET__SECTION_FEATURE]; i++) {
         const met__snapshot_feature *feature =
             met__snapshot_feature_at(snapshot, i);
-        if (!feature->in_service || !is_usage(admission, feature)) {
-            continue;
-        }
-        if (consumer == NULL || !consumer->has_customer) {
-            return met__refuse(admission, 403,
-                               MET_GATEWAY_REASON_CUSTOMER_NOT_FOUND,
-                               MET__TEXT(UNKNOWN_CUSTOMER));
-        }
-        if (!has_row(admission, consumer, i)) {
-            return met__refuse(admission, 403,
-                               MET_GATEWAY_REASON_FEATURE_UNAVAILABLE,
-                               MET__TEXT(UNAVAILABLE));
+        if (feature->in_service && is_usage(admission, feature)
+            && !must_be_entitled(admission, i, &row, &number)) {
+            return 0;
         }
     }
     return 1;
+}
+
+/* --- A feature that the host names ---------------------------------------- */
+/* What is usage of it is reserved with everything else; of what is measured
+ * elsewhere something must be left. */
+static int check_left(met__admission *admission, uint32_t feature,
+                      const met__snapshot_row *row, uint64_t number)
+{
+    met__quota_state state = {0};
+    met__quota_ticket nothing;
+
+    if (row->row.type != MET__ENTITLEMENT_METERED
+        || is_usage(admission, met__snapshot_feature_at(admission->snapshot,
+                                                        feature))) {
+        return 1;
+    }
+    if (take(admission, row, number, 0, &nothing, &state) != MET_OK) {
+        return met__admission_failed(admission, MET_GATEWAY_FAILURE_QUOTA);
+    }
+    return state.is_allowed
+               ? 1
+               : met__refuse(admission, 429,
+                             MET_GATEWAY_REASON_USAGE_LIMIT_REACHED,
+                             MET__TEXT(USED_UP));
+}
+
+static int check_named(met__admission *admission)
+{
+    const met__snapshot *snapshot = admission->snapshot;
+    met__text name = {admission->request->feature,
+                      admission->request->feature_size};
+    const met__snapshot_row *row;
+    uint64_t number;
+
+    for (uint32_t i = 0; i < snapshot->count[MET__SECTION_FEATURE]; i++) {
+        const met__snapshot_feature *feature =
+            met__snapshot_feature_at(snapshot, i);
+        if (feature->in_service
+            && met__text_equal(met__snapshot_text(snapshot, feature->key),
+                               name)) {
+            return must_be_entitled(admission, i, &row, &number)
+                   && check_left(admission, i, row, number);
+        }
+    }
+    return met__refuse(admission, 403, MET_GATEWAY_REASON_FEATURE_NOT_FOUND,
+                       MET__TEXT(NO_FEATURE));
 }
 
 int met__admit_reserve(met__admission *admission)
 {
     if ((admission->gateway->flags & MET_GATEWAY_REQUIRE_ENTITLEMENT) != 0
         && !admission->is_preflight && !check_entitled(admission)) {
+        return 0;
+    }
+    if (admission->request->feature_size > 0 && !admission->is_preflight
+        && !check_named(admission)) {
         return 0;
     }
     return reserve_rows(admission);

@@ -12,8 +12,9 @@
 /* For whoever compiles right now: 4 s in all. */
 #define COMPILE_TRIES 400
 #define COMPILE_PAUSE_NS 10000000
-/* Lines that are added to a consumer's own. */
-#define UPSTREAM_EXTRA 256
+/* Lines that are added to a consumer's own; a list of groups grows by a space
+ * for each comma. */
+#define UPSTREAM_EXTRA (512 + 2 * MET_GATEWAY_GROUPS_BYTES)
 #define QUERY_ROOM 8000
 
 /* --- The snapshot in force ------------------------------------------------ */
@@ -415,7 +416,9 @@ const char *met__gateway_reason_name(uint32_t reason)
         "FEATURE_UNAVAILABLE",
         "CUSTOMER_NOT_FOUND",
         "COST_NEVER",
-        "FAILURE"};
+        "FAILURE",
+        "FEATURE_NOT_FOUND",
+        "NO_CREDIT_AVAILABLE"};
 
     return reason < MET__REASONS ? names[reason] : "";
 }

@@ -1,5 +1,5 @@
 /* Finding the API key of a request as Kong's key-auth does: per key name the
- * header, the query, the form; the first place that has the name decides and
+ * header, the query, the body; the first place that has the name decides and
  * there is no falling through. In: configuration and request. Out: the key.
  * It knows no store and no consumer. */
 #include "gateway/key_auth.h"
@@ -192,6 +192,13 @@ static uint32_t find_name(const met__key_auth *auth, uint32_t index,
             place->key = decode_value(found.value, scratch);
         }
         place->where = places[i].where;
+    }
+    if (count == 0 && (auth->flags & MET__KEY_IN_BODY) != 0
+        && request->json_size > 0) {
+        count = met__key_json_count(
+            met__text_of(request->json, request->json_size), name, scratch,
+            &place->key);
+        place->where = MET__KEY_IN_BODY;
     }
     if (count == 0) {
         return 0;

@@ -36,8 +36,8 @@ typedef struct met__key_place {
 
 /* A decoded key needs scratch[MET_GATEWAY_KEY_SIZE_MAX + 1]; a longer one is
  * cut there, and so is no key that is stored. Reads of the request: method,
- * headers, query, form. Per name: header, query, form; the first place that
- * has the name decides, an empty value too. */
+ * headers, query, form, JSON body. Per name: header, query, body; the first
+ * place that has the name decides, an empty value too. */
 uint32_t met__key_auth_find(const met__key_auth *auth,
                             const met_gateway_request *request,
                             char *scratch, met__key_place *place_out);
@@ -47,5 +47,13 @@ uint32_t met__key_auth_find(const met__key_auth *auth,
  * than three times the query. */
 void met__key_auth_hide(const met__key_auth *auth, met__text query,
                         met__buffer *out);
+
+/* --- key_json.c ----------------------------------------------------------- */
+/* How many texts the outermost object of a JSON document has under a name, 0 to
+ * 2; an array or an object counts as two, and so does the name when it is there
+ * twice. The first text, without escapes, in scratch of
+ * MET_GATEWAY_KEY_SIZE_MAX + 1 bytes, cut there. 0 when it is no JSON. */
+int met__key_json_count(met__text json, met__text name, char *scratch,
+                        met__text *value_out);
 
 #endif

@@ -14,7 +14,7 @@
 #include "gateway/key_auth.h"
 
 #define MET__SNAPSHOT_MAGIC "METSNAP1"
-#define MET__SNAPSHOT_LAYOUT 2u /* in the names of files, too */
+#define MET__SNAPSHOT_LAYOUT 3u /* in the names of files, too */
 #define MET__SNAPSHOT_SIZE_MAX (UINT64_C(1) << 31)
 #define MET__NONE UINT32_MAX
 
@@ -123,12 +123,20 @@ typedef struct met__snapshot_key_auth {
     met__ref missing_body; /* the answer then */
 } met__snapshot_key_auth;
 
+/* Never sent upstream as the client sent them. */
+#define MET__DROP_ALWAYS                                       \
+    "X-Consumer-ID\r\nX-Consumer-Custom-ID\r\n"                \
+    "X-Consumer-Username\r\nX-Credential-Identifier\r\n"       \
+    "X-Anonymous-Consumer\r\nX-Consumer-Groups\r\n"            \
+    "X-Authenticated-Groups\r\n"
+
 typedef struct met__snapshot_acl {
     uint32_t is_deny_list;
     uint32_t always_authenticated;
     uint32_t hide_header;
     uint32_t reserved;
     met__range groups;
+    met__ref names; /* the same as texts, each with a '\n' behind it */
 } met__snapshot_acl;
 
 typedef struct met__snapshot_window {
@@ -183,7 +191,8 @@ typedef struct met__snapshot_scope {
     int64_t to_ns;
 } met__snapshot_scope;
 
-/* A feature whose meter counts kong.api_request events. */
+/* A feature. One that counts no kong.api_request events has a filter that holds
+ * for no request. */
 typedef struct met__snapshot_feature {
     met__ref key;
     met__ref value_attribute; /* of a sum; empty: counts events */

@@ -8,13 +8,6 @@
 #include "gateway/snapshot_compile.h"
 #include "meter/meter_def.h"
 
-/* Never sent upstream as the client sent them. */
-#define DROP_ALWAYS                                            \
-    "X-Consumer-ID\r\nX-Consumer-Custom-ID\r\n"                \
-    "X-Consumer-Username\r\nX-Credential-Identifier\r\n"       \
-    "X-Anonymous-Consumer\r\nX-Consumer-Groups\r\n"            \
-    "X-Authenticated-Groups\r\n"
-
 /* The whole run ends with it: met__compile_each looks after each entity. */
 static void writer_fails(met__compile *compile)
 {
@@ -105,7 +98,7 @@ static uint32_t add_key_auth(met__compile *compile, const met__node *config)
     met__text anonymous = met__node_text_at(config, "anonymous");
     met__snapshot_key_auth auth = {.flags = key_auth_flags(config),
                                    .anonymous = MET__NONE};
-    met__text drop = MET__TEXT(DROP_ALWAYS);
+    met__text drop = MET__TEXT(MET__DROP_ALWAYS);
 
     for (uint32_t i = 0; names != NULL && i < names->count
                          && i < MET__KEY_NAMES_MAX;
@@ -159,15 +152,25 @@ static uint32_t add_acl(met__compile *compile, const met__node *config,
             config, "hide_groups_header", 0),
         .groups.first =
             met__snapshot_count(compile->writer, MET__SECTION_GROUP)};
+    met__buffer names;
 
+    met__buffer_init(&names, compile->arena->platform);
     for (uint32_t i = 0; *error == MET_OK && list != NULL && i < list->count;
          i++) {
+        met__text name = list->as.items[i]->as.text;
         uint32_t number = 0;
-        *error = met__compile_group(compile, list->as.items[i]->as.text,
-                                    &number);
+        *error = met__compile_group(compile, name, &number);
+        met__buffer_append(&names, name.data, name.size);
+        met__buffer_byte(&names, '\n');
         met__snapshot_add(compile->writer, MET__SECTION_GROUP, &number);
         acl.groups.count++;
     }
+    *error = *error == MET_OK ? names.error : *error;
+    acl.names = met__snapshot_add_text(
+        compile->writer, met__text_of(names.data, *error == MET_OK
+                                                      ? names.size
+                                                      : 0));
+    met__buffer_release(&names);
     return met__snapshot_add(compile->writer, MET__SECTION_ACL, &acl);
 }
 

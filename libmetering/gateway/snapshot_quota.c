@@ -1,7 +1,8 @@
 /* Compiles what the request path must know of customers: which features a
  * request of which route uses, what each consumer's customer is entitled to,
- * and which plans it is subscribed to. Only features count whose meter takes kong.api_request events: others
- * are measured elsewhere.
+ * and which plans it is subscribed to. Usage of features whose meters take
+ * other events than kong.api_request is measured elsewhere; who names one is
+ * held to it all the same.
  * In: features, meters, customers, entitlements. Out: rows of a snapshot. */
 #include "gateway/snapshot_compile.h"
 
@@ -53,8 +54,38 @@ static void add_filters(met__compile *compile, const met__feature *feature,
     }
 }
 
-/* The record of a feature, added when it is new; none when no request of ours
- * can be an event of its meter. */
+/* The meter of a feature that requests of ours are events of; NULL when it has
+ * none such. */
+static met_error request_meter(met__compile *compile,
+                               const met__feature *feature,
+                               met__arena *arena, met__meter **meter_out)
+{
+    met_error error = MET_E_NOT_FOUND;
+
+    *meter_out = NULL;
+    if (feature->meter_key.size > 0) {
+        error = met__meter_get(compile->txn, feature->meter_key, arena,
+                               meter_out);
+    }
+    if (error == MET_OK
+        && !met__text_equal((*meter_out)->event_type,
+                            MET__TEXT(MET__EVENT_TYPE_REQUEST))) {
+        *meter_out = NULL;
+    }
+    return error == MET_E_NOT_FOUND ? MET_OK : error;
+}
+
+/* Holds for no request: the feature is used only by who names it. */
+static void add_never(met__compile *compile, met__snapshot_feature *record)
+{
+    met__snapshot_filter filter = {.attribute = MET__NONE};
+
+    record->filters.first = met__snapshot_add(
+        compile->writer, MET__SECTION_FILTER, &filter);
+    record->filters.count = 1;
+}
+
+/* The record of a feature, added when it is new. */
 static met_error feature_number(met__compile *compile,
                                 const met__feature *feature,
                                 met__arena *arena, uint32_t *number_out)
@@ -63,24 +94,24 @@ static met_error feature_number(met__compile *compile,
     met_error error;
 
     *number_out = met__compile_number(compile, "feature", feature->id);
-    if (*number_out != MET__NONE || feature->meter_key.size == 0) {
+    if (*number_out != MET__NONE) {
         return MET_OK;
     }
-    error = met__meter_get(compile->txn, feature->meter_key, arena, &meter);
+    error = request_meter(compile, feature, arena, &meter);
     if (error != MET_OK) {
-        return error == MET_E_NOT_FOUND ? MET_OK : error;
-    }
-    if (!met__text_equal(meter->event_type,
-                         MET__TEXT(MET__EVENT_TYPE_REQUEST))) {
-        return MET_OK;
+        return error;
     }
     met__snapshot_feature record = {
         .key = met__snapshot_add_text(compile->writer, feature->key),
-        .value_attribute = met__snapshot_add_text(compile->writer,
-                                                  meter->value_attribute),
-        .aggregation = meter->aggregation,
         .in_service = feature->archived_at_ns == 0};
-    add_filters(compile, feature, meter, &record);
+    if (meter != NULL) {
+        record.value_attribute = met__snapshot_add_text(
+            compile->writer, meter->value_attribute);
+        record.aggregation = meter->aggregation;
+        add_filters(compile, feature, meter, &record);
+    } else {
+        add_never(compile, &record);
+    }
     *number_out =
         met__snapshot_add(compile->writer, MET__SECTION_FEATURE, &record);
     return met__compile_name(compile, "feature", feature->id, *number_out);
@@ -129,7 +160,7 @@ static met_error add_row(void *context, const met__quota_visit *visit)
     met_error error = feature_number(to->compile, visit->feature, to->arena,
                                      &row.feature);
 
-    if (error == MET_OK && row.feature != MET__NONE) {
+    if (error == MET_OK) {
         met__snapshot_add(to->compile->writer, MET__SECTION_ROW, &row);
         to->consumer->rows.count++;
     }

@@ -29,6 +29,7 @@ SERVER = """
     metering on;
     metering_read_form on;
     metering_subject $http_x_subject;
+    metering_groups $http_x_groups;
     location / { proxy_pass UPSTREAM; }
 """
 
@@ -110,10 +111,9 @@ def make_key_auth(suite, name, case):
         raise Skip("gRPC answers are the host's")
     body, headers = None, list((given.get("headers") or {}).items())
     if "body" in given:
-        if given["content_type"] == "application/json":
-            raise Skip("keys are looked for in forms, not in JSON bodies")
         headers.append(("Content-Type", given["content_type"]))
-        body = given["body"].encode()
+        body = given["body"]
+        body = (body if isinstance(body, str) else json.dumps(body)).encode()
     suite.service(name)
     suite.plugin("key-auth", case.get("config") or {}, name)
     path, _, query = (given.get("target") or "/").partition("?")
@@ -146,11 +146,11 @@ def make_key_auth(suite, name, case):
 def make_acl(suite, name, case):
     given, config = case["input"], case["config"]
     consumer, credential = given.get("consumer"), given.get("credential")
-    if credential and not consumer:
-        raise Skip("every key belongs to a consumer")
-    decides = not credential or config.get("always_use_authenticated_groups")
-    if given.get("authenticated_groups") is not None and decides:
-        raise Skip("groups that another authentication sets cannot be given")
+    groups, headers = given.get("authenticated_groups"), []
+    if groups is not None:
+        headers.append(("X-Groups", ", ".join(groups) or ","))
+    if credential and not consumer:  # of another authentication
+        headers.append(("X-Subject", "somebody"))
     suite.service(name)
     suite.plugin("acl", config, name)
     who = f"{name}-{consumer}"
@@ -162,7 +162,8 @@ def make_acl(suite, name, case):
     def ask(world):
         world.upstream.seen.clear()
         status, _, text = world.nginx.ask(
-            f"/{name}/", key=f"{who}-key" if credential else None)
+            f"/{name}/", headers=headers,
+            key=f"{who}-key" if credential and consumer else None)
         expect("status", status, case["expect"]["status"])
         check_body(text, case["expect"])
         if status == 200:

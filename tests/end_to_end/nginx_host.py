@@ -142,8 +142,9 @@ class Nginx:
             return (self.root / "error.log").read_text(errors="replace")
         return ""
 
-    def worker_pids(self):
-        path = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
+    def worker_pids(self, master=None):
+        master = master or self.process.pid
+        path = f"/proc/{master}/task/{master}/children"
         pids = []
         for pid in pathlib.Path(path).read_text().split():
             with contextlib.suppress(OSError):

@@ -290,7 +290,8 @@ static PyObject *gateway_admit(PyObject *object, PyObject *const *words,
 static const char *const reason_names[] = {
     "", "NO_ROUTE", "NO_KEY", "DUPLICATE_KEY", "BAD_KEY", "NOT_ALLOWED",
     "RATE_LIMITED", "USAGE_LIMIT_REACHED", "FEATURE_UNAVAILABLE",
-    "CUSTOMER_NOT_FOUND", "COST_NEVER", "FAILURE"};
+    "CUSTOMER_NOT_FOUND", "COST_NEVER", "FAILURE", "FEATURE_NOT_FOUND",
+    "NO_CREDIT_AVAILABLE"};
 
 static PyObject *admission_of(native_handle *self,
                               const met_gateway_batch_result *result)

@@ -92,7 +92,16 @@ static void other_events(void **state)
                      "\"other\"}}");
     met__snapshot after = map_store();
     assert_int_equal(after.count[MET__SECTION_FEATURE],
-                     before.count[MET__SECTION_FEATURE]);
+                     before.count[MET__SECTION_FEATURE] + 1);
+    for (uint32_t i = 0; i < after.count[MET__SECTION_FEATURE]; i++) {
+        const met__snapshot_feature *one = met__snapshot_feature_at(&after, i);
+        const met__snapshot_filter *filter =
+            met__snapshot_filter_at(&after, one->filters.first);
+        assert_int_equal(one->filters.count, 1);
+        assert_int_equal(filter->attribute == MET__NONE,
+                         met__text_equal(met__snapshot_text(&after, one->key),
+                                         MET__TEXT("jobs")));
+    }
     met__snapshot_close(met__store_platform(store), &before);
     met__snapshot_close(met__store_platform(store), &after);
 }
