@@ -91,5 +91,10 @@ met_error met__recurrence_period_within(const met__recurrence *recurrence,
                                         int64_t at_ns,
                                         met__period *period_out,
                                         int64_t *n_out);
+/* How many points of the one are points of the other, too, in (from, to). Takes
+ * no step for each of them. MET_E_INVALID as above. */
+met_error met__recurrence_shared(const met__recurrence *a,
+                                 const met__recurrence *b, int64_t from_ns,
+                                 int64_t to_ns, int64_t *count_out);
 
 #endif

@@ -349,6 +349,108 @@ met_error met__recurrence_period_at(const met__recurrence *recurrence,
     return error;
 }
 
+/* --- Shared points -------------------------------------------------------- */
+#define FEW 4096
+
+/* So far from each other that there are few of them in all the years. */
+static int has_few_points(const met__recurrence *recurrence)
+{
+    const met__duration *d = &recurrence->interval;
+
+    return d->years != 0 || d->months != 0
+           || clock_ns(d) > MET__TIME_MAX / FEW;
+}
+
+static met_error shared_by_walking(const met__recurrence *few,
+                                   const met__recurrence *other,
+                                   int64_t from_ns, int64_t to_ns,
+                                   int64_t *count_out)
+{
+    met__period period;
+    met__period of_other;
+    int64_t count = 0;
+    met_error error =
+        met__recurrence_period_within(few, from_ns, &period, NULL);
+
+    while (error == MET_OK && period.to_ns < to_ns
+           && period.to_ns < MET__TIME_MAX) {
+        int64_t at_ns = period.to_ns;
+        error = met__recurrence_period_within(other, at_ns, &of_other, NULL);
+        count += error == MET_OK && of_other.from_ns == at_ns;
+        if (error == MET_OK) {
+            error = met__recurrence_period_within(few, at_ns, &period, NULL);
+        }
+    }
+    *count_out = count;
+    return error;
+}
+
+/* x with a * x = 1 modulo m, for a and m without a common divisor. */
+static wide inverse(wide a, wide m)
+{
+    wide rest[2] = {m, a % m};
+    wide x[2] = {0, 1};
+
+    while (rest[1] != 0) {
+        wide times = rest[0] / rest[1];
+        wide next_rest = rest[0] - times * rest[1];
+        wide next_x = x[0] - times * x[1];
+        rest[0] = rest[1];
+        rest[1] = next_rest;
+        x[0] = x[1];
+        x[1] = next_x;
+    }
+    return (x[0] % m + m) % m;
+}
+
+static wide greatest_divisor(wide a, wide b)
+{
+    while (b != 0) {
+        wide rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+/* How many whole steps from 0 up to this, 0 among them. */
+static wide steps_to(wide distance, wide step)
+{
+    return distance >= 0 ? distance / step : -((step - 1 - distance) / step);
+}
+
+met_error met__recurrence_shared(const met__recurrence *a,
+                                 const met__recurrence *b, int64_t from_ns,
+                                 int64_t to_ns, int64_t *count_out)
+{
+    if (met__duration_is_zero(&a->interval)
+        || met__duration_is_zero(&b->interval) || !is_time(a->anchor_ns)
+        || !is_time(b->anchor_ns) || !is_time(from_ns) || from_ns >= to_ns) {
+        return MET_E_INVALID;
+    }
+    if (has_few_points(a)) {
+        return shared_by_walking(a, b, from_ns, to_ns, count_out);
+    }
+    if (has_few_points(b)) {
+        return shared_by_walking(b, a, from_ns, to_ns, count_out);
+    }
+    /* anchor_a + x * step_a = anchor_b + y * step_b: every so many. */
+    wide step_a = clock_ns(&a->interval);
+    wide step_b = clock_ns(&b->interval);
+    wide divisor = greatest_divisor(step_a, step_b);
+    wide distance = (wide)b->anchor_ns - a->anchor_ns;
+    *count_out = 0;
+    if (distance % divisor == 0) {
+        wide m = step_b / divisor;
+        wide x = (distance / divisor % m + m) % m
+                 * inverse(step_a / divisor, m) % m;
+        wide first_ns = a->anchor_ns + x * step_a;
+        *count_out = (int64_t)(steps_to(to_ns - 1 - first_ns, step_a * m)
+                               - steps_to(from_ns - first_ns, step_a * m));
+    }
+    return MET_OK;
+}
+
 /* --- Sums ----------------------------------------------------------------- */
 #define SUM_MAX 1000000000 /* of a unit */
 

@@ -204,12 +204,38 @@ static met_error resets(const stretch *self, int64_t from_ns, int64_t to_ns,
     return error;
 }
 
-/* What is paid of a great debt by what is issued in [from, to) and by so many
- * resets. MET_E_UNSUPPORTED: of a grant that recurs and is rolled over at the
- * same instants only one of the two pays. */
+/* How many of the resets in (from, to) pay what a grant is left: not those at
+ * which it is issued anew. MET_E_UNSUPPORTED: that cannot be told. */
+static met_error paying_resets(const stretch *self, const met__run_line *line,
+                               int64_t from_ns, int64_t to_ns,
+                               int64_t *count_out)
+{
+    met__recurrence points;
+    int64_t last_ns;
+    int64_t shared = 0;
+    met_error error = resets(self, from_ns, to_ns, count_out, &last_ns);
+
+    if (error != MET_OK || *count_out == 0 || line->next_ns == MET__NEVER) {
+        return error;
+    }
+    points = self->cycle->points;
+    if (self->cycle->by_minutes) {
+        if (points.interval.seconds != 0 || points.interval.nanoseconds != 0) {
+            return MET_E_UNSUPPORTED;
+        }
+        points.anchor_ns -= points.anchor_ns % MET__MINUTE_NS;
+    }
+    error = met__recurrence_shared(&points, &line->grant->recurrence, from_ns,
+                                   to_ns, &shared);
+    *count_out -= shared;
+    return error;
+}
+
+/* What is paid of a great debt by what is issued in [from, to) and by the
+ * resets in (resets_from, to). */
 static met_error payments(const met__run *run, const stretch *self,
-                          int64_t from_ns, int64_t to_ns, int64_t reset_count,
-                          met_decimal *sum_out)
+                          int64_t from_ns, int64_t resets_from_ns,
+                          int64_t to_ns, met_decimal *sum_out)
 {
     met_decimal sum = met__decimal_zero();
     met_error error = MET_OK;
@@ -219,14 +245,16 @@ static met_error payments(const met__run *run, const stretch *self,
         met_decimal left = met__run_rolled(line->grant, met__decimal_zero());
         met_decimal paid = left;
         int64_t count = 0;
+        int64_t reset_count = 0;
         int64_t last_ns;
         if (!is_active(self, line)) {
             continue;
         }
-        if (line->next_ns != MET__NEVER && !met__decimal_is_zero(left)) {
-            return MET_E_UNSUPPORTED;
-        }
         error = issues(line, from_ns, to_ns, &count, &last_ns);
+        if (error == MET_OK && !met__decimal_is_zero(left)) {
+            error = paying_resets(self, line, resets_from_ns, to_ns,
+                                  &reset_count);
+        }
         if (error == MET_OK) {
             error = met__decimal_multiply(met__decimal_from_i64(count),
                                           line->grant->amount, &paid);
@@ -251,13 +279,9 @@ static met_error lasts(const met__run *run, const stretch *self,
                        int64_t to_ns, int *lasts_out)
 {
     met_decimal sum;
-    int64_t count = 0;
-    int64_t last_ns;
-    met_error error = resets(self, self->at_ns, to_ns, &count, &last_ns);
+    met_error error =
+        payments(run, self, self->at_ns, self->at_ns, to_ns, &sum);
 
-    if (error == MET_OK) {
-        error = payments(run, self, self->at_ns, to_ns, count, &sum);
-    }
     *lasts_out =
         error == MET_OK && met__decimal_compare(sum, run->overage) < 0;
     return error;
@@ -293,12 +317,13 @@ static met_error pay_debt(met__run *run, const stretch *self,
 {
     met_decimal sum;
     met_decimal of_period;
-    met_error error = payments(run, self, self->at_ns, self->last_ns,
-                               reset_count, &sum);
+    met_error error = payments(run, self, self->at_ns, self->at_ns,
+                               self->last_ns, &sum);
 
     of_period = sum;
     if (error == MET_OK && reset_count > 0) {
-        error = payments(run, self, reset_ns, self->last_ns, 1, &of_period);
+        error = payments(run, self, reset_ns, reset_ns - 1, self->last_ns,
+                         &of_period);
     }
     if (error == MET_OK) {
         error = met__decimal_subtract(run->overage, sum, &run->overage);

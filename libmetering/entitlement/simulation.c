@@ -68,6 +68,10 @@ static met_error read_terms(simulation *self, met__fields *fields)
     if (self->terms.usage_period.anchor_ns < 0) {
         self->terms.usage_period.anchor_ns = self->terms.measured_from_ns;
     }
+    self->terms.measured_from_ns =
+        met__minute_first(self->terms.measured_from_ns);
+    self->terms.usage_period.anchor_ns =
+        met__minute_first(self->terms.usage_period.anchor_ns);
     return fields->error;
 }
 
@@ -179,6 +183,7 @@ static met_error read_grants(simulation *self, met__fields *fields)
                          .amount = self->terms.terms.limit,
                          .rollover_min = self->terms.terms.limit,
                          .rollover_max = self->terms.terms.limit,
+                         .created_at_ns = self->terms.measured_from_ns,
                          .effective_at_ns = self->terms.measured_from_ns,
                          .expires_at_ns = MET__NEVER,
                          .voided_at_ns = MET__NEVER,

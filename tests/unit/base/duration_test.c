@@ -120,6 +120,54 @@ static void test_periods_cut_by_the_ends_of_time(void **state)
     }
 }
 
+/* Against a look at each point. */
+static void test_points_that_two_share(void **state)
+{
+    const int64_t hour = MET__HOUR_NS;
+    const char *const every[] = {"PT1H", "PT90M",    "PT7H30M", "P1D",
+                                 "P1W",  "PT1H0.5S", "P1M",     "P1Y",
+                                 "PT5H", "P1000D",   "P300Y"};
+    const size_t count = sizeof every / sizeof *every;
+    const int64_t from = 400 * MET__DAY_NS;
+
+    for (size_t i = 0; i < count * count * 4; i++) {
+        met__recurrence a = {(int64_t)(i % 7) * hour,
+                             duration(every[i % count])};
+        met__recurrence b = {from * (int64_t)(i % 3)
+                                 + (int64_t)(i % 5) * hour / 2,
+                             duration(every[i / count % count])};
+        int64_t to = from + (int64_t)(i % 90) * 10 * hour + 1;
+        int64_t expected = 0;
+        int64_t found = -1;
+        met__period at;
+        met__period other;
+        assert_int_equal(met__recurrence_period_within(&a, from, &at, NULL),
+                         MET_OK);
+        while (at.to_ns < to && at.to_ns < MET__TIME_MAX) {
+            int64_t point = at.to_ns;
+            assert_int_equal(
+                met__recurrence_period_within(&b, point, &other, NULL),
+                MET_OK);
+            expected += other.from_ns == point;
+            assert_int_equal(
+                met__recurrence_period_within(&a, point, &at, NULL), MET_OK);
+        }
+        assert_int_equal(met__recurrence_shared(&a, &b, from, to, &found),
+                         MET_OK);
+        assert_true(found == expected);
+    }
+    met__recurrence none = {0, duration("PT0S")};
+    met__recurrence day = {0, duration("P1D")};
+    int64_t found = -1;
+    assert_int_equal(met__recurrence_shared(&none, &day, 0, 9, &found),
+                     MET_E_INVALID);
+    assert_int_equal(met__recurrence_shared(&day, &day, 9, 9, &found),
+                     MET_E_INVALID);
+    assert_int_equal(met__recurrence_shared(&day, &day, 0, MET__TIME_MAX,
+                                            &found), MET_OK);
+    assert_true(found == 84370);
+}
+
 static void test_recurrences_at_the_ends_of_time(void **state)
 {
     met__recurrence second = {0, duration("PT1S")};
@@ -168,6 +216,7 @@ int main(void)
         cmocka_unit_test(test_there_and_back),
         cmocka_unit_test(test_month_ends_come_from_the_anchor),
         cmocka_unit_test(test_periods_cut_by_the_ends_of_time),
+        cmocka_unit_test(test_points_that_two_share),
         cmocka_unit_test(test_recurrences_at_the_ends_of_time),
         cmocka_unit_test(test_nothing_divides_zero),
     };
