@@ -336,11 +336,12 @@ MET_API MET_NODISCARD met_error met_event_retract(met_store *store,
  * @param json_out   the stored document, with "created_at"; NULL when not
  *                   wanted
  * @return MET_OK · MET_E_INVALID (also a time before the meter counts, or
- *         later than events may be: met_event_settings_put) · MET_E_NOT_FOUND (the meter) · MET_E_UNSUPPORTED (its aggregation is
- *         neither count nor sum) · MET_E_CONFLICT (another adjustment has this
- *         id) · MET_E_OVERFLOW · MET_E_LIMIT · MET_E_NO_MEMORY ·
- *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT ·
- *         MET_E_FORKED · MET_E_BUG; nothing is stored then
+ *         later than events may be: "future_after") · MET_E_NOT_FOUND (the
+ *         meter) · MET_E_UNSUPPORTED (its aggregation is neither count nor
+ *         sum) · MET_E_CONFLICT (another adjustment has this id) ·
+ *         MET_E_OVERFLOW · MET_E_LIMIT · MET_E_NO_MEMORY · MET_E_DISK_FULL ·
+ *         MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED ·
+ *         MET_E_BUG; nothing is stored then
  * @owner  caller keeps json; json_out with met_buffer_release
  * @blocks waits for the store's one writer and for the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1

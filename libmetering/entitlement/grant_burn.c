@@ -297,7 +297,8 @@ met_error met__run_cycle_at(const met__burn_cycle *cycle, int64_t at_ns,
 {
     int64_t rest_ns = at_ns % MET__MINUTE_NS;
 
-    if (cycle->by_minutes && at_ns - rest_ns <= MET__TIME_MAX - MET__MINUTE_NS) {
+    if (cycle->by_minutes
+        && at_ns - rest_ns <= MET__TIME_MAX - MET__MINUTE_NS) {
         at_ns += MET__MINUTE_NS - 1 - rest_ns; /* all points of the minute */
     }
     met_error error = met__recurrence_period_within(&cycle->points, at_ns,
