@@ -12,6 +12,8 @@ static met_error check_id(met__call *call, const char *id, size_t id_size,
                          "must be an id of 26 characters");
     }
     *id_out = met__text_of(id, id_size);
+    call->key_name = "id"; /* of what is not found, unless that is told */
+    call->key = *id_out;
     return MET_OK;
 }
 

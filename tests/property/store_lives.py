@@ -30,6 +30,10 @@ from store_documents import (CUSTOMERS, DAY, FEATURES, PLANS, SECOND, Documents,
 decimal.getcontext().prec = 100
 NEVER = ("MET_E_BUG", "MET_E_CORRUPT", "MET_E_NO_MEMORY", "MET_E_IO",
          "MET_E_UNKNOWN", "MET_E_MAP_FULL", "MET_E_FOREIGN", "MET_E_LAYOUT")
+# What tells where it is: a field, or a place in the JSON.
+NAMED = ("MET_E_INVALID", "MET_E_OVERFLOW", "MET_E_LIMIT", "MET_E_CONFLICT",
+         "MET_E_NOT_FOUND", "MET_E_UNSUPPORTED")
+UNNAMED = ("invoice", "catalog_apply")  # of many documents, or of none
 STARTS = ["2024-01-31T00:00:00Z", "2024-02-29T23:59:59Z",
           "2025-12-31T23:59:30Z", "2026-03-29T00:30:00Z",
           "2026-01-01T00:00:00Z", "1970-01-02T00:00:00Z",
@@ -91,8 +95,10 @@ class Life(Documents):
             self.log[-1] += (error.name, error.field, error.reason)
             check(error.name not in NEVER, error.name, error.field,
                   error.reason)
-            check(error.reason or error.name != "MET_E_INVALID",
-                  "no reason", name)
+            check(error.reason and (
+                error.field or error.reason.startswith("line ")
+                or error.name not in NAMED or name.startswith(UNNAMED)),
+                  "no field", name, error.name, error.reason)
         except (TypeError, ValueError, OverflowError):
             text = None
         if text is None:

@@ -122,8 +122,8 @@ static void test_transition__every_pair(void **state)
                 assert_told(error, MET_E_CONFLICT, "id", reason);
                 assert_int_equal(stored_digest(), before);
             }
-            assert_int_equal(actions[a].run("01ARZ3NDEKTSV4RRFFQ69G5FAV"),
-                             MET_E_NOT_FOUND);
+            assert_told(actions[a].run("01ARZ3NDEKTSV4RRFFQ69G5FAV"),
+                        MET_E_NOT_FOUND, "id", "01ARZ3NDEKTSV4RRFFQ69G5FAV");
             documents_teardown(state);
         }
     }
