@@ -3,6 +3,7 @@
 request goes where, in every way that nginx can come to an answer."""
 import contextlib
 import http.client
+import json
 import os
 import pathlib
 import signal
@@ -262,6 +263,16 @@ def check_requests(made):
     assert made.upstream.seen.pop()[2] == b"a=1&apikey=ada-key"
     assert made.ask("/form", method="POST", headers=form,
                     body=b"a=1")[0] == 401
+    text = [("Content-Type", "application/json; charset=utf-8")]
+    for expected, body in ((200, b'{"a": [1], "apikey": "bob-key"}'),
+                           (401, b'{"a": {"apikey": "bob-key"}}'),
+                           (401, b'{"apikey": "bob-key"'),
+                           (401, b'{"a": "' + b"x" * 100000
+                            + b'", "apikey": "bob-key"}')):
+        assert made.ask("/json", method="POST", headers=text,
+                        body=body)[0] == expected, body[:50]
+    assert made.upstream.seen.pop()[2] == b'{"a": [1], "apikey": "bob-key"}'
+    wait_for(made, "consumer:bob", 1)
     wait_for(made, "consumer:ada", 4)
     log = (made.root / "nginx" / "access.log").read_text()
     for text in (log, made.nginx.log(), str(made.nginx.status())):
@@ -349,6 +360,10 @@ WAYS = """
         metering_quantity $upstream_http_x_tokens;
         metering_service named;
         metering_route named_route;
+        proxy_pass UPSTREAM;
+    }
+    location /feature/ {
+        metering_feature $arg_feature;
         proxy_pass UPSTREAM;
     }
     location /off/ { metering off; proxy_pass UPSTREAM; }
@@ -506,10 +521,24 @@ def check_changes(made):
                           what="the new key")
     assert made.ask("/x", "bob-key")[0] == 401
     assert made.ask("/x", "ada-key")[0] == 200
+    # The same for a key that another one takes the place of.
+    key = story.metering_json(made.store, "credential", "rotate", "slow",
+                              "--reason", "test", "--actor", "test")["key"]
+    nginx_host.wait_until(lambda: made.ask("/x", key)[0] != 401,
+                          what="the key in place of another")
+    assert made.ask("/x", "slow-key")[0] == 401
+    assert key not in made.nginx.log()
 
 
 def check_plan(made):
     """A limit of a plan is for who is subscribed to it, while it is."""
+    for key, feature, expected in (
+            ("poor-key", "none", (403, "FEATURE_NOT_FOUND")),
+            ("ada-key", "calls", (403, "CUSTOMER_NOT_FOUND")),
+            ("poor-key", "calls", (429, "USAGE_LIMIT_REACHED"))):
+        status, _, body = made.ask("/feature/x", key,
+                                   query=f"feature={feature}")
+        assert (status, json.loads(body)["reason"]) == expected, body
     (made.root / "limit.yaml").write_text(
         "plugins: [{name: rate-limiting, plan: small, config: {hour: 50}}]")
     story.metering(made.store, "apply", made.root / "limit.yaml")
