@@ -4,6 +4,7 @@
  * around a hash map of consumers with two windows, an allowance and a counter,
  * for one process, lost when it ends. */
 #include "bench.h"
+#include "gateway_request.h"
 
 #include <pthread.h>
 #include <stdarg.h>
@@ -110,36 +111,16 @@ static void run_gateway(void *context, uint64_t count)
 {
     load *l = context;
     met_gateway_decision decision = {.struct_size = sizeof decision};
-    met_gateway_outcome outcome = {.struct_size = sizeof outcome,
-                                   .status = 200,
-                                   .upstream_status = 200,
-                                   .request_size_bytes = 300,
-                                   .response_size_bytes = 2000};
-    met_pair headers[] = {{"Host", 4, "example.com", 11},
-                          {"User-Agent", 10, "bench", 5},
-                          {"Accept", 6, "*/*", 3},
-                          {"apikey", 6, NULL, KEY_SIZE}};
-    met_gateway_request request = {.struct_size = sizeof request,
-                                   .method = "GET",
-                                   .method_size = 3,
-                                   .path = "/anything/1",
-                                   .path_size = 11,
-                                   .query = "page=2",
-                                   .query_size = 6,
-                                   .host = "example.com",
-                                   .host_size = 11,
-                                   .user_agent = "bench",
-                                   .user_agent_size = 5,
-                                   .client_ip = "203.0.113.7",
-                                   .client_ip_size = 11,
-                                   .headers = headers,
-                                   .header_count = 4};
+    met_pair headers[4];
+    met_gateway_request request = bench_request(headers);
 
+    headers[3].value_size = KEY_SIZE;
     for (uint64_t i = 0; i < count; i++) {
         headers[3].value = next_key(l);
         if (met_gateway_admit(l->gateway, &request, &decision) != MET_OK
             || !decision.is_admitted
-            || met_gateway_complete(l->gateway, &decision.ticket, &outcome)
+            || met_gateway_complete(l->gateway, &decision.ticket,
+                                    &bench_outcome)
                    != MET_OK) {
             fprintf(stderr, "refused: %s\n", decision.reason_name);
             exit(1);

@@ -13,6 +13,8 @@
 
 #include <metering/metering.h>
 
+#include "../../bench/gateway_request.h"
+
 #define MAP_BYTES (UINT64_C(32) << 20)
 #define NOW INT64_C(1798761600000000000) /* 2027-01-01T00:00:00Z */
 #define STEP INT64_C(100000000)
@@ -68,36 +70,17 @@ static void must(met_error error, const met_error_info *info)
 static void serve(met_gateway *gateway, const char *key)
 {
     met_gateway_decision decision = {.struct_size = sizeof decision};
-    met_gateway_outcome outcome = {.struct_size = sizeof outcome,
-                                   .status = 200,
-                                   .upstream_status = 200,
-                                   .request_size_bytes = 300,
-                                   .response_size_bytes = 2000};
-    met_pair headers[] = {{"Host", 4, "example.com", 11},
-                          {"User-Agent", 10, "bench", 5},
-                          {"Accept", 6, "*/*", 3},
-                          {"apikey", 6, key, strlen(key)}};
-    met_gateway_request request = {.struct_size = sizeof request,
-                                   .method = "GET",
-                                   .method_size = 3,
-                                   .path = "/anything/1",
-                                   .path_size = 11,
-                                   .query = "page=2",
-                                   .query_size = 6,
-                                   .host = "example.com",
-                                   .host_size = 11,
-                                   .user_agent = "bench",
-                                   .user_agent_size = 5,
-                                   .client_ip = "203.0.113.7",
-                                   .client_ip_size = 11,
-                                   .headers = headers,
-                                   .header_count = 4,
-                                   .utc_ns = clock_ns,
-                                   .monotonic_ns = clock_ns};
+    met_pair headers[4];
+    met_gateway_request request = bench_request(headers);
 
+    headers[3].value = key;
+    headers[3].value_size = strlen(key);
+    request.utc_ns = clock_ns;
+    request.monotonic_ns = clock_ns;
     if (met_gateway_admit(gateway, &request, &decision) != MET_OK
         || !decision.is_admitted
-        || met_gateway_complete(gateway, &decision.ticket, &outcome)
+        || met_gateway_complete(gateway, &decision.ticket,
+                                &bench_outcome)
                != MET_OK) {
         fprintf(stderr, "refused: %s\n", decision.reason_name);
         exit(1);
