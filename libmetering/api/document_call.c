@@ -208,6 +208,29 @@ met_error met__call_end_items(met__call *call, met_error error,
 }
 
 /* --- Whole calls that many nouns have ------------------------------------- */
+met_error met__call_put_keyed(met_store *store, const char *json,
+                              size_t json_size, const char *noun,
+                              met__putter *put,
+                              met__document_of_key *document_of,
+                              met_buffer *json_out, met_error_info *info)
+{
+    const met__path path = {NULL, noun, 0};
+    met__call call;
+    met__node *node = NULL;
+    met__node *document = NULL;
+    met_error error = met__call_put(&call, store, json, json_size, &node,
+                                    info);
+
+    if (error == MET_OK) {
+        error = put(call.txn, node, &path, NULL, &call.why);
+    }
+    if (error == MET_OK) {
+        error = document_of(call.txn, met__node_get(node, "key")->as.text,
+                            &call.arena, &document);
+    }
+    return met__call_end(&call, error, document, json_out);
+}
+
 met_error met__call_show(met_store *store, const char *key, size_t key_size,
                          met__document_of_key *document_of,
                          met_buffer *json_out, met_error_info *info)

@@ -7,7 +7,7 @@
  *     met_error error = met__call_put(&call, store, json, json_size, &node,
  *                                     info);
  *     if (error == MET_OK) {
- *         error = met__feature_put(call.txn, node, &path, NULL, &call.why);
+ *         error = met__plan_put(call.txn, node, &path, NULL, &call.why);
  *     }
  *     return met__call_end(&call, error, document, json_out);
  */
@@ -83,6 +83,16 @@ typedef met_error met__document_of_key(met__txn *txn, met__text key,
 typedef met_error met__document_of_store(met__txn *txn, met__arena *arena,
                                          met__node **node_out);
 
+/* Puts a document of one key, and hands out what is stored of it then. */
+typedef met_error met__putter(met__txn *txn, const met__node *node,
+                              const met__path *path, uint32_t *change_out,
+                              met_error_info *info);
+
+met_error met__call_put_keyed(met_store *store, const char *json,
+                              size_t json_size, const char *noun,
+                              met__putter *put,
+                              met__document_of_key *document_of,
+                              met_buffer *json_out, met_error_info *info);
 met_error met__call_show(met_store *store, const char *key, size_t key_size,
                          met__document_of_key *document_of,
                          met_buffer *json_out, met_error_info *info);

@@ -90,6 +90,16 @@ static met_error forget_elsewhere(met__call *call, const met__erasure *done,
     return error;
 }
 
+static met_error end_erasure(met__call *call, met_error error,
+                             const met__erasure *done, met__audit *audit,
+                             met_buffer *json_out)
+{
+    if (error == MET_OK) {
+        error = forget_elsewhere(call, done, audit);
+    }
+    return end(call, error, audit, json_out);
+}
+
 met_error met_customer_erase(met_store *store, const char *key,
                              size_t key_size, const char *json,
                              size_t json_size, met_buffer *json_out,
@@ -112,10 +122,7 @@ met_error met_customer_erase(met_store *store, const char *key,
         error = met__customer_erase(call.txn, text, met__txn_now_ns(call.txn),
                                     &call.arena, &audit, &done, &call.why);
     }
-    if (error == MET_OK) {
-        error = forget_elsewhere(&call, &done, &audit);
-    }
-    return end(&call, error, &audit, json_out);
+    return end_erasure(&call, error, &done, &audit, json_out);
 }
 
 met_error met_subject_erase(met_store *store, const char *subject,
@@ -134,10 +141,7 @@ met_error met_subject_erase(met_store *store, const char *subject,
         error = met__subject_erase(call.txn, text, met__txn_now_ns(call.txn),
                                    &call.arena, &audit, &done, &call.why);
     }
-    if (error == MET_OK) {
-        error = forget_elsewhere(&call, &done, &audit);
-    }
-    return end(&call, error, &audit, json_out);
+    return end_erasure(&call, error, &done, &audit, json_out);
 }
 
 /* --- Renaming ------------------------------------------------------------- */

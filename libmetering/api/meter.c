@@ -13,23 +13,10 @@
 met_error met_meter_put(met_store *store, const char *json, size_t json_size,
                         met_buffer *json_out, met_error_info *info)
 {
-    static const met__path path = {NULL, "meter", 0};
-    met__call call;
-    met__node *node = NULL;
-    met__node *document = NULL;
-    met_error error = met__call_put(&call, store, json, json_size, &node,
-                                    info);
+    met_error error = met__call_put_keyed(store, json, json_size, "meter",
+                                          met__meter_put_guarded,
+                                          met__meter_document, json_out, info);
 
-    if (error == MET_OK) {
-        error = met__meter_put_guarded(call.txn, node, &path, NULL,
-                                       &call.why);
-    }
-    if (error == MET_OK) {
-        error = met__meter_document(call.txn,
-                                    met__node_get(node, "key")->as.text,
-                                    &call.arena, &document);
-    }
-    error = met__call_end(&call, error, document, json_out);
     if (error == MET_OK) {
         (void)met__plan_announce(store); /* else the next tick does it */
     }

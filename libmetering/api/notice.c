@@ -14,22 +14,9 @@ met_error met_notice_rule_put(met_store *store, const char *json,
                               size_t json_size, met_buffer *json_out,
                               met_error_info *info)
 {
-    static const met__path path = {NULL, "notice_rule", 0};
-    met__call call;
-    met__node *node = NULL;
-    met__node *document = NULL;
-    met_error error = met__call_put(&call, store, json, json_size, &node,
-                                    info);
-
-    if (error == MET_OK) {
-        error = met__notice_rule_put(call.txn, node, &path, NULL, &call.why);
-    }
-    if (error == MET_OK) {
-        error = met__notice_rule_document(call.txn,
-                                          met__node_get(node, "key")->as.text,
-                                          &call.arena, &document);
-    }
-    return met__call_end(&call, error, document, json_out);
+    return met__call_put_keyed(store, json, json_size, "notice_rule",
+                               met__notice_rule_put,
+                               met__notice_rule_document, json_out, info);
 }
 
 met_error met_notice_rule_get(met_store *store, const char *key,
