@@ -8,12 +8,12 @@ its file exactly once: a bug that no longer fits the code fails the build."""
 import pathlib
 import sys
 
-METER = pathlib.Path(__file__).resolve().parents[2] / "libmetering" / "meter"
+LIBRARY = pathlib.Path(__file__).resolve().parents[2] / "libmetering"
 
 BUGS = {
     # A settler forgets which epochs are settled and folded.
     "no_settled": [
-        ("settle_slot.c",
+        ("meter/settle_slot.c",
          """    if (error != MET_OK
         || copy[MET__COPY_EPOCH] >> 32 <= state->settled_epoch) {
         return error;
@@ -24,7 +24,7 @@ BUGS = {
 """)],
     # Slots are read before the write transaction begins.
     "read_before_lock": [
-        ("settlement.c",
+        ("meter/settlement.c",
          """    if (error == MET_OK) {
         error = fill(run, numbers, count, next);
     }
@@ -35,7 +35,7 @@ BUGS = {
         error = met__settle_write(run);
     }
 """),
-        ("settlement.c",
+        ("meter/settlement.c",
          """    met_error error = met__txn_begin(run->store, 1, &run->txn);
 """, """    met_error error = met__txn_begin(run->store, 0, &run->txn);
     if (error == MET_OK) {
@@ -48,7 +48,7 @@ BUGS = {
 """)],
     # The closed epoch is looked at after the cells.
     "cells_first": [
-        ("settle_slot.c",
+        ("meter/settle_slot.c",
          """    slot->is_read = error == MET_OK;
     return error;
 """, """    slot->is_read = error == MET_OK;
@@ -59,13 +59,17 @@ BUGS = {
 """)],
     # An older copy, back after a power cut, replaces a newer part.
     "lower_sequence": [
-        ("settle_batch.c",
+        ("meter/settle_batch.c",
          "cell->sequence <= stored[MET__PART_SEQUENCE]",
          "cell->sequence == stored[MET__PART_SEQUENCE]")],
+    # A commit is acknowledged before it is on the disk.
+    "no_sync": [
+        ("store/store_open.c", "path, MDB_NOTLS, 0600)",
+         "path, MDB_NOTLS | MDB_NOSYNC, 0600)")],
     # A settler takes cells away and adds them to what is stored; the owner
     # counts on from what it finds.
     "swap_to_zero": [
-        ("settle_slot.c",
+        ("meter/settle_slot.c",
          """            error = keep_cell(run, slot_index, copy);
         }
         if (found""", """            error = keep_cell(run, slot_index, copy);
@@ -77,12 +81,12 @@ BUGS = {
             }
         }
         if (found"""),
-        ("settle_batch.c",
+        ("meter/settle_batch.c",
          "    words[MET__PART_COUNT] = cell->count;\n",
          """    words[MET__PART_COUNT] =
         cell->count + (found == MET_OK ? stored[MET__PART_COUNT] : 0);
 """),
-        ("settle_batch.c",
+        ("meter/settle_batch.c",
          """               cell->quantities * MET__QUANTITY_WORDS * sizeof *words);
     }
 """, """               cell->quantities * MET__QUANTITY_WORDS * sizeof *words);
@@ -95,9 +99,9 @@ BUGS = {
         }
     }
 """),
-        ("settle_batch.c", '#include "base/check.h"\n',
+        ("meter/settle_batch.c", '#include "base/check.h"\n',
          '#include "base/check.h"\n#include "meter/amount.h"\n'),
-        ("recorder.c",
+        ("meter/recorder.c",
          "    words[MET__COPY_COUNT] = record->count + 1;\n",
          """    words[MET__COPY_COUNT] =
         1 + (record->count == 0
@@ -115,14 +119,14 @@ def main():
     bug, out = sys.argv[1], pathlib.Path(sys.argv[2])
     texts = {}
     for name, old, new in BUGS[bug]:
-        text = texts.get(name) or (METER / name).read_text()
+        text = texts.get(name) or (LIBRARY / name).read_text()
         if text.count(old) != 1:
             sys.exit(f"plant.py: {bug}: {name} has this {text.count(old)} "
                      f"times:\n{old}")
         texts[name] = text.replace(old, new)
     out.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
-        (out / name).write_text(text)
+        (out / pathlib.Path(name).name).write_text(text)
 
 
 if __name__ == "__main__":
