@@ -577,14 +577,13 @@ met_error met__usage_total(met__txn *txn, const met__usage_query *query,
                            met_decimal *value_out, met_error_info *info)
 {
     met__usage_cursor *cursor = NULL;
-    met__usage_row row;
+    met__usage_row row = {.value = met__decimal_zero()};
 
     MET__ASSERT(query->window == MET__WINDOW_NONE && query->group_count == 0);
     met_error error = met__usage_open(txn, query, MET__USAGE_GROUPS_MAX,
                                       &cursor, info);
     if (error == MET_OK) {
         error = met__usage_next(cursor, &row, info);
-        row.value = error == MET_OK ? row.value : met__decimal_zero();
     }
     met__usage_close(cursor);
     if (error == MET_OK || error == MET_E_NOT_FOUND) {
