@@ -4,12 +4,14 @@ import json
 import pathlib
 import subprocess
 import sys
+import xml.dom.minidom
 
 import pytest
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "bench"))
 import peers  # noqa: E402
+import report  # noqa: E402
 import table  # noqa: E402
 
 # Answers a fixed number of nanoseconds an operation, one after the other.
@@ -201,3 +203,40 @@ def test_the_command_knows_its_words():
                          check=False)
     assert run.returncode == 2
     assert "--keys is a power of two" in run.stderr
+
+
+def measured(case, who, each, base=False):
+    return {"case": case, "who": who, "rounds": [each] * 3, "is_base": base}
+
+
+def test_report_has_every_row_and_draws_what_grows(tmp_path):
+    few = table.compared([measured("many keys", "ours", 60, True),
+                          measured("many keys", "<other> & co", 120)])
+    many = table.compared([measured("many keys", "ours", 800, True),
+                           measured("many keys", "<other> & co", 2400)])
+    images = report.pictures(many, {1024: few, 1 << 20: many})
+    assert set(images) == {"performance_many_keys.svg",
+                           "performance_keys.svg"}
+    report.write(tmp_path, "a machine", "a day",
+                 [("Beside others", table.markdown(table.lines(many)))],
+                 images)
+    page = (tmp_path / "performance.md").read_text()
+    assert "a machine" in page and "3.00" in page
+    for name, (what, image) in images.items():
+        assert f"![{what}]({name})" in page
+        drawn = xml.dom.minidom.parseString(image)
+        words = [node.firstChild.data
+                 for node in drawn.getElementsByTagName("text")]
+        assert "ours" in words and "<other> & co" in words
+    # 60 and 800 ns, one above the other; 1,024 keys at the left end.
+    path, = [node for node in xml.dom.minidom.parseString(
+        images["performance_keys.svg"][1]).getElementsByTagName("path")
+        if node.getAttribute("stroke-width") == "2.5"]
+    first, last = [[float(number) for number in point.split()]
+                   for point in path.getAttribute("d")[1:].split("L")]
+    assert first[0] == report.LEFT < last[0] and first[1] > last[1]
+
+
+def test_report_leaves_out_what_has_one_row():
+    alone = table.compared([measured("one key", "ours", 60, True)])
+    assert not report.pictures(alone, {1024: alone})
