@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""docs/metering.md is true: its files are written, its commands run in their
+"""A page of docs is true: its files are written, its commands run in their
 order, in one directory, and answer what the page says.
 
-    check_metering.py PROGRAM
+    check_pages.py PROGRAM PAGE...
 """
 import os
 import pathlib
@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 
-PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "metering.md"
+DOCS = pathlib.Path(__file__).resolve().parents[2] / "docs"
 
 
 def sessions(block):
@@ -27,8 +27,8 @@ def sessions(block):
     yield command, answer
 
 
-def main():
-    program = pathlib.Path(sys.argv[1]).resolve()
+def check(program, page):
+    """How many commands of it ran."""
     ran = 0
     with tempfile.TemporaryDirectory() as scratch:
         os.symlink(program, f"{scratch}/metering")
@@ -36,7 +36,7 @@ def main():
                            PATH=f"{scratch}:{os.environ['PATH']}")
         environment.pop("METERING_DIR", None)
         for kind, name, block in re.findall(
-                r"^```(\S+)(?: (\S+))?\n(.*?)^```$", PAGE.read_text(),
+                r"^```(\S+)(?: (\S+))?\n(.*?)^```$", page.read_text(),
                 re.S | re.M):
             if kind != "console":
                 (pathlib.Path(scratch) / name).write_text(block)
@@ -48,8 +48,15 @@ def main():
                 assert done.returncode == 0, (command, done.stderr)
                 assert done.stdout == answer, (command, done.stdout, answer)
                 ran += 1
-    assert ran > 10, ran
-    print(f"metering: {ran} commands ok")
+    return ran
+
+
+def main():
+    program = pathlib.Path(sys.argv[1]).resolve()
+    for name in sys.argv[2:]:
+        ran = check(program, DOCS / name)
+        assert ran > 5, (name, ran)
+        print(f"{name}: {ran} commands ok")
 
 
 if __name__ == "__main__":
