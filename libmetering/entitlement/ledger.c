@@ -236,6 +236,18 @@ static met_error usage_in(const met__ledger *self, const met__ledger_row *row,
                : error;
 }
 
+/* What of [from, to) is a row's; of the last minute all counts. 0: nothing. */
+static int part_of(const met__ledger *self, const met__ledger_row *row,
+                   int64_t from_ns, int64_t to_ns, met__period *part_out)
+{
+    if (to_ns % MET__MINUTE_NS != 0) {
+        to_ns = met__minute_last(to_ns) + 1;
+    }
+    return !self->is_frozen
+           && met__period_intersection(
+               row->bounds, (met__period){from_ns, to_ns}, part_out);
+}
+
 static met_error usage_between(void *context, int64_t from_ns, int64_t to_ns,
                                met_decimal *usage_out)
 {
@@ -243,16 +255,10 @@ static met_error usage_between(void *context, int64_t from_ns, int64_t to_ns,
     met_decimal sum = met__decimal_zero();
     met_error error = MET_OK;
 
-    if (to_ns % MET__MINUTE_NS != 0) {
-        to_ns = met__minute_last(to_ns) + 1; /* the last minute counts */
-    }
     for (size_t i = 0; error == MET_OK && i < self->row_count; i++) {
         met_decimal usage;
         met__period part;
-        if (self->is_frozen
-            || !met__period_intersection(self->rows[i].bounds,
-                                         (met__period){from_ns, to_ns},
-                                         &part)) {
+        if (!part_of(self, &self->rows[i], from_ns, to_ns, &part)) {
             continue;
         }
         error = usage_in(self, &self->rows[i], part, &usage);
@@ -272,17 +278,11 @@ static met_error first_between(void *context, int64_t from_ns, int64_t to_ns,
     int64_t first_ns = to_ns;
     met_error error = MET_OK;
 
-    if (to_ns % MET__MINUTE_NS != 0) {
-        to_ns = met__minute_last(to_ns) + 1;
-    }
     for (size_t i = 0; error == MET_OK && i < self->row_count; i++) {
         const met__allowance *allowance = self->rows[i].allowance;
         int64_t at_ns = to_ns;
         met__period part;
-        if (self->is_frozen
-            || !met__period_intersection(self->rows[i].bounds,
-                                         (met__period){from_ns, to_ns},
-                                         &part)) {
+        if (!part_of(self, &self->rows[i], from_ns, to_ns, &part)) {
             continue;
         }
         error = met__customer_first(self->txn, self->holder->customer,

@@ -3,6 +3,7 @@
 #include "support/billing.h"
 
 #include "entitlement/customer_usage.h"
+#include "metering/meter.h"
 
 static met_error usage(const char *from, const char *to, uint32_t way,
                        int64_t *value_out)
@@ -32,6 +33,76 @@ static met_error usage(const char *from, const char *to, uint32_t way,
     met__txn_abort(txn);
     met__arena_release(&arena);
     return error;
+}
+
+/* Of customer a and the story's feature; "" is none up to `to`. */
+static void first_is(const char *from, const char *to, const char *expected)
+{
+    int64_t to_ns = time_of(to);
+    int64_t at_ns = -1;
+    met__customer *customer;
+    met__feature *feature;
+    met__meter *meter;
+    met__arena arena;
+    met__txn *txn;
+
+    met__arena_init(&arena, answer_arena.platform);
+    assert_int_equal(met__txn_begin(store, 0, &txn), MET_OK);
+    assert_int_equal(
+        met__customer_get(txn, MET__TEXT("a"), &arena, &customer), MET_OK);
+    assert_int_equal(met__feature_get(txn, MET__TEXT("example_service"),
+                                      &arena, &feature),
+                     MET_OK);
+    assert_int_equal(
+        met__meter_get(txn, feature->meter_key, &arena, &meter), MET_OK);
+    assert_int_equal(met__customer_first(txn, customer, feature, meter,
+                                         (met__period){time_of(from), to_ns},
+                                         &at_ns),
+                     MET_OK);
+    met__txn_abort(txn);
+    met__arena_release(&arena);
+    if (at_ns != (expected[0] != 0 ? time_of(expected) : to_ns)) {
+        fail_msg("%s: %lld", from, (long long)at_ns);
+    }
+}
+
+/* In minutes, and the same when they are folded into hours and days. */
+static void the_first_usage(void **state)
+{
+    met_compact_config config = {.struct_size = sizeof config};
+
+    (void)state;
+    must_put_customer("a");
+    must_put_customer("b");
+    first_is("1970-01-01T00:00:00Z", "2200-12-31T23:59:00Z", "");
+    must_use("b", "2026-03-10T10:00:00Z", 1);
+    must_use_at("a", "other", time_of("2026-03-10T10:00:00Z"), 1, 0);
+    must_use("consumer:a", "2026-03-12T09:30:30Z", 1);
+    must_use("a", "2026-03-12T11:45:00Z", 1);
+    must_use("a", "2026-03-14T20:00:00Z", 1);
+    must_settle();
+    for (int turn = 0; turn < 2; turn++) {
+        first_is("1970-01-01T00:00:00Z", "2200-12-31T23:59:00Z",
+                 "2026-03-12T09:30:00Z");
+        first_is("2026-03-12T00:00:00Z", "2026-03-12T09:30:00Z", "");
+        first_is("2026-03-12T09:30:00Z", "2026-03-12T09:31:00Z",
+                 "2026-03-12T09:30:00Z");
+        first_is("2026-03-12T12:00:00Z", "2026-03-15T00:00:00Z",
+                 "2026-03-14T20:00:00Z");
+        first_is("2026-03-14T20:01:00Z", "2026-04-01T00:00:00Z", "");
+        first_is("2026-03-12T10:00:00Z", "2026-03-12T10:00:00Z", "");
+        clock_now_ns = time_of("2027-12-01T00:00:00Z");
+        fresh();
+        assert_ok(met_store_compact(store, &config, NULL, &told));
+    }
+    /* What is folded knows its first and last minute. */
+    first_is("2026-03-12T09:31:00Z", "2026-03-13T00:00:00Z",
+             "2026-03-12T11:45:00Z");
+    /* Later usage of an earlier minute. */
+    must_use("a", "2026-03-12T03:00:00Z", 1);
+    must_settle();
+    first_is("2026-03-12T00:00:00Z", "2026-03-13T00:00:00Z",
+             "2026-03-12T03:00:00Z");
 }
 
 static void one_number(void **state)
@@ -88,6 +159,8 @@ static void one_number(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_first_usage, billing_setup,
+                                        billing_teardown),
         cmocka_unit_test_setup_teardown(one_number, billing_setup,
                                         billing_teardown),
     };
