@@ -126,6 +126,8 @@ typedef struct met_billing_report {
     uint64_t failed;       /* customers and invoices left as they were */
     char failed_name[MET_BILLING_TEXT_SIZE];   /* the first of them, */
     char failed_reason[MET_BILLING_TEXT_SIZE]; /* and why */
+    uint64_t measured; /* periods whose usage was read: what fell due since, and
+                          what was billed and has changed */
 } met_billing_report;
 
 /**

@@ -187,7 +187,8 @@ static met_billing_report report_of(const met__run_report *from)
                                  .deleted = from->deleted,
                                  .overdue = from->overdue,
                                  .waiting = from->waiting,
-                                 .failed = from->failed};
+                                 .failed = from->failed,
+                                 .measured = from->measured};
 
     memcpy(report.failed_name, from->failed_name, sizeof from->failed_name);
     memcpy(report.failed_reason, from->failed_reason,

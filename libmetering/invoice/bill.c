@@ -151,10 +151,48 @@ static met_error keep(met__bill *bill, const met__line_draft *draft)
     return MET_OK;
 }
 
+/* The number of what was measured in this transaction. */
+static met_error number_now(const met__bill *bill, uint64_t *number_out)
+{
+    int is_asked = bill->source_number == 0;
+
+    *number_out = 0;
+    for (size_t i = 0; i < bill->draft_count; i++) {
+        is_asked |= bill->drafts[i]->number == 0;
+    }
+    return is_asked ? met__usage_moment(bill->txn, number_out) : MET_OK;
+}
+
+/* Everything of the bill is billed, and by the usage of this moment at least.
+ * One as of an earlier instant than the last knows nothing of what is behind.
+ */
+static met_error note_billed(const met__bill *bill, uint64_t number)
+{
+    int64_t as_of_ns = bill->request->as_of_ns;
+    int is_all = 1;
+    met_error error = met__usage_watch(bill->txn, as_of_ns);
+
+    for (size_t i = 0; error == MET_OK && i < bill->part_count; i++) {
+        const met__bill_part *part = &bill->parts[i];
+        met__billed_until until = {as_of_ns, number, part->terms};
+        int is_good = !part->is_waiting && as_of_ns >= part->before.to_ns;
+        is_all &= is_good;
+        if (is_good && part->looked_at > 0) {
+            error = met__billed_until_put(bill->txn, part->subscription_id,
+                                          &until);
+        }
+    }
+    return error == MET_OK && is_all && bill->mark_count > 0
+               ? met__usage_marks_forget(bill->txn, bill->customer->subjects,
+                                         bill->customer->subject_count,
+                                         number)
+               : error;
+}
+
 met_error met__bill_book(const met__bill *bill, int is_open)
 {
     uint64_t now = 0;
-    met_error error = met__txn_sequence(bill->txn, "billing", &now);
+    met_error error = number_now(bill, &now);
 
     MET__ASSERT(bill->invoice_id.size == MET__ULID_SIZE);
     for (size_t i = 0; error == MET_OK && i < bill->draft_count; i++) {
@@ -173,7 +211,11 @@ met_error met__bill_book(const met__bill *bill, int is_open)
         error = met__booked_add(bill->txn, draft->billable, draft->booked,
                                 &booking, bill->arena);
     }
-    return error;
+    return error == MET_OK && !is_open
+               ? note_billed(bill, bill->source_number != 0
+                                       ? (uint64_t)bill->source_number
+                                       : now)
+               : error;
 }
 
 static met_error add_line(met__bill *bill, met__line_draft *draft)
@@ -392,16 +434,32 @@ static met_error end_interim(met__bill *bill, met__line_draft *draft)
     return draft->details == NULL ? MET_E_NO_MEMORY : keep(bill, draft);
 }
 
+/* What was booked for it before. */
+static met_error look_at(met__bill *bill, met__line_draft *draft)
+{
+    met__bill_part *part = &bill->parts[bill->part_count - 1];
+    met_error error = met__booked_get(bill->txn, draft->billable, bill->arena,
+                                      &draft->booked);
+
+    part->looked_at++;
+    draft->number = bill->source_number;
+    if (error == MET_E_NOT_FOUND) {
+        draft->booked = NULL;
+        return MET_OK;
+    }
+    if (error == MET_OK) {
+        part->is_waiting |= draft->booked->open_id.size > 0;
+    }
+    return error;
+}
+
 met_error met__bill_add(void *context, const met__billable *billable)
 {
     met__bill *bill = context;
     met__line_draft draft = {.billable = billable};
-    met_error error = met__booked_get(bill->txn, billable, bill->arena,
-                                      &draft.booked);
+    met_error error = look_at(bill, &draft);
 
-    if (error == MET_E_NOT_FOUND) {
-        draft.booked = NULL;
-    } else if (error != MET_OK) {
+    if (error != MET_OK) {
         return error;
     }
     if (is_settled(bill, &draft)
@@ -416,6 +474,7 @@ met_error met__bill_add(void *context, const met__billable *billable)
     error = find_currency(bill, &draft);
     if (error == MET_OK && !is_flat(billable) && !billable->is_void) {
         error = met__bill_measure(bill, &draft);
+        bill->measured++;
     }
     if (error == MET_OK && bill->is_dry) {
         bill->dry_count++;
@@ -438,12 +497,9 @@ met_error met__bill_gap(met__bill *bill, const met__billable *billable,
                         int is_none)
 {
     met__line_draft draft = {.billable = billable};
-    met_error error = met__booked_get(bill->txn, billable, bill->arena,
-                                      &draft.booked);
+    met_error error = look_at(bill, &draft);
 
-    if (error == MET_E_NOT_FOUND) {
-        draft.booked = NULL;
-    } else if (error != MET_OK || is_settled(bill, &draft)) {
+    if (error != MET_OK || (draft.booked != NULL && is_settled(bill, &draft))) {
         return error;
     }
     if (bill->is_dry || (draft.booked == NULL && is_none)) {

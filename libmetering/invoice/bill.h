@@ -6,6 +6,7 @@
 #include "customer/customer.h"
 #include "invoice/bill_cache.h"
 #include "invoice/billable.h"
+#include "invoice/billed_until.h"
 #include "invoice/billing_profile.h"
 #include "invoice/booked.h"
 #include "invoice/invoice.h"
@@ -32,6 +33,16 @@ typedef struct met__period_sum {
     met_decimal total;
 } met__period_sum;
 
+/* A subscription of the bill, and what was known of it before. */
+typedef struct met__bill_part {
+    met__text subscription_id;
+    met__billed_until before;
+    uint64_t terms;
+    size_t looked_at; /* periods */
+    int is_waiting;   /* one of them is on a draft, which may change */
+    int reserved;
+} met__bill_part;
+
 typedef struct met__bill {
     met__txn *txn;
     const met__invoice_request *request;
@@ -47,7 +58,12 @@ typedef struct met__bill {
     int has_currency;
     int is_dry; /* only asks for quantities; lines are counted, not made */
     size_t dry_count;
+    size_t measured; /* periods whose usage was asked for */
     int64_t source_number; /* of the moment that the source knows */
+    size_t mark_count; /* usage that has changed late */
+    met__usage_mark *marks;
+    size_t part_count;
+    met__bill_part *parts; /* the last one is under way */
     met__currency currency;
     met__node *lines; /* array of documents */
     met__totals totals;
@@ -84,7 +100,8 @@ typedef struct met__line_draft {
 /* A visitor of met__billables_each; context: the bill. Rates the period, takes
  * away what was booked, and adds a line for the rest. Nothing is written. */
 met_error met__bill_add(void *context, const met__billable *billable);
-/* Books the lines. is_open: they are a draft's, and may still change. */
+/* Books the lines. is_open: they are a draft's, and may still change; else
+ * what was looked at is billed, and the next bill passes over it. */
 met_error met__bill_book(const met__bill *bill, int is_open);
 
 /* A plan's minimum: bill_minimum.c. What a period came to: whole as it is

@@ -99,7 +99,6 @@ static met_error ask(const met__bill *bill, met__line_draft *draft,
     if (is_known(bill, draft)) {
         error = bill->source->quantity(bill->source->context, &wish,
                                        &draft->basis.quantity);
-        draft->number = bill->source_number;
     }
     if (error == MET_E_NOT_FOUND) {
         draft->number = 0;
@@ -128,6 +127,7 @@ met_error met__bill_measure(const met__bill *bill, met__line_draft *draft)
         if (bill->is_dry) {
             return MET_OK; /* it is not gathered */
         }
+        draft->number = 0;
         return measure_values(bill, draft, meter, period);
     }
     error = ask(bill, draft, meter, period);

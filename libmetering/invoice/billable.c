@@ -7,11 +7,9 @@
 #include "invoice/item_periods.h"
 
 typedef struct period_walk {
+    const met__billables *wanted;
     const met__subscription *subscription;
-    const met__plan *plan;
-    int64_t as_of_ns;
-    int is_open_included;
-    int reserved;
+    int64_t from_ns;      /* what ended by then is not looked at */
     int64_t void_from_ns; /* 0: what is walked is owed */
     void *context;
     met__billable_visitor visit;
@@ -23,11 +21,64 @@ static int is_in_advance(const met__price *price)
            && price->term == MET__TERM_IN_ADVANCE;
 }
 
+/* --- What is left out ----------------------------------------------------- */
+static int is_marked(const met__billables *wanted, met__period period)
+{
+    for (size_t i = 0; i < wanted->mark_count; i++) {
+        const met__usage_mark *mark = &wanted->marks[i];
+        if (mark->number >= wanted->number
+            && mark->period.from_ns < period.to_ns
+            && mark->period.to_ns > period.from_ns) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* A minimum is of all rate cards of a billing period together. */
+static int is_done(const met__billables *wanted, const met__billable *billable)
+{
+    return billable->invoice_at_ns <= wanted->done_to_ns
+           && (met__decimal_is_zero(wanted->plan->minimum)
+               || billable->billing.to_ns <= wanted->done_to_ns)
+           && !is_marked(wanted, billable->period);
+}
+
+/* Everything is looked at when a plan with a minimum has a mark. */
+static met_error find_start(const met__billables *wanted, period_walk *walk)
+{
+    const met__recurrence billing = {wanted->subscription->billing_anchor_ns,
+                                     wanted->plan->billing_cadence};
+    met__period period;
+    int has_minimum = !met__decimal_is_zero(wanted->plan->minimum);
+    met_error error = met__recurrence_period_at(&billing, wanted->done_to_ns,
+                                                &period, NULL);
+
+    if (error != MET_OK) {
+        return error;
+    }
+    walk->from_ns = period.from_ns;
+    for (size_t i = 0; i < wanted->mark_count; i++) {
+        const met__usage_mark *mark = &wanted->marks[i];
+        if (mark->number < wanted->number) {
+            continue;
+        }
+        if (has_minimum) {
+            walk->from_ns = 0;
+        } else if (mark->period.from_ns < walk->from_ns) {
+            walk->from_ns = mark->period.from_ns;
+        }
+    }
+    return MET_OK;
+}
+
+/* --- Offering ------------------------------------------------------------- */
 /* Calls visit when it is due or shown. */
 static met_error offer(const period_walk *walk, met__billable *billable,
                        int64_t invoice_at_ns)
 {
-    int is_due = invoice_at_ns <= walk->as_of_ns;
+    const met__billables *wanted = walk->wanted;
+    int is_due = invoice_at_ns <= wanted->as_of_ns;
 
     billable->invoice_at_ns = invoice_at_ns;
     if (walk->void_from_ns != 0) {
@@ -36,9 +87,12 @@ static met_error offer(const period_walk *walk, met__billable *billable,
                    ? MET_OK
                    : walk->visit(walk->context, billable);
     }
+    if (walk->from_ns > 0 && is_done(wanted, billable)) {
+        return MET_OK;
+    }
     if (!is_due
-        && !(walk->is_open_included
-             && billable->period.from_ns <= walk->as_of_ns)) {
+        && !(wanted->is_open_included
+             && billable->period.from_ns <= wanted->as_of_ns)) {
         return MET_OK;
     }
     billable->is_open = !is_due;
@@ -66,7 +120,7 @@ static met_error visit_card(const period_walk *walk, const met__rate_card *card,
                             met_error_info *info)
 {
     met__billable billable = {.subscription = walk->subscription,
-                              .plan = walk->plan,
+                              .plan = walk->wanted->plan,
                               .card = card};
     met__path path = {NULL, "price", 0};
     met__price *price;
@@ -83,11 +137,12 @@ static met_error visit_card(const period_walk *walk, const met__rate_card *card,
     met__item item = {.phase = phase,
                       .active = phase,
                       .anchor_ns = walk->subscription->billing_anchor_ns,
-                      .billing_cadence = walk->plan->billing_cadence,
+                      .billing_cadence = walk->wanted->plan->billing_cadence,
                       .cadence = card->billing_cadence,
+                      .from_ns = walk->from_ns,
                       .is_in_advance = is_in_advance(price)};
     card_visit visit = {walk, &billable};
-    return met__item_periods_each(&item, walk->as_of_ns + 1, &visit,
+    return met__item_periods_each(&item, walk->wanted->as_of_ns + 1, &visit,
                                   visit_period);
 }
 
@@ -95,10 +150,10 @@ static met_error visit_card(const period_walk *walk, const met__rate_card *card,
 static met_error visit_phases(const period_walk *walk, met__arena *arena,
                               met_error_info *info)
 {
-    const met__plan *plan = walk->plan;
+    const met__plan *plan = walk->wanted->plan;
     int64_t at = walk->subscription->active_from_ns;
 
-    while (at <= walk->as_of_ns) {
+    while (at <= walk->wanted->as_of_ns) {
         met__period bounds;
         size_t phase;
         met_error error = met__subscription_phase_at(walk->subscription, plan,
@@ -107,7 +162,8 @@ static met_error visit_phases(const period_walk *walk, met__arena *arena,
             return MET_OK;
         }
         for (size_t i = 0;
-             error == MET_OK && i < plan->phases[phase].rate_card_count;
+             error == MET_OK && bounds.to_ns > walk->from_ns
+             && i < plan->phases[phase].rate_card_count;
              i++) {
             error = visit_card(walk, plan->phases[phase].rate_cards[i],
                                bounds, arena, info);
@@ -120,28 +176,37 @@ static met_error visit_phases(const period_walk *walk, met__arena *arena,
     return MET_OK;
 }
 
-met_error met__billables_each(const met__subscription *subscription,
-                              const met__plan *plan, int64_t as_of_ns,
-                              int is_open_included, met__arena *arena,
+/* Only what has no end can be ended: it was billed without one. */
+static met_error visit_void(period_walk *walk, met__arena *arena,
+                            met_error_info *info)
+{
+    met__subscription endless = *walk->subscription;
+    int64_t to_ns = endless.active_to_ns;
+
+    if (to_ns == 0 || to_ns > walk->wanted->as_of_ns
+        || to_ns <= walk->wanted->done_to_ns) {
+        return MET_OK;
+    }
+    endless.active_to_ns = 0;
+    walk->subscription = &endless;
+    walk->void_from_ns = to_ns;
+    walk->from_ns = 0;
+    return visit_phases(walk, arena, info);
+}
+
+met_error met__billables_each(const met__billables *wanted, met__arena *arena,
                               void *context, met__billable_visitor visit,
                               met_error_info *info)
 {
-    met__subscription endless = *subscription;
-    period_walk walk = {.subscription = subscription,
-                        .plan = plan,
-                        .as_of_ns = as_of_ns,
-                        .is_open_included = is_open_included,
+    period_walk walk = {.wanted = wanted,
+                        .subscription = wanted->subscription,
                         .context = context,
                         .visit = visit};
-    met_error error = visit_phases(&walk, arena, info);
+    met_error error =
+        wanted->done_to_ns != 0 ? find_start(wanted, &walk) : MET_OK;
 
-    if (error == MET_OK && subscription->active_to_ns != 0
-        && subscription->active_to_ns <= as_of_ns) {
-        /* Only what has no end can be ended: it was billed without one. */
-        endless.active_to_ns = 0;
-        walk.subscription = &endless;
-        walk.void_from_ns = subscription->active_to_ns;
+    if (error == MET_OK) {
         error = visit_phases(&walk, arena, info);
     }
-    return error;
+    return error == MET_OK ? visit_void(&walk, arena, info) : error;
 }

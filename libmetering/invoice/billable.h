@@ -5,6 +5,7 @@
 
 #include "catalog/price.h"
 #include "customer/subscription.h"
+#include "meter/usage_late.h"
 
 typedef struct met__billable {
     const met__subscription *subscription;
@@ -27,12 +28,25 @@ typedef struct met__billable {
  * once, at the beginning or at the (known) end of its phase.
  *
  * A subscription may be ended in the past, after what followed was billed:
- * those periods come last, as void. */
+ * those periods come last, as void.
+ *
+ * With done_to_ns, what fell due by then is left out, unless its usage has a
+ * mark of the number or of a greater one; of a plan with a minimum nothing is
+ * left out whose billing period is not over. */
 typedef met_error (*met__billable_visitor)(void *context,
                                            const met__billable *billable);
-met_error met__billables_each(const met__subscription *subscription,
-                              const met__plan *plan, int64_t as_of_ns,
-                              int is_open_included, met__arena *arena,
+typedef struct met__billables {
+    const met__subscription *subscription;
+    const met__plan *plan;
+    int64_t as_of_ns;
+    int is_open_included;
+    int reserved;
+    int64_t done_to_ns; /* 0: all are wanted */
+    uint64_t number;
+    const met__usage_mark *marks;
+    size_t mark_count;
+} met__billables;
+met_error met__billables_each(const met__billables *wanted, met__arena *arena,
                               void *context, met__billable_visitor visit,
                               met_error_info *info);
 

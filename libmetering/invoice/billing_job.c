@@ -49,7 +49,11 @@ static met_error ask_again(met__job_context *context,
     bill.invoice_id = invoice->id;
     bill.cache = context->cache;
     bill.is_dry = 1;
-    return error == MET_OK ? met__bill_make(&bill) : error;
+    if (error == MET_OK) {
+        error = met__bill_make(&bill);
+        context->report->measured += bill.measured;
+    }
+    return error;
 }
 
 static met_error ask_invoice(met__job_context *context, met__text id,
@@ -202,6 +206,7 @@ static met_error ask_customer(met__job_context *context, met__text key,
                      met__text_of(NULL, 0));
     }
     *is_wanted = error == MET_OK && self.bill.dry_count > 0;
+    context->report->measured += error == MET_OK ? self.bill.measured : 0;
     return error;
 }
 
@@ -253,12 +258,13 @@ static met_error store(met__job_context *context, billed *self)
                               .source = &context->source,
                               .source_number = context->source_number,
                               .now_ns = context->as_of_ns};
-    met_error error = met__draft_of(&self->bill, &flow.invoice);
+    met_error error = MET_OK;
 
-    if (error == MET_OK && self->bill.lines->count == 0) {
+    if (self->bill.lines->count == 0) {
         error = met__bill_book(&self->bill, 0);
         return error == MET_OK ? met__bill_give_back(&self->bill) : error;
     }
+    error = met__draft_of(&self->bill, &flow.invoice);
     if (error == MET_OK) {
         flow.is_booked_open = !is_issued_at_once(flow.invoice, self,
                                                  context->as_of_ns);
@@ -297,8 +303,7 @@ static met_error do_customer(met__job_context *context, met__text key)
     if (error == MET_OK) {
         error = make_right(context, &self, id);
     }
-    if (error != MET_OK
-        || (self.bill.lines->count == 0 && self.bill.give_back_count == 0)) {
+    if (error != MET_OK) {
         return error;
     }
     if (met__decimal_is_negative(self.bill.totals.total)) {

@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "invoice/billing_job.h"
 #include "invoice/usage_gather.h"
+#include "meter/usage_late.h"
 #include "store/object.h"
 
 #define JOBS_PER_STEP 2000    /* looked at */
@@ -201,7 +202,10 @@ static met_error begin_reading(met__billing_run *run)
     if (error != MET_OK) {
         return error;
     }
-    error = met__txn_sequence(txn, "billing", &run->number);
+    error = met__usage_moment(txn, &run->number);
+    if (error == MET_OK) {
+        error = met__usage_watch(txn, run->report.as_of_ns);
+    }
     if (error != MET_OK) {
         met__txn_abort(txn);
         return error;

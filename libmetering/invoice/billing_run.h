@@ -21,6 +21,7 @@ typedef struct met__run_report {
     int is_resumed; /* one that had not come to its end goes on */
     int64_t as_of_ns;
     uint64_t customers;    /* looked at */
+    uint64_t measured;     /* periods whose usage was asked for */
     uint64_t usage;        /* items of usage read */
     uint64_t drafts;       /* made */
     uint64_t interim;      /* of these, of periods that go on */

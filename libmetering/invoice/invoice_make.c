@@ -28,6 +28,38 @@ met_error met__bill_begin(met__txn *txn, const met__invoice_request *request,
     return bill->lines == NULL ? MET_E_NO_MEMORY : MET_OK;
 }
 
+/* Periods of one subscription. What is known to be billed is passed over, but
+ * not by a bill as of an earlier instant. */
+static met_error add_part(met__bill *bill,
+                          const met__subscription *subscription,
+                          const met__plan *plan)
+{
+    const met__invoice_request *request = bill->request;
+    met__bill_part *part = &bill->parts[bill->part_count++];
+    met__billables wanted = {.subscription = subscription,
+                             .plan = plan,
+                             .as_of_ns = request->as_of_ns,
+                             .is_open_included = request->is_open_included,
+                             .marks = bill->marks,
+                             .mark_count = bill->mark_count};
+
+    part->subscription_id = subscription->id;
+    part->terms = met__billed_terms(bill->txn, bill->customer,
+                                    &bill->profile->policies, subscription);
+    met_error error = met__billed_until_get(bill->txn, subscription->id,
+                                            part->terms, &part->before);
+    if (error == MET_OK && part->before.to_ns <= request->as_of_ns) {
+        wanted.done_to_ns = part->before.to_ns;
+        wanted.number = part->before.number;
+    }
+    if (error == MET_OK) {
+        error = met__billables_each(&wanted, bill->arena, bill, met__bill_add,
+                                    bill->info);
+    }
+    return error == MET_OK ? met__bill_fill_up(bill, subscription, plan)
+                           : error;
+}
+
 met_error met__bill_make(met__bill *bill)
 {
     met__subscription **subscriptions;
@@ -37,6 +69,16 @@ met_error met__bill_make(met__bill *bill)
         met__subscription_each(bill->txn, bill->customer->key, bill->arena,
                                &subscriptions, &count);
 
+    if (error == MET_OK) {
+        error = met__usage_marks(bill->txn, bill->customer->subjects,
+                                 bill->customer->subject_count, bill->arena,
+                                 &bill->marks, &bill->mark_count);
+    }
+    if (error == MET_OK) {
+        bill->parts = met__arena_allocate(bill->arena,
+                                          count * sizeof *bill->parts);
+        error = bill->parts == NULL ? MET_E_NO_MEMORY : MET_OK;
+    }
     for (size_t i = 0; error == MET_OK && i < count; i++) {
         /* A key may have had another owner before. */
         if (!met__text_equal(subscriptions[i]->customer_id,
@@ -46,14 +88,7 @@ met_error met__bill_make(met__bill *bill)
         error = met__cached_plan(bill->cache, bill->txn, subscriptions[i],
                                  bill->arena, &plan);
         if (error == MET_OK) {
-            error = met__billables_each(subscriptions[i], plan,
-                                        bill->request->as_of_ns,
-                                        bill->request->is_open_included,
-                                        bill->arena, bill, met__bill_add,
-                                        bill->info);
-        }
-        if (error == MET_OK) {
-            error = met__bill_fill_up(bill, subscriptions[i], plan);
+            error = add_part(bill, subscriptions[i], plan);
         }
         error = error == MET_E_NOT_FOUND ? MET_E_CORRUPT : error;
     }

@@ -77,7 +77,8 @@ met_error met__item_periods_each(const met__item *item, int64_t until_ns,
                                  void *context, met__item_visitor visit)
 {
     const met__recurrence recurrence = {item->anchor_ns, item->cadence};
-    int64_t at = item->active.from_ns;
+    int64_t at = item->from_ns > item->active.from_ns ? item->from_ns
+                                                      : item->active.from_ns;
     met_error error = MET_OK;
 
     if (item->active.from_ns >= item->active.to_ns) {
@@ -95,7 +96,7 @@ met_error met__item_periods_each(const met__item *item, int64_t until_ns,
         }
         period.service = cut(period.full, item->active);
         error = billing_at(item,
-                           item->is_in_advance ? at
+                           item->is_in_advance ? period.service.from_ns
                                                : period.service.to_ns - 1,
                            &period.billing);
         if (error != MET_OK || !is_wanted(item, &period, until_ns)) {

@@ -13,6 +13,7 @@ typedef struct met__item {
     int64_t anchor_ns;
     met__duration billing_cadence;
     met__duration cadence; /* zero: billed once */
+    int64_t from_ns; /* periods that ended by then are left out */
     int is_in_advance;     /* a flat fee that is due when its billing period
                               begins */
     int reserved;

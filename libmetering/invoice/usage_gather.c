@@ -67,7 +67,7 @@ struct met__usage_gather {
     const met__platform *platform;
     met__arena arena;
     met__index_map subject_map;
-    met__index_map owner_map; /* by customer id */
+    met__index_map owner_map; /* by customer id and subjects */
     list terms;
     list wishes;
     list subjects;
@@ -191,6 +191,20 @@ static met__hash128 hash_of(const met__usage_gather *self, met__text text)
 {
     return met__hash128_of(met__store_secret(self->store), text.data,
                            text.size);
+}
+
+/* A customer, as long as its subjects are the same. */
+static met__hash128 hash_of_owner(const met__usage_gather *self,
+                                  const met__customer *customer)
+{
+    const met__secret *secret = met__store_secret(self->store);
+    met__hash128 both[2] = {hash_of(self, customer->id)};
+
+    for (size_t i = 0; i < customer->subject_count; i++) {
+        both[1] = hash_of(self, customer->subjects[i]);
+        both[0] = met__hash128_of(secret, both, sizeof both);
+    }
+    return both[0];
 }
 
 /* Copies what lives no longer than the caller's arena. */
@@ -320,7 +334,7 @@ static met_error note(void *context, const met__usage_wish *wanted,
                       met_decimal *quantity_out)
 {
     met__usage_gather *self = context;
-    met__hash128 hash = hash_of(self, wanted->customer->id);
+    met__hash128 hash = hash_of_owner(self, wanted->customer);
     uint32_t owner_index = 0;
     uint32_t term_index = 0;
     void *item;
@@ -530,7 +544,7 @@ static met_error answer(void *context, const met__usage_wish *wanted,
     const wish *found;
 
     if (!met__meter_is_additive(wanted->meter)
-        || !find_owner(self, hash_of(self, wanted->customer->id),
+        || !find_owner(self, hash_of_owner(self, wanted->customer),
                        &owner_index)
         || find_term(self, wanted, 0, &term_index) != MET_OK) {
         return MET_E_NOT_FOUND;

@@ -149,7 +149,6 @@ met_error met__event_take_out(met__txn *txn, const met__steps *steps,
                               const char **hindrance_out)
 {
     uint64_t stored[MET__PART_WORDS_MAX];
-    unsigned char bytes[MET__PART_KEY_SIZE];
     met__part_key key;
     met__telling telling;
     int64_t shift = 0;
@@ -181,10 +180,9 @@ met_error met__event_take_out(met__txn *txn, const met__steps *steps,
     r->without[MET__PART_SEQUENCE] = stored[MET__PART_SEQUENCE];
     r->without[MET__PART_SHAPE] = stored[MET__PART_SHAPE];
     r->without[MET__PART_PLAN] = stored[MET__PART_PLAN];
-    met__part_key_put(&key, bytes);
     error = r->without[MET__PART_COUNT] > 0
                 ? met__part_put(txn, &key, r->without)
-                : met__txn_remove(txn, MET__TABLE_PART, bytes, sizeof bytes);
+                : met__part_remove(txn, &key, stored);
     met__telling_begin(&telling, steps, txn, arena);
     return error == MET_OK ? met__steps_tell(&telling, event->shape,
                                              key.minute, stored, r->without)

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "meter/event_log.h"
+#include "meter/usage_late.h"
 #include "meter/usage_shape.h"
 #include "store/object.h"
 
@@ -196,6 +197,12 @@ met_error met__subject_rename(met__txn *txn, met__text from, met__text to,
                 && to.size <= MET__SUBJECT_SIZE_MAX);
     met__arena_init(&arena, met__store_platform(met__txn_store(txn)));
     met_error error = each(&self, MET__TABLE_SHAPE, rename_shape);
+    if (error == MET_OK && counts->shapes > 0) {
+        error = met__usage_late_all(txn, from);
+    }
+    if (error == MET_OK && counts->shapes > 0) {
+        error = met__usage_late_all(txn, to);
+    }
     if (error == MET_OK) {
         error = each(&self, MET__TABLE_EVENT, rename_event);
     }

@@ -3,6 +3,7 @@
 #include "meter/usage_part.h"
 
 #include "base/check.h"
+#include "meter/usage_late.h"
 
 int met__part_key_compare(const met__part_key *a, const met__part_key *b)
 {
@@ -65,10 +66,27 @@ met_error met__part_put(met__txn *txn, const met__part_key *key,
     uint64_t quantities = words[MET__PART_PLAN] & UINT32_MAX;
 
     met__part_key_put(key, bytes);
-    return met__txn_put(txn, MET__TABLE_PART, bytes, sizeof bytes, words,
-                        (MET__PART_QUANTITIES
-                         + quantities * MET__QUANTITY_WORDS)
-                            * sizeof *words);
+    met_error error = met__txn_put(txn, MET__TABLE_PART, bytes, sizeof bytes,
+                                   words,
+                                   (MET__PART_QUANTITIES
+                                    + quantities * MET__QUANTITY_WORDS)
+                                       * sizeof *words);
+    return error == MET_OK ? met__usage_late(txn, words[MET__PART_SHAPE],
+                                               key->minute)
+                           : error;
+}
+
+met_error met__part_remove(met__txn *txn, const met__part_key *key,
+                           const uint64_t *words)
+{
+    unsigned char bytes[MET__PART_KEY_SIZE];
+
+    met__part_key_put(key, bytes);
+    met_error error = met__txn_remove(txn, MET__TABLE_PART, bytes,
+                                      sizeof bytes);
+    return error == MET_OK ? met__usage_late(txn, words[MET__PART_SHAPE],
+                                               key->minute)
+                           : error;
 }
 
 /* --- Generations ---------------------------------------------------------- */

@@ -40,6 +40,9 @@ met_error met__part_get(met__txn *txn, const met__part_key *key,
                         uint64_t *words_out);
 met_error met__part_put(met__txn *txn, const met__part_key *key,
                         const uint64_t *words);
+/* words: as they are stored. */
+met_error met__part_remove(met__txn *txn, const met__part_key *key,
+                           const uint64_t *words);
 /* A value as it lies in the store. MET_E_CORRUPT */
 met_error met__part_read(met__text value, uint64_t *words_out);
 

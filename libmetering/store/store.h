@@ -75,6 +75,9 @@ void met__scan_end(met__scan *scan);
  * gapless, since an aborted one is given again. */
 met_error met__txn_sequence(met__txn *txn, const char *name,
                             uint64_t *number_out);
+/* The last one that was given; 0: none. */
+met_error met__txn_sequence_last(met__txn *txn, const char *name,
+                                 uint64_t *number_out);
 
 /* Documents as msgpack records (record.c, the only includer of msgpack). */
 met_error met__record_put(met__txn *txn, met__table table, const void *key,

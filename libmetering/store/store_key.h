@@ -52,6 +52,9 @@
  *   DUE        at:8 customer key                    when its quota cells change
  *                                                   by themselves, empty value
  *   AUDIT      number:8                             who renamed or erased whom
+ *   CHANGED    hash of a subject:8 day:4            late usage: -> number:8 of
+ *                                                   the moment before it
+ *   BILLED     subscription id                      until when all is billed
  */
 #ifndef MET_STORE_STORE_KEY_H
 #define MET_STORE_STORE_KEY_H
@@ -97,7 +100,9 @@
     X(MET__TABLE_DUE, "due")                      \
     X(MET__TABLE_BILLING, "billing")              \
     X(MET__TABLE_INVOICE_DUE, "invoice_due")      \
-    X(MET__TABLE_AUDIT, "audit")
+    X(MET__TABLE_AUDIT, "audit")                  \
+    X(MET__TABLE_CHANGED, "changed")              \
+    X(MET__TABLE_BILLED, "billed")
 /* Tables that stores made by earlier builds do not have: opening adds them. */
 #define MET__TABLE_FIRST_ADDED MET__TABLE_EVENT_BATCH
 

@@ -419,15 +419,31 @@ static met_error next_number(met__txn *txn, const char *name,
     return error;
 }
 
+#define SEQUENCE_KEY_SIZE 64
+static void sequence_key(const char *name, char key[SEQUENCE_KEY_SIZE])
+{
+    memcpy(key, "sequence.", 9);
+    memcpy(key + 9, name, strlen(name) + 1);
+}
+
 met_error met__txn_sequence(met__txn *txn, const char *name,
                             uint64_t *number_out)
 {
-    char key[64];
+    char key[SEQUENCE_KEY_SIZE];
 
     MET__ASSERT(name != NULL && strlen(name) < sizeof key - 10);
-    memcpy(key, "sequence.", 9);
-    memcpy(key + 9, name, strlen(name) + 1);
+    sequence_key(name, key);
     return next_number(txn, key, number_out);
+}
+
+met_error met__txn_sequence_last(met__txn *txn, const char *name,
+                                 uint64_t *number_out)
+{
+    char key[SEQUENCE_KEY_SIZE];
+
+    MET__ASSERT(name != NULL && strlen(name) < sizeof key - 10);
+    sequence_key(name, key);
+    return read_number(txn, key, number_out);
 }
 
 met_error met__txn_touch_catalog(met__txn *txn)

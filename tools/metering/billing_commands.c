@@ -12,9 +12,9 @@ static const struct {
     size_t offset;
 } counts[] = {
 #define COUNT(name) {#name, offsetof(met_billing_report, name)}
-    COUNT(customers), COUNT(usage),   COUNT(drafts),       COUNT(interim),
-    COUNT(collected), COUNT(issued),  COUNT(credit_notes), COUNT(deleted),
-    COUNT(overdue),   COUNT(waiting), COUNT(failed),
+    COUNT(customers), COUNT(measured),  COUNT(usage),  COUNT(drafts),
+    COUNT(interim),   COUNT(collected), COUNT(issued), COUNT(credit_notes),
+    COUNT(deleted),   COUNT(overdue),   COUNT(waiting), COUNT(failed),
 #undef COUNT
 };
 
