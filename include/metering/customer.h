@@ -85,8 +85,8 @@ MET_API MET_NODISCARD met_error met_customer_list(met_store *store,
                                                   met_error_info *info);
 
 /**
- * Remove a customer. Its key and subjects are free again; what was billed
- * stays.
+ * Remove a customer. Its key and subjects are free again, its billing profile
+ * goes; what was billed stays.
  *
  * @param key  not necessarily NUL-terminated
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (a

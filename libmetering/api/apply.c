@@ -8,6 +8,7 @@
 #include "entitlement/entitled_transfer.h"
 #include "entitlement/notice.h"
 #include "gateway/entity.h"
+#include "invoice/billing_profile.h"
 #include "invoice/billing_transfer.h"
 #include "meter/plan_signal.h"
 #include "metering/catalog.h"
@@ -319,6 +320,23 @@ static met_error apply_item(apply *self, size_t list, const met__node *item,
                            : error;
 }
 
+/* Default and customers' own fit when all of them are there. */
+static met_error check_profiles(apply *self)
+{
+    const met__node *array = self->lists[PROFILES];
+    met_error error = MET_OK;
+
+    for (uint32_t i = 0; error == MET_OK && i < array->count; i++) {
+        const met__node *customer =
+            met__node_get(array->as.items[i], "customer");
+        error = met__billing_profile_check(
+            self->call.txn,
+            customer != NULL ? text_of(customer, "key") : met__text_z(""),
+            &self->call.arena, &self->call.why);
+    }
+    return error;
+}
+
 static met_error apply_list(apply *self, size_t list)
 {
     const met__node *array = self->lists[list];
@@ -336,7 +354,7 @@ static met_error apply_list(apply *self, size_t list)
         met__path path = {&root, NULL, i};
         error = apply_item(self, list, array->as.items[i], &path);
     }
-    return error;
+    return error == MET_OK && list == PROFILES ? check_profiles(self) : error;
 }
 
 static met_error apply_all(apply *self)

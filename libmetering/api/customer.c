@@ -3,6 +3,7 @@
 
 #include "api/customer_guard.h"
 #include "customer/customer.h"
+#include "invoice/invoice.h"
 
 /* Begins a call whose only argument is a key or a subject. */
 static met_error begin_by_key(met__call *call, met_store *store,
@@ -106,6 +107,9 @@ met_error met_customer_remove(met_store *store, const char *key,
     if (error == MET_OK) {
         error = met__customer_remove(call.txn, text,
                                      met__txn_now_ns(call.txn), &call.why);
+    }
+    if (error == MET_OK) {
+        error = met__billing_forget(call.txn, text, &call.arena);
     }
     return met__call_end(&call, error, NULL, NULL);
 }

@@ -453,6 +453,15 @@ static met_error look_at(met__bill *bill, met__line_draft *draft)
     return error;
 }
 
+/* A period that has begun and costs nothing yet is on no interim invoice. */
+static int is_nothing_yet(const met__bill *bill, const met__line_draft *draft)
+{
+    return bill->request->is_interim && draft->billable->is_open
+           && draft->booked == NULL
+           && met__decimal_is_zero(draft->basis.quantity)
+           && met__decimal_is_zero(draft->rated->totals.total);
+}
+
 met_error met__bill_add(void *context, const met__billable *billable)
 {
     met__bill *bill = context;
@@ -490,7 +499,9 @@ met_error met__bill_add(void *context, const met__billable *billable)
     if (error == MET_E_NOT_FOUND) {
         return end_interim(bill, &draft);
     }
-    return error == MET_OK ? finish(bill, &draft) : error;
+    return error == MET_OK && !is_nothing_yet(bill, &draft)
+               ? finish(bill, &draft)
+               : error;
 }
 
 met_error met__bill_gap(met__bill *bill, const met__billable *billable,

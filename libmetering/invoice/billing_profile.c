@@ -356,30 +356,6 @@ static met_error lay_over(met__arena *arena, const met__node *base,
     return error;
 }
 
-static met_error check(met__txn *txn, met__text customer_key,
-                       const met__node *node, met__arena *arena,
-                       met_error_info *info)
-{
-    static const met__path path = {NULL, "billing_profile", 0};
-    met__billing_profile *profile;
-    met__node *base = NULL;
-    const met__node *laid = node;
-    met_error error = MET_OK;
-
-    if (customer_key.size > 0) {
-        error = get_stored(txn, MET__TEXT(""), arena, &base);
-        if (error == MET_OK) {
-            error = lay_over(arena, base, node, &laid);
-        }
-    }
-    if (error == MET_OK && node->kind != MET__NODE_OBJECT) {
-        laid = node;
-    }
-    return error == MET_OK ? met__billing_profile_read(laid, &path, arena,
-                                                       &profile, info)
-                           : error;
-}
-
 typedef struct laying {
     met__arena *arena;
     const met__node *base;
@@ -411,30 +387,71 @@ static met_error check_laid(void *context, met__text key, met__node *own)
                : error;
 }
 
-met_error met__billing_profile_put(met__txn *txn, met__text customer_key,
-                                   const met__node *node, met__arena *arena,
-                                   met_error_info *info)
+met_error met__billing_profile_check(met__txn *txn, met__text customer_key,
+                                     met__arena *arena, met_error_info *info)
 {
-    laying to = {arena, node, info};
+    static const met__path path = {NULL, "billing_profile", 0};
+    met__billing_profile *profile;
+    const met__node *laid = NULL;
+    met__node *base = NULL;
+    met__node *own = NULL;
+    met_error error = get_stored(txn, MET__TEXT(""), arena, &base);
+
+    if (error == MET_OK && customer_key.size > 0) {
+        error = get_stored(txn, customer_key, arena, &own);
+    }
+    if (error == MET_OK) {
+        error = lay_over(arena, base, own, &laid);
+    }
+    if (error == MET_OK && laid != NULL) {
+        error = met__billing_profile_read(laid, &path, arena, &profile, info);
+    }
+    if (error == MET_OK && customer_key.size == 0) {
+        laying to = {arena, base, info};
+        error = met__records_each(txn, MET__TABLE_BILLING,
+                                  MET__TEXT("profile"), arena, &to,
+                                  check_laid);
+    }
+    return error;
+}
+
+met_error met__billing_profile_store(met__txn *txn, met__text customer_key,
+                                     const met__node *node, met__arena *arena,
+                                     met_error_info *info)
+{
+    static const met__path path = {NULL, "billing_profile", 0};
+    met__billing_profile *profile;
     const met__node *canonical = NULL;
     met__text key;
     met_error error = profile_key(customer_key, arena, &key);
 
-    if (error == MET_OK && node != NULL) {
-        error = check(txn, customer_key, node, arena, info);
-    }
-    if (error == MET_OK && customer_key.size == 0) {
-        error = met__records_each(txn, MET__TABLE_BILLING, key, arena, &to,
-                                  check_laid);
-    }
-    if (error == MET_OK && node == NULL) {
-        return met__txn_remove(txn, MET__TABLE_BILLING, key.data, key.size);
+    if (error == MET_OK && node->kind != MET__NODE_OBJECT) {
+        return met__billing_profile_read(node, &path, arena, &profile, info);
     }
     if (error == MET_OK) {
         error = met__node_canonical(arena, node, &canonical);
     }
     return error == MET_OK ? met__record_put(txn, MET__TABLE_BILLING, key.data,
                                              key.size, canonical)
+                           : error;
+}
+
+met_error met__billing_profile_put(met__txn *txn, met__text customer_key,
+                                   const met__node *node, met__arena *arena,
+                                   met_error_info *info)
+{
+    met__text key;
+    met_error error = profile_key(customer_key, arena, &key);
+
+    if (error == MET_OK) {
+        error = node != NULL
+                    ? met__billing_profile_store(txn, customer_key, node,
+                                                 arena, info)
+                    : met__txn_remove(txn, MET__TABLE_BILLING, key.data,
+                                      key.size);
+    }
+    return error == MET_OK ? met__billing_profile_check(txn, customer_key,
+                                                        arena, info)
                            : error;
 }
 

@@ -62,10 +62,18 @@ met_error met__billing_profile_read(const met__node *node,
                                     met_error_info *info);
 
 /* customer_key is empty for the default. A customer's own is checked as it
- * will be: over the default. node NULL removes. MET_E_NOT_FOUND (removing) */
+ * will be: over the default, and a default under all of these. node NULL
+ * removes. MET_E_NOT_FOUND (removing) */
 met_error met__billing_profile_put(met__txn *txn, met__text customer_key,
                                    const met__node *node, met__arena *arena,
                                    met_error_info *info);
+/* The same in two steps, for who stores several and checks them then, so that
+ * their order does not matter. */
+met_error met__billing_profile_store(met__txn *txn, met__text customer_key,
+                                     const met__node *node, met__arena *arena,
+                                     met_error_info *info);
+met_error met__billing_profile_check(met__txn *txn, met__text customer_key,
+                                     met__arena *arena, met_error_info *info);
 /* What holds for a customer, or by default. */
 met_error met__billing_profile_get(met__txn *txn, met__text customer_key,
                                    met__arena *arena,

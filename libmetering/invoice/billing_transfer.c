@@ -86,8 +86,8 @@ met_error met__billing_profile_apply(met__txn *txn, const met__node *node,
         }
     }
     return error == MET_OK || error == MET_E_NOT_FOUND
-               ? met__billing_profile_put(txn, *customer_key_out, rest, arena,
-                                          info)
+               ? met__billing_profile_store(txn, *customer_key_out, rest, arena,
+                                            info)
                : error;
 }
 

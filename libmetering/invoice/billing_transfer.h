@@ -5,8 +5,8 @@
 
 #include "store/object.h"
 
-/* MET_E_NOT_FOUND: the customer, and as met__billing_profile_put.
- * *customer_key_out is empty for the default. */
+/* Stores it; when all are stored, met__billing_profile_check. MET_E_NOT_FOUND:
+ * the customer. *customer_key_out is empty for the default. */
 met_error met__billing_profile_apply(met__txn *txn, const met__node *node,
                                      const met__path *path, met__arena *arena,
                                      uint32_t *change_out,

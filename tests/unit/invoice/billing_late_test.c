@@ -69,6 +69,11 @@ static void an_interim_invoice_by_hand(void **state)
                                  "\"commitments\":{\"minimum\":\"10\"}}",
                                  NULL));
     subscribe_from("a", "least", MARCH);
+    clock_now_ns = time_of("2026-03-02T12:00:00Z");
+    buffer = fresh();
+    assert_told(keep(met_invoice_interim(store, "a", 1, 0, buffer, &told),
+                     buffer),
+                MET_E_CONFLICT, "as_of", "nothing is due");
     must_use("a", "2026-03-02T10:00:00Z", 4);
     must_settle();
     buffer = fresh();

@@ -80,6 +80,56 @@ static void a_default_fits_under_what_customers_have(void **state)
     assert_shown("workflow.collection.alignment", "subscription");
 }
 
+/* Whichever comes first, and only what does not fit in the end is refused. */
+static void profiles_apply_in_any_order(void **state)
+{
+#define OWN \
+    "{\"customer\":{\"key\":\"a\"},\"workflow\":{\"collection\":{" \
+    "\"alignment\":\"anchored\"}}}"
+#define DEFAULT \
+    "{\"workflow\":{\"collection\":{\"alignment\":\"anchored\"," \
+    "\"anchored\":{\"anchor\":\"2026-01-01T00:00:00Z\",\"interval\":" \
+    "\"P1M\"}}}}"
+    static const char *const good[] = {
+        "{\"billing_profiles\":[" OWN "," DEFAULT "]}",
+        "{\"billing_profiles\":[{},{\"customer\":{\"key\":\"a\"}}]}",
+        "{\"billing_profiles\":[" DEFAULT "," OWN "]}",
+    };
+    static const char bad[] = "{\"billing_profiles\":[{}]}";
+
+    (void)state;
+    must_put_customer("a");
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        fresh();
+        assert_ok(met_catalog_apply(store, good[i], strlen(good[i]), 0, 0,
+                                    NULL, &told));
+        assert_ok(get_profile("a"));
+        assert_shown("workflow.collection.alignment",
+                     i == 1 ? "subscription" : "anchored");
+    }
+    fresh();
+    assert_told(met_catalog_apply(store, bad, sizeof bad - 1, 0, 0, NULL,
+                                  &told),
+                MET_E_CONFLICT,
+                "billing_profile.workflow.collection.anchored",
+                "the customer \"a\": is required");
+    assert_ok(get_profile("a"));
+    assert_shown("workflow.collection.alignment", "anchored");
+}
+
+/* Another customer of the same key begins with nothing. */
+static void a_profile_goes_with_its_customer(void **state)
+{
+    (void)state;
+    must_put_customer("a");
+    assert_ok(put_profile("a", "{\"late_usage\":\"credit_note\"}"));
+    fresh();
+    assert_ok(met_customer_remove(store, "a", 1, &told));
+    must_put_customer("a");
+    assert_ok(get_profile("a"));
+    assert_shown("late_usage", "next_invoice");
+}
+
 static void what_is_refused(void **state)
 {
     static const struct {
@@ -298,6 +348,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_customers_own_is_laid_over),
         CASE(a_default_fits_under_what_customers_have),
+        CASE(profiles_apply_in_any_order),
+        CASE(a_profile_goes_with_its_customer),
         CASE(what_is_refused),
         CASE(taxes_sum_up),
         CASE(a_rate_card_is_taxed_as_it_says),
