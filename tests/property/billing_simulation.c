@@ -557,8 +557,8 @@ static void one_store(void **state)
     }
     end_year();
     assign_units();
-    if (is_planted) {
-        people[0].contracts[0].units[0]++;
+    for (size_t i = 0; is_planted && i < CUSTOMERS; i++) {
+        people[i].contracts[0].units[0] += 5;
     }
     assert_ok(list(NULL));
     met__arena arena = answer_arena;
