@@ -61,13 +61,14 @@ static void apply(met_store *store, const char *json, size_t size)
 {
     met_error_info info = {.struct_size = sizeof info};
 
-    must(met_catalog_apply(store, json, size, 0, 0, NULL, &info), "catalog",
-         &info);
+    must(met_catalog_apply(store, json, size, START_NS, MET_ALLOW_PAST, NULL,
+                           &info),
+         "catalog", &info);
 }
 
 static void subscribe_all(met_store *store, uint64_t customers)
 {
-    size_t room = (size_t)APPLY_BATCH * 200 + 100;
+    size_t room = (size_t)APPLY_BATCH * 240 + 100;
     char *json = malloc(room);
 
     if (json == NULL) {
@@ -87,7 +88,8 @@ static void subscribe_all(met_store *store, uint64_t customers)
                     part == 0
                         ? "%s{\"key\":\"c%07llu\",\"name\":\"C\"}"
                         : "%s{\"customer\":{\"key\":\"c%07llu\"},\"plan\":{"
-                          "\"key\":\"pro\"}}",
+                          "\"key\":\"pro\"},\"active_from\":"
+                          "\"2026-01-01T00:00:00Z\"}",
                     i > done ? "," : "", (unsigned long long)i);
             }
         }
@@ -137,6 +139,8 @@ static void use_day(met_store *store, uint64_t customers, int64_t day)
     met_ingest_close(ingest);
 }
 
+/* Who has a plan comes last: folding usage asks for the periods of everybody
+ * whose it is, which would be most of the work. */
 static void fill(met_store *store, uint64_t customers)
 {
     static const char keep[] = "{\"keep_minutes\":\"P1D\",\"keep_hours\":"
@@ -144,7 +148,6 @@ static void fill(met_store *store, uint64_t customers)
     met_error_info info = {.struct_size = sizeof info};
 
     apply(store, catalog, sizeof catalog - 1);
-    subscribe_all(store, customers);
     must(met_usage_settings_put(store, keep, sizeof keep - 1, NULL, &info),
          "settings", &info);
     for (int64_t day = 0; day < DAYS; day++) {
@@ -152,6 +155,7 @@ static void fill(met_store *store, uint64_t customers)
         must(met_store_compact(store, NULL, NULL, &info), "compaction",
              &info);
     }
+    subscribe_all(store, customers);
 }
 
 /* What is resident and no file's: the store's pages are the system's. */
