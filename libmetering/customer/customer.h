@@ -24,6 +24,7 @@ typedef struct met__customer {
     size_t subject_count;
     met__text subjects[MET__SUBJECT_KEYS_MAX + 1]; /* key first, each once */
     int64_t deleted_at_ns;                         /* 0 = not removed */
+    met__text version; /* of the record: differs after every change */
 } met__customer;
 
 /* Creates or replaces. MET_E_CONFLICT with path and reason: a subject that

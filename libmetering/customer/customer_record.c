@@ -105,6 +105,10 @@ met_error met__customer_read_stored(const met__node *node,
                                 &made->updated_at_ns);
         (void)met__fields_time(&fields, "deleted_at", MET__OPTIONAL,
                                &customer->deleted_at_ns);
+        const met__node *changed = met__node_get(node, "updated_at");
+        if (changed != NULL && changed->kind == MET__NODE_TEXT) {
+            customer->version = changed->as.text; /* else refused below */
+        }
     }
     error = met__fields_end(&fields);
     customer->subjects[0] = customer->key;

@@ -159,9 +159,13 @@ met_error met__subscription_get(met__txn *txn, met__text id,
 met_error met__subscription_at(met__txn *txn, met__text customer_key,
                                int64_t at_ns, met__arena *arena,
                                met__subscription **subscription_out);
-/* All of a customer that is not removed, by active_from; subscriptions of an
- * earlier customer of this key are not its own, and removed ones are left out.
- * MET_E_NOT_FOUND. */
+/* All of a stored customer, by active_from; subscriptions of an earlier
+ * customer of this key are not its own, and removed ones are left out. */
+met_error met__subscriptions_of(met__txn *txn, const met__customer *customer,
+                                met__arena *arena,
+                                met__subscription ***array_out,
+                                size_t *count_out);
+/* Of the customer with this key. MET_E_NOT_FOUND. */
 met_error met__subscription_each(met__txn *txn, met__text customer_key,
                                  met__arena *arena,
                                  met__subscription ***array_out,

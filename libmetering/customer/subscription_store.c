@@ -128,18 +128,14 @@ static met_error load_index(met__txn *txn, const met__customer *customer,
     return error == MET_E_NOT_FOUND ? MET_OK : error;
 }
 
-met_error met__subscription_each(met__txn *txn, met__text customer_key,
-                                 met__arena *arena,
-                                 met__subscription ***array_out,
-                                 size_t *count_out)
+met_error met__subscriptions_of(met__txn *txn, const met__customer *customer,
+                                met__arena *arena,
+                                met__subscription ***array_out,
+                                size_t *count_out)
 {
     found_list list = {arena, 0, NULL};
-    met__customer *customer = NULL;
-    met_error error = met__customer_get(txn, customer_key, arena, &customer);
+    met_error error = load_index(txn, customer, &list);
 
-    if (error == MET_OK) {
-        error = load_index(txn, customer, &list);
-    }
     if (error != MET_OK) {
         return error;
     }
@@ -147,6 +143,19 @@ met_error met__subscription_each(met__txn *txn, met__text customer_key,
     *array_out = list.items;
     *count_out = list.count;
     return MET_OK;
+}
+
+met_error met__subscription_each(met__txn *txn, met__text customer_key,
+                                 met__arena *arena,
+                                 met__subscription ***array_out,
+                                 size_t *count_out)
+{
+    met__customer *customer = NULL;
+    met_error error = met__customer_get(txn, customer_key, arena, &customer);
+
+    return error == MET_OK ? met__subscriptions_of(txn, customer, arena,
+                                                   array_out, count_out)
+                           : error;
 }
 
 met_error met__subscription_at(met__txn *txn, met__text customer_key,

@@ -100,7 +100,7 @@ typedef struct met__fields {
     met_error_info *info;
     uint64_t seen[4]; /* objects of up to 256 members */
     met_error error;
-    uint32_t reserved;
+    uint32_t next; /* member that is looked at first */
 } met__fields;
 
 #define MET__REQUIRED 1u /* missing or null is an error */

@@ -85,9 +85,13 @@ static const met__node *take(met__fields *fields, const char *name,
         return NULL;
     }
     const met__node *object = fields->object;
-    for (uint32_t i = 0; i < object->count; i++) {
-        if (met__text_equal(object->as.members[i].name, met__text_z(name))) {
+    met__text wanted = met__text_z(name);
+    uint32_t i = fields->next; /* most are asked for as they stand */
+    for (uint32_t left = object->count; left > 0; left--, i++) {
+        i = i < object->count ? i : 0;
+        if (met__text_equal(object->as.members[i].name, wanted)) {
             fields->seen[i / 64] |= UINT64_C(1) << (i % 64);
+            fields->next = i + 1;
             if (object->as.members[i].node->kind != MET__NODE_NULL) {
                 return object->as.members[i].node;
             }

@@ -272,15 +272,15 @@ static met_error fill_visit(met__txn *txn, const met__holder *holder,
 }
 
 met_error met__entitlements_each(met__txn *txn, const met__customer *customer,
-                                 int64_t at_ns, met__arena *arena,
-                                 void *context, met__quota_visitor visit)
+                                 int64_t at_ns, met__terms_cache *terms,
+                                 met__arena *arena, void *context,
+                                 met__quota_visitor visit)
 {
-    met__terms_cache terms = {0};
     met__holder *holder;
     met__quota_visit found;
     int64_t at = met__minute_last(at_ns);
     met_error error =
-        met__holder_of(txn, customer, &terms, arena, &holder);
+        met__holder_of(txn, customer, terms, arena, &holder);
 
     for (size_t i = 0; error == MET_OK && i < holder->count; i++) {
         const met__allowance *allowance = &holder->allowances[i];

@@ -46,6 +46,17 @@ met__hash128 met__quota_key(const met__secret *secret, met__text customer_id,
 met_error met__quota_row_period(const met__quota_row *row, int64_t at_ns,
                                 uint64_t *number_out, met__period *period_out);
 
+/* Plan versions already read, the last one asked for first, for callers that
+ * look at many customers in one transaction: at most MET__TERMS_MAX, which live
+ * in the arena (NULL: in the one of each call, so that it is for one). */
+#define MET__TERMS_MAX 256
+typedef struct met__plan_terms met__plan_terms;
+typedef struct met__terms_cache {
+    met__arena *arena;
+    met__plan_terms *first;
+    size_t count;
+} met__terms_cache;
+
 /* Calls visit for every entitlement of a customer that is in force at at_ns
  * or later (scheduled phases too): the snapshot's rows. feature and the
  * settled usage of the current period come along. */
@@ -60,8 +71,9 @@ typedef struct met__quota_visit {
 typedef met_error (*met__quota_visitor)(void *context,
                                         const met__quota_visit *visit);
 met_error met__entitlements_each(met__txn *txn, const met__customer *customer,
-                                 int64_t at_ns, met__arena *arena,
-                                 void *context, met__quota_visitor visit);
+                                 int64_t at_ns, met__terms_cache *terms,
+                                 met__arena *arena, void *context,
+                                 met__quota_visitor visit);
 
 /* Access of a customer to a feature at an instant, from the store: document
  * {"feature_key", "type", "has_access", "balance"?, "usage"?, "overage"?,
@@ -114,7 +126,8 @@ met_error met__quota_open_store(met_store *store, met__quota_table **table_out,
  * txn: a write transaction (its abort or commit does not matter), because the
  * store's one writer orders who writes cells. */
 met_error met__quota_refresh(met__txn *txn, met__quota_table *table,
-                             const met__customer *customer, int64_t at_ns);
+                             const met__customer *customer, int64_t at_ns,
+                             met__terms_cache *terms);
 /* The same in the table of the store, when there is one. Not essential: a cell
  * that is missing is made by the request that misses it. */
 met_error met__quota_announce(met__txn *txn, met__text customer_key);

@@ -111,18 +111,28 @@ static met_error terms_of(met__txn *txn,
                           met__terms_cache *cache, met__arena *arena,
                           met__plan_terms **terms_out)
 {
-    for (met__plan_terms *terms = cache->first; terms != NULL;
-         terms = terms->next) {
+    met__plan_terms **link = &cache->first;
+
+    for (; *link != NULL; link = &(*link)->next) {
+        met__plan_terms *terms = *link;
         if (terms->plan->version == subscription->plan_version
             && met__text_equal(terms->plan->key, subscription->plan_key)) {
+            *link = terms->next; /* the next customer asks for it first */
+            terms->next = cache->first;
+            cache->first = terms;
             *terms_out = terms;
             return MET_OK;
         }
     }
-    met_error error = read_terms(txn, subscription, arena, terms_out);
-    if (error == MET_OK) {
+    int is_kept = cache->arena == NULL || cache->count < MET__TERMS_MAX;
+    met_error error =
+        read_terms(txn, subscription,
+                   is_kept && cache->arena != NULL ? cache->arena : arena,
+                   terms_out);
+    if (error == MET_OK && is_kept) {
         (*terms_out)->next = cache->first;
         cache->first = *terms_out;
+        cache->count++;
     }
     return error;
 }
@@ -384,22 +394,6 @@ static met_error add_lone(met__txn *txn, const met__lone *lone,
                : error;
 }
 
-/* The stored customer's time of change. */
-static met_error version_of(met__txn *txn, const met__customer *customer,
-                            met__arena *arena, met__text *version_out)
-{
-    met__node *document = NULL;
-    met_error error =
-        met__customer_document(txn, customer->key, arena, &document);
-
-    if (error == MET_OK) {
-        const met__node *node = met__node_get(document, "updated_at");
-        MET__ASSERT(node != NULL && node->kind == MET__NODE_TEXT);
-        *version_out = node->as.text;
-    }
-    return must_be_there(error);
-}
-
 static met_error fill_holder(met__txn *txn, met__holder *holder,
                              met__subscription **subscriptions, size_t found,
                              met__terms_cache *cache, met__arena *arena)
@@ -451,11 +445,9 @@ met_error met__holder_of(met__txn *txn, const met__customer *customer,
         return MET_E_NO_MEMORY;
     }
     holder->customer = customer;
-    met_error error = version_of(txn, customer, arena, &holder->version);
-    if (error == MET_OK) {
-        error = met__subscription_each(txn, customer->key, arena,
-                                       &subscriptions, &found);
-    }
+    MET__ASSERT(customer->version.size > 0);
+    met_error error = met__subscriptions_of(txn, customer, arena,
+                                            &subscriptions, &found);
     if (error == MET_OK) {
         error = met__entitled_each(txn, customer->id, arena,
                                    &holder->entitled);

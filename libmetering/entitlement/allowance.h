@@ -28,19 +28,11 @@ typedef struct met__allowance {
  * cards in the plan's order. */
 typedef struct met__holder {
     const met__customer *customer;
-    met__text version; /* differs after every change of the customer */
     size_t subscription_count;
     size_t count;
     met__allowance *allowances;
     met__entitled entitled;
 } met__holder;
-
-/* Plan versions already read, for callers that look at many customers. Lives
- * in one arena, for one transaction. */
-typedef struct met__plan_terms met__plan_terms;
-typedef struct met__terms_cache {
-    met__plan_terms *first;
-} met__terms_cache;
 
 met_error met__holder_of(met__txn *txn, const met__customer *customer,
                          met__terms_cache *cache, met__arena *arena,

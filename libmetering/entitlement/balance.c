@@ -58,7 +58,7 @@ static met_error proof_of(const met__holder *holder,
     met__put_u64(bounds + 8, (uint64_t)period.to_ns);
     met__buffer_append(&buffer, bounds, sizeof bounds);
     append_text(&buffer, customer->id);
-    append_text(&buffer, holder->version);
+    append_text(&buffer, holder->customer->version);
     for (size_t i = 0; i < customer->subject_count; i++) {
         append_text(&buffer, customer->subjects[i]);
     }
@@ -79,12 +79,11 @@ static met_error proof_of(const met__holder *holder,
     return error;
 }
 
-/* MET_E_NOT_FOUND when there is none whose proof holds. */
-static met_error read_record(met__txn *txn, met__text key, int64_t proof,
-                             met__arena *arena, met__balance *balance_out)
+/* MET_E_NOT_FOUND when there is none that can be read. */
+static met_error read_record(met__txn *txn, met__text key, met__arena *arena,
+                             met__balance *balance_out, int64_t *proof_out)
 {
     met__path path = {NULL, "balance", 0};
-    int64_t stored = 0;
     met__fields fields;
     met__node *node;
     met_error error = met__record_get(txn, MET__TABLE_BALANCE, key.data,
@@ -98,16 +97,14 @@ static met_error read_record(met__txn *txn, met__text key, int64_t proof,
     }
     (void)met__fields_begin(&fields, node, &path, NULL);
     (void)met__fields_integer(&fields, "proof", MET__REQUIRED, 0, INT64_MAX,
-                              &stored);
+                              proof_out);
     (void)met__fields_decimal(&fields, "total", MET__REQUIRED, INT64_MIN,
                               &balance_out->total);
     (void)met__fields_decimal(&fields, "admitted", MET__REQUIRED, INT64_MIN,
                               &balance_out->admitted);
     error = met__fields_end(&fields);
-    if (error != MET_OK) {
-        return error == MET_E_NO_MEMORY ? error : MET_E_NOT_FOUND;
-    }
-    return stored == proof ? MET_OK : MET_E_NOT_FOUND;
+    return error == MET_OK || error == MET_E_NO_MEMORY ? error
+                                                       : MET_E_NOT_FOUND;
 }
 
 static met_error write_record(met__txn *txn, met__text key, int64_t proof,
@@ -133,11 +130,18 @@ static met_error derive(met__txn *txn, const met__holder *holder,
                         const met__allowance *allowance, met__period period,
                         met__balance *balance_out, met_error_info *info)
 {
-    met_error error = met__customer_level(
-        txn, holder->customer, allowance->feature, allowance->meter, period,
-        MET__USAGE_ANY, &balance_out->total, info);
+    int is_unused;
+    met_error error =
+        met__customer_is_unused(txn, holder->customer, &is_unused);
 
+    balance_out->total = met__decimal_zero();
     balance_out->admitted = met__decimal_zero();
+    if (error != MET_OK || is_unused) {
+        return error;
+    }
+    error = met__customer_level(txn, holder->customer, allowance->feature,
+                                allowance->meter, period, MET__USAGE_ANY,
+                                &balance_out->total, info);
     if (error == MET_OK && met__meter_is_additive(allowance->meter)) {
         error = met__customer_usage(
             txn, holder->customer, allowance->feature, allowance->meter,
@@ -151,8 +155,9 @@ met_error met__balance_get(met__txn *txn, const met__holder *holder,
                            met__period period, met__arena *arena,
                            met__balance *balance_out, met_error_info *info)
 {
+    int64_t stored = 0;
+    int64_t proof = 0;
     met__text key;
-    int64_t proof;
     met_error error;
 
     if (allowance->meter == NULL) {
@@ -165,12 +170,12 @@ met_error met__balance_get(met__txn *txn, const met__holder *holder,
     }
     error = balance_key(allowance, period, arena, &key);
     if (error == MET_OK) {
-        error = proof_of(holder, allowance, period, arena, &proof);
+        error = read_record(txn, key, arena, balance_out, &stored);
     }
     if (error == MET_OK) {
-        error = read_record(txn, key, proof, arena, balance_out);
+        error = proof_of(holder, allowance, period, arena, &proof);
     }
-    if (error == MET_E_NOT_FOUND) {
+    if (error == MET_E_NOT_FOUND || (error == MET_OK && stored != proof)) {
         error = derive(txn, holder, allowance, period, balance_out, info);
     }
     return error;
@@ -196,8 +201,9 @@ met_error met__balance_change(met__txn *txn, const met__holder *holder,
                               met__period period, const met__balance *change,
                               met__arena *arena, met__balance *balance_out)
 {
-    met__text key;
+    int64_t stored = 0;
     int64_t proof;
+    met__text key;
 
     MET__ASSERT(allowance->meter != NULL);
     met_error error = balance_key(allowance, period, arena, &key);
@@ -207,7 +213,10 @@ met_error met__balance_change(met__txn *txn, const met__holder *holder,
     if (error != MET_OK) {
         return error;
     }
-    error = read_record(txn, key, proof, arena, balance_out);
+    error = read_record(txn, key, arena, balance_out, &stored);
+    if (error == MET_OK && stored != proof) {
+        error = MET_E_NOT_FOUND;
+    }
     if (error == MET_OK) {
         error = met__decimal_add(balance_out->total, change->total,
                                  &balance_out->total);

@@ -4,6 +4,7 @@
 #include "entitlement/customer_usage.h"
 
 #include "entitlement/allowance.h"
+#include "meter/subject_index.h"
 
 static met_error must_add_up(const met__meter *meter, met_error_info *info)
 {
@@ -56,6 +57,15 @@ met_error met__customer_usage(met__txn *txn, const met__customer *customer,
                            : error;
 }
 
+met_error met__customer_is_unused(met__txn *txn,
+                                  const met__customer *customer,
+                                  int *is_unused_out)
+{
+    return met__subject_index_is_empty(txn, customer->subjects,
+                                       customer->subject_count,
+                                       is_unused_out);
+}
+
 met_error met__customer_level(met__txn *txn, const met__customer *customer,
                               const met__feature *feature,
                               const met__meter *meter, met__period period,
@@ -63,10 +73,14 @@ met_error met__customer_level(met__txn *txn, const met__customer *customer,
                               met_error_info *info)
 {
     met__usage_query query = begin(customer, feature, meter, period);
+    int is_none = query.from_ns >= query.to_ns;
+    met_error error =
+        is_none ? MET_OK
+                : met__customer_is_unused(txn, customer, &is_none);
 
-    if (query.from_ns >= query.to_ns) {
+    if (error != MET_OK || is_none) {
         *value_out = met__decimal_zero();
-        return MET_OK;
+        return error;
     }
     query.way = way;
     return met__usage_total(txn, &query, value_out, info);

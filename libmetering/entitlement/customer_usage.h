@@ -36,6 +36,12 @@ met_error met__customer_first(met__txn *txn, const met__customer *customer,
                               const met__meter *meter, met__period period,
                               int64_t *at_ns_out);
 
+/* Whether nobody ever used anything in the customer's name. Of a million
+ * customers that is true of many, and asking is cheaper than looking. */
+met_error met__customer_is_unused(met__txn *txn,
+                                  const met__customer *customer,
+                                  int *is_unused_out);
+
 /* Usage by the values of one dimension of the meter, those with usage only,
  * in the order of values; usage without the dimension has the value "".
  * MET_E_CONFLICT (the meter has not the dimension) · MET_E_LIMIT (more values

@@ -59,9 +59,12 @@ met_error met__due_any(met__txn *txn, int64_t now_ns, int *is_due_out)
 met_error met__due_run(met__txn *txn, met__quota_table *table, int64_t now_ns)
 {
     unsigned char copy[MET__LMDB_KEY_SIZE_MAX];
+    met__arena arena;
+    met__terms_cache terms = {.arena = &arena};
     met__scan scan;
     met_error error = met__scan_begin(txn, MET__TABLE_DUE, NULL, 0, &scan);
 
+    met__arena_init(&arena, met__store_platform(met__txn_store(txn)));
     for (int i = 0; error == MET_OK && i < DUE_MAX; i++) {
         met__text key;
         error = first_due(&scan, now_ns, &key);
@@ -75,9 +78,10 @@ met_error met__due_run(met__txn *txn, met__quota_table *table, int64_t now_ns)
                 txn, table,
                 met__text_of((const char *)copy + AT_SIZE,
                              key.size - AT_SIZE),
-                now_ns);
+                now_ns, &terms);
         }
     }
     met__scan_end(&scan);
+    met__arena_release(&arena);
     return error == MET_E_NOT_FOUND ? MET_OK : error;
 }

@@ -112,7 +112,7 @@ static met_error proof_of(const met__ledger *ledger, int64_t at_ns,
     met__buffer buffer;
 
     met__buffer_init(&buffer, ledger->arena->platform);
-    add_text(&buffer, holder->version);
+    add_text(&buffer, holder->customer->version);
     for (size_t i = 0; i < holder->customer->subject_count; i++) {
         add_text(&buffer, holder->customer->subjects[i]);
     }

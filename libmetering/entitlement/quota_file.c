@@ -57,15 +57,15 @@ met_error met__quota_file_open_filled(met_store *store,
 
 /* --- Filling -------------------------------------------------------------- */
 met_error met__quota_refresh(met__txn *txn, met__quota_table *table,
-                             const met__customer *customer, int64_t at_ns)
+                             const met__customer *customer, int64_t at_ns,
+                             met__terms_cache *terms)
 {
-    met__terms_cache terms = {0};
     met__holder *holder;
     met__arena arena;
 
     MET__ASSERT(txn != NULL && table != NULL && customer != NULL);
     met__arena_init(&arena, met__store_platform(met__txn_store(txn)));
-    met_error error = met__holder_of(txn, customer, &terms, &arena, &holder);
+    met_error error = met__holder_of(txn, customer, terms, &arena, &holder);
     for (size_t i = 0; error == MET_OK && i < holder->count; i++) {
         const met__allowance *allowance = &holder->allowances[i];
         int64_t last_ns = met__minute_last(at_ns);
@@ -130,7 +130,8 @@ static met_error each_customer(met__txn *txn, void *context,
 }
 
 met_error met__quota_refresh_key(met__txn *txn, met__quota_table *table,
-                                 met__text customer_key, int64_t at_ns)
+                                 met__text customer_key, int64_t at_ns,
+                              met__terms_cache *terms)
 {
     met__customer *customer;
     met__arena arena;
@@ -138,7 +139,7 @@ met_error met__quota_refresh_key(met__txn *txn, met__quota_table *table,
     met__arena_init(&arena, met__store_platform(met__txn_store(txn)));
     met_error error = met__customer_get(txn, customer_key, &arena, &customer);
     if (error == MET_OK) {
-        error = met__quota_refresh(txn, table, customer, at_ns);
+        error = met__quota_refresh(txn, table, customer, at_ns, terms);
     } else if (error == MET_E_NOT_FOUND) {
         error = MET_OK; /* removed */
     }
@@ -149,6 +150,7 @@ met_error met__quota_refresh_key(met__txn *txn, met__quota_table *table,
 typedef struct fill_context {
     met__quota_table *table;
     int64_t now_ns;
+    met__terms_cache terms;
 } fill_context;
 
 static met_error fill_customer(void *context, met__txn *txn,
@@ -157,12 +159,12 @@ static met_error fill_customer(void *context, met__txn *txn,
     fill_context *fill = context;
 
     return met__quota_refresh_key(txn, fill->table, customer_key,
-                                  fill->now_ns);
+                                  fill->now_ns, &fill->terms);
 }
 
 met_error met__quota_announce(met__txn *txn, met__text customer_key)
 {
-    fill_context fill = {NULL, met__txn_now_ns(txn)};
+    fill_context fill = {.now_ns = met__txn_now_ns(txn)};
     met_error error =
         met__quota_file_open_filled(met__txn_store(txn), &fill.table);
 
@@ -177,14 +179,17 @@ met_error met__quota_announce(met__txn *txn, met__text customer_key)
  * wait, and whoever waited to fill finds the work done. */
 static met_error fill_table(met_store *store, met__quota_table *table)
 {
+    met__arena terms;
     met__txn *txn;
     met_error error = met__txn_begin(store, 1, &txn);
 
     if (error != MET_OK) {
         return error;
     }
-    fill_context fill = {table, met__txn_now_ns(txn)};
+    met__arena_init(&terms, met__store_platform(store));
+    fill_context fill = {table, met__txn_now_ns(txn), {.arena = &terms}};
     error = each_customer(txn, &fill, fill_customer);
+    met__arena_release(&terms);
     if (error != MET_OK) {
         met__txn_abort(txn);
         return error;

@@ -11,6 +11,7 @@ met_error met__quota_file_open_filled(met_store *store,
 
 /* met__quota_refresh of the customer with this key, if there is one. */
 met_error met__quota_refresh_key(met__txn *txn, met__quota_table *table,
-                                 met__text customer_key, int64_t at_ns);
+                                 met__text customer_key, int64_t at_ns,
+                                 met__terms_cache *terms);
 
 #endif

@@ -508,6 +508,7 @@ met_error met__snapshot_compile(met__txn *txn, met__snapshot_writer *writer,
                             .arena = &arena,
                             .writer = writer,
                             .info = info,
+                            .terms = {.arena = &arena},
                             .now_ns = met__txn_now_ns(txn)};
 
     met__arena_init(&arena, platform);

@@ -3,6 +3,7 @@
 #ifndef MET_GATEWAY_SNAPSHOT_COMPILE_H
 #define MET_GATEWAY_SNAPSHOT_COMPILE_H
 
+#include "entitlement/access.h"
 #include "gateway/name_set.h"
 #include "gateway/snapshot_writer.h"
 
@@ -34,6 +35,7 @@ typedef struct met__compile {
     met__arena *arena; /* for the whole run */
     met__snapshot_writer *writer;
     met_error_info *info;
+    met__terms_cache terms; /* of plans */
     met__name_set names; /* "service", "route", "consumer", "group",
                             "feature", "consumer_group", "plan" (that some
                             plugin is scoped to) -> number + 1 */

@@ -8,7 +8,6 @@
 
 #include "catalog/feature.h"
 #include "customer/customer.h"
-#include "entitlement/access.h"
 #include "gateway/entity_parts.h"
 #include "gateway/event.h"
 
@@ -176,8 +175,8 @@ static met_error add_plans(met__compile *compile,
     size_t count = 0;
     met_error error =
         compile->plan_count > 0
-            ? met__subscription_each(compile->txn, customer->key, arena,
-                                     &list, &count)
+            ? met__subscriptions_of(compile->txn, customer, arena, &list,
+                                    &count)
             : MET_OK;
 
     for (size_t i = 0; error == MET_OK && i < count; i++) {
@@ -211,8 +210,8 @@ met_error met__compile_rows(met__compile *compile,
     if (error == MET_OK) {
         consumer->has_customer = 1;
         error = met__entitlements_each(compile->txn, customer,
-                                       compile->now_ns, &arena, &visit,
-                                       add_row);
+                                       compile->now_ns, &compile->terms,
+                                       &arena, &visit, add_row);
         if (error == MET_OK) {
             error = add_plans(compile, customer, &arena);
         }

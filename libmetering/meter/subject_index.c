@@ -239,3 +239,23 @@ met_error met__subject_index_find(met__txn *txn, const met__text *subjects,
     *is_known_out = 1;
     return MET_OK;
 }
+
+met_error met__subject_index_is_empty(met__txn *txn,
+                                      const met__text *subjects,
+                                      size_t subject_count, int *is_empty_out)
+{
+    met__shape_set set = {0};
+    found list = {.count_max = 0}; /* the first one ends it */
+    met_error error = last_indexed(txn, &set.known);
+
+    if (error == MET_OK) {
+        error = look_behind(txn, &set);
+    }
+    *is_empty_out = error == MET_OK && !set.has_later;
+    for (size_t i = 0; *is_empty_out && error == MET_OK && i < subject_count;
+         i++) {
+        error = find_one(txn, subjects[i], &list);
+    }
+    *is_empty_out &= error == MET_OK;
+    return error == MET_E_LIMIT ? MET_OK : error;
+}

@@ -19,5 +19,11 @@ met_error met__subject_index_find(met__txn *txn, const met__text *subjects,
                                   size_t subject_count, size_t shapes_max,
                                   met__arena *arena, met__shape_set *set_out,
                                   int *is_known_out);
+/* Whether these subjects have no shape at all, and so no usage. Asks for no
+ * memory of its own. MET_E_CORRUPT */
+met_error met__subject_index_is_empty(met__txn *txn,
+                                      const met__text *subjects,
+                                      size_t subject_count,
+                                      int *is_empty_out);
 
 #endif

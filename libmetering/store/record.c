@@ -1,7 +1,7 @@
 /* Documents as msgpack: the only includer of msgpack. Packing goes through a
- * callback into our buffer, so memory stays ours. Unpacking happens only to
- * bytes whose checksum was right, and still after a walk that bounds every
- * count by the bytes that are left: five bytes may claim eight gigabytes. */
+ * callback into our buffer, so memory stays ours. Unpacking is our own: a
+ * million records are read at once where a catalog is compiled, and five bytes
+ * may claim eight gigabytes. */
 #include <msgpack.h>
 
 #include "base/check.h"
@@ -95,219 +95,186 @@ met_error met__record_put(met__txn *txn, met__table table, const void *key,
     return error;
 }
 
-/* --- The walk before unpacking -------------------------------------------- */
-typedef struct walk {
+/* --- Unpacking ------------------------------------------------------------ */
+/* Straight into the tree. Of the kinds that pack() writes, and no others; every
+ * count is bounded by the bytes that are left before anything is allocated. */
+typedef struct reader {
+    met__arena *arena;
     const unsigned char *at;
     const unsigned char *end;
-} walk;
+} reader;
 
-static int take(walk *w, size_t size, uint64_t *value_out)
+static uint64_t left(const reader *r)
+{
+    return (uint64_t)(r->end - r->at);
+}
+
+static int take(reader *r, size_t size, uint64_t *value_out)
 {
     uint64_t value = 0;
 
-    if ((size_t)(w->end - w->at) < size) {
+    if (left(r) < size) {
         return 0;
     }
     for (size_t i = 0; i < size; i++) {
-        value = value << 8 | *w->at++;
+        value = value << 8 | *r->at++;
     }
     *value_out = value;
     return 1;
 }
 
-static int skip(walk *w, uint64_t size)
+/* The length of a text whose tag was read; not 0 when it is none. */
+static int text_size(reader *r, uint64_t tag, uint64_t *size_out)
 {
-    if ((uint64_t)(w->end - w->at) < size) {
-        return 0;
-    }
-    w->at += size;
-    return 1;
-}
-
-static int walk_value(walk *w, int depth);
-
-static int walk_values(walk *w, uint64_t count, int depth)
-{
-    if (count > (uint64_t)(w->end - w->at)) {
-        return 0; /* every value has at least one byte */
-    }
-    while (count-- > 0) {
-        if (!walk_value(w, depth)) {
-            return 0;
-        }
-    }
-    return 1;
-}
-
-/* One value of the kinds that pack() writes. */
-static int walk_value(walk *w, int depth)
-{
-    uint64_t tag;
-    uint64_t count;
-
-    if (depth > DEPTH_MAX || !take(w, 1, &tag)) {
-        return 0;
-    }
-    if (tag <= 0x7f || tag >= 0xe0 || tag == 0xc0 || tag == 0xc2
-        || tag == 0xc3) {
-        return 1;
-    }
     if (tag >= 0xa0 && tag <= 0xbf) {
-        return skip(w, tag & 31);
+        *size_out = tag & 31;
+    } else if (tag < 0xd9 || tag > 0xdb
+               || !take(r, (size_t)1 << (tag - 0xd9), size_out)) {
+        return -1;
     }
-    if (tag >= 0x80 && tag <= 0x9f) {
-        count = tag & 15;
-        return walk_values(w, tag < 0x90 ? count * 2 : count, depth + 1);
-    }
-    switch (tag) {
-    case 0xcc: /* unsigned and signed integers of 1, 2, 4, 8 bytes */
-    case 0xd0:
-        return skip(w, 1);
-    case 0xcd:
-    case 0xd1:
-        return skip(w, 2);
-    case 0xce:
-    case 0xd2:
-        return skip(w, 4);
-    case 0xcf:
-    case 0xd3:
-        return skip(w, 8);
-    case 0xd8: /* extension of 16 bytes */
-        return skip(w, 17);
-    case 0xd9: /* texts */
-    case 0xda:
-    case 0xdb:
-        return take(w, (size_t)1 << (tag - 0xd9), &count) && skip(w, count);
-    case 0xdc: /* arrays and maps */
-    case 0xdd:
-        return take(w, tag == 0xdc ? 2 : 4, &count)
-               && walk_values(w, count, depth + 1);
-    case 0xde:
-    case 0xdf:
-        return take(w, tag == 0xde ? 2 : 4, &count)
-               && walk_values(w, count * 2, depth + 1);
-    default:
-        return 0;
-    }
+    return *size_out <= left(r) ? 0 : -1;
 }
 
-/* --- Unpacking ------------------------------------------------------------ */
-static met_error convert(met__arena *arena, const msgpack_object *from,
-                         met__node **node_out);
-
-static met_error convert_text(met__arena *arena, const msgpack_object *from,
-                              met__text *text_out)
+static met_error read_text(reader *r, uint64_t tag, met__text *text_out)
 {
-    if (from->type != MSGPACK_OBJECT_STR) {
+    uint64_t size;
+
+    if (text_size(r, tag, &size) != 0) {
         return MET_E_CORRUPT;
     }
-    char *copy = met__arena_copy(arena, from->via.str.ptr, from->via.str.size);
-    *text_out = met__text_of(copy, from->via.str.size);
+    char *copy = met__arena_copy(r->arena, r->at, (size_t)size);
+    r->at += size;
+    *text_out = met__text_of(copy, (size_t)size);
     return copy != NULL ? MET_OK : MET_E_NO_MEMORY;
 }
 
-static met_error convert_list(met__arena *arena, const msgpack_object *from,
-                              met__node *node)
-{
-    uint32_t count = from->via.array.size;
+static met_error read_value(reader *r, int depth, met__node **node_out);
 
+static met_error read_list(reader *r, uint64_t count, int depth,
+                           met__node *node)
+{
     node->kind = MET__NODE_ARRAY;
+    if (count > left(r)) { /* every value has at least one byte */
+        return MET_E_CORRUPT;
+    }
     node->as.items = met__arena_allocate(
-        arena, met__list_bytes(count, sizeof *node->as.items));
-    if (node->as.items == NULL) {
-        return MET_E_NO_MEMORY;
+        r->arena, met__list_bytes((uint32_t)count, sizeof *node->as.items));
+    met_error error = node->as.items != NULL ? MET_OK : MET_E_NO_MEMORY;
+    for (uint32_t i = 0; error == MET_OK && i < count; i++) {
+        error = read_value(r, depth + 1, &node->as.items[i]);
     }
-    for (uint32_t i = 0; i < count; i++) {
-        met_error error = convert(arena, &from->via.array.ptr[i],
-                                  &node->as.items[i]);
-        if (error != MET_OK) {
-            return error;
-        }
-    }
-    node->count = count;
-    return MET_OK;
+    node->count = (uint32_t)count;
+    return error;
 }
 
-static met_error convert_map(met__arena *arena, const msgpack_object *from,
-                             met__node *node)
+static met_error read_map(reader *r, uint64_t count, int depth,
+                          met__node *node)
 {
-    uint32_t count = from->via.map.size;
+    uint64_t tag = 0;
 
     node->kind = MET__NODE_OBJECT;
+    if (count > left(r) / 2) {
+        return MET_E_CORRUPT;
+    }
     node->as.members = met__arena_allocate(
-        arena, met__list_bytes(count, sizeof *node->as.members));
-    if (node->as.members == NULL) {
-        return MET_E_NO_MEMORY;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        const msgpack_object_kv *pair = &from->via.map.ptr[i];
+        r->arena, met__list_bytes((uint32_t)count, sizeof *node->as.members));
+    met_error error = node->as.members != NULL ? MET_OK : MET_E_NO_MEMORY;
+    for (uint32_t i = 0; error == MET_OK && i < count; i++) {
         met__member *member = &node->as.members[i];
-        met_error error = convert_text(arena, &pair->key, &member->name);
+        error = take(r, 1, &tag) ? read_text(r, tag, &member->name)
+                                 : MET_E_CORRUPT;
         if (error == MET_OK) {
-            error = convert(arena, &pair->val, &member->node);
-        }
-        if (error != MET_OK) {
-            return error;
+            error = read_value(r, depth + 1, &member->node);
         }
     }
-    node->count = count;
-    return MET_OK;
+    node->count = (uint32_t)count;
+    return error;
 }
 
-static met_error convert_decimal(const msgpack_object *from, met__node *node)
+/* Unsigned ones of 1, 2, 4, 8 bytes, then signed ones. */
+static met_error read_integer(reader *r, uint64_t tag, met__node *node)
 {
-    const unsigned char *bytes = (const unsigned char *)from->via.ext.ptr;
+    int is_signed = tag >= 0xd0;
+    size_t size = (size_t)1 << (tag - (is_signed ? 0xd0 : 0xcc));
+    uint64_t value;
 
-    if (from->via.ext.type != EXT_DECIMAL || from->via.ext.size != 16) {
+    if (!take(r, size, &value)) {
+        return MET_E_CORRUPT;
+    }
+    if (is_signed && size < 8 && (value >> (size * 8 - 1)) != 0) {
+        value |= UINT64_MAX << (size * 8);
+    }
+    node->kind = MET__NODE_INTEGER;
+    node->as.integer = (int64_t)value;
+    return is_signed || value <= INT64_MAX ? MET_OK : MET_E_CORRUPT;
+}
+
+static met_error read_decimal(reader *r, met__node *node)
+{
+    uint64_t type;
+
+    if (!take(r, 1, &type) || type != EXT_DECIMAL || left(r) < 16) {
         return MET_E_CORRUPT;
     }
     node->kind = MET__NODE_DECIMAL;
-    node->as.decimal.bits[1] = met__get_u64(bytes);
-    node->as.decimal.bits[0] = met__get_u64(bytes + 8);
+    node->as.decimal.bits[1] = met__get_u64(r->at);
+    node->as.decimal.bits[0] = met__get_u64(r->at + 8);
+    r->at += 16;
     return met__decimal_is_valid(node->as.decimal) ? MET_OK : MET_E_CORRUPT;
 }
 
-static met_error convert(met__arena *arena, const msgpack_object *from,
-                         met__node **node_out)
+/* What has more than its tag. */
+static met_error read_long(reader *r, uint64_t tag, int depth,
+                           met__node *node)
+{
+    uint64_t count;
+
+    if (tag >= 0xcc && tag <= 0xd3) {
+        return read_integer(r, tag, node);
+    }
+    switch (tag) {
+    case 0xd8: /* an extension of 16 bytes */
+        return read_decimal(r, node);
+    case 0xdc: /* arrays and maps */
+    case 0xdd:
+        return take(r, tag == 0xdc ? 2 : 4, &count)
+                   ? read_list(r, count, depth, node)
+                   : MET_E_CORRUPT;
+    case 0xde:
+    case 0xdf:
+        return take(r, tag == 0xde ? 2 : 4, &count)
+                   ? read_map(r, count, depth, node)
+                   : MET_E_CORRUPT;
+    default:
+        node->kind = MET__NODE_TEXT;
+        return read_text(r, tag, &node->as.text);
+    }
+}
+
+static met_error read_value(reader *r, int depth, met__node **node_out)
 {
     met_error error = MET_OK;
-    met__node *node = met__node_null(arena);
+    uint64_t tag;
 
+    if (depth > DEPTH_MAX || !take(r, 1, &tag)) {
+        return MET_E_CORRUPT;
+    }
+    met__node *node = met__node_null(r->arena);
     if (node == NULL) {
         return MET_E_NO_MEMORY;
     }
-    switch (from->type) {
-    case MSGPACK_OBJECT_NIL:
-        break;
-    case MSGPACK_OBJECT_BOOLEAN:
+    if (tag <= 0x7f || tag >= 0xe0) {
+        node->kind = MET__NODE_INTEGER;
+        node->as.integer = (int8_t)tag;
+    } else if (tag == 0xc2 || tag == 0xc3) {
         node->kind = MET__NODE_BOOLEAN;
-        node->as.boolean = from->via.boolean;
-        break;
-    case MSGPACK_OBJECT_POSITIVE_INTEGER:
-        node->kind = MET__NODE_INTEGER;
-        node->as.integer = (int64_t)from->via.u64;
-        error = from->via.u64 <= INT64_MAX ? MET_OK : MET_E_CORRUPT;
-        break;
-    case MSGPACK_OBJECT_NEGATIVE_INTEGER:
-        node->kind = MET__NODE_INTEGER;
-        node->as.integer = from->via.i64;
-        break;
-    case MSGPACK_OBJECT_STR:
-        node->kind = MET__NODE_TEXT;
-        error = convert_text(arena, from, &node->as.text);
-        break;
-    case MSGPACK_OBJECT_ARRAY:
-        error = convert_list(arena, from, node);
-        break;
-    case MSGPACK_OBJECT_MAP:
-        error = convert_map(arena, from, node);
-        break;
-    case MSGPACK_OBJECT_EXT:
-        error = convert_decimal(from, node);
-        break;
-    default:
-        error = MET_E_CORRUPT;
-        break;
+        node->as.boolean = tag == 0xc3;
+    } else if (tag >= 0x80 && tag <= 0x8f) {
+        error = read_map(r, tag & 15, depth, node);
+    } else if (tag >= 0x90 && tag <= 0x9f) {
+        error = read_list(r, tag & 15, depth, node);
+    } else if (tag != 0xc0) {
+        error = read_long(r, tag, depth, node);
     }
     if (error == MET_OK) {
         *node_out = node;
@@ -318,26 +285,18 @@ static met_error convert(met__arena *arena, const msgpack_object *from,
 met_error met__record_unpack(met__arena *arena, met__text value,
                              met__node **node_out)
 {
-    walk w = {(const unsigned char *)value.data,
-              (const unsigned char *)value.data + value.size};
-    msgpack_unpacked unpacked;
-    size_t offset = 0;
+    const unsigned char *bytes = (const unsigned char *)value.data;
+    reader r = {arena, bytes, bytes + value.size};
+    met__node *node = NULL;
 
     MET__ASSERT(arena != NULL && node_out != NULL);
-    if (!walk_value(&w, 0) || w.at != w.end) {
-        return MET_E_CORRUPT;
+    met_error error = read_value(&r, 0, &node);
+    if (error == MET_OK && r.at != r.end) {
+        error = MET_E_CORRUPT;
     }
-    msgpack_unpacked_init(&unpacked);
-    msgpack_unpack_return result = msgpack_unpack_next(
-        &unpacked, value.data, value.size, &offset);
-    met_error error = result == MSGPACK_UNPACK_SUCCESS ? MET_OK
-                      : result == MSGPACK_UNPACK_NOMEM_ERROR
-                          ? MET_E_NO_MEMORY
-                          : MET_E_CORRUPT;
     if (error == MET_OK) {
-        error = convert(arena, &unpacked.data, node_out);
+        *node_out = node;
     }
-    msgpack_unpacked_destroy(&unpacked);
     return error;
 }
 

@@ -3,9 +3,11 @@
  *
  *     gateway_driver CASE COUNT
  *
- * CASE: key (and a group), windows (two more), allowance (and that, too). The
- * store's map is small, because such tools have no room for a large one. Ends
- * with 1 when a request is not admitted. */
+ * CASE: key (and a group), windows (two more), allowance (and that, too); or
+ * compile, which is no request: the first gateway over COUNT more customers,
+ * each with a subscription, an allowance and a key. The store's map is small,
+ * because such tools have no room for a large one. Ends with 1 when a request
+ * is not admitted. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +51,13 @@ static const char document[] =
     "\"customers\":[{\"key\":\"q\",\"name\":\"C\",\"usage_attribution\":"
     "{\"subject_keys\":[\"consumer:q\"]}}],\"subscriptions\":[{"
     "\"customer\":{\"key\":\"q\"},\"plan\":{\"key\":\"p\"}}]}";
+
+static const char customer[] =
+    "{\"_format_version\":\"3.0\",\"customers\":[{\"key\":\"c%d\",\"name\":"
+    "\"C\",\"usage_attribution\":{\"subject_keys\":[\"consumer:c%d\"]}}],"
+    "\"subscriptions\":[{\"customer\":{\"key\":\"c%d\"},\"plan\":{\"key\":"
+    "\"p\"}}],\"consumers\":[{\"username\":\"c%d\",\"keyauth_credentials\":"
+    "[{\"key\":\"key-%d\"}]}]}";
 
 static int64_t clock_ns = NOW;
 
@@ -98,6 +107,37 @@ __attribute__((noinline)) void gateway_driver_run(met_gateway *gateway,
     }
 }
 
+/* The same, of a compilation. */
+met_gateway *gateway_driver_open(met_store *store);
+__attribute__((noinline)) met_gateway *gateway_driver_open(met_store *store)
+{
+    met_gateway_config small = {.struct_size = sizeof small,
+                                .limiter_capacity = 1024};
+    met_error_info info = {.struct_size = sizeof info};
+    met_gateway *gateway = NULL;
+
+    must(met_gateway_open(store, &small, &gateway, &info), &info);
+    return gateway;
+}
+
+static void apply(met_store *store, const char *json)
+{
+    met_error_info info = {.struct_size = sizeof info};
+
+    must(met_catalog_apply(store, json, strlen(json), 0, 0, NULL, &info),
+         &info);
+}
+
+static void put_customers(met_store *store, int count)
+{
+    char text[sizeof customer + 64];
+
+    for (int i = 0; i < count; i++) {
+        snprintf(text, sizeof text, customer, i, i, i, i, i);
+        apply(store, text);
+    }
+}
+
 int main(int count, char **words)
 {
     char home[] = "/tmp/gateway-driver-XXXXXX";
@@ -108,11 +148,7 @@ int main(int count, char **words)
                                .platform = &platform,
                                .map_size_bytes = MAP_BYTES,
                                .flags = MET_STORE_CREATE};
-    met_gateway_config small = {.struct_size = sizeof small,
-                                .limiter_capacity = 1024};
     met_error_info info = {.struct_size = sizeof info};
-    met_buffer out = {0};
-    met_gateway *gateway;
     met_store *store;
 
     if (count != 3 || mkdtemp(home) == NULL) {
@@ -120,16 +156,15 @@ int main(int count, char **words)
         return 2;
     }
     must(met_store_open(home, strlen(home), &config, &store, &info), &info);
-    must(met_catalog_apply(store, document, sizeof document - 1, 0, 0, &out,
-                           &info),
-         &info);
-    met_buffer_release(&out);
+    apply(store, document);
+    int is_compile = strcmp(words[1], "compile") == 0;
+    put_customers(store, is_compile ? atoi(words[2]) : 0);
     clock_ns += 2 * INT64_C(60000000000);
-    must(met_gateway_open(store, &small, &gateway, &info), &info);
-    for (int i = 0; i < WARM; i++) {
+    met_gateway *gateway = gateway_driver_open(store);
+    for (int i = 0; !is_compile && i < WARM; i++) {
         serve(gateway, words[1]);
     }
-    gateway_driver_run(gateway, words[1], atoi(words[2]));
+    gateway_driver_run(gateway, words[1], is_compile ? 0 : atoi(words[2]));
     met_gateway_close(gateway);
     met_store_close(store);
     snprintf(command, sizeof command, "rm -r %s", home);

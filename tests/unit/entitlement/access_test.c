@@ -394,6 +394,7 @@ static met_error see(void *context, const met__quota_visit *visit)
 static sight see_all(const char *customer_key, const char *time)
 {
     met__customer *customer;
+    met__terms_cache terms = {0};
     met__txn *txn;
     sight seen = {0};
     static met__arena arena;
@@ -405,7 +406,7 @@ static sight see_all(const char *customer_key, const char *time)
                                        &customer),
                      MET_OK);
     assert_int_equal(met__entitlements_each(txn, customer, time_of(time),
-                                            &arena, &seen, see),
+                                            &terms, &arena, &seen, see),
                      MET_OK);
     met__txn_abort(txn);
     return seen;

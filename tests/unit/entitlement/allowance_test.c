@@ -173,6 +173,44 @@ static void a_meter_that_is_gone_gives_nothing(void **state)
     leave();
 }
 
+/* Their plan version is read once, and outlives who asked for it first. */
+static void customers_share_what_was_read(void **state)
+{
+    static const char *const keys[] = {"a", "b", "a"};
+    met__terms_cache terms = {.arena = &arena};
+    const met__rate_card *card = NULL;
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        must_put_customer(keys[i]);
+        must_subscribe(keys[i], "free", FROM_MARCH);
+    }
+    met__arena_init(&arena, answer_arena.platform);
+    assert_int_equal(met__txn_begin(store, 0, &txn), MET_OK);
+    for (int i = 0; i < 3; i++) {
+        met__customer *customer;
+        met__holder *holder;
+        met__arena own;
+        met__arena_init(&own, answer_arena.platform);
+        assert_int_equal(met__customer_get(txn, met__text_z(keys[i]), &own,
+                                           &customer),
+                         MET_OK);
+        /* With a cache that is full nothing is kept, and all is right. */
+        terms.count = i == 2 ? MET__TERMS_MAX : terms.count;
+        terms.first = i == 2 ? NULL : terms.first;
+        assert_int_equal(met__holder_of(txn, customer, &terms, &own, &holder),
+                         MET_OK);
+        assert_int_equal(holder->count, 1);
+        assert_int_equal(holder->allowances[0].row.granted, 1000000000);
+        assert_true(i == 0
+                    || (holder->allowances[0].card == card) == (i == 1));
+        card = holder->allowances[0].card;
+        assert_int_equal(terms.count, i == 2 ? MET__TERMS_MAX : 1);
+        met__arena_release(&own);
+    }
+    leave();
+}
+
 static void a_minute_belongs_to_its_last_nanosecond(void **state)
 {
     int64_t minute = time_of(MOMENT);
@@ -193,6 +231,7 @@ int main(void)
         CASE(usage_is_shown_in_the_unit_of_the_plan),
         CASE(phases_follow_each_other),
         CASE(a_meter_that_is_gone_gives_nothing),
+        CASE(customers_share_what_was_read),
         CASE(a_minute_belongs_to_its_last_nanosecond),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

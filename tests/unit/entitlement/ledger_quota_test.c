@@ -44,6 +44,7 @@ static met_error find_row(void *context, const met__quota_visit *visit)
 static found_row row_at(const char *time)
 {
     found_row found = {.at_ns = time_of(time)};
+    met__terms_cache terms = {0};
     met__customer *customer;
     met__arena arena;
     met__txn *txn;
@@ -53,8 +54,8 @@ static found_row row_at(const char *time)
     assert_int_equal(
         met__customer_get(txn, MET__TEXT("ariel"), &arena, &customer),
         MET_OK);
-    assert_int_equal(met__entitlements_each(txn, customer, found.at_ns, &arena,
-                                            &found, find_row),
+    assert_int_equal(met__entitlements_each(txn, customer, found.at_ns, &terms,
+                                            &arena, &found, find_row),
                      MET_OK);
     met__txn_abort(txn);
     met__arena_release(&arena);

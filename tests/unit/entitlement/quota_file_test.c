@@ -237,6 +237,7 @@ static void periods_roll_over(void **state)
 
 static met_error refresh(met__quota_table *table, const char *customer_key)
 {
+    met__terms_cache terms = {0};
     met__customer *customer;
     met__arena arena;
     met__txn *txn;
@@ -247,7 +248,8 @@ static met_error refresh(met__quota_table *table, const char *customer_key)
         error = met__customer_get(txn, met__text_z(customer_key), &arena,
                                   &customer);
         if (error == MET_OK) {
-            error = met__quota_refresh(txn, table, customer, clock_now_ns);
+            error = met__quota_refresh(txn, table, customer, clock_now_ns,
+                                       &terms);
         }
         met__txn_abort(txn);
     }
@@ -346,6 +348,7 @@ static met_error take_row(void *context, const met__quota_visit *visit)
 static met__quota_visit only_row(const char *customer_key)
 {
     met__quota_visit visit = {0};
+    met__terms_cache terms = {0};
     met__customer *customer;
     met__arena arena;
     met__txn *txn;
@@ -356,7 +359,7 @@ static met__quota_visit only_row(const char *customer_key)
                                        &customer),
                      MET_OK);
     assert_int_equal(met__entitlements_each(txn, customer, time_of(NOW),
-                                            &arena, &visit, take_row),
+                                            &terms, &arena, &visit, take_row),
                      MET_OK);
     met__txn_abort(txn);
     met__arena_release(&arena);

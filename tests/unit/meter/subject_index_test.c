@@ -100,6 +100,35 @@ static void test_index__in_steps(void **state)
     assert_int_equal(records_of(store, MET__TABLE_SHAPE_OF), 24);
 }
 
+static int is_unused(const char *subject)
+{
+    met__text text[2] = {MET__TEXT("nobody"), met__text_z(subject)};
+    int is_empty = -1;
+
+    begin(0);
+    assert_int_equal(met__subject_index_is_empty(txn, text, 2, &is_empty),
+                     MET_OK);
+    end();
+    return is_empty;
+}
+
+/* Shapes that are not in the index yet may be anybody's. */
+static void test_index__of_those_who_used_nothing(void **state)
+{
+    assert_int_equal(is_unused("a"), 1);
+    add("a", "1", NULL, NULL, 0, 0);
+    add("b", "1", NULL, NULL, 0, 0);
+    settle_all();
+    assert_int_equal(is_unused("a"), 0);
+    assert_int_equal(is_unused("c"), 0);
+    assert_int_equal(extend(1), 0);
+    assert_int_equal(is_unused("c"), 0);
+    assert_int_equal(extend(5), 1);
+    assert_int_equal(is_unused("a"), 0);
+    assert_int_equal(is_unused("b"), 0);
+    assert_int_equal(is_unused("c"), 1);
+}
+
 static void test_index__damage(void **state)
 {
     int is_done = 0;
@@ -112,6 +141,8 @@ static void test_index__damage(void **state)
                                   "1234", 4),
                      MET_OK);
     assert_int_equal(met__subject_index_extend(txn, 1, &is_done),
+                     MET_E_CORRUPT);
+    assert_int_equal(met__subject_index_is_empty(txn, NULL, 0, &is_done),
                      MET_E_CORRUPT);
     met__txn_abort(txn);
     assert_int_equal(met__txn_begin(store, 1, &txn), MET_OK);
@@ -230,6 +261,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_index__in_steps),
+        TEST(test_index__of_those_who_used_nothing),
         TEST(test_index__damage),
         TEST(test_index__others_do_not_matter),
         TEST(test_index__later_shapes),
