@@ -98,15 +98,37 @@ static ngx_uint_t is_named(const char *lines, size_t size,
     return 0;
 }
 
+/* A bit for each length that a name has: most headers of a request are as long
+ * as none of them. */
+static uint64_t lengths_of(const char *lines, size_t size)
+{
+    const char *end = lines + size;
+    uint64_t lengths = 0;
+
+    while (lines < end) {
+        const char *stop = memchr(lines, '\r', (size_t) (end - lines));
+        if (stop == NULL) {
+            break;
+        }
+        lengths |= (uint64_t) 1 << ngx_min(stop - lines, 63);
+        lines = stop + 2;
+    }
+    return lengths;
+}
+
 static ngx_uint_t has_dropped(ngx_http_request_t *r,
                               const met_gateway_decision *decision)
 {
+    uint64_t lengths = lengths_of(decision->drop_headers,
+                                  decision->drop_headers_size);
+
     for (ngx_list_part_t *part = &r->headers_in.headers.part; part != NULL;
          part = part->next) {
         ngx_table_elt_t *header = part->elts;
         for (ngx_uint_t i = 0; i < part->nelts; i++) {
-            if (is_named(decision->drop_headers, decision->drop_headers_size,
-                         &header[i].key)) {
+            if ((lengths >> ngx_min(header[i].key.len, 63) & 1) != 0
+                && is_named(decision->drop_headers,
+                            decision->drop_headers_size, &header[i].key)) {
                 return 1;
             }
         }

@@ -67,19 +67,27 @@ void met__buffer_take_back(met_buffer *buffer);
 /* --- Numbers as text, on paths where printf is too slow ------------------- */
 #define MET__DIGITS_MAX 20
 
-/* Decimal digits without a NUL; how many. */
+/* Decimal digits without a NUL, two by two; how many. */
 static inline size_t met__put_digits(char out[MET__DIGITS_MAX],
                                      uint64_t value)
 {
-    char digits[MET__DIGITS_MAX];
-    size_t at = sizeof digits;
+    static const char pairs[] =
+        "00010203040506070809101112131415161718192021222324252627282930313233"
+        "34353637383940414243444546474849505152535455565758596061626364656667"
+        "68697071727374757677787980818283848586878889909192939495969798"
+        "99";
+    size_t size = 1;
 
-    do {
-        digits[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value != 0);
-    memcpy(out, digits + at, sizeof digits - at);
-    return sizeof digits - at;
+    for (uint64_t left = value; left >= 10; left /= 100) {
+        size += left >= 100 ? 2 : 1;
+    }
+    for (size_t at = size; at > 1; at -= 2, value /= 100) {
+        memcpy(out + at - 2, pairs + value % 100 * 2, 2);
+    }
+    if (size % 2 != 0) {
+        out[0] = (char)('0' + value);
+    }
+    return size;
 }
 
 /* --- Big-endian integers: their byte order is their numeric order. -------- */

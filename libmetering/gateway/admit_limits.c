@@ -271,7 +271,11 @@ static int count_main(met__admission *admission)
     if (admission->limit == MET__NONE) {
         return 1;
     }
-    admission->limit_request.flags = 0;
+    /* Kong's lines tell of one window when it ends. */
+    admission->limit_request.flags =
+        admission->gateway->header_style == MET_GATEWAY_HEADERS_IETF
+            ? 0
+            : MET__LIMITER_REPORTED;
     if (!ask(admission, met__limiter_check, &status)) {
         return status;
     }

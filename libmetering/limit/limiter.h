@@ -8,6 +8,10 @@
 /* Of a table's memory. A gateway's file has it in its name. */
 #define MET__LIMIT_LAYOUT 3
 
+/* Of a request's flags, beside the public ones: of an admitted request only the
+ * times of the window that is reported are sure to be told. */
+#define MET__LIMITER_REPORTED 0x80000000u
+
 /* config is complete (read through the growable-struct reader). */
 met_error met__limiter_open(const met__platform *platform,
                             const met_limiter_config *config,

@@ -24,15 +24,28 @@ void met__header_number(met__header_text *out, uint64_t value)
     met__header_bytes(out, digits, met__put_digits(digits, value));
 }
 
-static void put(met__header_text *out, const char *name, const char *suffix,
-                uint64_t value)
+/* A whole line at once: there are seven in an answer. Inline, because names
+ * are literals and their copying then is a few moves. */
+static inline void put(met__header_text *out, met__text name, met__text suffix,
+                       uint64_t value)
 {
-    met__header_bytes(out, name, strlen(name));
-    met__header_bytes(out, suffix, strlen(suffix));
-    met__header_bytes(out, ": ", 2);
-    met__header_number(out, value);
-    met__header_bytes(out, "\r\n", 2);
+    char line[64 + MET__WINDOW_NAME_SIZE + MET__DIGITS_MAX];
+    char *at = line;
+
+    memcpy(at, name.data, name.size);
+    at += name.size;
+    if (suffix.size > 0) {
+        memcpy(at, suffix.data, suffix.size);
+        at += suffix.size;
+    }
+    memcpy(at, ": ", 2);
+    at += 2;
+    at += met__put_digits(at, value);
+    memcpy(at, "\r\n", 2);
+    met__header_bytes(out, line, (size_t)(at + 2 - line));
 }
+
+static const met__text no_suffix = {"", 0};
 
 uint64_t met__header_seconds(int64_t ns)
 {
@@ -91,10 +104,11 @@ static void put_windows(met__header_text *out,
         if (result->windows[i].algorithm == MET_LIMITER_IN_FLIGHT) {
             continue; /* no number of requests in a time */
         }
-        const char *name = met__header_window(result->windows[i].window_ns,
-                                              other, &is_named);
-        put(out, "X-RateLimit-Limit-", name, result->windows[i].limit);
-        put(out, "X-RateLimit-Remaining-", name,
+        met__text name = met__text_z(met__header_window(
+            result->windows[i].window_ns, other, &is_named));
+        put(out, MET__TEXT("X-RateLimit-Limit-"), name,
+            result->windows[i].limit);
+        put(out, MET__TEXT("X-RateLimit-Remaining-"), name,
             result->windows[i].remaining);
     }
 }
@@ -124,15 +138,16 @@ met_error met__limiter_headers(const met_limiter_result *result,
         put_windows(&out, result);
     }
     if (options->styles & MET_LIMITER_HEADERS_REPORTED) {
-        put(&out, "RateLimit-Limit", "", shown->limit);
-        put(&out, "RateLimit-Remaining", "", shown->remaining);
-        put(&out, "RateLimit-Reset", "", reset);
+        put(&out, MET__TEXT("RateLimit-Limit"), no_suffix, shown->limit);
+        put(&out, MET__TEXT("RateLimit-Remaining"), no_suffix,
+            shown->remaining);
+        put(&out, MET__TEXT("RateLimit-Reset"), no_suffix, reset);
     }
     if (options->styles & MET_LIMITER_HEADERS_IETF) {
         met__header_ietf(&out, result, options);
     }
     if (can_wait) {
-        put(&out, "Retry-After", "",
+        put(&out, MET__TEXT("Retry-After"), no_suffix,
             reset + jitter(options->jitter_seed, options->jitter_max_s));
     }
     if (out.size >= text_size || out.size >= sizeof text) {

@@ -167,11 +167,21 @@ static inline int met__quick_take_all(met__quick *q)
     return MET__TAKE_DONE;
 }
 
+static inline void met__quick_times(const met__quick *q, uint32_t index,
+                                    met_limiter_result *out)
+{
+    const met__quick_window *window = &q->windows[index];
+
+    met__answer_times(&out->windows[index], window->shape, window->record,
+                      window->name.name, window->mark.used, &q->ask);
+}
+
 static inline void met__quick_answer(const met__quick *q,
                                      uint32_t is_refusing,
                                      met_limiter_result *out)
 {
     int is_brief = (q->flags & MET_LIMITER_BRIEF) != 0;
+    int is_one = !is_brief && (q->flags & MET__LIMITER_REPORTED) != 0;
     uint64_t least = UINT64_MAX;
     uint32_t reported = 0;
 
@@ -184,9 +194,8 @@ static inline void met__quick_answer(const met__quick *q,
         met_limiter_window_result *result = &out->windows[i];
         met__answer_window(result, window->shape, window->shape->limit,
                            window->mark.used, is_refusing);
-        if (!is_brief) {
-            met__answer_times(result, window->shape, window->record,
-                              window->name.name, window->mark.used, &q->ask);
+        if (!is_brief && !is_one) {
+            met__quick_times(q, i, out);
         }
         if (result->remaining <= least) {
             least = result->remaining;
@@ -195,6 +204,9 @@ static inline void met__quick_answer(const met__quick *q,
         if (!is_refusing) {
             met__ticket_add(&out->ticket, i, window->owner, &window->mark);
         }
+    }
+    if (is_one) {
+        met__quick_times(q, reported, out);
     }
     out->reported = reported;
     if (is_refusing) {

@@ -114,19 +114,32 @@ static void test_integers_keep_their_order(void **state)
     }
 }
 
+static void check_digits(uint64_t value)
+{
+    char out[MET__DIGITS_MAX];
+    char expected[32];
+
+    snprintf(expected, sizeof expected, "%llu", (unsigned long long)value);
+    size_t size = met__put_digits(out, value);
+    assert_int_equal(size, strlen(expected));
+    assert_memory_equal(out, expected, size);
+}
+
 static void test_digits(void **state)
 {
-    static const uint64_t values[] = {0, 7, 10, 99, 100, UINT32_MAX,
-                                      UINT64_MAX};
+    uint64_t power = 1;
 
-    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
-        char out[MET__DIGITS_MAX + 1];
-        char expected[32];
-        snprintf(expected, sizeof expected, "%llu",
-                 (unsigned long long)values[i]);
-        size_t size = met__put_digits(out, values[i]);
-        assert_int_equal(size, strlen(expected));
-        assert_memory_equal(out, expected, size);
+    check_digits(0);
+    check_digits(UINT64_MAX);
+    for (int i = 0; i < MET__DIGITS_MAX; i++) {
+        check_digits(power - 1);
+        check_digits(power);
+        check_digits(power + 1);
+        check_digits(power + power / 10 * 2 + 7);
+        power *= 10;
+    }
+    for (uint64_t value = 0; value < 2000; value++) {
+        check_digits(value);
     }
 }
 

@@ -135,6 +135,44 @@ static void says_the_same_of_several_windows(void **state)
     compare("six", six, 6, 8000);
 }
 
+/* For those who want no more: the times of the window that is reported, and all
+ * that a refusal says. */
+static void tells_the_times_of_one(void **state)
+{
+    static const window_spec specs[] = {
+        {5, MINUTE, MET_LIMITER_SLIDING},
+        {20, HOUR, MET_LIMITER_SLIDING_COUNTER}};
+    uint32_t policy = set_both("one", specs, 2);
+    uint32_t reported = 0; /* a bit for each window that was */
+    int silent = 0;
+
+    for (int i = 0; i < 400; i++) {
+        met_limiter_request request =
+            request_for(policy, "a", HOUR + i * 13 * SECOND);
+        met_limiter_result told = {.struct_size = sizeof told};
+        met_limiter_result all = told;
+        assert_int_equal(met__limiter_check(limiters[1], &request, &all),
+                         MET_OK);
+        request.flags = MET__LIMITER_REPORTED;
+        assert_int_equal(met__limiter_check(limiters[0], &request, &told),
+                         MET_OK);
+        met_limiter_window_result *other = &all.windows[1 - all.reported];
+        const met_limiter_window_result *same =
+            &told.windows[1 - all.reported];
+        silent += same->reset_ns != other->reset_ns;
+        if (told.is_allowed) {
+            other->reset_ns = same->reset_ns;
+            other->wait_ns = same->wait_ns;
+        }
+        assert_memory_equal(&told, &all,
+                            offsetof(met_limiter_result, windows)
+                                + 2 * sizeof all.windows[0]);
+        reported |= 1u << all.reported;
+    }
+    assert_int_equal(reported, 3);
+    assert_true(silent > 10);
+}
+
 /* What the test above relies on, and what the short way leaves alone. */
 static void is_taken_where_it_can(void **state)
 {
@@ -232,6 +270,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(says_the_same),
         TEST(says_the_same_of_several_windows),
+        TEST(tells_the_times_of_one),
         TEST(is_taken_where_it_can),
         TEST(gives_back_what_it_counted),
         TEST(a_refusal_writes_nothing),
