@@ -18,7 +18,7 @@ COUNTS = {"key": 1000, "windows": 1000, "allowance": 1000, "compile": 300}
 BOUNDS = {
     "Debug": {"key": 12950, "windows": 25980, "allowance": 35210,
               "compile": 247700},
-    "RelWithDebInfo": {"key": 4630, "windows": 9750, "allowance": 12940,
+    "RelWithDebInfo": {"key": 4630, "windows": 8180, "allowance": 11400,
                        "compile": 123400},
 }
 
