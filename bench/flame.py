@@ -2,12 +2,18 @@
 """A flame graph of where a program spends its time, as one SVG.
 
     bench/flame.py FUNCTION PROGRAM [ARGUMENT ...] >graph.svg
+    bench/flame.py FUNCTION --pid PROCESS >graph.svg
 
 Width is samples that perf took, from FUNCTION (its callers are left out) up to
 what it calls. Needs perf, and a program with debug information. That of
 docs/gateway_flame.svg is
 
-    bench/flame.py gateway_driver_run DRIVER allowance 2000000"""
+    bench/flame.py gateway_driver_run DRIVER allowance 2000000
+
+and docs/nginx_flame.svg ten seconds of the worker of nginx/bench_nginx.py, with
+the module and under its load, the kernel's part with it:
+
+    bench/flame.py ngx_process_events_and_timers --pid PROCESS"""
 import collections
 import html
 import subprocess
@@ -20,10 +26,14 @@ WIDTH, ROW, MARGIN = 1200, 17, 8
 def stacks(root, command):
     """{(outermost, …, innermost): samples} below root."""
     found = collections.Counter()
+    if command[0] == "--pid":
+        what = ["-p", command[1], "--", "sleep", "10"]
+    else:
+        what = ["--", *command]
     with tempfile.TemporaryDirectory() as home:
         data = f"{home}/perf.data"
         subprocess.run(["perf", "record", "-q", "-F", "4999", "--call-graph",
-                        "dwarf,16384", "-o", data, "--", *command],
+                        "dwarf,16384", "-o", data, *what],
                        check=True, stdout=sys.stderr)
         text = subprocess.run(["perf", "script", "-i", data, "-F", "ip,sym"],
                               check=True, capture_output=True,
@@ -34,8 +44,20 @@ def stacks(root, command):
                   if len(line.split(None, 1)) == 2]
         if root in frames:
             inner = frames[:frames.index(root) + 1]
-            found[tuple(reversed(inner))] += 1
+            found[tuple(shortened(reversed(inner)))] += 1
     return found
+
+
+def shortened(stack):
+    """Without what the kernel does in a call, and what has no name."""
+    before = None
+    for name in stack:
+        if name == "entry_SYSCALL_64_after_hwframe":
+            yield "kernel"
+            return
+        if name not in (before, "[unknown]"):
+            yield name
+        before = name
 
 
 class Box:
@@ -62,7 +84,8 @@ def color(name):
                        ("limit", "#d9635b"), ("tape", "#d9635b"),
                        ("window", "#d9635b"), ("quota", "#c9a23f"),
                        ("record", "#7fa65a"), ("publish", "#7fa65a"),
-                       ("header", "#b98bc9"), ("serve", "#bbbbbb")):
+                       ("header", "#b98bc9"), ("serve", "#bbbbbb"),
+                       ("metering", "#e8955a"), ("ngx_", "#9db8d9")):
         if part in name:
             return fill
     return "#e3c08d"
