@@ -289,7 +289,8 @@ def check_limits(made):
     assert 1 <= int(headers["Retry-After"]) <= 60
     # The table of windows is told of with the next settlement.
     nginx_host.wait_until(
-        lambda: made.nginx.status()["store"]["limiter"]["records_used"] > 0,
+        lambda: (made.nginx.status()["store"] or {"limiter": {
+            "records_used": 0}})["limiter"]["records_used"] > 0,
         what="the limiter on the status page")
     text = made.ask("/metrics")[2].decode()
     for name in ("capacity_records", "used_records", "policies",
