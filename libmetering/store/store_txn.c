@@ -177,7 +177,9 @@ static int is_key(const void *key, size_t size)
     return key != NULL && size > 0 && size <= MET__LMDB_KEY_SIZE_MAX;
 }
 
-static met_error check_write(const met__txn *txn)
+/* What failed to write answers that to everything: LMDB would only say that
+ * the transaction is bad. */
+static met_error check_usable(const met__txn *txn)
 {
     return is_forked(txn) ? MET_E_FORKED : txn->error;
 }
@@ -206,8 +208,9 @@ met_error met__txn_get(met__txn *txn, met__table table, const void *key,
                        size_t key_size, met__text *value_out)
 {
     MET__ASSERT(txn != NULL && value_out != NULL && table < MET__TABLE_COUNT);
-    if (is_forked(txn)) {
-        return MET_E_FORKED;
+    met_error ready = check_usable(txn);
+    if (ready != MET_OK) {
+        return ready;
     }
     if (!is_key(key, key_size)) {
         return MET_E_NOT_FOUND;
@@ -225,7 +228,7 @@ met_error met__txn_put(met__txn *txn, met__table table, const void *key,
                        size_t key_size, const void *value, size_t value_size)
 {
     MET__ASSERT(txn != NULL && txn->is_write && table < MET__TABLE_COUNT);
-    met_error ready = check_write(txn);
+    met_error ready = check_usable(txn);
     if (ready != MET_OK) {
         return ready;
     }
@@ -253,7 +256,7 @@ met_error met__txn_remove(met__txn *txn, met__table table, const void *key,
                           size_t key_size)
 {
     MET__ASSERT(txn != NULL && txn->is_write && table < MET__TABLE_COUNT);
-    met_error ready = check_write(txn);
+    met_error ready = check_usable(txn);
     if (ready != MET_OK) {
         return ready;
     }
@@ -278,8 +281,9 @@ met_error met__scan_begin(met__txn *txn, met__table table, const void *prefix,
 
     MET__ASSERT(txn != NULL && scan_out != NULL && table < MET__TABLE_COUNT);
     scan_out->cursor = NULL; /* ending it is always right */
-    if (is_forked(txn)) {
-        return MET_E_FORKED;
+    met_error ready = check_usable(txn);
+    if (ready != MET_OK) {
+        return ready;
     }
     if (prefix_size > MET__LMDB_KEY_SIZE_MAX) {
         return MET_E_LIMIT;
@@ -338,8 +342,9 @@ met_error met__scan_next(met__scan *scan, met__text *key_out,
     int result;
 
     MET__ASSERT(scan != NULL && scan->cursor != NULL);
-    if (is_forked(scan->txn)) {
-        return MET_E_FORKED;
+    met_error ready = check_usable(scan->txn);
+    if (ready != MET_OK) {
+        return ready;
     }
     if (!scan->is_started) {
         result = seek(scan, 0, &key, &stored);

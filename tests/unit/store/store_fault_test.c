@@ -386,6 +386,55 @@ static void test_fault__every_allocation_below(void **state)
 #endif
 }
 
+/* A transaction that failed says why to all that follows, until it is given
+ * up. */
+static void test_fault__after_a_failed_write(void **state)
+{
+#ifdef SYSCALL_MEMORY
+    met_store *store = must_open(dir, 1);
+    static const char many[20000]; /* pages of its own, so memory for them */
+    met_error error = MET_E_NO_MEMORY;
+    int refused = 0;
+
+    assert_int_equal(put_one(store, "k", "old"), MET_OK);
+    for (long k = 1; error != MET_OK; k++) {
+        met__txn *txn;
+        met__scan scan;
+        met__text key;
+        met__text value;
+        assert_int_equal(met__txn_begin(store, 1, &txn), MET_OK);
+        assert_int_equal(met__scan_begin(txn, MET__TABLE_FEATURE, NULL, 0,
+                                         &scan),
+                         MET_OK);
+        syscall_arm(&memory_faults, k, 0, 0);
+        error = met__txn_put(txn, MET__TABLE_FEATURE, "k", 1, many,
+                             sizeof many);
+        memory_faults.is_armed = 0;
+        if (error != MET_OK) {
+            refused++;
+            assert_int_equal(error, MET_E_NO_MEMORY);
+            assert_int_equal(met__txn_get(txn, MET__TABLE_FEATURE, "k", 1,
+                                          &value),
+                             error);
+            assert_int_equal(met__scan_next(&scan, &key, &value), error);
+            met__scan_end(&scan);
+            assert_int_equal(met__scan_begin(txn, MET__TABLE_FEATURE, NULL,
+                                             0, &scan),
+                             error);
+            assert_int_equal(met__txn_remove(txn, MET__TABLE_FEATURE, "k", 1),
+                             error);
+        }
+        met__scan_end(&scan);
+        assert_int_equal(met__txn_commit(txn), error);
+        assert_int_equal(has_one(store, "k", "old"), error != MET_OK);
+    }
+    assert_true(refused > 0);
+    met_store_close(store);
+#else
+    skip();
+#endif
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -397,6 +446,7 @@ int main(void)
         TEST(test_fault__every_write_of_creating),
         TEST(test_fault__every_write_of_a_backup),
         TEST(test_fault__every_allocation_below),
+        TEST(test_fault__after_a_failed_write),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
