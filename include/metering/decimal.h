@@ -64,7 +64,7 @@ MET_API MET_NODISCARD met_error met_decimal_format(const met_decimal *value,
                                                    size_t *size_out);
 
 /**
- * Exact sum, difference or product.
+ * Exact sum a + b.
  *
  * @param a, b       operands
  * @param value_out  written only on MET_OK; may be a or b
@@ -76,11 +76,31 @@ MET_API MET_NODISCARD met_error met_decimal_format(const met_decimal *value,
 MET_API MET_NODISCARD met_error met_decimal_add(const met_decimal *a,
                                                 const met_decimal *b,
                                                 met_decimal *value_out);
-/** Exact difference a - b; see met_decimal_add. @since 0.1 */
+
+/**
+ * Exact difference a - b.
+ *
+ * @param a, b       operands
+ * @param value_out  written only on MET_OK; may be a or b
+ * @return MET_OK · MET_E_INVALID (NULL, or not finite and canonical) ·
+ *         MET_E_OVERFLOW (the exact result needs more than 34 digits)
+ * @blocks never
+ * @thread any      @fork any      @alloc none      @since 0.1
+ */
 MET_API MET_NODISCARD met_error met_decimal_subtract(const met_decimal *a,
                                                      const met_decimal *b,
                                                      met_decimal *value_out);
-/** Exact product a * b; see met_decimal_add. @since 0.1 */
+
+/**
+ * Exact product a * b.
+ *
+ * @param a, b       operands
+ * @param value_out  written only on MET_OK; may be a or b
+ * @return MET_OK · MET_E_INVALID (NULL, or not finite and canonical) ·
+ *         MET_E_OVERFLOW (the exact result needs more than 34 digits)
+ * @blocks never
+ * @thread any      @fork any      @alloc none      @since 0.1
+ */
 MET_API MET_NODISCARD met_error met_decimal_multiply(const met_decimal *a,
                                                      const met_decimal *b,
                                                      met_decimal *value_out);

@@ -91,8 +91,8 @@ enum {
  * @param ingest_out  written only on MET_OK
  * @param info        NULL, or where to put field and reason
  * @return MET_OK · MET_E_INVALID · MET_E_UNSUPPORTED (unknown flag or field) ·
- *         MET_E_NO_MEMORY · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED ·
- *         MET_E_BUG
+ *         MET_E_NO_MEMORY · MET_E_IO · MET_E_DISK_FULL · MET_E_CORRUPT ·
+ *         MET_E_FORKED · MET_E_BUG
  * @owner  the caller; met_ingest_close
  * @blocks reads the store
  * @thread any      @fork no: MET_E_FORKED in a child; open one there

@@ -276,7 +276,9 @@ MET_API MET_NODISCARD met_error met_usage_query(met_store *store,
  * @param json_size   bytes; no NUL needed
  * @param cursor_out  written only on MET_OK
  * @param info        NULL, or where to put field path and reason
- * @return as met_usage_query
+ * @return as met_usage_query: MET_OK · MET_E_INVALID · MET_E_NOT_FOUND ·
+ *         MET_E_UNSUPPORTED · MET_E_LIMIT · MET_E_OVERFLOW · MET_E_NO_MEMORY ·
+ *         MET_E_BUSY · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
  * @owner  caller keeps json; cursor_out with met_usage_query_close
  * @blocks reads the store: pages may come from the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1

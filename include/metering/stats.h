@@ -40,7 +40,8 @@ typedef struct met_stats_sources {
  * @param info      may be NULL
  * @return MET_OK · MET_E_INVALID (no source) · MET_E_UNSUPPORTED (an unknown
  *         flag, or a field of a newer version) · MET_E_NO_MEMORY · MET_E_IO ·
- *         MET_E_BUSY · MET_E_CORRUPT · MET_E_MAP_FULL · MET_E_FORKED · MET_E_BUG
+ *         MET_E_DISK_FULL · MET_E_BUSY · MET_E_CORRUPT · MET_E_MAP_FULL ·
+ *         MET_E_FORKED · MET_E_BUG
  * @owner text_out with met_buffer_release      @alloc yes
  * @blocks with a store: briefly on the disk; with a limiter: reads its whole
  *         table

@@ -127,8 +127,8 @@ MET_API MET_NODISCARD met_error met_store_backup(met_store *store,
  *                    MET_E_CORRUPT
  * @param info        optional
  * @return MET_OK · MET_E_INVALID · MET_E_CORRUPT (something is damaged) ·
- *         MET_E_FORKED · MET_E_IO · MET_E_NO_MEMORY · MET_E_BUSY ·
- *         MET_E_MAP_FULL
+ *         MET_E_FORKED · MET_E_IO · MET_E_DISK_FULL · MET_E_NO_MEMORY ·
+ *         MET_E_BUSY · MET_E_MAP_FULL
  * @owner release the report with met_buffer_release      @alloc yes
  * @blocks as long as reading everything takes; pages that writers free in the
  *         meantime are used again only afterwards
@@ -162,8 +162,8 @@ MET_API MET_NODISCARD met_error met_store_check(met_store *store,
  *                    gateway's windows since the system was started, when
  *                    there are any
  * @param info        optional
- * @return MET_OK · MET_E_INVALID · MET_E_FORKED · MET_E_IO · MET_E_NO_MEMORY ·
- *         MET_E_BUSY · MET_E_CORRUPT · MET_E_MAP_FULL
+ * @return MET_OK · MET_E_INVALID · MET_E_FORKED · MET_E_IO · MET_E_DISK_FULL ·
+ *         MET_E_NO_MEMORY · MET_E_BUSY · MET_E_CORRUPT · MET_E_MAP_FULL
  * @owner release the report with met_buffer_release      @alloc yes
  * @blocks briefly on the disk      @thread any      @fork no      @since 0.1
  */

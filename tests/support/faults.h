@@ -95,7 +95,9 @@ static inline int faulty_disk_fails(faulty_disk *disk, const char *name)
     return fails;
 }
 
+#ifndef FAULTY_REAL
 #define FAULTY_REAL met__os_default()
+#endif
 #define FAULTY_CALL(name, call)                       \
     do {                                              \
         if (faulty_disk_fails(context, name)) {       \
@@ -279,6 +281,9 @@ static inline void faulty_disk_init(faulty_disk *disk)
         .process_id = faulty_process_id,
         .pause = faulty_pause,
         .free_bytes = faulty_free_bytes,
+        .ticks = FAULTY_REAL->ticks,
+        .ticks_are_steady = FAULTY_REAL->ticks_are_steady,
+        .want_huge_pages = FAULTY_REAL->want_huge_pages,
     };
 }
 
