@@ -39,8 +39,8 @@ MET_API MET_NODISCARD met_error met_customer_put(met_store *store,
  * @param key       not necessarily NUL-terminated
  * @param json_out  written only on MET_OK
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_NO_MEMORY ·
- *         MET_E_BUSY (too many readers) · MET_E_IO · MET_E_CORRUPT ·
- *         MET_E_FORKED · MET_E_BUG
+ *         MET_E_BUSY (too many readers) · MET_E_IO · MET_E_MAP_FULL ·
+ *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
  * @owner  json_out with met_buffer_release
  * @blocks reads the store: a page may come from the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -58,8 +58,8 @@ MET_API MET_NODISCARD met_error met_customer_get(met_store *store,
  * @param subject   not necessarily NUL-terminated
  * @param json_out  the customer; written only on MET_OK
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_NO_MEMORY ·
- *         MET_E_BUSY (too many readers) · MET_E_IO · MET_E_CORRUPT ·
- *         MET_E_FORKED · MET_E_BUG
+ *         MET_E_BUSY (too many readers) · MET_E_IO · MET_E_MAP_FULL ·
+ *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
  * @owner  json_out with met_buffer_release
  * @blocks reads the store: a page may come from the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -75,7 +75,8 @@ MET_API MET_NODISCARD met_error met_customer_of_subject(met_store *store,
  *
  * @param json_out  written only on MET_OK
  * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_BUSY (too many
- *         readers) · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ *         readers) · MET_E_IO · MET_E_MAP_FULL · MET_E_CORRUPT · MET_E_FORKED ·
+ *         MET_E_BUG
  * @owner  json_out with met_buffer_release
  * @blocks reads the store: a page may come from the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -284,8 +285,8 @@ MET_API MET_NODISCARD met_error met_subscription_remove(met_store *store,
  * @param json_out  written only on MET_OK; "current_phase" and
  *                  "current_billing_period" only when it is in force then
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_NO_MEMORY ·
- *         MET_E_BUSY (too many readers) · MET_E_IO · MET_E_CORRUPT ·
- *         MET_E_FORKED · MET_E_BUG
+ *         MET_E_BUSY (too many readers) · MET_E_IO · MET_E_MAP_FULL ·
+ *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
  * @units  nanoseconds UTC      @owner json_out with met_buffer_release
  * @blocks reads the store: a page may come from the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -303,8 +304,8 @@ MET_API MET_NODISCARD met_error met_subscription_get_at(met_store *store,
  * @param id        26 characters
  * @param json_out  written only on MET_OK
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_NO_MEMORY ·
- *         MET_E_BUSY (too many readers) · MET_E_IO · MET_E_CORRUPT ·
- *         MET_E_FORKED · MET_E_BUG
+ *         MET_E_BUSY (too many readers) · MET_E_IO · MET_E_MAP_FULL ·
+ *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
  * @owner  json_out with met_buffer_release
  * @blocks reads the store: a page may come from the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -323,7 +324,7 @@ MET_API MET_NODISCARD met_error met_subscription_get(met_store *store,
  * @param json_out      written only on MET_OK
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND (the customer) ·
  *         MET_E_NO_MEMORY · MET_E_BUSY (too many readers) · MET_E_IO ·
- *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ *         MET_E_MAP_FULL · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
  * @owner  json_out with met_buffer_release
  * @blocks reads the store: a page may come from the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -442,7 +443,8 @@ MET_API MET_NODISCARD met_error met_subject_rename(
  *
  * @param json_out  written only on MET_OK
  * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_BUSY (too many
- *         readers) · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ *         readers) · MET_E_IO · MET_E_MAP_FULL · MET_E_CORRUPT · MET_E_FORKED ·
+ *         MET_E_BUG
  * @owner  json_out with met_buffer_release
  * @blocks reads the store: a page may come from the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1

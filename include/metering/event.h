@@ -91,8 +91,8 @@ enum {
  * @param ingest_out  written only on MET_OK
  * @param info        NULL, or where to put field and reason
  * @return MET_OK · MET_E_INVALID · MET_E_UNSUPPORTED (unknown flag or field) ·
- *         MET_E_NO_MEMORY · MET_E_IO · MET_E_DISK_FULL · MET_E_CORRUPT ·
- *         MET_E_FORKED · MET_E_BUG
+ *         MET_E_NO_MEMORY · MET_E_IO · MET_E_DISK_FULL · MET_E_BUSY ·
+ *         MET_E_MAP_FULL · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
  * @owner  the caller; met_ingest_close
  * @blocks reads the store
  * @thread any      @fork no: MET_E_FORKED in a child; open one there
@@ -196,7 +196,7 @@ MET_API MET_NODISCARD met_error met_event_ingest_json(
  *                    generation and offset are written, only on MET_OK
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND (nothing of this source was
  *         taken in) · MET_E_NO_MEMORY · MET_E_BUSY (too many readers) ·
- *         MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ *         MET_E_IO · MET_E_MAP_FULL · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
  * @blocks reads the store: a page may come from the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
  */
@@ -238,7 +238,8 @@ MET_API MET_NODISCARD met_error met_event_settings_put(met_store *store,
  *
  * @param json_out  written only on MET_OK
  * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_BUSY (too many
- *         readers) · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ *         readers) · MET_E_IO · MET_E_MAP_FULL · MET_E_CORRUPT · MET_E_FORKED ·
+ *         MET_E_BUG
  * @owner  json_out with met_buffer_release
  * @blocks reads the store: a page may come from the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -261,8 +262,8 @@ MET_API MET_NODISCARD met_error met_event_settings_get(met_store *store,
  *                   may be more, even when there are few items)}. Written only
  *                   on MET_OK
  * @return MET_OK · MET_E_INVALID · MET_E_LIMIT · MET_E_NO_MEMORY · MET_E_BUSY
- *         (too many readers) · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED ·
- *         MET_E_BUG
+ *         (too many readers) · MET_E_IO · MET_E_MAP_FULL · MET_E_CORRUPT ·
+ *         MET_E_FORKED · MET_E_BUG
  * @owner  caller keeps json; json_out with met_buffer_release
  * @blocks reads the store, at most 100,000 events
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -286,7 +287,7 @@ MET_API MET_NODISCARD met_error met_event_list(met_store *store,
  *                  (those of its subject and minute). Written only on MET_OK
  * @return MET_OK (also when nothing is known of it) · MET_E_INVALID ·
  *         MET_E_NO_MEMORY · MET_E_BUSY (too many readers) · MET_E_IO ·
- *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ *         MET_E_MAP_FULL · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
  * @owner  json_out with met_buffer_release
  * @blocks reads the ids that are remembered, and when it is not among them all
  *         events that are retained
@@ -357,7 +358,8 @@ MET_API MET_NODISCARD met_error met_usage_adjust(met_store *store,
  *
  * @param json_out  written only on MET_OK
  * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_BUSY (too many
- *         readers) · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ *         readers) · MET_E_IO · MET_E_MAP_FULL · MET_E_CORRUPT · MET_E_FORKED ·
+ *         MET_E_BUG
  * @owner  json_out with met_buffer_release
  * @blocks reads the store: pages may come from the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1

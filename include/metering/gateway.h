@@ -396,7 +396,8 @@ MET_API MET_NODISCARD met_error met_gateway_tick(met_gateway *gateway);
  *
  * @param json_out  written only on MET_OK
  * @param info      may be NULL
- * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_FORKED · MET_E_BUG
+ * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_IO (the store is
+ *         over) · MET_E_FORKED · MET_E_BUG
  * @owner json_out with met_buffer_release
  * @blocks never      @thread one at a time
  * @fork no: MET_E_FORKED in a child      @since 0.1
@@ -414,8 +415,8 @@ MET_API MET_NODISCARD met_error met_gateway_stats(met_gateway *gateway,
  * @param json_out  written only on MET_OK
  * @param info      may be NULL
  * @return MET_OK · MET_E_INVALID (no such kind) · MET_E_NO_MEMORY · MET_E_BUSY
- *         (too many readers) · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED ·
- *         MET_E_BUG
+ *         (too many readers) · MET_E_IO · MET_E_MAP_FULL · MET_E_CORRUPT ·
+ *         MET_E_FORKED · MET_E_BUG
  * @owner json_out with met_buffer_release
  * @blocks reads the store      @thread any
  * @fork no: MET_E_FORKED in a child      @since 0.1
@@ -434,8 +435,8 @@ MET_API MET_NODISCARD met_error met_gateway_entity_list(
  * @param json_out  written only on MET_OK
  * @param info      may be NULL
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_NO_MEMORY ·
- *         MET_E_BUSY (too many readers) · MET_E_IO · MET_E_CORRUPT ·
- *         MET_E_FORKED · MET_E_BUG
+ *         MET_E_BUSY (too many readers) · MET_E_IO · MET_E_MAP_FULL ·
+ *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
  * @owner json_out with met_buffer_release
  * @blocks reads the store      @thread any
  * @fork no: MET_E_FORKED in a child      @since 0.1

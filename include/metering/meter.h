@@ -50,8 +50,8 @@ MET_API MET_NODISCARD met_error met_meter_put(met_store *store,
  * @param key       not necessarily NUL-terminated
  * @param json_out  written only on MET_OK
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_NO_MEMORY ·
- *         MET_E_BUSY (too many readers) · MET_E_IO · MET_E_CORRUPT ·
- *         MET_E_FORKED · MET_E_BUG
+ *         MET_E_BUSY (too many readers) · MET_E_IO · MET_E_MAP_FULL ·
+ *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
  * @owner  json_out with met_buffer_release
  * @blocks reads the store: a page may come from the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -67,7 +67,8 @@ MET_API MET_NODISCARD met_error met_meter_get(met_store *store,
  *
  * @param json_out  written only on MET_OK
  * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_BUSY (too many
- *         readers) · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ *         readers) · MET_E_IO · MET_E_MAP_FULL · MET_E_CORRUPT · MET_E_FORKED ·
+ *         MET_E_BUG
  * @owner  json_out with met_buffer_release
  * @blocks reads the store: a page may come from the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -199,7 +200,8 @@ MET_API MET_NODISCARD met_error met_usage_settings_put(met_store *store,
  *
  * @param json_out  {"keep_minutes", "keep_hours"}; written only on MET_OK
  * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_BUSY (too many
- *         readers) · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ *         readers) · MET_E_IO · MET_E_MAP_FULL · MET_E_CORRUPT · MET_E_FORKED ·
+ *         MET_E_BUG
  * @owner  json_out with met_buffer_release
  * @blocks reads the store: a page may come from the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -250,9 +252,9 @@ MET_API MET_NODISCARD met_error met_usage_settings_get(met_store *store,
  *         MET_E_NOT_FOUND (meter, feature or customer) · MET_E_UNSUPPORTED
  *         (like and its kin; from, to or window parts usage that is not kept
  *         that fine) · MET_E_LIMIT · MET_E_OVERFLOW (a sum with more than 34
- *         digits) · MET_E_NO_MEMORY · MET_E_BUSY (too many readers) ·
- *         MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG; with
- *         settle_first also those of met_store_settle
+ *         digits) · MET_E_NO_MEMORY · MET_E_BUSY (too many readers) · MET_E_IO
+ *         · MET_E_MAP_FULL · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG; with
+ *         settle_first also MET_E_DISK_FULL, as met_store_settle
  * @owner  caller keeps json; json_out with met_buffer_release
  * @blocks reads the store: pages may come from the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -278,7 +280,8 @@ MET_API MET_NODISCARD met_error met_usage_query(met_store *store,
  * @param info        NULL, or where to put field path and reason
  * @return as met_usage_query: MET_OK · MET_E_INVALID · MET_E_NOT_FOUND ·
  *         MET_E_UNSUPPORTED · MET_E_LIMIT · MET_E_OVERFLOW · MET_E_NO_MEMORY ·
- *         MET_E_BUSY · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ *         MET_E_BUSY · MET_E_IO · MET_E_MAP_FULL · MET_E_DISK_FULL ·
+ *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
  * @owner  caller keeps json; cursor_out with met_usage_query_close
  * @blocks reads the store: pages may come from the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1

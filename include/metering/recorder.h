@@ -58,8 +58,8 @@ typedef struct met_recorder_config {
  * @param recorder_out  written only on MET_OK
  * @return MET_OK · MET_E_INVALID · MET_E_UNSUPPORTED (unknown flag or field) ·
  *         MET_E_LIMIT (every slot is live or waits to be settled) ·
- *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_IO · MET_E_CORRUPT ·
- *         MET_E_FORKED · MET_E_BUG
+ *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_IO · MET_E_MAP_FULL ·
+ *         MET_E_BUSY · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
  * @owner  the caller; met_recorder_close
  * @blocks reads the store, makes and maps a file
  * @thread any      @fork no: MET_E_FORKED in a child; open one there
@@ -185,10 +185,10 @@ MET_API void met_prepared_close(met_prepared *prepared);
  * Housekeeping, about once a second from whoever uses the recorder: makes room
  * ahead of need, closes minutes, learns of new meters.
  *
- * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_DISK_FULL ·
- *         MET_E_IO · MET_E_CORRUPT (its file was cut short: it goes on with
- *         another, and what was not settled may be lost) · MET_E_FORKED ·
- *         MET_E_BUG; the recorder goes on with what it has
+ * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_IO
+ *         · MET_E_BUSY · MET_E_MAP_FULL · MET_E_CORRUPT (its file was cut
+ *         short: it goes on with another, and what was not settled may be lost)
+ *         · MET_E_FORKED · MET_E_BUG; the recorder goes on with what it has
  * @blocks may grow a file and read the store
  * @thread one at a time (any thread)      @fork no: MET_E_FORKED in a child
  * @since 0.1

@@ -104,9 +104,9 @@ MET_API void met_store_close(met_store *store);
  * @param path_size  bytes, 1 to 3,900
  * @param flags      0; MET_BACKUP_WITHOUT_SECRETS is not supported yet
  * @param info       optional
- * @return MET_OK · MET_E_INVALID · MET_E_EXISTS · MET_E_FORKED · MET_E_IO ·
- *         MET_E_NOT_FOUND (no such parent) · MET_E_DISK_FULL ·
- *         MET_E_NO_MEMORY · MET_E_UNSUPPORTED
+ * @return MET_OK · MET_E_INVALID · MET_E_EXISTS · MET_E_BUSY · MET_E_MAP_FULL ·
+ *         MET_E_FORKED · MET_E_IO · MET_E_NOT_FOUND (no such parent) ·
+ *         MET_E_DISK_FULL · MET_E_NO_MEMORY · MET_E_UNSUPPORTED
  * @alloc yes      @blocks as long as copying takes; writers wait only briefly
  * @thread any      @fork no      @since 0.1
  */

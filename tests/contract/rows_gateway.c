@@ -52,6 +52,9 @@ CALL(gateway_entity_list, w.store, T("consumer"), OUT)
 CALL(gateway_entity_get, w.store, T("consumer"), T("ada"), OUT)
 CALL(gateway_entity_remove, w.store, T("consumer"), T("ada"), INFO)
 
+CALL(credential_rotate, w.store, T("ada"),
+     J("{'grace_seconds':60,'reason':'r','actor':'a'}"), OUT)
+
 static void admit_one(void)
 {
     if (w.gateway == NULL) {
@@ -204,6 +207,7 @@ const contract_row gateway_rows[] = {
     ROW(gateway_entity_list, NULL, 0),
     ROW(gateway_entity_get, NULL, 0),
     ROW(gateway_entity_remove, NULL, ROW_WRITES),
+    ROW(credential_rotate, NULL, ROW_WRITES),
     ROW(limiter_open, NULL, ROW_PURE | ROW_COPES | ROW_AGAIN),
     ROW(limiter_close, open_limiter, ROW_PURE),
     ROW(limiter_policy_set, open_limiter, ROW_PURE),

@@ -11,33 +11,11 @@
 
 #include <sys/wait.h>
 
-static const char *only;
 static unsigned complaints;
 
 /* A row that fails does not keep the others from being looked at. */
 #define complain(...) (print_error(__VA_ARGS__), print_error("\n"), \
                        complaints++)
-
-static const struct {
-    const contract_row *rows;
-    const size_t *count;
-} tables[] = {
-    {catalog_rows, &catalog_row_count}, {usage_rows, &usage_row_count},
-    {billing_rows, &billing_row_count}, {gateway_rows, &gateway_row_count},
-    {pure_rows, &pure_row_count},
-};
-
-static void each_row(void (*check)(const contract_row *row))
-{
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
-        for (size_t k = 0; k < *tables[i].count; k++) {
-            const contract_row *row = &tables[i].rows[k];
-            if (only == NULL || strcmp(only, row->function) == 0) {
-                check(row);
-            }
-        }
-    }
-}
 
 /* --- One attempt ---------------------------------------------------------- */
 /* What fails, and how often it was asked for. */
@@ -79,21 +57,6 @@ static void disarm(void)
 #ifdef SYSCALL_MEMORY
     memory_faults.is_armed = 0;
 #endif
-}
-
-static met_error attempt(const contract_row *row)
-{
-    met_buffer_release(&w.out);
-    w.told = (met_error_info){.struct_size = sizeof w.told};
-    return row->run();
-}
-
-static void begin(const contract_row *row)
-{
-    world_close_handles();
-    if (row->before != NULL) {
-        row->before();
-    }
 }
 
 static int is_over(void)
@@ -141,7 +104,7 @@ static void check_failure(const contract_row *row, const failing *fault, long k,
     }
     if (world_digest() != before || over) {
         world_restore();
-        begin(row);
+        begin_row(row);
     }
 }
 
@@ -156,18 +119,18 @@ static void sweep(const contract_row *row, const failing *fault)
         world_restore();
     }
     is_used = row->kind != 0 || row->before != NULL;
-    begin(row);
+    begin_row(row);
     unsigned before_row = complaints;
     long step = 1;
     for (long k = 1; !done && complaints == before_row; k += step) {
         if (row->kind & ROW_AGAIN && k > 1) {
-            begin(row);
+            begin_row(row);
         }
         uint64_t before = w.store != NULL ? world_digest() : 0;
         long live = w.memory.live;
             long open_files = w.disk.open_files;
         arm(fault, k);
-        met_error error = attempt(row);
+        met_error error = attempt_row(row);
         done = *fault->calls < k;
         disarm();
         if (!done) {
@@ -245,36 +208,6 @@ static void test_disk(void **state)
     assert_int_equal(complaints, 0);
 }
 
-/* --- The table ------------------------------------------------------------ */
-/* Every function of the library has a row. */
-static void test_every_function(void **state)
-{
-    char line[256];
-    FILE *map = fopen(MAP_FILE, "r");
-    unsigned count = 0;
-
-    (void)state;
-    assert_non_null(map);
-    while (fgets(line, sizeof line, map) != NULL) {
-        char name[128];
-        unsigned rows = 0;
-        if (sscanf(line, " met_%100[a-z_]", name) != 1) {
-            continue;
-        }
-        count++;
-        for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
-            for (size_t k = 0; k < *tables[i].count; k++) {
-                rows += strcmp(tables[i].rows[k].function + 4, name) == 0;
-            }
-        }
-        if (rows != 1) {
-            fail_msg("met_%s: %u rows", name, rows);
-        }
-    }
-    fclose(map);
-    assert_true(count > 100);
-}
-
 static int setup(void **state)
 {
     (void)state;
@@ -294,12 +227,11 @@ static int teardown(void **state)
 int main(int count, char **arguments)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-    const struct CMUnitTest memory[] = {cmocka_unit_test(test_every_function),
-                                        TEST(test_memory)};
+    const struct CMUnitTest memory[] = {TEST(test_memory)};
     const struct CMUnitTest below[] = {TEST(test_memory_below)};
     const struct CMUnitTest disk[] = {TEST(test_disk)};
 
-    only = count > 2 ? arguments[2] : NULL;
+    only_function = count > 2 ? arguments[2] : NULL;
     if (count > 1 && strcmp(arguments[1], "below") == 0) {
         return cmocka_run_group_tests(below, NULL, NULL);
     }

@@ -85,7 +85,7 @@ void world_open(void)
 {
     met_store_config config = {.struct_size = sizeof config,
                                .platform = &w.platform,
-                               .map_size_bytes = SWEEP_MAP_SIZE,
+                               .map_size_bytes = w.map_size,
                                .flags = MET_STORE_CREATE};
 
     w.told = (met_error_info){.struct_size = sizeof w.told};
@@ -330,6 +330,7 @@ void world_make(void)
                       faulty_release},
         .clock = {NULL, now_ns, now_ns}};
     temp_directory(w.home, sizeof w.home);
+    w.map_size = SWEEP_MAP_SIZE;
     snprintf(w.path, sizeof w.path, "%s/made", w.home);
     w.now_ns = time_of("2026-01-10T00:00:30Z");
     world_open();

@@ -28,6 +28,7 @@ typedef struct world {
     faulty_memory memory;
     faulty_disk disk;
     met_platform platform;
+    uint64_t map_size; /* of the store when it is opened */
 
     /* What calls use and fill. */
     met_store *store;
@@ -96,6 +97,12 @@ typedef struct contract_row {
         return met_##name(__VA_ARGS__);   \
     }
 #define ROW(name, before, kind) {"met_" #name, call_##name, before, kind}
+
+/* Every row, or the one of that function. */
+extern const char *only_function;
+void each_row(void (*check)(const contract_row *row));
+void begin_row(const contract_row *row);
+met_error attempt_row(const contract_row *row);
 
 extern const contract_row catalog_rows[], usage_rows[], billing_rows[],
     gateway_rows[], pure_rows[];
