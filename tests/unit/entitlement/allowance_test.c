@@ -44,7 +44,7 @@ static void granted_is_in_the_unit_of_the_meter(void **state)
         {"as it is", "1000", NULL, INT64_C(1000000000)},
         {"nothing", "0", NULL, 0},
         {"a fraction below the cell's unit is cut", "0.0000019", NULL, 1},
-        {"beyond the cell", "1000000000000000", NULL, MET__QUOTA_AMOUNT_MAX},
+        {"beyond the cell", "999999999999999", NULL, MET__QUOTA_AMOUNT_MAX},
         {"thousands", "1.5", "\"divide\",\"conversion_factor\":\"1000\"",
          INT64_C(1500000000)},
         {"thirds are rounded down", "1",
