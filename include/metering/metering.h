@@ -10,6 +10,7 @@
 #include "metering/error.h"
 #include "metering/event.h"
 #include "metering/export.h"
+#include "metering/fault.h"
 #include "metering/gateway.h"
 #include "metering/grant.h"
 #include "metering/invoice.h"

@@ -302,10 +302,13 @@ static met_error check_batch(met_limiter *limiter,
         && batch->key_offsets[batch->count] != 0) {
         return met__fail(info, MET_E_INVALID, "batch.keys", "is NULL");
     }
-    return met__limiter_knows(limiter, batch->policy)
+    met_error error = met__limiter_knows(limiter, batch->policy);
+    return error == MET_OK
                ? MET_OK
-               : met__fail(info, MET_E_NOT_FOUND, "batch.policy",
-                           "there is no policy with this number");
+               : met__fail(info, error, "batch.policy",
+                           error == MET_E_CORRUPT
+                               ? "the table's file was cut short"
+                               : "there is no policy with this number");
 }
 
 met_error met_limiter_check_batch(met_limiter *limiter,

@@ -67,8 +67,19 @@ static met_error map_it(const met__platform *platform, int file, uint64_t size,
     if (result < 0) {
         return io_fail(info, path, "cannot be mapped", result);
     }
-    *out = (met__mapped_file){.memory = memory, .size = size, .file = file};
+    *out = (met__mapped_file){
+        .memory = memory,
+        .size = size,
+        .watch = met__fault_watch_begin(memory, size),
+        .file = file,
+    };
     return MET_OK;
+}
+
+static void unmap(const met__platform *platform, const met__mapped_file *file)
+{
+    met__fault_watch_end(file->watch);
+    platform->os->unmap(platform->os->context, file->memory, file->size);
 }
 
 /* A complete new file at `temporary`: blocks, body, then the header. */
@@ -95,7 +106,9 @@ static met_error build(const met__platform *platform, const char *temporary,
             error = spec->prepare(spec->context, made.memory, spec->size);
         }
         memcpy(made.memory, &header, sizeof header);
-        os->unmap(os->context, made.memory, made.size);
+        int is_lost = met__mapped_file_is_lost(&made);
+        unmap(platform, &made);
+        error = error == MET_OK && is_lost ? MET_E_CORRUPT : error;
         /* Else a power cut could leave the name and a header of zeros. */
         if (error != MET_OK) {
             met__fail(info, error, path, "cannot be prepared");
@@ -207,7 +220,7 @@ static met_error open_existing(const met__platform *platform, const char *path,
             *file_out = mapped;
             return MET_OK;
         }
-        os->unmap(os->context, mapped.memory, mapped.size);
+        unmap(platform, &mapped);
     }
     os->close(os->context, file);
     return error;
@@ -276,6 +289,114 @@ met_error met__mapped_file_open(const met__platform *platform,
     return error;
 }
 
+/* --- Files that were cut short -------------------------------------------- */
+/* Of this kind, as far as it can be told, and shorter than it was made. */
+static int is_short(const met__platform *platform, int file,
+                    const met__mapped_spec *spec, uint64_t *size_out)
+{
+    const met__os *os = platform->os;
+    met__file_header header = {.magic = {0}};
+    met__os_stat found;
+    int64_t got = os->read_at(os->context, file, &header, sizeof header, 0);
+    size_t known = got < 0 ? 0
+                   : got < (int64_t)sizeof header.magic
+                       ? (size_t)got
+                       : sizeof header.magic;
+
+    if (got < 0 || os->fstat(os->context, file, &found) < 0 || !found.is_file
+        || memcmp(header.magic, spec->magic, known) != 0) {
+        return 0;
+    }
+    *size_out = found.size;
+    return got < (int64_t)sizeof header
+           || (found.size < header.file_size
+               && header.checksum == header_checksum(&header));
+}
+
+static int wipe(const met__os *os, int file, uint64_t end)
+{
+    static const unsigned char zeros[4096];
+    int64_t result = 0;
+
+    for (uint64_t at = MET__FILE_HEADER_SIZE; at < end && result >= 0;
+         at += sizeof zeros) {
+        size_t size = end - at < sizeof zeros ? end - at : sizeof zeros;
+        result = os->write_at(os->context, file, zeros, size, at);
+    }
+    return result < 0 ? (int)result : 0;
+}
+
+static met_error remove_short(const met__platform *platform, const char *path,
+                              const met__mapped_spec *spec, uint64_t wipe_end)
+{
+    const met__os *os = platform->os;
+    uint64_t size = 0;
+    int file = os->open(os->context, path, 0);
+
+    if (file < 0) {
+        return met__os_error(file);
+    }
+    met_error error = MET_E_CORRUPT;
+    if (is_short(platform, file, spec, &size)) {
+        error = met__mapped_file_unlink(platform, file, path);
+        int result = error == MET_OK
+                         ? wipe(os, file, size < wipe_end ? size : wipe_end)
+                         : 0;
+        error = result < 0 ? met__os_error(result) : error;
+    }
+    os->close(os->context, file);
+    return error;
+}
+
+met_error met__mapped_file_unlink(const met__platform *platform, int file,
+                                  const char *path)
+{
+    const met__os *os = platform->os;
+    met__os_stat mine;
+    met__os_stat there;
+    int result = os->lock(os->context, file, MET__OS_LOCK_TRY, 0);
+
+    if (result < 0) {
+        return met__os_error(result);
+    }
+    result = os->fstat(os->context, file, &mine);
+    if (result == 0) {
+        result = os->stat(os->context, path, &there);
+    }
+    if (result == 0 && mine.device == there.device
+        && mine.inode == there.inode) {
+        result = os->unlink(os->context, path);
+    }
+    os->lock(os->context, file, MET__OS_LOCK_FREE, 0);
+    return result < 0 && met__os_error(result) != MET_E_NOT_FOUND
+               ? met__os_error(result)
+               : MET_OK;
+}
+
+met_error met__mapped_file_open_whole(const met__platform *platform,
+                                      const char *path,
+                                      const met__mapped_spec *spec,
+                                      uint64_t wipe_end,
+                                      met__mapped_file *file_out,
+                                      met_error_info *info)
+{
+    met_error error = met__mapped_file_open(platform, path, spec, 1, file_out,
+                                            info);
+
+    if (error != MET_E_CORRUPT) {
+        return error;
+    }
+    met_error removed = remove_short(platform, path, spec, wipe_end);
+    if (removed == MET_E_CORRUPT) {
+        return error; /* damaged in another way */
+    }
+    if (removed != MET_OK && removed != MET_E_NOT_FOUND) {
+        return met__fail(info, removed, path,
+                         "was cut short and cannot be replaced");
+    }
+    return met__mapped_file_open(platform, path, spec, 1, file_out, info);
+}
+
 met_error met__mapped_file_grow(const met__platform *platform,
                                 met__mapped_file *file, uint64_t size)
 {
@@ -283,6 +404,11 @@ met_error met__mapped_file_grow(const met__platform *platform,
     void *memory;
 
     MET__ASSERT(file != NULL && file->memory != NULL && size >= file->size);
+    /* Of one that was cut short growing would make zeros of what is gone. */
+    met_error error = met__mapped_file_check(platform, file);
+    if (error != MET_OK) {
+        return error;
+    }
     int result = os->allocate(os->context, file->file, size);
     if (result < 0) {
         return met__os_error(result);
@@ -292,9 +418,10 @@ met_error met__mapped_file_grow(const met__platform *platform,
     if (result < 0) {
         return met__os_error(result);
     }
-    os->unmap(os->context, file->memory, file->size);
+    unmap(platform, file);
     file->memory = memory;
     file->size = size;
+    file->watch = met__fault_watch_begin(memory, size);
     return MET_OK;
 }
 
@@ -302,9 +429,12 @@ met_error met__mapped_file_check(const met__platform *platform,
                                  const met__mapped_file *file)
 {
     met__os_stat found;
+
+    if (met__mapped_file_is_lost(file)) {
+        return MET_E_CORRUPT;
+    }
     int result = platform->os->fstat(platform->os->context, file->file,
                                      &found);
-
     if (result < 0) {
         return met__os_error(result);
     }
@@ -315,8 +445,17 @@ void met__mapped_file_close(const met__platform *platform,
                             met__mapped_file *file)
 {
     if (file->memory != NULL) {
-        platform->os->unmap(platform->os->context, file->memory, file->size);
+        unmap(platform, file);
         platform->os->close(platform->os->context, file->file);
+    }
+    *file = (met__mapped_file){0};
+}
+
+void met__mapped_file_forget(const met__platform *platform,
+                             met__mapped_file *file)
+{
+    if (file->memory != NULL) {
+        unmap(platform, file);
     }
     *file = (met__mapped_file){0};
 }

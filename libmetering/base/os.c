@@ -248,6 +248,15 @@ static int os_unmap(void *context, void *memory, uint64_t size)
     return munmap(memory, size) < 0 ? -errno : 0;
 }
 
+static int os_cover(void *context, void *memory, uint64_t size)
+{
+    void *covered = mmap(memory, size, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED
+                             | MAP_NORESERVE,
+                         -1, 0);
+    return covered == MAP_FAILED ? -errno : 0;
+}
+
 static int os_want_huge_pages(void *context, void *memory, uint64_t size)
 {
     return madvise(memory, size, MADV_HUGEPAGE) < 0 ? -errno : 0;
@@ -405,6 +414,7 @@ const met__os *met__os_default(void)
         .sync = os_sync,
         .map = os_map,
         .unmap = os_unmap,
+        .cover = os_cover,
         .want_huge_pages = os_want_huge_pages,
         .lock = os_lock,
         .mark = os_mark,

@@ -54,6 +54,9 @@ typedef struct met__os {
     int (*sync)(void *context, int file);
     int (*map)(void *context, int file, uint64_t size, void **memory_out);
     int (*unmap)(void *context, void *memory, uint64_t size);
+    /* Zero pages of this process alone in place of what is mapped there, whole
+     * pages; may be called by the handler of a signal. */
+    int (*cover)(void *context, void *memory, uint64_t size);
     /* Asks for pages of 2 MiB behind private memory; whole ones inside it. */
     int (*want_huge_pages)(void *context, void *memory, uint64_t size);
     /* Open-file-description lock on byte `offset`, length 1. */

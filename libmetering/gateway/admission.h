@@ -56,6 +56,8 @@ void met__admit_limit_headers(met__admission *admission);
 /* --- admit_quota.c -------------------------------------------------------- */
 /* Reserves what the request needs of every allowance. */
 int met__admit_reserve(met__admission *admission);
+/* What was reserved in a table that is not the one in use any more. */
+void met__ticket_forget(const met_gateway *gateway, met__ticket *ticket);
 /* Gives back what is reserved. */
 void met__ticket_release(met_gateway *gateway, met__ticket *ticket);
 

@@ -176,6 +176,20 @@ static void begin(met__admission *admission, met_gateway *gateway,
     admission->ticket->cost = admission->cost;
 }
 
+/* Nothing is known of anybody: the snapshot was cut short. */
+static met_error decide_blindly(met__admission *admission)
+{
+    met_gateway *gateway = admission->gateway;
+
+    if (met__admission_failed(admission, MET_GATEWAY_FAILURE_SNAPSHOT)) {
+        admission->ticket->magic = MET__TICKET_MAGIC;
+        admission->decision->is_admitted = 1;
+        gateway->counters.admitted++;
+        gateway->counters.failed_open++;
+    }
+    return MET_OK;
+}
+
 /* MET_E_NO_MEMORY: nothing is decided, and nothing has changed. */
 static met_error decide(met__admission *admission)
 {
@@ -185,6 +199,9 @@ static met_error decide(met__admission *admission)
         /* The snapshot at hand serves on: it is whole, only not the newest. */
         gateway->counters.failures[MET_GATEWAY_FAILURE_SNAPSHOT]++;
         admission->decision->failure = MET_GATEWAY_FAILURE_SNAPSHOT;
+    }
+    if (met__mapped_file_is_lost(&gateway->snapshot.file)) {
+        return decide_blindly(admission);
     }
     if (gateway->is_tally_full
         && !met__admission_failed(admission, MET_GATEWAY_FAILURE_TALLY)) {
@@ -229,7 +246,14 @@ met_error met__gateway_admit(met_gateway *gateway,
     }
     begin(&admission, gateway, request, decision);
     gateway->counters.requests++;
+    int was_lost = met__mapped_file_is_lost(&gateway->snapshot.file);
     error = decide(&admission);
+    if (met__mapped_file_is_lost(&gateway->snapshot.file) && !was_lost) {
+        met__ticket_release(gateway, admission.ticket);
+        met__gateway_follow_anew(gateway);
+        begin(&admission, gateway, request, decision);
+        error = decide(&admission);
+    }
     if (error == MET_OK) {
         met__admit_limit_headers(&admission);
     }

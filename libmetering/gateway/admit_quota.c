@@ -188,6 +188,7 @@ static int reserve(met__admission *admission, const met__snapshot_row *row,
                            MET_GATEWAY_REASON_USAGE_LIMIT_REACHED,
                            MET__TEXT(USED_UP));
     }
+    use.table = met__quota_id(admission->gateway->quota);
     ticket->filter_bytes += use.filters_size;
     ticket->quotas[ticket->quota_count++] = use;
     return 1;
@@ -337,8 +338,21 @@ int met__admit_reserve(met__admission *admission)
     return reserve_rows(admission);
 }
 
+void met__ticket_forget(const met_gateway *gateway, met__ticket *ticket)
+{
+    uint64_t table = met__quota_id(gateway->quota);
+
+    for (uint16_t i = 0;
+         i < ticket->quota_count && i < MET_GATEWAY_QUOTAS_MAX; i++) {
+        if (ticket->quotas[i].table != table) {
+            ticket->quotas[i].quota = (met__quota_ticket){0};
+        }
+    }
+}
+
 void met__ticket_release(met_gateway *gateway, met__ticket *ticket)
 {
+    met__ticket_forget(gateway, ticket);
     for (uint16_t i = 0;
          i < ticket->quota_count && i < MET_GATEWAY_QUOTAS_MAX; i++) {
         (void)met__quota_release(gateway->quota, &ticket->quotas[i].quota);

@@ -93,6 +93,7 @@ static int64_t true_cost(const completion *c, const met__ticket_quota *quota)
 
 static void begin_quotas(completion *c)
 {
+    met__ticket_forget(c->gateway, c->ticket);
     for (uint16_t i = 0; i < c->ticket->quota_count; i++) {
         met__ticket_quota *quota = &c->ticket->quotas[i];
         (void)met__quota_complete_begin(c->gateway->quota, &quota->quota,

@@ -113,6 +113,27 @@ uint32_t met__gateway_policy_again(met_gateway *gateway, uint32_t index)
     return number;
 }
 
+static void count_policies(met_gateway *gateway)
+{
+    gateway->without_policy = 0;
+    for (uint32_t i = 0; i < gateway->policy_count; i++) {
+        gateway->without_policy += gateway->policies[i] == MET__NONE;
+    }
+}
+
+void met__gateway_policies_again(met_gateway *gateway)
+{
+    const met__snapshot *snapshot = &gateway->snapshot;
+
+    for (uint32_t i = 0; i < gateway->policy_count; i++) {
+        if (set_policy(gateway, snapshot, met__snapshot_limit_at(snapshot, i),
+                       &gateway->policies[i]) != MET_OK) {
+            gateway->policies[i] = MET__NONE;
+        }
+    }
+    count_policies(gateway);
+}
+
 /* Policies of limits that the catalog no longer has make room for others. */
 static void remove_policies(met_gateway *gateway, const uint32_t *old,
                             uint32_t old_count)
@@ -187,10 +208,7 @@ met_error met__gateway_follow(met_gateway *gateway)
     gateway->has_snapshot = 1;
     gateway->policies = policies;
     gateway->policy_count = snapshot.count[MET__SECTION_LIMIT];
-    gateway->without_policy = 0;
-    for (uint32_t i = 0; i < gateway->policy_count; i++) {
-        gateway->without_policy += policies[i] == MET__NONE;
-    }
+    count_policies(gateway);
     if (old != NULL) {
         remove_policies(gateway, old, old_count);
         release_policies(gateway, old, old_count);
@@ -251,11 +269,12 @@ char *met__gateway_limits_path(const met_store *store, met__arena *arena)
                             MET__LIMIT_LAYOUT);
 }
 
-static met_error open_limiter(met_gateway *gateway, uint64_t capacity,
-                              met_error_info *info)
+met_error met__gateway_open_limiter(const met_gateway *gateway,
+                                    met_limiter **limiter_out,
+                                    met_error_info *info)
 {
     met_limiter_config config = {.struct_size = sizeof config,
-                                 .capacity = capacity};
+                                 .capacity = gateway->limiter_capacity};
     met__arena arena;
 
     met__arena_init(&arena, gateway->platform);
@@ -263,7 +282,7 @@ static met_error open_limiter(met_gateway *gateway, uint64_t capacity,
     met_error error =
         config.path == NULL
             ? MET_E_NO_MEMORY
-            : met__limiter_open(gateway->platform, &config, &gateway->limiter,
+            : met__limiter_open(gateway->platform, &config, limiter_out,
                                 info);
     met__arena_release(&arena);
     return error;
@@ -279,7 +298,6 @@ static met_error open_query(met_gateway *gateway)
 }
 
 static met_error open_parts(met_gateway *gateway, met_store *store,
-                            const met_gateway_config *config,
                             met_error_info *info)
 {
     met_error error = met__fork_guard_start(&gateway->fork_generation);
@@ -300,7 +318,7 @@ static met_error open_parts(met_gateway *gateway, met_store *store,
         error = open_query(gateway);
     }
     if (error == MET_OK) {
-        error = open_limiter(gateway, config->limiter_capacity, info);
+        error = met__gateway_open_limiter(gateway, &gateway->limiter, info);
     }
     if (error == MET_OK) {
         error = first_snapshot(gateway, info);
@@ -333,10 +351,11 @@ met_error met__gateway_open(met_store *store,
     gateway->header_style = config->header_style ? config->header_style
                                                  : MET_GATEWAY_HEADERS_KONG;
     gateway->flags = config->flags;
+    gateway->limiter_capacity = config->limiter_capacity;
     gateway->store_mark = met__checksum(met__store_id(store), 16);
     gateway->value_plan = UINT64_MAX;
     met__buffer_init(&gateway->query, platform);
-    error = open_parts(gateway, store, config, &why);
+    error = open_parts(gateway, store, &why);
     if (error != MET_OK) {
         met__gateway_close(gateway);
         return why.code == error
@@ -387,6 +406,8 @@ met_error met__gateway_tick(met_gateway *gateway)
         return MET_E_FORKED;
     }
     met_error error = met__recorder_tick(gateway->recorder);
+    met_error mended = met__gateway_mend(gateway);
+    error = error == MET_OK ? mended : error;
     int64_t now = met__now_monotonic_ns(gateway->platform);
 
     gateway->is_tally_full = 0;

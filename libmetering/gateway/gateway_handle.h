@@ -37,6 +37,7 @@ struct met_gateway {
     const met__platform *platform;
     uint64_t store_mark; /* of tickets */
     uint64_t flags;
+    uint64_t limiter_capacity; /* as it was asked for */
     uint32_t fork_generation;
     uint32_t fail_policy;
     uint32_t header_style;
@@ -93,6 +94,15 @@ met_error met__gateway_complete(met_gateway *gateway,
  * counted, and the one at hand serves on. */
 met_error met__gateway_follow(met_gateway *gateway);
 
+/* The same after what is mapped was cut short. */
+void met__gateway_follow_anew(met_gateway *gateway);
+/* Opens anew what was cut short. MET_E_CORRUPT: something was, and is whole
+ * again; any other error: what is cut is still in use, and says so. */
+met_error met__gateway_mend(met_gateway *gateway);
+met_error met__gateway_open_limiter(const met_gateway *gateway,
+                                    met_limiter **limiter_out,
+                                    met_error_info *info);
+
 /* Looks what the recorder's meters want of events, when they are others. */
 void met__gateway_follow_meters(met_gateway *gateway);
 
@@ -102,6 +112,9 @@ uint32_t met__gateway_policy_again(met_gateway *gateway, uint32_t index);
 
 /* Of the table of windows; NULL when memory is out. */
 char *met__gateway_limits_path(const met_store *store, met__arena *arena);
+
+/* Sets all of them, in a table that is new. */
+void met__gateway_policies_again(met_gateway *gateway);
 
 /* The reason's name in answers and reports; "" for none. */
 const char *met__gateway_reason_name(uint32_t reason);

@@ -88,8 +88,10 @@ met_error met__snapshot_files_open(met_store *store, int create,
     }
     if (error == MET_OK) {
         memcpy(spec.store_id, met__store_id(store), sizeof spec.store_id);
-        error = met__mapped_file_open(platform, path, &spec, create,
-                                      &files.current, info);
+        error = create ? met__mapped_file_open_whole(platform, path, &spec, 0,
+                                                     &files.current, info)
+                       : met__mapped_file_open(platform, path, &spec, 0,
+                                               &files.current, info);
     }
     if (error != MET_OK) {
         return error;

@@ -29,7 +29,7 @@ typedef struct met__ticket_quota {
      * each as MET__ATTRIBUTE_*:1 size:2 and the condition. */
     uint16_t filters_at;
     uint16_t filters_size;
-    uint64_t reserved;
+    uint64_t table; /* met__quota_id */
 } met__ticket_quota;
 
 typedef struct met__ticket {

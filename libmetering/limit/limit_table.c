@@ -174,8 +174,10 @@ static met_error open_file(met__limit_table *table,
 
     spec.parameters[0] = (wanted + MET__BLOCK_PLACES - 1) / MET__BLOCK_PLACES;
     spec.size = MET__FILE_HEADER_SIZE + table_size(spec.parameters[0]);
-    met_error error = met__mapped_file_open(table->platform, config->path,
-                                            &spec, 1, &table->file, info);
+    /* Without head and policies nobody counts in one that was cut short. */
+    met_error error = met__mapped_file_open_whole(
+        table->platform, config->path, &spec,
+        MET__FILE_HEADER_SIZE + BEFORE_CONTROLS, &table->file, info);
     if (error != MET_OK) {
         return error;
     }
@@ -269,6 +271,20 @@ met_error met__limit_table_open(met__limit_table *table,
 void met__limit_table_close(met__limit_table *table)
 {
     met__mapped_file_close(table->platform, &table->file);
+}
+
+met_error met__limit_table_answer(const met__limit_table *table,
+                                  met_error error)
+{
+    const met__mapped_file *file = &table->file;
+
+    if (file->memory == NULL || (error == MET_OK
+                                 && !met__limit_table_is_lost(table))) {
+        return error;
+    }
+    return met__mapped_file_check(table->platform, file) == MET_E_CORRUPT
+               ? MET_E_CORRUPT
+               : error;
 }
 
 /* --- Shapes --------------------------------------------------------------- */

@@ -100,6 +100,16 @@ void met__limit_table_close(met__limit_table *table);
 met_error met__limit_table_look(const met__platform *platform,
                                 const char *path,
                                 met_limiter_stats *stats_out);
+
+/* Of what has failed, or met damage: MET_E_CORRUPT when the file was cut short,
+ * whatever was found missing in it. */
+met_error met__limit_table_answer(const met__limit_table *table,
+                                  met_error error);
+/* Whether what was read and written now may have been nowhere. */
+static inline int met__limit_table_is_lost(const met__limit_table *table)
+{
+    return met__mapped_file_is_lost(&table->file);
+}
 void met__limit_table_stats(met__limit_table *table,
                             const met__window_time *time,
                             met_limiter_stats *stats_out);

@@ -46,6 +46,28 @@ void met__limiter_close(met_limiter *limiter)
     }
 }
 
+met_error met__limiter_check_file(const met_limiter *limiter)
+{
+    const met__mapped_file *file = &limiter->table.file;
+
+    return file->memory == NULL
+               ? MET_OK
+               : met__mapped_file_check(&limiter->platform, file);
+}
+
+static met_error check_file(const met_limiter *limiter, met_error_info *info)
+{
+    met_error error = met__limiter_check_file(limiter);
+
+    return error == MET_OK
+               ? MET_OK
+               : met__fail(info, error, "limiter",
+                           error == MET_E_CORRUPT
+                               ? "its file was cut short: close it and open "
+                                 "it anew"
+                               : "its file cannot be examined");
+}
+
 met_error met__limiter_policy_set(met_limiter *limiter,
                                   const met_limiter_policy *policy,
                                   uint32_t *number_out, met_error_info *info)
@@ -69,14 +91,19 @@ met_error met__limiter_policy_set(met_limiter *limiter,
         }
         windows[at] = window;
     }
-    return met__policy_set(&limiter->table, policy, windows, number_out,
-                           info);
+    met_error error = check_file(limiter, info);
+    return error == MET_OK ? met__policy_set(&limiter->table, policy, windows,
+                                             number_out, info)
+                           : error;
 }
 
 met_error met__limiter_policy_remove(met_limiter *limiter, uint32_t number,
                                      met_error_info *info)
 {
-    return met__policy_remove(&limiter->table, number, info);
+    met_error error = check_file(limiter, info);
+
+    return error == MET_OK ? met__policy_remove(&limiter->table, number, info)
+                           : error;
 }
 
 /* --- Deciding ------------------------------------------------------------- */
@@ -347,6 +374,19 @@ check_slowly(const met__quick *q, const met_limiter_request *request,
     return run(&p, check, result_out);
 }
 
+/* What was said of a file that is cut short was said of zeros. */
+static __attribute__((noinline)) met_error
+not_decided(const met_limiter *limiter, met_error error,
+            met_limiter_result *result_out)
+{
+    met_error answer = met__limit_table_answer(&limiter->table, error);
+
+    if (error == MET_OK && answer != MET_OK) {
+        result_out->is_allowed = 0;
+    }
+    return answer;
+}
+
 met_error met__limiter_check(met_limiter *limiter,
                              const met_limiter_request *request,
                              met_limiter_result *result_out)
@@ -358,10 +398,11 @@ met_error met__limiter_check(met_limiter *limiter,
                               && met__quick_decide(&q, result_out)
                           ? MET_OK
                           : check_slowly(&q, request, result_out);
-    if (error == MET_OK) {
-        met__plan_decided(limiter, &q, 1, !result_out->is_allowed);
+    if (error != MET_OK || met__limit_table_is_lost(&limiter->table)) {
+        return not_decided(limiter, error, result_out);
     }
-    return error;
+    met__plan_decided(limiter, &q, 1, !result_out->is_allowed);
+    return MET_OK;
 }
 
 met_error met__limiter_peek(met_limiter *limiter,
@@ -371,7 +412,7 @@ met_error met__limiter_peek(met_limiter *limiter,
     met__plan p;
 
     met__plan_start(&p, limiter, request);
-    return run(&p, peek, result_out);
+    return not_decided(limiter, run(&p, peek, result_out), result_out);
 }
 
 met_error met__limiter_stats(met_limiter *limiter,
@@ -387,7 +428,7 @@ met_error met__limiter_stats(met_limiter *limiter,
         stats_out->decisions += met__load_relaxed(&stripe->made);
         stats_out->refusals += met__load_relaxed(&stripe->refused);
     }
-    return MET_OK;
+    return met__limiter_check_file(limiter);
 }
 
 met_error met__limiter_look(const met__platform *platform, const char *path,

@@ -17,6 +17,9 @@ met_error met__limiter_open(const met__platform *platform,
                             const met_limiter_config *config,
                             met_limiter **limiter_out, met_error_info *info);
 void met__limiter_close(met_limiter *limiter);
+/* MET_E_CORRUPT: its file was cut short. Every call answers so, too, once it
+ * has met the damage: close it and open it anew. */
+met_error met__limiter_check_file(const met_limiter *limiter);
 met_error met__limiter_policy_set(met_limiter *limiter,
                                   const met_limiter_policy *policy,
                                   uint32_t *number_out, met_error_info *info);
@@ -31,8 +34,8 @@ met_error met__limiter_check(met_limiter *limiter,
 met_error met__limiter_check_batch(met_limiter *limiter,
                                    const met_limiter_batch *batch,
                                    const met_limiter_verdicts *verdicts);
-/* Whether there is such a policy now. */
-int met__limiter_knows(met_limiter *limiter, uint32_t policy);
+/* Whether there is such a policy now. MET_E_NOT_FOUND · MET_E_CORRUPT */
+met_error met__limiter_knows(met_limiter *limiter, uint32_t policy);
 met_error met__limiter_peek(met_limiter *limiter,
                             const met_limiter_request *request,
                             met_limiter_result *result_out);

@@ -125,14 +125,21 @@ met_error met__limiter_check_batch(met_limiter *limiter,
             write_verdict(&run, begin + i);
         }
     }
+    if (met__limit_table_is_lost(&limiter->table) && batch->count > 0) {
+        memset(verdicts->is_allowed, 0,
+               batch->count * sizeof *verdicts->is_allowed);
+        return MET_E_CORRUPT;
+    }
     met__plan_decided(limiter, group, made, refused);
     return error;
 }
 
-int met__limiter_knows(met_limiter *limiter, uint32_t policy)
+met_error met__limiter_knows(met_limiter *limiter, uint32_t policy)
 {
     met__policy_view view;
+    met_error error = met__policy_read(&limiter->table, policy, &view);
 
-    return met__policy_read(&limiter->table, policy, &view)
-           != MET_E_NOT_FOUND;
+    return error == MET_E_NOT_FOUND
+               ? met__limit_table_answer(&limiter->table, error)
+               : MET_OK;
 }

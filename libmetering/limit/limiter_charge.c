@@ -59,5 +59,6 @@ met_error met__limiter_charge(met_limiter *limiter,
     met__plan p;
 
     met__plan_start(&p, limiter, request);
-    return met__plan_run(&p, charge, result_out);
+    return met__limit_table_answer(&limiter->table,
+                                   met__plan_run(&p, charge, result_out));
 }

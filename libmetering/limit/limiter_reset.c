@@ -38,7 +38,8 @@ static int forget(met_limiter *limiter, const met_limiter_request *request,
                                             is_predecessor);
 
     return record == NULL
-           || make_empty(record, name.name, is_predecessor ? MET__HEAD_FROZEN : 0);
+           || make_empty(record, name.name,
+                         is_predecessor ? MET__HEAD_FROZEN : 0);
 }
 
 met_error met__limiter_reset(met_limiter *limiter,
@@ -57,7 +58,7 @@ met_error met__limiter_reset(met_limiter *limiter,
             continue;
         }
         if (error != MET_OK) {
-            return error;
+            return met__limit_table_answer(&limiter->table, error);
         }
         for (uint32_t w = 0; w < view.predecessor_count; w++) {
             is_done &= forget(limiter, request, &key, &view.predecessors[w],
@@ -68,7 +69,7 @@ met_error met__limiter_reset(met_limiter *limiter,
         }
         if (is_done && met__load_acquire(&view.slot->version)
                            == view.version) {
-            return MET_OK;
+            return met__limit_table_answer(&limiter->table, MET_OK);
         }
     }
     return MET_E_BUSY;

@@ -73,7 +73,7 @@ static met_error give(met_limiter *limiter, met_limiter_ticket *ticket,
         words[i] &= is_release ? ~MET__TICKET_COUNTED : UINT64_MAX;
     }
     *withheld_out = withheld;
-    return MET_OK;
+    return met__limit_table_answer(table, MET_OK);
 }
 
 met_error met__limiter_refund(met_limiter *limiter,

@@ -31,6 +31,7 @@ struct met__quota_table {
     met__quota_cell *cells;
     uint64_t count; /* private copy: the file is not trusted */
     uint64_t probes;
+    uint64_t id;
 };
 
 /* --- Sizes ---------------------------------------------------------------- */
@@ -63,37 +64,6 @@ static uint64_t file_size(uint64_t cells)
 }
 
 /* --- Opening -------------------------------------------------------------- */
-/* Takes a file of another boot out of its place, unless somebody else has
- * just done so: only who holds its lock and still finds it there may. */
-static met_error remove_old(const met__platform *platform, const char *path,
-                            const met__mapped_file *file,
-                            met_error_info *info)
-{
-    const met__os *os = platform->os;
-    met__os_stat mine;
-    met__os_stat there;
-    int result = os->lock(os->context, file->file, MET__OS_LOCK_TRY, 0);
-
-    if (result < 0) {
-        return met__fail(info, met__os_error(result), path,
-                         "another process replaces it");
-    }
-    result = os->fstat(os->context, file->file, &mine);
-    if (result == 0) {
-        result = os->stat(os->context, path, &there);
-    }
-    if (result == 0 && mine.device == there.device
-        && mine.inode == there.inode) {
-        result = os->unlink(os->context, path);
-    }
-    os->lock(os->context, file->file, MET__OS_LOCK_FREE, 0);
-    if (result < 0 && met__os_error(result) != MET_E_NOT_FOUND) {
-        return met__fail(info, met__os_error(result), path,
-                         "was written before this boot and cannot be removed");
-    }
-    return MET_OK;
-}
-
 static met_error open_file(const met__platform *platform, const char *path,
                            const met__mapped_spec *spec,
                            met__mapped_file *file_out, met_error_info *info)
@@ -105,15 +75,18 @@ static met_error open_file(const met__platform *platform, const char *path,
         return met__fail(info, error, path, "this boot's id cannot be read");
     }
     for (int i = 0; i < REOPEN_TRIES; i++) {
-        error = met__mapped_file_open(platform, path, spec, 1, file_out, info);
+        error = met__mapped_file_open_whole(platform, path, spec, 0, file_out,
+                                            info);
         if (error != MET_OK
             || met__mapped_file_header(file_out)->boot_hash == boot) {
             return error;
         }
-        error = remove_old(platform, path, file_out, info);
+        error = met__mapped_file_unlink(platform, file_out->file, path);
         met__mapped_file_close(platform, file_out);
         if (error != MET_OK && error != MET_E_BUSY) {
-            return error;
+            return met__fail(info, error, path,
+                             "was written before this boot and cannot be "
+                             "removed");
         }
     }
     return met__fail(info, MET_E_BUSY, path, "another process replaces it");
@@ -136,6 +109,15 @@ static met_error count_cells(const met__mapped_file *file, const char *path,
     }
     *count_out = count;
     return MET_OK;
+}
+
+static uint64_t inode_of(const met__platform *platform,
+                         const met__mapped_file *file)
+{
+    met__os_stat found = {0};
+
+    (void)platform->os->fstat(platform->os->context, file->file, &found);
+    return found.inode;
 }
 
 met_error met__quota_open(const met__platform *platform, const char *path,
@@ -173,6 +155,7 @@ met_error met__quota_open(const met__platform *platform, const char *path,
         met__release(platform, table, sizeof *table);
         return error;
     }
+    table->id = inode_of(&table->platform, &table->file);
     table->words =
         (table_words *)(void *)(table->file.memory + MET__FILE_HEADER_SIZE);
     table->cells = (met__quota_cell *)(void *)(table->words + 1);
@@ -190,6 +173,16 @@ void met__quota_close(met__quota_table *table)
         met__mapped_file_close(&platform, &table->file);
         met__release(&platform, table, sizeof *table);
     }
+}
+
+uint64_t met__quota_id(const met__quota_table *table)
+{
+    return table->id;
+}
+
+met_error met__quota_check(const met__quota_table *table)
+{
+    return met__mapped_file_check(&table->platform, &table->file);
 }
 
 void met__quota_set_filled(met__quota_table *table)
@@ -252,6 +245,12 @@ static met_error find(const met__quota_table *table, met__hash128 key,
     return may_create ? MET_E_TABLE_FULL : MET_E_NOT_FOUND;
 }
 
+/* Of what was cut off nothing is known; that a cell is missing least of all. */
+static met_error answer(const met__quota_table *table, met_error error)
+{
+    return met__mapped_file_is_lost(&table->file) ? MET_E_CORRUPT : error;
+}
+
 static met__quota_side *ticket_side(const met__quota_table *table,
                                     const met__quota_ticket *ticket)
 {
@@ -291,15 +290,15 @@ met_error met__quota_prepare(met__quota_table *table, met__hash128 key,
         return MET_E_LIMIT;
     }
     met_error error = find(table, key, 1, &cell);
-    if (error != MET_OK) {
-        return error;
+    if (error == MET_OK) {
+        error = met__quota_cell_prepare(cell, period);
     }
-    return met__quota_cell_prepare(cell, period);
+    return answer(table, error);
 }
 
 met_error met__quota_admit(met__quota_table *table, met__hash128 key,
-                           uint64_t number, int64_t cost, int64_t now_ns, int64_t utc_ns,
-                           met__quota_ticket *ticket_out,
+                           uint64_t number, int64_t cost, int64_t now_ns,
+                           int64_t utc_ns, met__quota_ticket *ticket_out,
                            met__quota_state *state_out)
 {
     met__quota_cell *cell;
@@ -314,12 +313,16 @@ met_error met__quota_admit(met__quota_table *table, met__hash128 key,
     }
     met_error error = find(table, key, 0, &cell);
     if (error != MET_OK) {
-        return error;
+        return answer(table, error);
     }
-    error = met__quota_cell_admit(cell, number, cost, now_ns, utc_ns, ticket_out,
-                                  state_out);
+    error = met__quota_cell_admit(cell, number, cost, now_ns, utc_ns,
+                                  ticket_out, state_out);
     if (ticket_out->place != 0) {
         ticket_out->place += 2 * (uint64_t)(cell - table->cells);
+    }
+    if (met__mapped_file_is_lost(&table->file)) {
+        *ticket_out = (met__quota_ticket){0};
+        return MET_E_CORRUPT;
     }
     return error;
 }
@@ -369,38 +372,6 @@ met_error met__quota_release(met__quota_table *table,
                         : met__quota_cell_release(side, ticket);
 }
 
-met_error met__quota_set_base(met__quota_table *table, met__hash128 key,
-                              uint64_t number, int64_t base)
-{
-    met__quota_cell *cell;
-
-    MET__ASSERT(table != NULL);
-    if (!is_amount(base)) {
-        return MET_E_LIMIT;
-    }
-    met_error error = find(table, key, 0, &cell);
-    return error != MET_OK ? error
-                           : met__quota_cell_set_base(cell, number, base);
-}
-
-met_error met__quota_set_granted(met__quota_table *table, met__hash128 key,
-                                 uint64_t number, int64_t granted)
-{
-    met__quota_cell *cell;
-
-    MET__ASSERT(table != NULL);
-    if (granted < 0) {
-        return MET_E_INVALID;
-    }
-    if (!is_amount(granted)) {
-        return MET_E_LIMIT;
-    }
-    met_error error = find(table, key, 0, &cell);
-    return error != MET_OK
-               ? error
-               : met__quota_cell_set_granted(cell, number, granted);
-}
-
 met_error met__quota_seal(met__quota_table *table, met__hash128 key,
                           uint64_t number, int64_t now_ns,
                           int64_t *taken_out)
@@ -409,9 +380,10 @@ met_error met__quota_seal(met__quota_table *table, met__hash128 key,
 
     MET__ASSERT(table != NULL && taken_out != NULL);
     met_error error = find(table, key, 0, &cell);
-    return error != MET_OK ? error
-                           : met__quota_cell_seal(cell, number, now_ns,
-                                                  taken_out);
+    if (error == MET_OK) {
+        error = met__quota_cell_seal(cell, number, now_ns, taken_out);
+    }
+    return answer(table, error);
 }
 
 met_error met__quota_read(met__quota_table *table, met__hash128 key,
@@ -421,6 +393,8 @@ met_error met__quota_read(met__quota_table *table, met__hash128 key,
 
     MET__ASSERT(table != NULL && state_out != NULL);
     met_error error = find(table, key, 0, &cell);
-    return error != MET_OK ? error
-                           : met__quota_cell_read(cell, number, state_out);
+    if (error == MET_OK) {
+        error = met__quota_cell_read(cell, number, state_out);
+    }
+    return answer(table, error);
 }

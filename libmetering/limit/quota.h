@@ -83,7 +83,8 @@ typedef struct met__quota_ticket {
 
 /* Opens path, creating it with room for `capacity` cells, at most
  * MET__QUOTA_CAPACITY_MAX (an existing one keeps its own size). Written before
- * this boot: it is replaced by an empty one, like a missing one. *is_empty_out
+ * this boot, or cut short: it is replaced by an empty one, like a missing one.
+ * *is_empty_out
  * is 1 until somebody has called met__quota_set_filled: settle, prepare every
  * cell from the store, then call it.
  * MET_E_INVALID (capacity) · MET_E_FOREIGN (another store) · MET_E_LAYOUT ·
@@ -94,6 +95,11 @@ met_error met__quota_open(const met__platform *platform, const char *path,
                           met__quota_table **table_out,
                           uint32_t *is_empty_out, met_error_info *info);
 void met__quota_close(met__quota_table *table); /* may be NULL */
+/* Which file it is: a ticket is for the table of this number. */
+uint64_t met__quota_id(const met__quota_table *table);
+/* MET_E_CORRUPT: its file was cut short. What is called then answers so too,
+ * once it has met the damage: open it anew. */
+met_error met__quota_check(const met__quota_table *table);
 /* Every cell is prepared: the next to open need not do it again. */
 void met__quota_set_filled(met__quota_table *table);
 
@@ -117,8 +123,8 @@ met_error met__quota_prepare(met__quota_table *table, met__hash128 key,
  * try again) · MET_E_INVALID (cost < 0) · MET_E_LIMIT (amounts) ·
  * MET_E_BUSY. */
 met_error met__quota_admit(met__quota_table *table, met__hash128 key,
-                           uint64_t number, int64_t cost, int64_t now_ns, int64_t utc_ns,
-                           met__quota_ticket *ticket_out,
+                           uint64_t number, int64_t cost, int64_t now_ns,
+                           int64_t utc_ns, met__quota_ticket *ticket_out,
                            met__quota_state *state_out);
 
 /* Before the usage is recorded: takes the cost out of its bucket and raises
@@ -138,15 +144,6 @@ met_error met__quota_complete_end(met__quota_table *table,
  * afterwards. MET_E_INVALID: not a ticket of this table. */
 met_error met__quota_release(met__quota_table *table,
                              met__quota_ticket *ticket);
-
-/* Settlement and grants: overwrite one value of a period that is prepared.
- * Who may race with others like him calls while he holds the store's write
- * transaction, before its commit, so that the newest value is the last one.
- * MET_E_NOT_FOUND · MET_E_LIMIT · MET_E_INVALID (granted < 0). */
-met_error met__quota_set_base(met__quota_table *table, met__hash128 key,
-                              uint64_t number, int64_t base);
-met_error met__quota_set_granted(met__quota_table *table, met__hash128 key,
-                                 uint64_t number, int64_t granted);
 
 /* Nobody is admitted to the period any more, unless its limit is soft: what is
  * left of it may be given elsewhere. *taken_out is all that was: requests in

@@ -420,35 +420,7 @@ met_error met__quota_cell_prepare(met__quota_cell *cell,
     return MET_E_BUSY;
 }
 
-/* --- Settlement, grants, reading ------------------------------------------ */
-static met_error set_value(met__quota_side *side, uint64_t number,
-                           met__atomic_u64 *word, int64_t value)
-{
-    uint32_t tag;
-
-    if (!is_ready(side, number, &tag)
-        || !set_word(word, tag, 0, tagged(tag, value), 1)) {
-        return MET_E_NOT_FOUND;
-    }
-    return MET_OK;
-}
-
-met_error met__quota_cell_set_base(met__quota_cell *cell, uint64_t number,
-                                   int64_t base)
-{
-    met__quota_side *side = &cell->side[number & 1];
-
-    return set_value(side, number, &side->base, base);
-}
-
-met_error met__quota_cell_set_granted(met__quota_cell *cell, uint64_t number,
-                                      int64_t granted)
-{
-    met__quota_side *side = &cell->side[number & 1];
-
-    return set_value(side, number, &side->granted, granted);
-}
-
+/* --- Sealing, reading ------------------------------------------------------ */
 met_error met__quota_cell_seal(met__quota_cell *cell, uint64_t number,
                                int64_t now_ns, int64_t *taken_out)
 {

@@ -40,10 +40,6 @@ met_error met__quota_cell_complete_end(met__quota_side *side,
                                        met__quota_ticket *ticket);
 met_error met__quota_cell_release(met__quota_side *side,
                                   met__quota_ticket *ticket);
-met_error met__quota_cell_set_base(met__quota_cell *cell, uint64_t number,
-                                   int64_t base);
-met_error met__quota_cell_set_granted(met__quota_cell *cell, uint64_t number,
-                                      int64_t granted);
 met_error met__quota_cell_seal(met__quota_cell *cell, uint64_t number,
                                int64_t now_ns, int64_t *taken_out);
 met_error met__quota_cell_read(met__quota_cell *cell, uint64_t number,

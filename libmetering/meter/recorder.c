@@ -24,6 +24,16 @@ static int64_t recording_time(met_recorder *recorder)
     return now_ns;
 }
 
+/* What it writes to is not the file's any more. */
+static __attribute__((noinline)) met_error cut_short(met_recorder *recorder,
+                                                     met_error_info *info)
+{
+    recorder->is_cut = 1;
+    return met__fail(info, MET_E_IO, "",
+                     "its slot file was cut short, and no tick could make "
+                     "another yet");
+}
+
 /* The quantities as the copy in force has them, and this event's. */
 static met_error fill_quantities(met_recorder *recorder,
                                  const met__shape_record *record,
@@ -44,6 +54,10 @@ static met_error fill_quantities(met_recorder *recorder,
                            record->cell % MET__SEGMENT_ITEMS_MAX,
                            record->sequence & 1)
             + MET__COPY_QUANTITIES;
+        if (met__load_relaxed(from - MET__COPY_QUANTITIES
+                              + MET__COPY_SEQUENCE) != record->sequence) {
+            return cut_short(recorder, info); /* zeros: cut and made longer */
+        }
         for (uint32_t i = 0; i < size; i++) {
             words[i] = met__load_relaxed(from + i);
         }
@@ -105,6 +119,9 @@ static inline met_error publish(met_recorder *recorder,
     met__store_release(met__slot_sequence(&recorder->slot, segment, index),
                        sequence);
     met__fence_release();
+    if (met__mapped_file_is_lost(&recorder->slot.file)) {
+        return cut_short(recorder, info);
+    }
     record->sequence = sequence;
     record->count++;
     recorder->events++;
@@ -200,9 +217,7 @@ static inline met_error follow_plan(met_recorder *recorder,
 {
     if (met__load_relaxed(recorder->plan_word) != recorder->plan_seen) {
         if (recorder->is_lost) {
-            return met__fail(info, MET_E_IO, "",
-                             "its slot file was cut short, and no tick could "
-                             "make another yet");
+            return cut_short(recorder, info);
         }
         (void)met__recorder_take_plan(recorder); /* the next tick tries on */
     }

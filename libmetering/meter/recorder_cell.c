@@ -71,6 +71,8 @@ void met__recorder_close_epoch(met_recorder *recorder)
     }
     /* Every shape forgets its cell: the epochs differ from here on. */
     uint64_t closed = recorder->epoch++;
+    recorder->ended[closed % MET__EPOCHS_KEPT] =
+        (met__ended_epoch){closed, recorder->events};
     recorder->epoch_cells = 0;
     if (recorder->minute_count > 0) {
         memset(recorder->minutes, 0,

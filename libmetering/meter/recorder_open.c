@@ -278,6 +278,8 @@ static met_error claim(met_recorder *recorder, met_error_info *info)
     met__store_relaxed(&owner->events, 0);
     met__store_relaxed(&owner->overflowed, 0);
     met__store_relaxed(&owner->full, 0);
+    met__store_relaxed(&owner->files_lost, recorder->files_lost);
+    met__store_relaxed(&owner->events_lost, recorder->events_lost);
     met__store_release(&owner->generation, recorder->generation);
     return met__recorder_list_segments(recorder);
 }
@@ -403,11 +405,7 @@ void met__recorder_close(met_recorder *recorder)
     } else {
         /* The child has no descriptor of the slot; its number may be
          * somebody else's by now. */
-        const met__os *os = recorder->platform->os;
-        if (recorder->slot.platform != NULL) {
-            os->unmap(os->context, recorder->slot.file.memory,
-                      recorder->slot.file.size);
-        }
+        met__mapped_file_forget(recorder->platform, &recorder->slot.file);
         met__plan_signal_close(&recorder->signal);
     }
     release(recorder);
@@ -420,6 +418,7 @@ static void leave_files(met_recorder *recorder)
 {
     const met__platform *platform = recorder->platform;
 
+    memset(recorder->ended, 0, sizeof recorder->ended);
     met__slot_close(&recorder->slot);
     met__plan_signal_close(&recorder->signal);
     met__recorder_release_cells(recorder);
@@ -436,6 +435,7 @@ static void leave_files(met_recorder *recorder)
     recorder->cells_ever = 0;
     recorder->generation = 0;
     recorder->is_lost = 1;
+    recorder->is_cut = 0;
     recorder->plan_word = &recorder->no_word;
     recorder->plan_seen = UINT64_MAX;
     recorder->minute = (uint32_t)(met__now_utc_ns(platform)
@@ -482,6 +482,40 @@ static void report(met_recorder *recorder)
     met__store_relaxed(&owner->cells_room, room);
 }
 
+/* MET_E_CORRUPT: a file was cut short, also when it was made longer since. */
+static met_error check_files(met_recorder *recorder)
+{
+    met_error error = met__mapped_file_check(recorder->platform,
+                                             &recorder->slot.file);
+
+    if (error == MET_OK) {
+        error = met__mapped_file_check(recorder->platform,
+                                       &recorder->signal.file);
+    }
+    if (error == MET_OK
+        && (recorder->is_cut
+            || met__load_relaxed(
+                   &met__slot_owner_of(&recorder->slot)->generation)
+                   != recorder->generation)) {
+        error = MET_E_CORRUPT;
+    }
+    return error;
+}
+
+/* What no cut can take away any more. */
+static void note_settled(met_recorder *recorder)
+{
+    uint64_t settled = met__recorder_settled(recorder);
+
+    for (uint32_t i = 0; i < MET__EPOCHS_KEPT; i++) {
+        const met__ended_epoch *ended = &recorder->ended[i];
+        if (ended->epoch != 0 && ended->epoch <= settled
+            && ended->events > recorder->events_settled) {
+            recorder->events_settled = ended->events;
+        }
+    }
+}
+
 static met_error tick(met_recorder *recorder)
 {
     uint32_t minute = (uint32_t)(met__now_utc_ns(recorder->platform)
@@ -490,13 +524,11 @@ static met_error tick(met_recorder *recorder)
     if (recorder->is_lost) {
         return take_files(recorder);
     }
-    met_error error = met__mapped_file_check(recorder->platform,
-                                             &recorder->slot.file);
-    if (error == MET_OK) {
-        error = met__mapped_file_check(recorder->platform,
-                                       &recorder->signal.file);
-    }
+    met_error error = check_files(recorder);
     if (error == MET_E_CORRUPT) {
+        recorder->files_lost++;
+        recorder->events_lost += recorder->events - recorder->events_settled;
+        recorder->events_settled = recorder->events;
         leave_files(recorder);
         error = take_files(recorder);
         return error == MET_OK ? MET_E_CORRUPT : error;
@@ -506,6 +538,7 @@ static met_error tick(met_recorder *recorder)
     }
     uint64_t word = met__load_relaxed(recorder->plan_word);
 
+    note_settled(recorder);
     if (minute > recorder->minute
         || recorder->events == recorder->events_ticked) {
         met__recorder_close_epoch(recorder);

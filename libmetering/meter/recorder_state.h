@@ -104,6 +104,13 @@ typedef struct met__other_minute {
     uint32_t cell;
 } met__other_minute;
 
+/* How many events had been counted when an epoch ended. */
+#define MET__EPOCHS_KEPT 64u
+typedef struct met__ended_epoch {
+    uint64_t epoch; /* 0: none */
+    uint64_t events;
+} met__ended_epoch;
+
 struct met_recorder {
     met_store *store;
     const met__platform *platform;
@@ -126,6 +133,8 @@ struct met_recorder {
     uint32_t shape_count;  /* in use */
     uint32_t hand;         /* where the search for an old shape goes on */
     uint32_t is_lost;      /* a file was cut short: there is no slot */
+    uint32_t is_cut;       /* seen by an event: the next tick leaves the file */
+    uint32_t reserved;
     met__table_memory shape_memory;
     met__atomic_u64 no_word; /* in place of the plan's */
     met__slot slot;
@@ -136,6 +145,10 @@ struct met_recorder {
     uint32_t cells_ever; /* a cell was taken since the claim */
     uint64_t events;
     uint64_t events_ticked;
+    uint64_t events_settled; /* at least: as far as the last tick saw */
+    uint64_t events_lost;    /* at most */
+    uint64_t files_lost;
+    met__ended_epoch ended[MET__EPOCHS_KEPT];
     int64_t recorded_ns; /* of the last event that asked for it */
     uint64_t overflowed;
     uint64_t full;

@@ -294,6 +294,10 @@ void met__settle_publish(met__settle_run *run, met__settle_slot *slot)
         met__store_relaxed(&settlers->freed_boot, run->boot_hash);
         met__store_release(&settlers->freed_generation,
                            met__load_relaxed(&owner->generation));
+    }
+    if (met__mapped_file_is_lost(&shared.file)) { /* cut off meanwhile */
+        met__settle_held_up(run, shared.number, 0, MET__HELD_UP_BY_DAMAGE);
+    } else if (slot->is_adopted) {
         run->report->slots_retired++;
     }
 }

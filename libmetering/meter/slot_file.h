@@ -42,6 +42,8 @@ typedef struct met__slot_owner {
     met__atomic_u64 full;
     met__atomic_u64 cells; /* in use; of cells_room */
     met__atomic_u64 cells_room;
+    met__atomic_u64 files_lost;  /* earlier ones that were cut short, */
+    met__atomic_u64 events_lost; /* and what was not settled, at most */
 } met__slot_owner;
 #define MET__PLAN_UNKNOWN UINT64_MAX
 

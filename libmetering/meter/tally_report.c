@@ -24,6 +24,8 @@ typedef struct tally {
     uint64_t full_percent;
     uint64_t overflowed;
     uint64_t refused;
+    uint64_t files_lost;
+    uint64_t events_lost;
     int64_t oldest_minute; /* 0: none */
     met__node *held_up;    /* NULL: not wanted */
 } tally;
@@ -135,6 +137,8 @@ static void count_owner(tally *t, const met__slot_owner *owner)
     t->full_percent = percent > t->full_percent ? percent : t->full_percent;
     t->overflowed += met__load_relaxed(&owner->overflowed);
     t->refused += met__load_relaxed(&owner->full);
+    t->files_lost += met__load_relaxed(&owner->files_lost);
+    t->events_lost += met__load_relaxed(&owner->events_lost);
 }
 
 static met_error count_slot(tally *t, met__slot *slot)
@@ -256,6 +260,8 @@ met_error met__tally_describe(met_store *store, met__arena *arena,
     met__build_integer(&b, "full_percent", (int64_t)t.full_percent);
     met__build_integer(&b, "overflowed", (int64_t)t.overflowed);
     met__build_integer(&b, "refused", (int64_t)t.refused);
+    met__build_integer(&b, "files_lost", (int64_t)t.files_lost);
+    met__build_integer(&b, "events_lost_most", (int64_t)t.events_lost);
     if (t.held_up->count > 0) {
         met__build_node(&b, "held_up_by", t.held_up);
     }

@@ -30,8 +30,8 @@ met_error met__tally_oldest(met_store *store, int64_t *oldest_ns_out);
 /* Adds "tally" to the report: {"slots", "slots_live", "slots_dead",
  * "slots_damaged", "cells_unsettled", "cells_unreadable",
  * "oldest_unsettled"?, "oldest_unsettled_seconds"?, "full_percent",
- * "overflowed", "refused", "held_up_by"?: [{"slot", "process_id"?,
- * "reason"}]}. */
+ * "overflowed", "refused", "files_lost", "events_lost_most", "held_up_by"?:
+ * [{"slot", "process_id"?, "reason"}]}. */
 met_error met__tally_describe(met_store *store, met__arena *arena,
                               met__node *report);
 

@@ -98,7 +98,7 @@ static void settles_the_true_cost(void **state)
     assert_int_equal(now().taken, 154);
     assert_int_equal(ask(0, &ticket), 0);
     /* Could not be recorded: all of it comes back. */
-    assert_int_equal(met__quota_set_granted(table, key, 1, 200), MET_OK);
+    assert_int_equal(quota_set_granted(table, key, 1, 200), MET_OK);
     assert_int_equal(ask(10, &ticket), 1);
     assert_int_equal(met__quota_complete_begin(table, &ticket, 30), MET_OK);
     assert_int_equal(now().taken, 184);
@@ -118,9 +118,9 @@ static void overwrites_base_and_granted(void **state)
 
     prepare(period);
     assert_int_equal(now().left, 3);
-    assert_int_equal(met__quota_set_base(table, key, 1, 7), MET_OK);
+    assert_int_equal(quota_set_base(table, key, 1, 7), MET_OK);
     assert_int_equal(ask(1, &ticket), 0);
-    assert_int_equal(met__quota_set_base(table, key, 1, -5), MET_OK);
+    assert_int_equal(quota_set_base(table, key, 1, -5), MET_OK);
     assert_int_equal(now().base, -5);
     assert_int_equal(now().left, 12);
     assert_int_equal(ask(12, &ticket), 1);
@@ -250,7 +250,7 @@ static void gives_back_what_the_dead_reserved(void **state)
         assert_int_equal(met__quota_release(table, &ticket), MET_OK);
         assert_int_equal(now().taken, 4 * (start + 1));
         /* The same again with a full allowance. */
-        assert_int_equal(met__quota_set_base(table, key, 1, -now().taken),
+        assert_int_equal(quota_set_base(table, key, 1, -now().taken),
                          MET_OK);
     }
 }
@@ -309,7 +309,7 @@ static void rolls_over(void **state)
             assert_int_equal(met__quota_admit(table, key, number - 2, 1, 0, 0,
                                               &old, &answer),
                              MET_E_NOT_FOUND);
-            assert_int_equal(met__quota_set_base(table, key, number - 2, 1),
+            assert_int_equal(quota_set_base(table, key, number - 2, 1),
                              MET_E_NOT_FOUND);
         }
         if (number > 1) { /* the one before lives on beside it */
@@ -356,11 +356,11 @@ static void agrees_with_a_plain_model(void **state)
         int64_t amount = (int64_t)(dice >> 16 & 0xffff) % 9;
         if (dice % 64 == 0) {
             base = amount - 4;
-            assert_int_equal(met__quota_set_base(table, key, 1, base),
+            assert_int_equal(quota_set_base(table, key, 1, base),
                              MET_OK);
         } else if (dice % 64 == 1) {
             granted = used + 30 + amount;
-            assert_int_equal(met__quota_set_granted(table, key, 1, granted),
+            assert_int_equal(quota_set_granted(table, key, 1, granted),
                              MET_OK);
         } else if (open[k].ticket.place == 0) {
             int64_t left = granted - base - used - held;

@@ -262,8 +262,11 @@ static void period_after_next(int me)
 
 static void settlement(int me)
 {
-    model_require(met__quota_cell_set_base(&all.cell, 1, 1) == MET_OK);
-    model_require(met__quota_cell_set_base(&all.cell, 1, 0) == MET_OK);
+    met__quota_period period = {.number = 1, .granted = WHOLE, .base = 1};
+
+    model_require(met__quota_cell_prepare(&all.cell, &period) == MET_OK);
+    period.base = 0;
+    model_require(met__quota_cell_prepare(&all.cell, &period) == MET_OK);
 }
 
 /* A grant is voided, or the minute has come for whoever settles. */

@@ -372,14 +372,14 @@ static void checks_arguments(void **state)
     assert_int_equal(met__quota_admit(table, quota_key_of(2), 1, 1, 0, 0, &ticket,
                                       &answer),
                      MET_E_NOT_FOUND);
-    assert_int_equal(met__quota_set_granted(table, key, 1, -1),
+    assert_int_equal(quota_set_granted(table, key, 1, -1),
                      MET_E_INVALID);
-    assert_int_equal(met__quota_set_granted(table, key, 1, max + 1),
+    assert_int_equal(quota_set_granted(table, key, 1, max + 1),
                      MET_E_LIMIT);
-    assert_int_equal(met__quota_set_base(table, key, 1, -max - 1),
+    assert_int_equal(quota_set_base(table, key, 1, -max - 1),
                      MET_E_LIMIT);
-    assert_int_equal(met__quota_set_base(table, key, 1, 0), MET_E_NOT_FOUND);
-    assert_int_equal(met__quota_set_base(table, quota_key_of(2), 1, 0),
+    assert_int_equal(quota_set_base(table, key, 1, 0), MET_E_NOT_FOUND);
+    assert_int_equal(quota_set_base(table, quota_key_of(2), 1, 0),
                      MET_E_NOT_FOUND);
     /* Tickets that never were: an empty one is fine, a wild one is not. */
     assert_int_equal(met__quota_release(table, &ticket), MET_OK);
@@ -425,7 +425,7 @@ static void survives_hostile_bytes(void **state)
             met__quota_state answer;
 
             met__quota_prepare(table, key, &period);
-            met__quota_set_base(table, key, number, -3);
+            quota_set_base(table, key, number, -3);
             met__quota_read(table, key, number, &answer);
             if (met__quota_admit(table, key, number, i, i * SLICE, 0, &ticket,
                                  &answer)

@@ -73,8 +73,8 @@ static void *work(void *argument)
                   == MET_OK);
             met__quota_read(table, quota_key_of(0), number, &state);
             /* 0 all the time: only the race is of interest. */
-            met__quota_set_base(table, quota_key_of(0), number, 0);
-            met__quota_set_granted(table, quota_key_of(0), number, GRANTED);
+            quota_set_base(table, quota_key_of(0), number, 0);
+            quota_set_granted(table, quota_key_of(0), number, GRANTED);
         }
     }
     return NULL;
