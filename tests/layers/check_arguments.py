@@ -27,6 +27,7 @@ HANDLES = {"met_store *": "store", "met_recorder *": "recorder",
 # What ends a handle, and what answers any number with a text.
 NEVER_FAILS = re.compile(r"met_\w+_(close|destroy|release)$|met_error_\w+$|"
                          r"met_version_\w+$")
+NEEDS_NOTHING = {"met_fault_guard_install"}
 # With the handle alone these have all they need (a batch of 0 quantities).
 COMPLETE = {"met_prepared_add", "met_price_rate_batch",
             "met_recorder_add_batch", "met_store_compact",
@@ -166,7 +167,8 @@ def main():
                 else f"(void){run}; return 0;"
             bodies.append(f"static int {name}_{how}(void) {{ {answer} }}")
             # Decimals of zeros are the number 0: those calls are fine.
-            fails = not ends and result == "met_error" and (
+            fails = not ends and result == "met_error" \
+                and name not in NEEDS_NOTHING and (
                 how == "nothing"
                 or how == "handles" and name not in COMPLETE
                 and len([k for k in types if k != "met_error_info *"]) > 1)

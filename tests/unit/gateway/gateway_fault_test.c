@@ -264,6 +264,14 @@ static void test_fault__damaged_tables(void **state)
             live = memory.live;
             fresh();
             met_error error = met_gateway_open(store, NULL, &gateway, &told);
+            if (rows[k].is_cut) { /* what was in it is made anew */
+                assert_int_equal(error, MET_OK);
+                assert_int_equal(serve("/anything", "ariel-key"), 200);
+                clock_now_ns += MET__MINUTE_NS;
+                met_gateway_close(gateway);
+                gateway = NULL;
+                continue;
+            }
             if (error == MET_OK) {
                 fail_msg("%s opens, damaged at %d", names[i],
                          (int)rows[k].at);
