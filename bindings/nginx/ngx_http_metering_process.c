@@ -99,6 +99,12 @@ ngx_int_t ngx_http_metering_init_process(ngx_cycle_t *cycle)
     worker->shared = conf->zone->data;
     worker->counters =
         &worker->shared->slots[ngx_worker % NGX_HTTP_METERING_SLOTS];
+    /* Nobody else in a worker handles SIGBUS; who does is asked, too. */
+    met_error guarded = met_fault_guard_install();
+    if (guarded != MET_OK) {
+        ngx_http_metering_complain("files that are cut short end the worker",
+                                   guarded, NULL);
+    }
     open_all(worker);
     worker->tick.handler = tick;
     worker->tick.data = &ngx_http_metering_nobody;

@@ -369,6 +369,10 @@ MET_API MET_NODISCARD met_error met_gateway_complete(
  * second after that handle's previous compilation: with a tick a second
  * everywhere, two seconds and the time of one compilation.
  *
+ * A file that was cut short since the last tick is opened anew, and the tick
+ * says MET_E_CORRUPT once: limits begin empty then, and quotas with what is
+ * settled, for which the tick settles first (fault.h).
+ *
  * The limiter has room for 1,024 instances of rate-limiting at a time. Requests
  * that one without room holds to are a failure of the limiter; each tick then
  * says MET_E_LIMIT.
@@ -382,7 +386,8 @@ MET_API MET_NODISCARD met_error met_gateway_complete(
  * @blocks reads the store: 50 µs when nothing changed, 3 s for a million
  *         consumers when something did, 16 s when each is a customer with a
  *         subscription (a thread of its own, with a handle of
- *         its own, keeps that off an event loop)
+ *         its own, keeps that off an event loop); a table of quotas that is
+ *         made anew waits for the store's one writer
  * @thread one at a time      @fork no: MET_E_FORKED in a child
  * @since 0.1
  */

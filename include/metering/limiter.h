@@ -283,7 +283,9 @@ typedef struct met_limiter_stats {
  * Open the table of windows, creating it when it is not there.
  *
  * A table that was written before this boot is emptied: its clock has started
- * anew. May be opened before a fork and used in parent and children.
+ * anew. A file that was cut short is made anew, with empty windows and no
+ * policies; who has it open already gets MET_E_CORRUPT, and must close and open
+ * it (fault.h). May be opened before a fork and used in parent and children.
  *
  * @param config       path or memory, capacity, what to do when full
  * @param limiter_out  written only on MET_OK; close with met_limiter_close
@@ -328,7 +330,7 @@ MET_API void met_limiter_close(met_limiter *limiter);
  *         (unknown algorithm, or not with this limit) ·
  *         MET_E_LIMIT (MET_LIMITER_POLICIES_MAX or MET_LIMITER_SHAPES_MAX
  *         reached) · MET_E_BUSY (too many changes at the same time) ·
- *         MET_E_BUG
+ *         MET_E_CORRUPT (the file was cut short) · MET_E_IO · MET_E_BUG
  * @alloc none      @blocks never      @thread any      @fork any
  * @since 0.1
  */
@@ -347,7 +349,8 @@ MET_API MET_NODISCARD met_error met_limiter_policy_set(
  * @param number  from met_limiter_policy_set
  * @param info    may be NULL
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND (no such policy) ·
- *         MET_E_BUSY (too many changes at the same time)
+ *         MET_E_BUSY (too many changes at the same time) · MET_E_CORRUPT (the
+ *         file was cut short) · MET_E_IO
  * @alloc none      @blocks never      @thread any      @fork any
  * @since 0.1
  */
@@ -367,7 +370,9 @@ MET_API MET_NODISCARD met_error met_limiter_policy_remove(
  * @return MET_OK (allowed or not: see is_allowed) · MET_E_INVALID ·
  *         MET_E_UNSUPPORTED (an unknown flag) · MET_E_NOT_FOUND (no such
  *         policy, or it has no such window as one of own_windows) ·
- *         MET_E_CORRUPT (the table holds what nobody wrote)
+ *         MET_E_CORRUPT (the table holds what nobody wrote; or its file was
+ *         cut short: nothing is decided, and result_out, when it is written
+ *         at all, does not allow it)
  * @units  nanoseconds; clock readings of all users are of one clock
  * @alloc none      @blocks never      @thread any      @fork any
  * @since 0.1
@@ -462,7 +467,7 @@ MET_API MET_NODISCARD met_error met_limiter_charge(
  *                      on MET_OK
  * @return MET_OK (also for an empty ticket: nothing to give back) ·
  *         MET_E_INVALID (NULL, a cost above the ticket's, a ticket of another
- *         table)
+ *         table) · MET_E_CORRUPT (the file was cut short)
  * @alloc none      @blocks never      @thread any      @fork any
  * @since 0.1
  */
@@ -481,7 +486,7 @@ MET_API MET_NODISCARD met_error met_limiter_refund(
  * @param withheld_out  bit i: windows[i] did not hold it any more, its lease
  *                      was over; written only on MET_OK
  * @return MET_OK (also when nothing was held) · MET_E_INVALID (NULL, a ticket
- *         of another table)
+ *         of another table) · MET_E_CORRUPT (the file was cut short)
  * @alloc none      @blocks never      @thread any      @fork any
  * @since 0.1
  */
@@ -499,7 +504,8 @@ MET_API MET_NODISCARD met_error met_limiter_release(
  * @param request  policy, kind and key; the rest has no effect
  * @return MET_OK (also when nothing was counted) · MET_E_INVALID ·
  *         MET_E_UNSUPPORTED (an unknown flag) · MET_E_NOT_FOUND (no such
- *         policy) · MET_E_BUSY (the policy changes again and again)
+ *         policy) · MET_E_BUSY (the policy changes again and again) ·
+ *         MET_E_CORRUPT (the file was cut short)
  * @alloc none      @blocks never      @thread any      @fork any
  * @since 0.1
  */
@@ -510,7 +516,8 @@ MET_API MET_NODISCARD met_error met_limiter_reset(
  * Counters of the table. Reads every record: for operators, not for requests.
  *
  * @param stats_out  set its struct_size; written only on MET_OK
- * @return MET_OK · MET_E_INVALID · MET_E_BUG
+ * @return MET_OK · MET_E_INVALID · MET_E_CORRUPT (the file was cut short, by
+ *         its size already) · MET_E_IO · MET_E_BUG
  * @alloc none      @blocks never      @thread any      @fork any
  * @since 0.1
  */

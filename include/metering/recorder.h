@@ -93,8 +93,8 @@ MET_API void met_recorder_close(met_recorder *recorder);
  *         quantity with more digits than are kept) · MET_E_LIMIT (a bound of
  *         the event) · MET_E_OVERFLOW (the sum of a minute has more digits
  *         than are kept) · MET_E_TALLY_FULL (no room because nobody settles or
- *         ticks) · MET_E_IO (its file was cut short, and no tick could make
- *         another yet) · MET_E_UNSUPPORTED · MET_E_FORKED · MET_E_BUG
+ *         ticks) · MET_E_IO (its file was cut short, and no tick has made
+ *         another yet: fault.h) · MET_E_UNSUPPORTED · MET_E_FORKED · MET_E_BUG
  * @blocks never
  * @thread one at a time (any thread)      @fork no: MET_E_FORKED in a child
  * @since 0.1

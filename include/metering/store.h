@@ -154,8 +154,10 @@ MET_API MET_NODISCARD met_error met_store_check(met_store *store,
  *                    tally {slots, slots_live, slots_dead, slots_damaged,
  *                    cells_unsettled, cells_unreadable, oldest_unsettled?,
  *                    oldest_unsettled_seconds?, full_percent (of the fullest
- *                    recorder), overflowed, refused, held_up_by? [{slot,
- *                    process_id, reason}]};
+ *                    recorder), overflowed, refused, files_lost (slot files
+ *                    of recorders that live, cut short under them),
+ *                    events_lost_most (what was not settled of them, at
+ *                    most), held_up_by? [{slot, process_id, reason}]};
  *                    limiter {capacity, records_used, policies, inserted,
  *                    reclaimed, full_allowed, full_refused, undone, withheld,
  *                    contended, duplicates}, as met_limiter_stats: the

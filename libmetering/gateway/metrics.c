@@ -57,7 +57,13 @@ static const metric store_metrics[] = {
      "Events whose attributes became __overflow__.", "tally", "overflowed",
      NULL, 1, 0},
     {"metering_recorder_refused", "Events that found no room.", "tally",
-     "refused", NULL, 1, 0}};
+     "refused", NULL, 1, 0},
+    {"metering_recorder_files_lost",
+     "Slot files that were cut short under their recorder.", "tally",
+     "files_lost", NULL, 0, 0},
+    {"metering_recorder_events_lost_most",
+     "Events that were not settled in them, at most.", "tally",
+     "events_lost_most", NULL, 0, 0}};
 
 static const metric gateway_metrics[] = {
     {"metering_gateway_requests", "Requests decided.", NULL, "requests", NULL,

@@ -143,6 +143,7 @@ static met_error leave_stale(met__dedupe *dedupe)
         return met__os_error(result);
     }
     if (result < 0 || found.inode != dedupe->inode
+        || met__mapped_file_is_lost(&dedupe->file)
         || found.size < dedupe->file.size) {
         met__dedupe_close(dedupe);
     }

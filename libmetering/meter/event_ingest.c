@@ -368,6 +368,19 @@ typedef struct batch {
     void *context;
 } batch;
 
+/* What was cut off the index reads as ids that nobody has sent. */
+static met_error check_index(const met__ingest *ingest, met_error_info *info)
+{
+    met_error error = met__mapped_file_check(ingest->platform,
+                                             &ingest->dedupe.file);
+
+    return error == MET_E_CORRUPT
+               ? met__fail(info, MET_E_IO, "dedupe.map",
+                           "was cut short while it was read: nothing is "
+                           "stored, and the next batch builds it anew")
+               : error;
+}
+
 /* Everything before the commit. */
 static met_error prepare(met__ingest *ingest, met__event_run *run, batch *b)
 {
@@ -389,7 +402,7 @@ static met_error prepare(met__ingest *ingest, met__event_run *run, batch *b)
     if (error == MET_OK && b->ready != NULL) {
         error = b->ready(b->context, run->verdicts, b->count);
     }
-    return error;
+    return error == MET_OK ? check_index(ingest, run->info) : error;
 }
 
 static met_error transact(met__ingest *ingest, batch *b, met_error_info *info)

@@ -223,6 +223,8 @@ int main(int count, char **words)
 
     /* A closed pipe is reported as a failed write, not as a death. */
     signal(SIGPIPE, SIG_IGN);
+    /* A file that is cut short is an error, too. */
+    (void)!met_fault_guard_install();
     for (; at < count && words[at][0] == '-' && words[at][1] != '\0'; at++) {
         if (strcmp(words[at], "-d") == 0 && at + 1 < count) {
             self.directory = words[++at];

@@ -245,6 +245,17 @@ static PyObject *module_version(PyObject *module, PyObject *nothing)
     return PyUnicode_FromString(met_version_string());
 }
 
+static PyObject *module_guard_faults(PyObject *module, PyObject *nothing)
+{
+    (void)nothing;
+    met_error error = met_fault_guard_install();
+
+    if (error != MET_OK) {
+        return native_raise(PyModule_GetState(module), error, NULL);
+    }
+    Py_RETURN_NONE;
+}
+
 static PyObject *module_error_numbers(PyObject *module, PyObject *nothing)
 {
     PyObject *out = PyDict_New();
@@ -360,6 +371,11 @@ static void module_free(void *module)
 static PyMethodDef module_methods[] = {
     {"_forked", module_forked, METH_NOARGS, NULL},
     {"version", module_version, METH_NOARGS, NULL},
+    {"guard_faults", module_guard_faults, METH_NOARGS,
+     "Live on when a mapped file is cut short: whoever touches what is gone\n"
+     "gets StorageError or CorruptError, and the next tick goes on with\n"
+     "another file. Without it the process ends with SIGBUS. For the whole\n"
+     "process; other handlers of SIGBUS get what is not of these files."},
     {"error_numbers", module_error_numbers, METH_NOARGS, NULL},
     NATIVE_METHOD("limiter_key", native_limiter_key, NULL),
     {"metrics", native_metrics, METH_VARARGS, NULL},

@@ -281,3 +281,42 @@ def test_nginx_the_command_and_python_share_a_store(store, path, tmp_path,
     assert counted(store) == 24
     assert tool(path, "usage", "query", "--meter", "api_requests",
                 "--group-by", "subject")["data"][0]["value"] == "24"
+
+
+def cut_short(path):
+    """A recorder and a limiter whose files somebody cuts short, in a child
+    that may handle SIGBUS for ever."""
+    import faulthandler
+    faulthandler.enable()
+    metering.guard_faults()
+    metering.guard_faults()
+    with metering.open(path) as store, store.recorder() as recorder:
+        recorder.add("kong.api_request", "ariel")
+        store.settle()
+        os.truncate(pathlib.Path(path) / "tally" / "0000.map", 0)
+        with pytest.raises(metering.StorageError, match="cut short"):
+            recorder.add("kong.api_request", "ariel")
+        with pytest.raises(metering.CorruptError):
+            recorder.tick()
+        recorder.add("kong.api_request", "ariel")
+        os.truncate(pathlib.Path(path) / "tally" / "0001.map", 4096)
+        with pytest.raises(metering.CorruptError):
+            recorder.tick()
+        recorder.add("kong.api_request", "ariel")
+        tally = store.stats()["tally"]
+        assert tally["files_lost"] == 2
+        assert 1 <= tally["events_lost_most"] <= 2
+    table = pathlib.Path(path) / "own.map"
+    for _ in range(3):
+        with metering.Limiter(table) as limiter:
+            policy = limiter.policy("p", "1/hour")
+            assert policy.allow("a") and not policy.allow("a")
+            os.truncate(table, 0)
+            with pytest.raises(metering.CorruptError):
+                policy.allow("a")
+    return True
+
+
+def test_files_that_are_cut_short_are_errors(store, path):
+    in_child(lambda: cut_short(path))
+    assert counted(store) == 2

@@ -162,6 +162,50 @@ static void test_event_fault__map_full(void **state)
     met__ingest_close(ingest);
 }
 
+/* --- The index ------------------------------------------------------------ */
+static met_error cut_index(void *context, const met_event_verdict *verdicts,
+                           size_t count)
+{
+    long size = *(const long *)context;
+
+    assert_int_equal(verdicts[0].verdict, MET_VERDICT_ACCEPTED);
+    assert_int_equal(count, 1);
+    assert_int_equal(truncate(temp_path(home, "s/dedupe.map"), size), 0);
+    return MET_OK;
+}
+
+/* Cut while a batch asks it: what it said may have been said of zeros. */
+static void test_event_fault__index_cut(void **state)
+{
+    static const char event[] =
+        "{\"specversion\":\"1.0\",\"id\":\"a\",\"source\":\"s\","
+        "\"type\":\"t\",\"subject\":\"1\",\"time\":"
+        "\"2026-03-01T00:00:00Z\",\"data\":{\"v\":\"1\"}}";
+    static long sizes[] = {0, 4096, 8192, 10000};
+    met_error_info info = {.struct_size = sizeof info};
+    met__ingest *ingest;
+
+    (void)state;
+    ingest = must_ingest(store);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        assert_int_equal(met__event_ingest_json(ingest, MET__TEXT(event), 0,
+                                                NULL, cut_index, &sizes[i],
+                                                &info),
+                         MET_E_IO);
+        assert_string_equal(info.field, "dedupe.map");
+        assert_non_null(strstr(info.reason, "nothing is stored"));
+        assert_int_equal(settled_events(store), 0);
+    }
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(met__event_ingest_json(ingest, MET__TEXT(event), 0,
+                                                NULL, NULL, NULL, NULL),
+                         MET_OK);
+        assert_int_equal(settled_events(store), 1);
+        assert_int_equal(truncate(temp_path(home, "s/dedupe.map"), 8192), 0);
+    }
+    met__ingest_close(ingest);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -171,6 +215,7 @@ int main(void)
         TEST(test_event_fault__disk_full),
         TEST(test_event_fault__commit),
         TEST(test_event_fault__map_full),
+        TEST(test_event_fault__index_cut),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,7 +4,7 @@ import os as _os
 
 from . import _native
 from ._native import (Admission, Clock, Decision, Gateway, Policy, Prepared,
-                      Recorder, WindowState, version)
+                      Recorder, WindowState, guard_faults, version)
 from .errors import (BugError, BusyError, ClosedError, ConflictError,
                      CorruptError, DecimalOverflowError, DiskFullError,
                      ExistsError, ForeignError, ForkedError, InvalidError,
@@ -32,6 +32,6 @@ __all__ = [
     "NotFoundError", "OutOfMemoryError", "Policy", "Prepared", "Price",
     "Reason", "Recorder", "StorageError", "Store", "TableFullError",
     "TallyFullError", "UnsupportedError", "UsageRow", "UsageRows", "Window",
-    "WindowState", "address_key", "check_price", "datetime_of", "limiter_key",
-    "metrics", "open", "rate", "render_invoice", "simulate_entitlement",
-    "version"]
+    "WindowState", "address_key", "check_price", "datetime_of", "guard_faults",
+    "limiter_key", "metrics", "open", "rate", "render_invoice",
+    "simulate_entitlement", "version"]
