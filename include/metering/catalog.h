@@ -158,8 +158,8 @@ MET_API MET_NODISCARD met_error met_plan_next(met_store *store,
  *         MET_E_NOT_FOUND (no such plan) · MET_E_CONFLICT (no draft; another
  *         version came into force between at_ns and now) · MET_E_UNSUPPORTED
  *         (an unknown flag; settlement by credits alone) · MET_E_NO_MEMORY ·
- *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED ·
- *         MET_E_BUG; nothing is stored then
+ *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT ·
+ *         MET_E_FORKED · MET_E_BUG; nothing is stored then
  * @units  nanoseconds UTC      @owner json_out with met_buffer_release
  * @blocks waits for the store's one writer and for the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -189,8 +189,8 @@ MET_API MET_NODISCARD met_error met_plan_archive(met_store *store,
 
 /**
  * Remove a draft, a version that is scheduled and not yet in force (the one it
- * was to follow then goes on), or an archived one. With a plan's last version go
- * the plugins that are scoped to it.
+ * was to follow then goes on), or an archived one. With a plan's last version
+ * go the plugins that are scoped to it.
  *
  * @param version  0 = the highest
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (the

@@ -390,7 +390,8 @@ MET_API MET_NODISCARD met_error met_customer_erase(
  */
 MET_API MET_NODISCARD met_error met_subject_erase(
     met_store *store, const char *subject, size_t subject_size,
-    const char *json, size_t json_size, met_buffer *json_out, met_error_info *info);
+    const char *json, size_t json_size, met_buffer *json_out,
+    met_error_info *info);
 
 /**
  * Another key for a customer, at any time. The old key stays one of its subject
@@ -434,7 +435,8 @@ MET_API MET_NODISCARD met_error met_customer_rename(
  */
 MET_API MET_NODISCARD met_error met_subject_rename(
     met_store *store, const char *subject, size_t subject_size,
-    const char *json, size_t json_size, met_buffer *json_out, met_error_info *info);
+    const char *json, size_t json_size, met_buffer *json_out,
+    met_error_info *info);
 
 /**
  * Every rename, erasure and rotation of a key (met_credential_rotate), oldest

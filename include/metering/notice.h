@@ -129,10 +129,11 @@ MET_API MET_NODISCARD met_error met_notice_rule_remove(met_store *store,
  *                   "current_usage_period": {"from", "to"}, "threshold"?:
  *                   {"type", "value"}, "value"?: {"balance", "usage",
  *                   "overage", "total_available"}, "repetition_key",
- *                   "deliveries", "leased_until"}]}; no items when none waits. The id is
- *                   26 characters that rise from notice to notice;
- *                   repetition_key is the same for all notices of one rule,
- *                   kind, entitlement and usage period. Written only on MET_OK
+ *                   "deliveries", "leased_until"}]}; no items when none
+ *                   waits. The id is 26 characters that rise from notice to
+ *                   notice; repetition_key is the same for all notices of one
+ *                   rule, kind, entitlement and usage period. Written only on
+ *                   MET_OK
  * @param info       NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_DISK_FULL ·
  *         MET_E_MAP_FULL · MET_E_IO · MET_E_BUSY · MET_E_CORRUPT ·

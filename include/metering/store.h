@@ -38,7 +38,8 @@ enum {
 };
 
 enum {
-    MET_BACKUP_WITHOUT_SECRETS = 1 /* MET_E_UNSUPPORTED in this version */
+    /* Without the hashes of API keys, and the key they are made with. */
+    MET_BACKUP_WITHOUT_SECRETS = 1
 };
 
 /* Zero means default for every field. */
@@ -95,18 +96,25 @@ MET_API void met_store_close(met_store *store);
  * Copy the store while it is in use: one moment of all stored objects.
  *
  * The copy is a store of its own, with the same identity and the secrets under
- * which API keys are hashed: keep it as safe as the store. What is counted and
+ * which API keys are hashed: keep it as safe as the store. With
+ * MET_BACKUP_WITHOUT_SECRETS nothing of any API key is in it: consumers have no
+ * keys there, and keys that are given to it are hashed in another way. It is
+ * written record by record, so it takes longer and is denser or less dense than
+ * the store. What can be told of customers and their usage is in it all the
+ * same, and so is the secret that only keeps others from choosing names whose
+ * hashes collide. What is counted and
  * not yet settled is not in it, so settle first. It appears under its name
  * when it is complete and on stable storage.
  *
  * @param store      open store
  * @param path       a directory that does not exist or is empty
  * @param path_size  bytes, 1 to 3,900
- * @param flags      0; MET_BACKUP_WITHOUT_SECRETS is not supported yet
+ * @param flags      0 or MET_BACKUP_WITHOUT_SECRETS
  * @param info       optional
  * @return MET_OK · MET_E_INVALID · MET_E_EXISTS · MET_E_BUSY · MET_E_MAP_FULL ·
  *         MET_E_FORKED · MET_E_IO · MET_E_NOT_FOUND (no such parent) ·
- *         MET_E_DISK_FULL · MET_E_NO_MEMORY · MET_E_UNSUPPORTED
+ *         MET_E_DISK_FULL · MET_E_NO_MEMORY · MET_E_CORRUPT ·
+ *         MET_E_UNSUPPORTED (an unknown flag)
  * @alloc yes      @blocks as long as copying takes; writers wait only briefly
  * @thread any      @fork no      @since 0.1
  */

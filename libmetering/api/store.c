@@ -2,6 +2,7 @@
 #include "metering/store.h"
 
 #include "base/caller_struct.h"
+#include "gateway/entity_redact.h"
 #include "gateway/metrics.h"
 #include "meter/tally_report.h"
 #include "store/store_open.h"
@@ -74,14 +75,12 @@ met_error met_store_backup(met_store *store, const char *path,
     if (error != MET_OK) {
         return error;
     }
-    if (flags != 0) {
+    if ((flags & ~(uint64_t)MET_BACKUP_WITHOUT_SECRETS) != 0) {
         return met__fail(info, MET_E_UNSUPPORTED, "flags",
-                         flags == MET_BACKUP_WITHOUT_SECRETS
-                             ? "a backup without its secrets is not possible "
-                               "yet"
-                             : "has an unknown bit");
+                         "has an unknown bit");
     }
-    return met__store_backup(store, copy, info);
+    return met__store_backup(store, copy,
+                             flags != 0 ? met__entity_redact : NULL, info);
 }
 
 /* Adds its members to a report. */

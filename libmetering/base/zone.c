@@ -276,25 +276,6 @@ int32_t met__zone_offset_at(const met__zone *zone, int64_t utc_ns)
                                - (utc_ns % MET__SECOND_NS < 0));
 }
 
-met_error met__zone_civil_from_ns(const met__zone *zone, int64_t utc_ns,
-                                  met__civil *civil_out)
-{
-    MET__ASSERT(zone != NULL && civil_out != NULL);
-    if (utc_ns < 0 || utc_ns > MET__TIME_MAX) {
-        return MET_E_INVALID;
-    }
-    int64_t local = utc_ns
-                    + met__zone_offset_at(zone, utc_ns) * MET__SECOND_NS;
-    int64_t days = local / MET__DAY_NS - (local % MET__DAY_NS < 0);
-    int64_t rest = local - days * MET__DAY_NS;
-    met__civil_from_days(days, civil_out);
-    civil_out->hour = (int32_t)(rest / MET__HOUR_NS);
-    civil_out->minute = (int32_t)(rest % MET__HOUR_NS / MET__MINUTE_NS);
-    civil_out->second = (int32_t)(rest % MET__MINUTE_NS / MET__SECOND_NS);
-    civil_out->nanosecond = (int32_t)(rest % MET__SECOND_NS);
-    return MET_OK;
-}
-
 /* The instant of a wall clock that shows local_ns since 1970. Both offsets
  * around it are tried; in a gap the one before it moves the clock forward. */
 static int64_t instant_of(const met__zone *zone, int64_t local_ns)

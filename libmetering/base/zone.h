@@ -25,8 +25,6 @@ met_error met__zone_read(const met__platform *platform, met__text bytes,
 
 /* Seconds east of UTC at an instant. */
 int32_t met__zone_offset_at(const met__zone *zone, int64_t utc_ns);
-met_error met__zone_civil_from_ns(const met__zone *zone, int64_t utc_ns,
-                                  met__civil *civil_out);
 /* MET_E_INVALID: no such day or time of day, or out of the range of times. */
 met_error met__zone_civil_to_ns(const met__zone *zone,
                                 const met__civil *civil, int64_t *utc_ns_out);

@@ -2,9 +2,9 @@
  * records that stay.
  *
  * AUDIT[number]: {"number", "at", "action", "from"?, "to", "old_credential"?,
- * "new_credential"?, "reason", "actor", "counts"}. What was erased is in none of them: from is missing, to is the
- * name that took its place, and older records of its renames get that name for
- * both. */
+ * "new_credential"?, "reason", "actor", "counts"}. What was erased is in none
+ * of them: from is missing, to is the name that took its place, and older
+ * records of its renames get that name for both. */
 #ifndef MET_CUSTOMER_AUDIT_H
 #define MET_CUSTOMER_AUDIT_H
 

@@ -6,7 +6,7 @@
 #include "entitlement/entitled_change.h"
 
 /* Creates what is not there. A customer that has an entitlement to the feature
- * that is as stated keeps it (MET__CHANGE_NONE); MET_E_CONFLICT: another one. */
+ * that is as stated keeps it (MET__CHANGE_NONE). MET_E_CONFLICT: another. */
 met_error met__lone_apply(const met__entitled_call *call,
                           const met__node *node, uint32_t *change_out,
                           met__text *customer_key_out);

@@ -236,7 +236,8 @@ met_error met__invoice_show(met__node *node, met__arena *arena)
     if (extended == NULL || extended->kind != MET__NODE_TEXT) {
         extended = met__node_get(node, "status");
     }
-    if (type != NULL && met__text_equal(type->as.text, MET__TEXT("credit_note"))) {
+    if (type != NULL
+        && met__text_equal(type->as.text, MET__TEXT("credit_note"))) {
         return MET_OK; /* it is final */
     }
     state = met__invoice_state_of(extended->as.text);

@@ -420,7 +420,7 @@ met_error met__quota_cell_prepare(met__quota_cell *cell,
     return MET_E_BUSY;
 }
 
-/* --- Sealing, reading ------------------------------------------------------ */
+/* --- Sealing, reading ----------------------------------------------------- */
 met_error met__quota_cell_seal(met__quota_cell *cell, uint64_t number,
                                int64_t now_ns, int64_t *taken_out)
 {

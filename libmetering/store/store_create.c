@@ -1,6 +1,7 @@
 /* Making the directory of a store: a new one, or the copy that a backup is.
  * It is complete, synced and checked in before it gets its name, so that a
- * kill or a full disk leaves a directory of a random name and nothing else.
+ * kill leaves a directory of a random name (store_temporary.c) and nothing
+ * else.
  * In: a path. Out: a store there. Knows nothing of who uses it. */
 #include <errno.h>
 #include <stdio.h>
@@ -36,8 +37,8 @@ met_error met__store_clean_path(const char *path, char *out,
 
 /* Where the last component begins; it must be a name, since a store gets its
  * place by a rename. */
-static met_error last_component(const char *path, const char **name_out,
-                                met_error_info *info)
+met_error met__store_last_component(const char *path, const char **name_out,
+                                    met_error_info *info)
 {
     const char *slash = strrchr(path, '/');
     const char *name = slash != NULL ? slash + 1 : path;
@@ -48,31 +49,6 @@ static met_error last_component(const char *path, const char **name_out,
     }
     *name_out = name;
     return MET_OK;
-}
-
-met_error met__store_temporary(const met__platform *platform,
-                               const char *path, char *out,
-                               met_error_info *info)
-{
-    const met__os *os = platform->os;
-    const char *name;
-    unsigned char bits[8];
-    met_error error = last_component(path, &name, info);
-
-    if (error != MET_OK) {
-        return error;
-    }
-    int result = os->random(os->context, bits, sizeof bits);
-    if (result < 0) {
-        return met__store_io_fail(info, path, "no random name", result);
-    }
-    int size = snprintf(out, PATH_MAX_SIZE, "%s.new-%016llx", path,
-                        (unsigned long long)met__get_u64(bits));
-    MET__ASSERT(size > 0 && size < PATH_MAX_SIZE);
-    result = os->make_directory(os->context, out);
-    return result < 0 ? met__store_io_fail(info, path, "cannot be created",
-                                           result)
-                      : MET_OK;
 }
 
 static int sync_directory(const met__os *os, const char *path)
@@ -94,7 +70,7 @@ met_error met__store_put_in_place(const met__platform *platform,
     const met__os *os = platform->os;
     char parent[PATH_MAX_SIZE];
     const char *name;
-    met_error error = last_component(path, &name, info);
+    met_error error = met__store_last_component(path, &name, info);
 
     if (error != MET_OK) {
         return error;
@@ -119,27 +95,6 @@ met_error met__store_put_in_place(const met__platform *platform,
     return result < 0 ? met__store_io_fail(info, parent, "cannot be synced",
                                            result)
                       : MET_OK;
-}
-
-static int remove_entry(void *context, const met__os_entry *entry)
-{
-    void *const *parts = context;
-    const met__platform *platform = parts[0];
-    char path[PATH_MAX_SIZE];
-
-    if (met__store_join(path, parts[1], entry->name) == MET_OK
-        && platform->os->unlink(platform->os->context, path) < 0) {
-        platform->os->remove_directory(platform->os->context, path);
-    }
-    return 0;
-}
-
-void met__store_remove_tree(const met__platform *platform, const char *path)
-{
-    void *parts[] = {(void *)(uintptr_t)platform, (void *)(uintptr_t)path};
-
-    platform->os->list(platform->os->context, path, parts, remove_entry);
-    platform->os->remove_directory(platform->os->context, path);
 }
 
 /* --- Content -------------------------------------------------------------- */
@@ -170,6 +125,20 @@ met_error met__store_complete(const met__platform *platform, const char *path,
                       : MET_OK;
 }
 
+met_error met__store_make_tables(met__txn *txn)
+{
+    met_store *store = txn->store;
+    met_error error = MET_OK;
+
+    for (int i = 0; error == MET_OK && i < MET__TABLE_COUNT; i++) {
+        error = met__lmdb_error(store, mdb_dbi_open(txn->txn,
+                                                    met__table_names[i],
+                                                    MDB_CREATE,
+                                                    &store->tables[i]));
+    }
+    return error;
+}
+
 /* All tables, and the two records that tie the data to this META. */
 static met_error write_first(met_store *store)
 {
@@ -180,12 +149,7 @@ static met_error write_first(met_store *store)
     if (error != MET_OK) {
         return error;
     }
-    for (int i = 0; error == MET_OK && i < MET__TABLE_COUNT; i++) {
-        error = met__lmdb_error(store, mdb_dbi_open(txn->txn,
-                                                    met__table_names[i],
-                                                    MDB_CREATE,
-                                                    &store->tables[i]));
-    }
+    error = met__store_make_tables(txn);
     met__put_u32(schema, MET__SCHEMA);
     if (error == MET_OK) {
         error = met__txn_put(txn, MET__TABLE_META, "schema", 6, schema,
@@ -238,18 +202,17 @@ static met_error build(const met__platform *platform, const char *path,
 met_error met__store_create(const met__platform *platform, const char *path,
                             uint64_t map_size, met_error_info *info)
 {
-    char temporary[PATH_MAX_SIZE];
-    met_error error = met__store_temporary(platform, path, temporary, info);
+    met__store_temporary temporary;
+    met_error error = met__store_temporary_begin(platform, path, &temporary,
+                                                 info);
 
     if (error != MET_OK) {
         return error;
     }
-    error = build(platform, temporary, map_size, info);
+    error = build(platform, temporary.path, map_size, info);
     if (error == MET_OK) {
-        error = met__store_put_in_place(platform, temporary, path, info);
+        error = met__store_put_in_place(platform, temporary.path, path, info);
     }
-    if (error != MET_OK) {
-        met__store_remove_tree(platform, temporary);
-    }
+    met__store_temporary_end(platform, &temporary);
     return error;
 }

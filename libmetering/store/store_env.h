@@ -53,10 +53,25 @@ met_error met__store_join(char *out, const char *path, const char *name);
 /* The path without slashes at its end. MET_E_INVALID when too long. */
 met_error met__store_clean_path(const char *path, char *out,
                                 met_error_info *info);
-/* Makes a directory of a random name beside path; out is its name. */
-met_error met__store_temporary(const met__platform *platform,
-                               const char *path, char *out,
-                               met_error_info *info);
+/* A directory of a random name beside the one that it will become. A lock on
+ * the file of its name and ".lock" says that somebody is at work on it. */
+typedef struct met__store_temporary {
+    char path[MET__STORE_PATH_MAX];
+    int lock;
+    uint32_t reserved;
+} met__store_temporary;
+
+/* First removes what others have left who were killed at it. */
+met_error met__store_temporary_begin(const met__platform *platform,
+                                     const char *path,
+                                     met__store_temporary *temporary_out,
+                                     met_error_info *info);
+/* With all that is in it, unless it was put in place. */
+void met__store_temporary_end(const met__platform *platform,
+                              met__store_temporary *temporary);
+/* Directories that were to become path, and whose makers are gone. */
+void met__store_clear_abandoned(const met__platform *platform,
+                                const char *path);
 /* Makes the folders of a store inside path, writes META, syncs: the last step
  * before a name is given. */
 met_error met__store_complete(const met__platform *platform, const char *path,
@@ -67,10 +82,13 @@ met_error met__store_complete(const met__platform *platform, const char *path,
 met_error met__store_put_in_place(const met__platform *platform,
                                   const char *from, const char *path,
                                   met_error_info *info);
-/* A directory of ours with plain files and empty directories in it. */
-void met__store_remove_tree(const met__platform *platform, const char *path);
+/* All tables of an environment that is new. */
+met_error met__store_make_tables(met__txn *txn);
 met_error met__store_create(const met__platform *platform, const char *path,
                             uint64_t map_size, met_error_info *info);
+/* path without its last component, and that: where a name is given. */
+met_error met__store_last_component(const char *path, const char **name_out,
+                                    met_error_info *info);
 
 /* --- What creating and opening share (store_open.c) ----------------------- */
 met_store *met__store_new_handle(const met__platform *platform,

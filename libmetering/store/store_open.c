@@ -380,6 +380,7 @@ static met_error open_store(const met__platform *platform, const char *path,
     }
     store->device = data->device;
     store->inode = data->inode;
+    met__store_clear_abandoned(platform, path);
     met_error error = check_files(store, info);
     if (error == MET_OK) {
         error = met__store_open_env(store, path, map_size);

@@ -47,6 +47,17 @@ met_error met__superblock_create(const met__platform *platform,
     return MET_OK;
 }
 
+met_error met__superblock_change_key(const met__platform *platform,
+                                     met__superblock *block)
+{
+    int result = platform->os->random(platform->os->context,
+                                      block->credential_key,
+                                      sizeof block->credential_key);
+
+    block->checksum = checksum_of(block);
+    return result < 0 ? met__os_error(result) : MET_OK;
+}
+
 met_error met__store_io_fail(met_error_info *info, const char *path,
                              const char *what, int64_t result)
 {

@@ -35,6 +35,9 @@ met_error met__superblock_create(const met__platform *platform,
                                  uint32_t lmdb_version,
                                  met__superblock *block_out);
 /* path is the file; written, synced. */
+/* Another key for API keys: no hash of the one before means anything. */
+met_error met__superblock_change_key(const met__platform *platform,
+                                     met__superblock *block);
 met_error met__superblock_write(const met__platform *platform,
                                 const char *path,
                                 const met__superblock *block,

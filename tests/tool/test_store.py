@@ -90,5 +90,6 @@ def test_backup(tool, tmp_path):
     tool.refused("backup", tmp_path / "copy", reason="MET_E_EXISTS")
     tool.refused("backup", tmp_path / "no" / "copy", reason="MET_E_NOT_FOUND")
     tool.refused("backup", "", reason="path")
+    tool.run("backup", "--without-secrets", tmp_path / "bare")
     tool.directory = tmp_path / "copy"
     assert tool.json("check")["damaged"] == 0

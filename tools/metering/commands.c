@@ -401,7 +401,9 @@ const tool_command tool_commands[] = {
      0, 0, command_info},
     {"check", NULL, "", "field=", "read and verify everything in the store",
      "Exit status 1 when something is damaged.", 0, 0, command_check},
-    {"backup", NULL, "NEW-DIR", "", "copy the store while it is in use",
-     "The copy holds the secrets under which keys are hashed.", 1, 1,
-     command_backup},
+    {"backup", NULL, "NEW-DIR", "without-secrets",
+     "copy the store while it is in use",
+     "The copy holds the secrets under which keys are hashed.\n"
+     "  --without-secrets  nothing of any API key: consumers have none there",
+     1, 1, command_backup},
     {NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL}};

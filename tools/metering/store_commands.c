@@ -91,12 +91,15 @@ int command_backup(tool *self)
         return status;
     }
     const char *path = self->arguments[0];
-    met_error error = met_store_backup(self->store, path, strlen(path), 0,
-                                       &info);
+    int is_bare = tool_flag(self, "without-secrets");
+    met_error error = met_store_backup(
+        self->store, path, strlen(path),
+        is_bare ? MET_BACKUP_WITHOUT_SECRETS : 0, &info);
     if (error != MET_OK) {
         return tool_error(self, error, &info);
     }
-    fprintf(stderr, "%s is a copy of %s; it holds the secrets too\n", path,
-            self->directory);
+    fprintf(stderr, "%s is a copy of %s; it holds %s\n", path,
+            self->directory,
+            is_bare ? "nothing of API keys" : "the secrets too");
     return TOOL_OK;
 }

@@ -36,7 +36,6 @@ static void assert_wall(const met__zone *zone, const char *wall,
 static void test_gaps_and_doubles(void **state)
 {
     met__zone *zone = open_zone("Europe/Budapest");
-    met__civil civil;
 
     /* 2025-03-30 02:00 to 03:00 does not exist. */
     assert_wall(zone, "2025-03-30T02:30:00Z", "2025-03-30T01:30:00Z");
@@ -44,12 +43,10 @@ static void test_gaps_and_doubles(void **state)
     assert_wall(zone, "2025-03-30T03:00:00Z", "2025-03-30T01:00:00Z");
     /* 2025-10-26 02:30 exists twice: the earlier one. */
     assert_wall(zone, "2025-10-26T02:30:00Z", "2025-10-26T00:30:00Z");
-    assert_int_equal(met__zone_civil_from_ns(
-                         zone, at("2025-10-26T00:30:00.5Z"), &civil), MET_OK);
-    assert_true(civil.hour == 2 && civil.minute == 30
-                && civil.nanosecond == 500000000);
-    assert_int_equal(met__zone_civil_from_ns(zone, -1, &civil),
-                     MET_E_INVALID);
+    assert_int_equal(met__zone_offset_at(zone, at("2025-10-26T00:30:00.5Z")),
+                     7200);
+    assert_int_equal(met__zone_offset_at(zone, at("2025-10-26T01:30:00.5Z")),
+                     3600);
     /* The range of times ends in UTC, wherever the wall clock stands. */
     met__civil first = {1970, 1, 1, 0, 30, 0, 0};
     int64_t out;
@@ -151,8 +148,8 @@ static void try_bytes(const char *bytes, size_t size)
         for (size_t i = 0; i < 4; i++) {
             met__civil civil;
             int64_t out;
-            assert_true(met__zone_civil_from_ns(zone, instants[i], &civil)
-                        == MET_OK);
+            int32_t offset = met__zone_offset_at(zone, instants[i]);
+            assert_true(offset > -7 * 86400 && offset < 7 * 86400);
             if (met__civil_from_ns(instants[i], &civil) == MET_OK) {
                 (void)met__zone_civil_to_ns(zone, &civil, &out);
             }

@@ -236,7 +236,7 @@ static int create_on_mount(void *context)
     if (error != MET_E_DISK_FULL || other != NULL || temp_exists(name)) {
         return 5;
     }
-    error = met__store_backup(store, name, NULL);
+    error = met__store_backup(store, name, NULL, NULL);
     if (error != MET_E_DISK_FULL || temp_exists(name)
         || count_entries(path) != 2) {
         return 6;

@@ -103,7 +103,7 @@ static met_error live(const met__platform *platform, int create)
         error = take_report(store, met_store_check);
     }
     if (error == MET_OK) {
-        error = met__store_backup(store, copy, &info);
+        error = met__store_backup(store, copy, NULL, &info);
         assert_true(error == MET_OK || info.code == error);
     }
     met_store_close(store);
@@ -206,7 +206,7 @@ static void test_fault__synced_before_named(void **state)
     assert_int_equal(disk.syncs_at_rename, 2); /* META, the directory */
     assert_int_equal(disk.syncs, 3);           /* the parent */
     disk.syncs = 0;
-    assert_int_equal(met__store_backup(store, copy, NULL), MET_OK);
+    assert_int_equal(met__store_backup(store, copy, NULL, NULL), MET_OK);
     assert_int_equal(disk.syncs_at_rename, 3); /* and data.mdb */
     assert_int_equal(disk.syncs, 4);
     met_store_close(store);
@@ -289,7 +289,7 @@ static void test_fault__every_write_of_a_commit(void **state)
                                  MET_E_IO);
                 assert_int_equal(met_store_stats(store, &report, NULL),
                                  MET_E_IO);
-                assert_int_equal(met__store_backup(store, copy, NULL),
+                assert_int_equal(met__store_backup(store, copy, NULL, NULL),
                                  MET_E_IO);
                 assert_int_equal(try_open(dir, 0, &again), MET_E_IO);
                 assert_non_null(strstr(last_info.reason, "close it first"));
@@ -339,7 +339,7 @@ static void test_fault__every_write_of_a_backup(void **state)
     assert_int_equal(put_many(store, "value"), MET_OK);
     for (long k = 1; !done; k++) {
         syscall_arm(&write_faults, k, 0, k % 2 ? EIO : ENOSPC);
-        met_error error = met__store_backup(store, copy, NULL);
+        met_error error = met__store_backup(store, copy, NULL, NULL);
         done = write_faults.calls < k;
         write_faults.is_armed = 0;
         if (done ? error != MET_OK
@@ -386,7 +386,7 @@ static void test_fault__every_allocation_below(void **state)
             error = digest(store, &sum);
         }
         if (error == MET_OK) {
-            error = met__store_backup(store, copy, &info);
+            error = met__store_backup(store, copy, NULL, &info);
         }
         done = memory_faults.calls < k;
         memory_faults.is_armed = 0;
