@@ -49,17 +49,25 @@ static void lock_name(char *out, const char *path)
 }
 
 /* --- Making one ----------------------------------------------------------- */
-/* 1: the file is locked and still has its name; somebody may have cleared it
- * away before it was locked. */
-static int is_mine(const met__os *os, int file, const char *name)
+/* 1: the file is locked and still has its name; 0: somebody has cleared it away
+ * before it was locked. */
+static int try_lock(const met__os *os, int file, const char *name)
 {
     met__os_stat mine;
     met__os_stat there;
+    int result = os->lock(os->context, file, MET__OS_LOCK_TRY, 0);
 
-    return os->lock(os->context, file, MET__OS_LOCK_TRY, 0) == 0
-           && os->fstat(os->context, file, &mine) == 0
-           && os->stat(os->context, name, &there) == 0
-           && mine.device == there.device && mine.inode == there.inode;
+    if (result == 0) {
+        result = os->fstat(os->context, file, &mine);
+    }
+    if (result == 0) {
+        result = os->stat(os->context, name, &there);
+    }
+    if (result < 0) {
+        met_error error = met__os_error(result);
+        return error == MET_E_BUSY || error == MET_E_NOT_FOUND ? 0 : result;
+    }
+    return mine.device == there.device && mine.inode == there.inode;
 }
 
 /* Not negative: *is_done_out says whether, or another name is needed. */
@@ -82,14 +90,15 @@ static int try_name(const met__platform *platform, const char *path,
     if (temporary->lock < 0) {
         return temporary->lock;
     }
-    if (!is_mine(os, temporary->lock, name)) {
-        os->close(os->context, temporary->lock);
-        return 0;
+    result = try_lock(os, temporary->lock, name);
+    if (result > 0) {
+        result = os->make_directory(os->context, temporary->path);
+        *is_done_out = result >= 0;
     }
-    result = os->make_directory(os->context, temporary->path);
-    *is_done_out = result >= 0;
     if (result < 0) {
         os->unlink(os->context, name);
+    }
+    if (!*is_done_out) {
         os->close(os->context, temporary->lock);
     }
     return result;

@@ -13,6 +13,8 @@ import sys
 BOTH = ("go", "python")
 # call -> (the bindings that do without it, why)
 ABSENT = {
+    "met_fault_handle": (BOTH, "handlers of signals are in C: "
+                               "met_fault_guard_install"),
     "met_time_parse": (BOTH, "times are the language's own"),
     "met_time_format": (BOTH, "times are the language's own"),
     "met_usage_query": (BOTH, "rows come one by one: met_usage_query_open"),

@@ -37,9 +37,11 @@ static void cut(const char *name, off_t size)
     struct stat status;
 
     if (strcmp(name, "snapshot") == 0) {
-        snprintf(path, sizeof path, "%s/gateway/snapshot-%llu.map",
+        snprintf(path, sizeof path, "%s/gateway/snapshot-%llu-%u.map",
                  met__store_path(store),
-                 (unsigned long long)gateway->snapshot.number);
+                 (unsigned long long)met__snapshot_files_current(
+                     &gateway->files),
+                 MET__SNAPSHOT_LAYOUT);
     } else {
         snprintf(path, sizeof path, "%s/%s", met__store_path(store), name);
     }
@@ -76,7 +78,7 @@ static const struct {
              {"quota.map", MET_GATEWAY_FAILURE_QUOTA},
              {"snapshot", MET_GATEWAY_FAILURE_SNAPSHOT},
              /* behind it: the same snapshot is compiled once more */
-             {"gateway/current.map", MET_GATEWAY_FAILURE_SNAPSHOT}};
+             {"gateway/current-2.map", MET_GATEWAY_FAILURE_SNAPSHOT}};
 
 static void test_mend__every_file(void **state)
 {
