@@ -257,7 +257,8 @@ met_error met__limits_describe(met_store *store, met__arena *arena,
     char *path = met__gateway_limits_path(store, arena);
     met_error error =
         path == NULL ? MET_E_NO_MEMORY
-                     : met__limiter_look(met__store_platform(store), path, &stats);
+                     : met__limiter_look(met__store_platform(store), path,
+                                         &stats);
 
     return error == MET_OK ? describe_limiter(&stats, 0, arena, report)
            : error == MET_E_NO_MEMORY ? error

@@ -105,11 +105,6 @@ def check_sizes():
         lines = len(path.read_text().splitlines())
         if lines > rooms.FILE_LINES_MAX:
             problem(path, 1, f"{lines} lines, at most {rooms.FILE_LINES_MAX}")
-    for path in [*sources("*/*.c", "*/*.h"), *sorted(HEADERS.glob("*.h"))]:
-        for number, line in enumerate(path.read_text().splitlines(), 1):
-            if len(line) > rooms.COLUMNS_MAX:
-                problem(path, number, f"{len(line)} columns, at most "
-                        f"{rooms.COLUMNS_MAX}")
     listed = subprocess.run(
         ["ctags", "-x", "--c-kinds=f", "--fields=+ne",
          "--_xformat=%F\t%n\t%{end}\t%N"]
