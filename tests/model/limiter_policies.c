@@ -191,13 +191,13 @@ static void check_policies(void)
     for (int me = 0; me < THREADS; me++) {
         uint32_t number = set_name(me);
         model_require(number != UINT32_MAX);
-        model_require(met__limiter_knows(limiter, number));
+        model_require(met__limiter_knows(limiter, number) == MET_OK);
         if (books.reset == RESET_DONE) {
             model_require(number != number_p);
         }
     }
     if (books.reset == RESET_DONE) {
-        model_require(!met__limiter_knows(limiter, number_p));
+        model_require(met__limiter_knows(limiter, number_p) != MET_OK);
     }
 }
 
