@@ -15,7 +15,8 @@ static void look(const met__zone *zone)
         met__civil civil;
         int64_t back_ns = 0;
         int32_t offset = met__zone_offset_at(zone, at_ns);
-        if (met__zone_civil_from_ns(zone, at_ns, &civil) != MET_OK
+        if (met__civil_from_ns(at_ns + offset * MET__SECOND_NS, &civil)
+                != MET_OK
             || met__zone_civil_to_ns(zone, &civil, &back_ns) != MET_OK) {
             continue; /* beyond the times that are kept */
         }
