@@ -194,6 +194,6 @@ met_error met__store_backup(met_store *store, const char *path,
     if (error == MET_OK) {
         error = met__store_put_in_place(platform, temporary.path, clean, info);
     }
-    met__store_temporary_end(platform, &temporary);
+    met__store_temporary_end(platform, &temporary, error == MET_OK);
     return error;
 }

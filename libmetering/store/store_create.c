@@ -213,6 +213,6 @@ met_error met__store_create(const met__platform *platform, const char *path,
     if (error == MET_OK) {
         error = met__store_put_in_place(platform, temporary.path, path, info);
     }
-    met__store_temporary_end(platform, &temporary);
+    met__store_temporary_end(platform, &temporary, error == MET_OK);
     return error;
 }

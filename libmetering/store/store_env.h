@@ -66,9 +66,10 @@ met_error met__store_temporary_begin(const met__platform *platform,
                                      const char *path,
                                      met__store_temporary *temporary_out,
                                      met_error_info *info);
-/* With all that is in it, unless it was put in place. */
+/* With all that is in it, unless it is in place. */
 void met__store_temporary_end(const met__platform *platform,
-                              met__store_temporary *temporary);
+                              met__store_temporary *temporary,
+                              int is_in_place);
 /* Directories that were to become path, and whose makers are gone. */
 void met__store_clear_abandoned(const met__platform *platform,
                                 const char *path);

@@ -130,12 +130,15 @@ met_error met__store_temporary_begin(const met__platform *platform,
 }
 
 void met__store_temporary_end(const met__platform *platform,
-                              met__store_temporary *temporary)
+                              met__store_temporary *temporary,
+                              int is_in_place)
 {
     const met__os *os = platform->os;
     char name[PATH_MAX_SIZE];
 
-    remove_tree(platform, temporary->path);
+    if (!is_in_place) {
+        remove_tree(platform, temporary->path);
+    }
     lock_name(name, temporary->path);
     os->unlink(os->context, name);
     os->close(os->context, temporary->lock);

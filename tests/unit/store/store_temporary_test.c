@@ -139,8 +139,8 @@ static void test_temporary__somebody_is_at_work(void **state)
                      MET_OK);
     assert_string_not_equal(mine.path, another.path);
     assert_int_equal(names_in(home), 5);
-    met__store_temporary_end(&platform, &another);
-    met__store_temporary_end(&platform, &mine);
+    met__store_temporary_end(&platform, &another, 0);
+    met__store_temporary_end(&platform, &mine, 0);
     assert_int_equal(names_in(home), 1);
 }
 
