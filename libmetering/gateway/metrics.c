@@ -260,9 +260,12 @@ met_error met__limits_describe(met_store *store, met__arena *arena,
                      : met__limiter_look(met__store_platform(store), path,
                                          &stats);
 
+    if (error == MET_E_NOT_FOUND || error == MET_E_CORRUPT
+        || error == MET_E_FOREIGN || error == MET_E_LAYOUT) {
+        return MET_OK; /* there is none that counts */
+    }
     return error == MET_OK ? describe_limiter(&stats, 0, arena, report)
-           : error == MET_E_NO_MEMORY ? error
-                                      : MET_OK; /* there is none that counts */
+                           : error;
 }
 
 met_error met__metrics_limiter(const met__metrics *metrics,
