@@ -111,13 +111,19 @@ static met_error count_cells(const met__mapped_file *file, const char *path,
     return MET_OK;
 }
 
-static uint64_t inode_of(const met__platform *platform,
-                         const met__mapped_file *file)
+static met_error find_id(const met__quota_table *table, const char *path,
+                         uint64_t *id_out, met_error_info *info)
 {
-    met__os_stat found = {0};
+    const met__os *os = table->platform.os;
+    met__os_stat found;
+    int result = os->fstat(os->context, table->file.file, &found);
 
-    (void)platform->os->fstat(platform->os->context, file->file, &found);
-    return found.inode;
+    if (result < 0) {
+        return met__fail(info, met__os_error(result), path,
+                         "cannot be looked at");
+    }
+    *id_out = found.inode;
+    return MET_OK;
 }
 
 met_error met__quota_open(const met__platform *platform, const char *path,
@@ -147,6 +153,9 @@ met_error met__quota_open(const met__platform *platform, const char *path,
     error = open_file(&table->platform, path, &spec, &table->file, info);
     if (error == MET_OK) {
         error = count_cells(&table->file, path, &table->count, info);
+        if (error == MET_OK) {
+            error = find_id(table, path, &table->id, info);
+        }
         if (error != MET_OK) {
             met__mapped_file_close(&table->platform, &table->file);
         }
@@ -155,7 +164,6 @@ met_error met__quota_open(const met__platform *platform, const char *path,
         met__release(platform, table, sizeof *table);
         return error;
     }
-    table->id = inode_of(&table->platform, &table->file);
     table->words =
         (table_words *)(void *)(table->file.memory + MET__FILE_HEADER_SIZE);
     table->cells = (met__quota_cell *)(void *)(table->words + 1);

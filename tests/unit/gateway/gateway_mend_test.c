@@ -30,7 +30,7 @@ static void handle_faults(void)
     assert_int_equal(sigaction(SIGBUS, &action, NULL), 0);
 }
 
-/* The file by its name; "snapshot": the one in force. */
+/* The file by its name; "snapshot", "current": the one in force. */
 static void cut(const char *name, off_t size)
 {
     char path[256];
@@ -42,6 +42,9 @@ static void cut(const char *name, off_t size)
                  (unsigned long long)met__snapshot_files_current(
                      &gateway->files),
                  MET__SNAPSHOT_LAYOUT);
+    } else if (strcmp(name, "current") == 0) {
+        snprintf(path, sizeof path, "%s/gateway/current-%u.map",
+                 met__store_path(store), MET__SNAPSHOT_LAYOUT);
     } else {
         snprintf(path, sizeof path, "%s/%s", met__store_path(store), name);
     }
@@ -78,7 +81,7 @@ static const struct {
              {"quota.map", MET_GATEWAY_FAILURE_QUOTA},
              {"snapshot", MET_GATEWAY_FAILURE_SNAPSHOT},
              /* behind it: the same snapshot is compiled once more */
-             {"gateway/current-2.map", MET_GATEWAY_FAILURE_SNAPSHOT}};
+             {"current", MET_GATEWAY_FAILURE_SNAPSHOT}};
 
 static void test_mend__every_file(void **state)
 {

@@ -318,8 +318,11 @@ static void refuses_other_files(void **state)
     met__limiter_close(limiter);
     assert_int_equal(pwrite(file, "\x09", 1, 4096 + 12), 1);
     assert_int_equal(open_at(path, 0, &limiter, &info), MET_E_LAYOUT);
+    assert_int_equal(pwrite(file, "\x03", 1, 4096 + 12), 1);
+    /* One that was cut short is made anew: nothing that is needed was in it. */
     assert_int_equal(ftruncate(file, 6000), 0);
-    assert_int_equal(open_at(path, 0, &limiter, &info), MET_E_CORRUPT);
+    assert_int_equal(open_at(path, 0, &limiter, &info), MET_OK);
+    met__limiter_close(limiter);
     close(file);
 }
 
