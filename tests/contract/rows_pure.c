@@ -1,6 +1,7 @@
-/* What needs no handle: decimal.h, time.h, error.h, types.h, version.h, and
- * met_entitlement_simulate. */
+/* What needs no handle: decimal.h, time.h, error.h, types.h, version.h,
+ * fault.h, and met_entitlement_simulate. */
 #include "contract/world.h"
+#include "metering/fault.h"
 
 static const met_decimal *number(void)
 {
@@ -58,6 +59,14 @@ static met_error call_buffer_release(void)
     met_buffer_release(&w.out);
     return MET_OK;
 }
+static met_error call_fault_handle(void)
+{
+    static int of_the_host;
+
+    assert_int_equal(met_fault_handle(&of_the_host), MET_E_NOT_FOUND);
+    return MET_OK;
+}
+CALL(fault_guard_install, )
 static void fill_buffer(void)
 {
     assert_ok(call_entitlement_simulate());
@@ -77,6 +86,8 @@ const contract_row pure_rows[] = {
     ROW(entitlement_simulate, NULL, ROW_PURE),
     ROW(error_name, NULL, ROW_PURE),
     ROW(error_message, NULL, ROW_PURE),
+    ROW(fault_handle, NULL, ROW_PURE),
+    ROW(fault_guard_install, NULL, ROW_PURE),
     ROW(version_number, NULL, ROW_PURE),
     ROW(version_string, NULL, ROW_PURE),
     ROW(buffer_release, fill_buffer, ROW_PURE),
