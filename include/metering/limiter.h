@@ -330,7 +330,8 @@ MET_API void met_limiter_close(met_limiter *limiter);
  *         (unknown algorithm, or not with this limit) ·
  *         MET_E_LIMIT (MET_LIMITER_POLICIES_MAX or MET_LIMITER_SHAPES_MAX
  *         reached) · MET_E_BUSY (too many changes at the same time) ·
- *         MET_E_CORRUPT (the file was cut short) · MET_E_IO · MET_E_BUG
+ *         MET_E_CORRUPT (the file was cut short) · MET_E_IO ·
+ *         MET_E_DISK_FULL · MET_E_BUG
  * @alloc none      @blocks never      @thread any      @fork any
  * @since 0.1
  */
@@ -350,7 +351,7 @@ MET_API MET_NODISCARD met_error met_limiter_policy_set(
  * @param info    may be NULL
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND (no such policy) ·
  *         MET_E_BUSY (too many changes at the same time) · MET_E_CORRUPT (the
- *         file was cut short) · MET_E_IO
+ *         file was cut short) · MET_E_IO · MET_E_DISK_FULL
  * @alloc none      @blocks never      @thread any      @fork any
  * @since 0.1
  */
@@ -517,7 +518,7 @@ MET_API MET_NODISCARD met_error met_limiter_reset(
  *
  * @param stats_out  set its struct_size; written only on MET_OK
  * @return MET_OK · MET_E_INVALID · MET_E_CORRUPT (the file was cut short, by
- *         its size already) · MET_E_IO · MET_E_BUG
+ *         its size already) · MET_E_IO · MET_E_DISK_FULL · MET_E_BUG
  * @alloc none      @blocks never      @thread any      @fork any
  * @since 0.1
  */

@@ -433,8 +433,10 @@ met_error met__mapped_file_check(const met__platform *platform,
     if (met__mapped_file_is_lost(file)) {
         return MET_E_CORRUPT;
     }
-    if (platform->os->fstat(platform->os->context, file->file, &found) < 0) {
-        return MET_E_IO;
+    int result = platform->os->fstat(platform->os->context, file->file,
+                                     &found);
+    if (result < 0) {
+        return met__os_error(result);
     }
     return found.size < file->size ? MET_E_CORRUPT : MET_OK;
 }
