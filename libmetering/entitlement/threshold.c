@@ -27,16 +27,26 @@ met_error met__threshold_check(const met__threshold *threshold,
     return MET_OK;
 }
 
-/* 100 times the usage that the threshold stands for. */
+/* 100 times the usage that the threshold stands for, as it is or with the
+ * places that converted usage has, or that usage has: rounded so that what is
+ * passed stays so. MET_E_OVERFLOW: more than anybody can use. */
 static met_error usage_of(const met__threshold *threshold,
-                          met_decimal available, met_decimal *out)
+                          met_decimal available, int when_reached,
+                          met_decimal *out)
 {
-    return met__decimal_multiply(
-        threshold->value,
-        threshold->kind == MET__THRESHOLD_USAGE_PERCENTAGE
-            ? available
-            : met__decimal_from_i64(100),
-        out);
+    static const uint32_t places[] = {16, 7};
+    met_decimal factor = threshold->kind == MET__THRESHOLD_USAGE_PERCENTAGE
+                             ? available
+                             : met__decimal_from_i64(100);
+    met_error error = met__decimal_multiply(threshold->value, factor, out);
+
+    for (size_t i = 0; error == MET_E_OVERFLOW
+                       && i < sizeof places / sizeof *places; i++) {
+        error = met__decimal_multiply_rounded(
+            threshold->value, factor, places[i],
+            when_reached ? MET_ROUND_UP : MET_ROUND_DOWN, out);
+    }
+    return error;
 }
 
 static int is_passed(met_decimal lower, met_decimal higher, int when_reached)
@@ -84,8 +94,8 @@ met_error met__threshold_passed(const met__threshold *thresholds,
             }
             continue;
         }
-        error = usage_of(at, value->total_available, &limit);
-        if (error == MET_OK && is_passed(limit, used, when_reached)
+        if (usage_of(at, value->total_available, when_reached, &limit) == MET_OK
+            && is_passed(limit, used, when_reached)
             && (usage == MET__NO_THRESHOLD
                 || met__decimal_compare(limit, highest) >= 0)) {
             usage = i;

@@ -29,8 +29,9 @@ met_error met__threshold_check(const met__threshold *threshold,
 /* One winner each: of usage the highest that is passed (of equal ones the last
  * in the list), of balances the lowest. When nothing is available none is: who
  * was given nothing passes nothing. Passing is strict, 100 % is not more than
- * 100 %; when_reached: reaching is enough. MET_E_INVALID: the value has a
- * balance and an overage · MET_E_OVERFLOW */
+ * 100 %; when_reached: reaching is enough. Shares with more digits than a
+ * decimal has count to the places of usage. MET_E_INVALID: the value has a
+ * balance and an overage · MET_E_OVERFLOW: usage has 100 times too much */
 met_error met__threshold_passed(const met__threshold *thresholds,
                                 size_t count, const met__burn_value *value,
                                 int when_reached, size_t *usage_out,

@@ -68,22 +68,48 @@ static void test_reaching_is_not_passing(void **state)
     passes(NULL, 0, all, 1, MET__NO_THRESHOLD, MET__NO_THRESHOLD);
 }
 
-static void test_refused(void **state)
+static met_decimal number(const char *text)
 {
-    const met__threshold huge = {MET__THRESHOLD_USAGE_PERCENTAGE,
-                                 met__decimal_from_i64(INT64_MAX)};
+    met_decimal value;
+
+    assert_int_equal(met__decimal_parse(met__text_z(text), &value), MET_OK);
+    return value;
+}
+
+/* A share whose digits are more than a decimal has still tells usage on one
+ * side of it from usage on the other, and silences no other threshold. */
+static void test_more_digits_than_a_decimal(void **state)
+{
+    const met__threshold list[] = {
+        {MET__THRESHOLD_USAGE_PERCENTAGE, number("33.3333333333333333333")},
+        {MET__THRESHOLD_USAGE_PERCENTAGE, number("999999999999999.123456789")},
+        {MET__THRESHOLD_BALANCE_VALUE, whole(0)},
+    };
+    met__burn_value value = {.balance = whole(1),
+                             .total_available =
+                                 number("999999999999999.123456789")};
+
+    (void)state;
+    /* A third is 333333333333333.04115192966666666666695… */
+    value.usage = number("333333333333333.041151929");
+    passes(list, 3, value, 0, MET__NO_THRESHOLD, MET__NO_THRESHOLD);
+    passes(list, 3, value, 1, MET__NO_THRESHOLD, MET__NO_THRESHOLD);
+    value.usage = number("333333333333333.041151930");
+    value.balance = whole(0);
+    passes(list, 3, value, 0, 0, 2);
+    passes(list, 3, value, 1, 0, 2);
+}
+
+static void test_two_debts_are_refused(void **state)
+{
+    const met__threshold half = {MET__THRESHOLD_USAGE_PERCENTAGE, whole(50)};
     met__burn_value both = {whole(1), whole(1), whole(1), whole(2)};
-    met__burn_value wide = {whole(0), whole(1), whole(0), whole(0)};
     size_t usage = 77;
     size_t balance = 77;
 
-    assert_int_equal(met__threshold_passed(&huge, 1, &both, 0, &usage,
+    (void)state;
+    assert_int_equal(met__threshold_passed(&half, 1, &both, 0, &usage,
                                            &balance), MET_E_INVALID);
-    assert_int_equal(met__decimal_parse(
-                         MET__TEXT("1234567890123456789012345678901.123"),
-                         &wide.total_available), MET_OK);
-    assert_int_equal(met__threshold_passed(&huge, 1, &wide, 0, &usage,
-                                           &balance), MET_E_OVERFLOW);
     assert_true(usage == 77 && balance == 77);
 }
 
@@ -92,7 +118,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ranges),
         cmocka_unit_test(test_reaching_is_not_passing),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_more_digits_than_a_decimal),
+        cmocka_unit_test(test_two_debts_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
