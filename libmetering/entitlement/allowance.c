@@ -156,8 +156,8 @@ met_error met__allowance_units(const met__allowance *allowance,
         error = met__decimal_to_scaled(amount, MET__QUOTA_PLACES,
                                        MET_ROUND_FLOOR, units_out);
     }
-    /* What is beyond the cell's bound is cut there: nobody uses 10^11 units a
-     * period. */
+    /* What is beyond the cell's bound is cut there: the rest of it is granted,
+     * but not let in (docs/entitlements.md). */
     if (error == MET_E_OVERFLOW
         || (error == MET_OK && *units_out > MET__QUOTA_AMOUNT_MAX)) {
         *units_out = MET__QUOTA_AMOUNT_MAX;
