@@ -43,9 +43,7 @@ typedef struct compaction {
     met__compact_report report;
     uint32_t minutes; /* of the records that are folded */
     uint32_t into;    /* of the cells */
-    int64_t begin;    /* cells from here on, */
-    int64_t end;      /* that end here or earlier, in minutes */
-    int64_t open;     /* the first minute that may still change */
+    int64_t end;      /* cells that end here or earlier, in minutes */
     int has_last;
     int is_done;
     met__usage_item last; /* looked at */
@@ -176,9 +174,8 @@ static met_error collect(compaction *self)
 {
     met__grain_scan scan = {0};
     met__usage_item *item = &self->last;
-    met_error error = met__grain_scan_begin(self->txn, self->minutes,
-                                            self->begin, self->end, NULL,
-                                            &scan);
+    met_error error = met__grain_scan_begin(self->txn, self->minutes, 0,
+                                            self->end, NULL, &scan);
 
     if (error == MET_OK && self->has_last) {
         error = met__grain_scan_behind(&scan, item);
@@ -187,12 +184,8 @@ static met_error collect(compaction *self)
            && self->items_left > self->count) {
         int can = 0;
         error = met__grain_scan_next(&scan, item);
-        self->report.looked_at += error == MET_OK;
         if (error == MET_OK && self->minutes == 1) {
             error = can_change(self, &item->key, &can);
-        }
-        if (error == MET_OK && can && item->key.minute < self->open) {
-            self->open = item->key.minute;
         }
         if (error == MET_OK && !can) {
             error = keep_source(self, item);
@@ -365,114 +358,19 @@ static int64_t end_of(int64_t as_of_ns, const met__duration *keep,
     return at_ns - at_ns % minutes;
 }
 
-static met_error fold_range(compaction *self, int64_t begin, int64_t end)
+static met_error fold_grain(compaction *self, uint32_t minutes, uint32_t into,
+                            int64_t end)
 {
     met_error error = MET_OK;
 
-    self->begin = begin;
+    self->minutes = minutes;
+    self->into = into;
     self->end = end;
     self->has_last = 0;
     self->is_done = 0;
     while (error == MET_OK && !self->is_done && self->items_left > 0) {
         error = transact(self);
     }
-    return error;
-}
-
-/* Where runs stopped. What was left before `front` is left for good, or came
- * late; it is looked at again a step a run, from `back` on and round. Only a
- * hint: whoever is killed before it is stored looks at some records twice. */
-typedef struct mark {
-    int64_t front; /* minutes */
-    int64_t back;
-} mark;
-#define MARKS 2 /* of parts, of hours */
-#define MARK_KEY "compaction"
-#define MARK_SIZE ((size_t)MARKS * 8)
-
-static met_error read_marks(met_store *store, mark marks[MARKS])
-{
-    met__txn *txn = NULL;
-    met__text value;
-    met_error error = met__txn_begin(store, 0, &txn);
-
-    if (error != MET_OK) {
-        return error;
-    }
-    error = met__txn_get(txn, MET__TABLE_META, MARK_KEY, sizeof MARK_KEY - 1,
-                         &value);
-    for (int i = 0; error == MET_OK && value.size == MARK_SIZE && i < MARKS;
-         i++) {
-        const unsigned char *at = (const unsigned char *)value.data + i * 8;
-        marks[i] = (mark){met__get_u32(at), met__get_u32(at + 4)};
-    }
-    met__txn_abort(txn);
-    return error == MET_E_NOT_FOUND ? MET_OK : error;
-}
-
-static met_error write_marks(met_store *store, const mark marks[MARKS])
-{
-    unsigned char value[MARK_SIZE];
-    met__txn *txn = NULL;
-    met_error error = met__txn_begin(store, 1, &txn);
-
-    for (int i = 0; i < MARKS; i++) {
-        met__put_u32(value + i * 8, (uint32_t)marks[i].front);
-        met__put_u32(value + i * 8 + 4, (uint32_t)marks[i].back);
-    }
-    if (error == MET_OK) {
-        error = met__txn_put(txn, MET__TABLE_META, MARK_KEY,
-                             sizeof MARK_KEY - 1, value, sizeof value);
-        if (error == MET_OK) {
-            return met__txn_commit(txn);
-        }
-        met__txn_abort(txn);
-    }
-    return error;
-}
-
-/* Where the range that was just gone through need not be gone through again. */
-static int64_t reached(const compaction *self)
-{
-    int64_t at = self->is_done    ? self->end
-                 : self->has_last ? (int64_t)self->last.key.minute
-                                  : self->begin;
-
-    return at < self->open ? at : self->open;
-}
-
-static met_error look_again(compaction *self, int64_t front, int64_t *back)
-{
-    uint64_t most = self->items_left < self->step_max ? self->items_left
-                                                      : self->step_max;
-    uint64_t rest = self->items_left - most;
-
-    self->items_left = most;
-    met_error error = fold_range(self, *back, front);
-    self->items_left += rest;
-    if (error == MET_OK && self->is_done) {
-        *back = 0;
-    } else if (error == MET_OK && self->has_last) {
-        int64_t minute = self->last.key.minute;
-        *back = minute + (minute == *back);
-    }
-    return error;
-}
-
-static met_error fold_grain(compaction *self, uint32_t minutes, uint32_t into,
-                            int64_t end, mark *at)
-{
-    int64_t front = at->front < end ? at->front : end;
-
-    self->minutes = minutes;
-    self->into = into;
-    self->open = INT64_MAX;
-    met_error error = fold_range(self, front, end);
-    int64_t next = reached(self);
-    if (error == MET_OK) {
-        error = look_again(self, front, &at->back);
-    }
-    at->front = error == MET_OK && next > at->front ? next : at->front;
     return error;
 }
 
@@ -509,29 +407,6 @@ static met_error read_settings(met_store *store,
     return error;
 }
 
-/* Parts into hours that end before `hours`, those into days before `days`. */
-static met_error fold_all(compaction *self, int64_t hours, int64_t days)
-{
-    mark marks[MARKS] = {{0, 0}, {0, 0}};
-    met_error error = extend_index(self->store, self->step_max);
-
-    if (error == MET_OK) {
-        error = read_marks(self->store, marks);
-    }
-    mark before[MARKS] = {marks[0], marks[1]};
-    if (error == MET_OK) {
-        error = fold_grain(self, 1, MET__HOUR_MINUTES, hours, &marks[0]);
-    }
-    if (error == MET_OK) {
-        hours -= hours % MET__DAY_MINUTES;
-        error = fold_grain(self, MET__HOUR_MINUTES, MET__DAY_MINUTES,
-                           days < hours ? days : hours, &marks[1]);
-    }
-    return error == MET_OK && memcmp(before, marks, sizeof marks) != 0
-               ? write_marks(self->store, marks)
-               : error;
-}
-
 met_error met__compact(met_store *store, int64_t as_of_ns, uint64_t items_max,
                        size_t step_max, const met__compact_guard *guard,
                        met__compact_report *report_out, met_error_info *info)
@@ -558,7 +433,15 @@ met_error met__compact(met_store *store, int64_t as_of_ns, uint64_t items_max,
     self->guard = guard;
     self->items_left = items_max == 0 ? UINT64_MAX : items_max;
     self->step_max = step_max;
-    error = fold_all(self, hours, days);
+    error = extend_index(store, step_max);
+    if (error == MET_OK) {
+        error = fold_grain(self, 1, MET__HOUR_MINUTES, hours);
+    }
+    if (error == MET_OK) {
+        hours -= hours % MET__DAY_MINUTES;
+        error = fold_grain(self, MET__HOUR_MINUTES, MET__DAY_MINUTES,
+                           days < hours ? days : hours);
+    }
     self->report.duration_ns = met__now_monotonic_ns(platform) - begun_ns;
     if (error == MET_OK && report_out != NULL) {
         *report_out = self->report;

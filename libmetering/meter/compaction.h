@@ -18,7 +18,6 @@ typedef struct met__compact_guard {
 
 typedef struct met__compact_report {
     uint64_t transactions;
-    uint64_t looked_at; /* parts and hours, folded or left */
     uint64_t parts;     /* folded, and gone */
     uint64_t hours;     /* cells of hours, written */
     uint64_t hours_folded; /* and those that are gone into days */
@@ -30,10 +29,8 @@ typedef struct met__compact_report {
 
 /* Everything that the settings let go of at as_of_ns, in transactions of at
  * most step_max records, or (items_max, 0: no bound) so many records of it.
- * What is committed stands whatever happens; calling it again goes on. Of what
- * earlier calls have left no more than step_max are looked at again, the next
- * ones at every call, so what came late is folded by one of the next calls.
- * guard may be NULL. */
+ * What is committed stands whatever happens; calling it again goes on. guard
+ * may be NULL. */
 met_error met__compact(met_store *store, int64_t as_of_ns, uint64_t items_max,
                        size_t step_max, const met__compact_guard *guard,
                        met__compact_report *report_out, met_error_info *info);

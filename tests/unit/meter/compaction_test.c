@@ -379,55 +379,6 @@ static void test_compaction__in_small_bounds(void **state)
     assert_int_equal(records_of(store, MET__TABLE_PART), 0);
 }
 
-static met_error guard_all(void *context, met__txn *txn, met__text subject,
-                           int64_t from_ns, int64_t to_ns, int *parts_out)
-{
-    *parts_out = 1;
-    return MET_OK;
-}
-
-/* What is left is not looked at by every run, but by one of a few. */
-static void test_compaction__looks_once(void **state)
-{
-    const met__compact_guard guard = {&begun, guard_begin, guard_all};
-    met__compact_report report;
-    uint64_t looked_at = 0;
-    int runs = 0;
-
-    must_keep(store, "P1D", "P9D");
-    for (int i = 0; i < 60; i++) {
-        add("a", NULL, NULL, "1", i * 600, 0);
-    }
-    add_events(0, 0, 1);
-    uint64_t parts = records_of(store, MET__TABLE_PART);
-    assert_true(parts >= 60);
-    for (int i = 0; i < 8; i++) {
-        assert_int_equal(met__compact(store, at(2 * 1440), 0, 10, &guard,
-                                      &report, NULL),
-                         MET_OK);
-        assert_int_equal(report.parts, 0);
-        if (i == 0) {
-            assert_int_equal(report.looked_at, parts);
-        } else {
-            assert_in_range(report.looked_at, 1, 10);
-            looked_at += report.looked_at;
-        }
-    }
-    assert_true(looked_at >= parts);
-    add("a", NULL, NULL, "1", 5, 0); /* late, and nothing parts it any more */
-    add_events(0, 0, 1);
-    for (; records_of(store, MET__TABLE_PART) > 0; runs++) {
-        report = must_compact(store, at(2 * 1440), 10);
-        assert_true(runs < 10 && report.looked_at <= 20); /* hours, too */
-    }
-    assert_int_equal(ask("s", all()), MET_OK);
-    assert_non_null(strstr(answer, "\"value\":\"61\""));
-    add("a", NULL, NULL, "1", 2 * 86400, 0); /* and time goes on */
-    add_events(0, 0, 1);
-    report = must_compact(store, at(4 * 1440), 10);
-    assert_int_equal(records_of(store, MET__TABLE_PART), 0);
-}
-
 /* A sum with too many digits stays as it is, and is refused as before. */
 static void test_compaction__too_many_digits(void **state)
 {
@@ -469,7 +420,6 @@ int main(void)
         TEST(test_compaction__first_minute_of_a_meter),
         TEST(test_compaction__guard),
         TEST(test_compaction__in_small_bounds),
-        TEST(test_compaction__looks_once),
         TEST(test_compaction__too_many_digits),
     };
 
