@@ -127,11 +127,16 @@ type Billed struct {
 	AsOf        time.Time // of the run
 	IsDone      bool
 	Customers   uint64 // looked at
+	Measured    uint64 // periods whose usage was read
 	Usage       uint64 // records read
 	Drafts      uint64 // made
 	Interim     uint64 // of these, of periods that go on
+	Collected   uint64 // drafts whose quantities were read again
 	Issued      uint64
 	CreditNotes uint64
+	Deleted     uint64 // drafts that turned out to bill nothing
+	Overdue     uint64
+	Waiting     uint64 // customers whose credit waits for the next invoice
 	Failed      uint64 // customers and invoices that were left as they were
 	FailedName  string // the first of them
 	FailedWhy   string
@@ -165,11 +170,16 @@ func (s *Store) BillingRun(asOf time.Time,
 			AsOf:        time.Unix(0, int64(report.as_of_ns)).UTC(),
 			IsDone:      report.stage == C.MET_BILLING_DONE,
 			Customers:   uint64(report.customers),
+			Measured:    uint64(report.measured),
 			Usage:       uint64(report.usage),
 			Drafts:      uint64(report.drafts),
 			Interim:     uint64(report.interim),
+			Collected:   uint64(report.collected),
 			Issued:      uint64(report.issued),
 			CreditNotes: uint64(report.credit_notes),
+			Deleted:     uint64(report.deleted),
+			Overdue:     uint64(report.overdue),
+			Waiting:     uint64(report.waiting),
 			Failed:      uint64(report.failed),
 			FailedName:  C.GoString(&report.failed_name[0]),
 			FailedWhy:   C.GoString(&report.failed_reason[0]),

@@ -134,13 +134,49 @@ func (a *arena) pairs(pairs []Pair) (*C.met_pair, C.size_t) {
 	return &list[0], C.size_t(len(pairs))
 }
 
-// handle is a pointer of C that is taken away once, by Close.
-type handle struct{ c unsafe.Pointer }
+// handle is an object of C that calls share without a lock, and that Close
+// takes away after the calls that run.
+type handle struct {
+	c    unsafe.Pointer // nil when closed
+	uses [handleUses]inUse
+}
 
-func (h *handle) load() unsafe.Pointer { return atomic.LoadPointer(&h.c) }
+// handleUses is how many counters a handle has; a power of two.
+const handleUses = 8
 
-func (h *handle) swap(c unsafe.Pointer) unsafe.Pointer {
-	return atomic.SwapPointer(&h.c, c)
+// inUse counts calls that run. Goroutines have one by where their stack lies, so
+// that processors seldom write to the same line of memory.
+type inUse struct {
+	count atomic.Int64
+	_     [56]byte
+}
+
+// enter begins a call; what it gives is nil when the handle is closed, and is
+// not freed before leave otherwise.
+func (h *handle) enter() (unsafe.Pointer, *inUse) {
+	var here byte
+	place := uint32(uintptr(unsafe.Pointer(&here))>>11) * 2654435769
+	u := &h.uses[place>>16%handleUses]
+	u.count.Add(1) // before c is read: close looks the other way round
+	c := atomic.LoadPointer(&h.c)
+	if c == nil {
+		u.leave()
+	}
+	return c, u
+}
+
+// leave ends a call. It also keeps the handle's owner from the finaliser.
+func (u *inUse) leave() { u.count.Add(-1) }
+
+// close takes the object away and waits for calls that have it.
+func (h *handle) close() unsafe.Pointer {
+	c := atomic.SwapPointer(&h.c, nil)
+	for i := range h.uses {
+		for c != nil && h.uses[i].count.Load() != 0 {
+			time.Sleep(10 * time.Microsecond)
+		}
+	}
+	return c
 }
 
 // safetyNet closes what was forgotten. It is no way to close things: nobody

@@ -175,7 +175,11 @@ func TestEntitlementCalls(t *testing.T) {
 }
 
 func TestBillingCalls(t *testing.T) {
-	store := newStory(t)
+	store, clock, begin := usedStory(t)
+	if err := clock.Set(begin.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	must(store.Settle())
 	must(store.PutBillingProfile("", []byte(`{"workflow": {"invoicing": {"draft_period": "P0D"}}}`)))
 	must(store.BillingProfile(""))
 	steps := 0

@@ -149,6 +149,7 @@ type GatewayRequest struct {
 	Path           string // normalised, without the query
 	Query          string // as received, without "?"
 	Form           string // an urlencoded body, when keys may be in it
+	JSON           string // an application/json body, likewise
 	Host           string
 	UserAgent      string
 	ClientIP       string
@@ -161,6 +162,13 @@ type GatewayRequest struct {
 	// Key is the API key, when the caller has found it; then it is looked for
 	// nowhere else.
 	Key string
+	// Groups are those that another authentication has found, with commas
+	// between them, for access lists: "" when it has found nothing, "," when
+	// there are none. Never what a client can write.
+	Groups string
+	// Feature is the key of one that the request uses, metered or not: it is
+	// served only to a customer that is entitled to it and has some of it left.
+	Feature string
 	// MonotonicNs and UTC are the time in place of the store's clock.
 	MonotonicNs int64
 	UTC         time.Time
@@ -239,7 +247,8 @@ func (g *Gateway) AdmitInto(request *GatewayRequest,
 func (h *gatewayHandle) fill(request *GatewayRequest) *C.met_gateway_request {
 	texts := [...]string{request.Service, request.Route, request.Method,
 		request.Path, request.Query, request.Form, request.Host,
-		request.UserAgent, request.ClientIP, request.Subject, request.Key}
+		request.UserAgent, request.ClientIP, request.Subject, request.Key,
+		request.Groups, request.Feature, request.JSON}
 	size := uintptr(C.sizeof_met_gateway_request+
 		C.sizeof_met_gateway_decision+32) + pairRoom(request.Headers) +
 		pairRoom(request.Attributes)
@@ -265,6 +274,9 @@ func (h *gatewayHandle) fill(request *GatewayRequest) *C.met_gateway_request {
 	c.client_ip, c.client_ip_size = m.text(request.ClientIP)
 	c.subject, c.subject_size = m.text(request.Subject)
 	c.key, c.key_size = m.text(request.Key)
+	c.groups, c.groups_size = m.text(request.Groups)
+	c.feature, c.feature_size = m.text(request.Feature)
+	c.json, c.json_size = m.text(request.JSON)
 	c.headers, c.header_count = m.pairs(request.Headers)
 	c.attributes, c.attribute_count = m.pairs(request.Attributes)
 	c.cost = C.uint64_t(request.Cost)

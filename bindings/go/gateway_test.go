@@ -217,6 +217,73 @@ func TestGatewayBatch(t *testing.T) {
 	}
 }
 
+// What only the host knows: groups of its own authentication, a key in a body,
+// a feature that a request uses.
+func TestGatewayHostKnows(t *testing.T) {
+	store := newStory(t)
+	must(store.Apply([]byte(`{"_format_version": "3.0", "services": [
+		{"name": "hosted", "url": "http://localhost", "routes": [
+		 {"name": "hosted", "paths": ["/hosted"]},
+		 {"name": "body", "paths": ["/body"], "plugins": [
+		  {"name": "key-auth", "config": {"key_names": ["apikey"],
+		   "key_in_body": true}}]}]}],
+		"plugins": [{"name": "acl", "route": "hosted",
+		 "config": {"allow": ["staff"]}}]}`)))
+	gateway := must(store.Gateway(metering.GatewayOptions{}))
+	defer gateway.Close()
+	ask := func(more func(*metering.GatewayRequest)) metering.GatewayReason {
+		t.Helper()
+		request := metering.GatewayRequest{Method: "GET", Path: "/hosted",
+			Subject: "somebody"}
+		more(&request)
+		admission := must(gateway.Admit(&request))
+		if admission.IsAdmitted {
+			if err := admission.Complete(metering.Outcome{}); err != nil {
+				t.Error(err)
+			}
+		}
+		return admission.Reason
+	}
+	for groups, want := range map[string]metering.GatewayReason{
+		"staff": metering.Admitted, "others,staff": metering.Admitted,
+		"others": metering.NotAllowed, ",": metering.NotAllowed} {
+		if got := ask(func(r *metering.GatewayRequest) {
+			r.Groups = groups
+		}); got != want {
+			t.Errorf("groups %q: %d", groups, got)
+		}
+	}
+	for text, want := range map[string]metering.GatewayReason{
+		`{"apikey": "rosario-key"}`: metering.Admitted,
+		`{"apikey": "wrong"}`:       metering.BadKey,
+		`{}`:                        metering.NoKey} {
+		if got := ask(func(r *metering.GatewayRequest) {
+			r.Path, r.Subject, r.JSON = "/body", "", text
+		}); got != want {
+			t.Errorf("body %s: %d", text, got)
+		}
+	}
+	for feature, want := range map[string]metering.GatewayReason{
+		"example_service": metering.Admitted,
+		"no_such":         metering.FeatureNotFound} {
+		if got := ask(func(r *metering.GatewayRequest) {
+			r.Path, r.Subject, r.Feature = "/anything", "consumer:rosario", feature
+		}); got != want {
+			t.Errorf("feature %q: %d", feature, got)
+		}
+	}
+	handler := gateway.Handler(http.NotFoundHandler(), metering.HandlerOptions{
+		Route: "hosted", More: func(r *http.Request,
+			request *metering.GatewayRequest) {
+			request.Subject, request.Groups = "somebody", r.Header.Get("Apikey")
+		}})
+	for groups, want := range map[string]int{"staff": 404, "others": 403} {
+		if got := serve(handler, groups).Code; got != want {
+			t.Errorf("groups %q: %d", groups, got)
+		}
+	}
+}
+
 // TestGatewayServer asks a true server from many goroutines while it ticks,
 // settles, and its catalog changes: what was answered 200 is what was counted.
 func TestGatewayServer(t *testing.T) {

@@ -24,6 +24,9 @@ type HandlerOptions struct {
 	// Quantity is the true value of what meters sum up, for example tokens,
 	// known when the request was served; nil: the cost.
 	Quantity func(*http.Request, http.Header) uint64
+	// More adds what the host knows of a request: its Subject, Key, Groups, a
+	// Feature that it uses; nil: nothing.
+	More func(*http.Request, *GatewayRequest)
 	// Failed is told of errors; nil: nobody. With an error a request is
 	// answered 500 and not served.
 	Failed func(*http.Request, error)
@@ -135,6 +138,9 @@ func (h *gatewayHandler) ask(c *GatewayRequest, r *http.Request) {
 	}
 	if h.options.Cost != nil {
 		c.Cost = h.options.Cost(r)
+	}
+	if h.options.More != nil {
+		h.options.More(r, c)
 	}
 }
 

@@ -117,8 +117,7 @@ type LimiterOptions struct {
 }
 
 // A Limiter is a table of windows in a file that any number of processes
-// share. It needs no store. Its calls take no lock; do not call Close while
-// others run.
+// share. It needs no store. Its calls take no lock.
 type Limiter struct{ c handle }
 
 // A Policy is the number of a set of windows.
@@ -161,14 +160,14 @@ func OpenLimiter(path string, options LimiterOptions) (*Limiter, error) {
 		return nil, err
 	}
 	limiter := &Limiter{}
-	limiter.c.swap(unsafe.Pointer(c))
+	limiter.c.c = unsafe.Pointer(c)
 	safetyNet(limiter, func(l *Limiter) { l.Close() })
 	return limiter, nil
 }
 
-// Close lets go of the table; its file and counts stay.
+// Close lets go of the table, after the calls that run; its file and counts stay.
 func (l *Limiter) Close() error {
-	c := (*C.met_limiter)(l.c.swap(nil))
+	c := (*C.met_limiter)(l.c.close())
 	if c == nil {
 		return ErrClosed
 	}
@@ -177,14 +176,21 @@ func (l *Limiter) Close() error {
 	return nil
 }
 
+// enter begins a call; nil when the limiter is closed.
+func (l *Limiter) enter() (*C.met_limiter, *inUse) {
+	c, use := l.c.enter()
+	return (*C.met_limiter)(c), use
+}
+
 // SetPolicy makes windows known under a name, for all who use the table. The
 // same windows again change nothing; other ones keep what was used.
 func (l *Limiter) SetPolicy(name string, options PolicyOptions,
 	windows ...Window) (Policy, error) {
-	c := (*C.met_limiter)(l.c.load())
+	c, use := l.enter()
 	if c == nil {
 		return 0, ErrClosed
 	}
+	defer use.leave()
 	var memory arena
 	defer memory.release()
 	memory.reserve(C.sizeof_met_limiter_policy + 32 + room(name) +
@@ -202,20 +208,19 @@ func (l *Limiter) SetPolicy(name string, options PolicyOptions,
 	var number C.uint32_t
 	info := newInfo()
 	err := info.failed(C.met_limiter_policy_set(c, policy, &number, &info.c))
-	runtime.KeepAlive(l)
 	return Policy(number), err
 }
 
 // RemovePolicy forgets a policy and what it counted, for all who use the table.
 func (l *Limiter) RemovePolicy(policy Policy) error {
-	c := (*C.met_limiter)(l.c.load())
+	c, use := l.enter()
 	if c == nil {
 		return ErrClosed
 	}
+	defer use.leave()
 	info := newInfo()
 	err := info.failed(C.met_limiter_policy_remove(c, C.uint32_t(policy),
 		&info.c))
-	runtime.KeepAlive(l)
 	return err
 }
 
@@ -244,14 +249,14 @@ func (l *Limiter) Allow(policy Policy, key string) (bool, error) {
 
 // AllowN is Allow for a request that weighs n.
 func (l *Limiter) AllowN(policy Policy, key string, n uint64) (bool, error) {
-	c := (*C.met_limiter)(l.c.load())
+	c, use := l.enter()
 	if c == nil {
 		return false, ErrClosed
 	}
+	defer use.leave()
 	text, size := cText(key)
 	answer := C.metgo_limiter_allow(c, C.uint32_t(policy), 0, text, size,
 		C.uint64_t(n))
-	runtime.KeepAlive(l)
 	if answer.error != C.MET_OK {
 		return false, plainError(answer.error)
 	}
@@ -347,10 +352,11 @@ func (l *Limiter) Charge(request Request) (*Result, error) {
 }
 
 func (l *Limiter) ask(what C.int, request *Request) (*Result, error) {
-	c := (*C.met_limiter)(l.c.load())
+	c, use := l.enter()
 	if c == nil {
 		return nil, ErrClosed
 	}
+	defer use.leave()
 	var memory arena
 	var own *C.met_limiter_window
 	var count C.size_t
@@ -366,7 +372,6 @@ func (l *Limiter) ask(what C.int, request *Request) (*Result, error) {
 		C.uint32_t(request.Kind), text, size, C.uint64_t(request.Cost),
 		C.int64_t(request.MonotonicNs), utcNs(request.UTC), own, count,
 		&result.c)
-	runtime.KeepAlive(l)
 	if code != C.MET_OK {
 		return nil, plainError(code)
 	}
@@ -394,13 +399,13 @@ func (l *Limiter) Release(result *Result) (withheld uint32, err error) {
 
 func (l *Limiter) giveBack(do func(c *C.met_limiter,
 	out *C.uint32_t) C.met_error) (uint32, error) {
-	c := (*C.met_limiter)(l.c.load())
+	c, use := l.enter()
 	if c == nil {
 		return 0, ErrClosed
 	}
+	defer use.leave()
 	var withheld C.uint32_t
 	code := do(c, &withheld)
-	runtime.KeepAlive(l)
 	return uint32(withheld), plainError(code)
 }
 
@@ -411,6 +416,7 @@ type LimiterStats struct {
 	RecordsUsed uint64 // claimed at least once; idle ones are used again
 	RecordsLive uint64 // of these, not idle now
 	Policies    uint64
+	Shapes      uint64 // distinct windows of all policies
 	Inserted    uint64
 	Reclaimed   uint64 // idle records given to another key
 	FullAllowed uint64 // let through because the table was full
@@ -425,34 +431,35 @@ type LimiterStats struct {
 
 // Stats reads every record of the table: for operators, not for requests.
 func (l *Limiter) Stats() (LimiterStats, error) {
-	c := (*C.met_limiter)(l.c.load())
+	c, use := l.enter()
 	if c == nil {
 		return LimiterStats{}, ErrClosed
 	}
+	defer use.leave()
 	var s C.met_limiter_stats
 	s.struct_size = C.size_t(unsafe.Sizeof(s))
 	err := plainError(C.met_limiter_stats_get(c, &s))
-	runtime.KeepAlive(l)
 	if err != nil {
 		return LimiterStats{}, err
 	}
 	return LimiterStats{uint64(s.capacity), uint64(s.records_used),
-		uint64(s.records_live), uint64(s.policies), uint64(s.inserted),
-		uint64(s.reclaimed), uint64(s.full_allowed), uint64(s.full_refused),
-		uint64(s.undone), uint64(s.withheld), uint64(s.contended),
-		uint64(s.duplicates), uint64(s.decisions), uint64(s.refusals)}, nil
+		uint64(s.records_live), uint64(s.policies), uint64(s.shapes),
+		uint64(s.inserted), uint64(s.reclaimed), uint64(s.full_allowed),
+		uint64(s.full_refused), uint64(s.undone), uint64(s.withheld),
+		uint64(s.contended), uint64(s.duplicates), uint64(s.decisions),
+		uint64(s.refusals)}, nil
 }
 
 // Reset forgets what a key has used in all windows of a policy.
 func (l *Limiter) Reset(policy Policy, kind uint32, key string) error {
-	c := (*C.met_limiter)(l.c.load())
+	c, use := l.enter()
 	if c == nil {
 		return ErrClosed
 	}
+	defer use.leave()
 	text, size := cText(key)
 	code := C.metgo_limiter_reset(c, C.uint32_t(policy), C.uint32_t(kind),
 		text, size)
-	runtime.KeepAlive(l)
 	return plainError(code)
 }
 
@@ -490,10 +497,11 @@ func (b *Batch) Reset() {
 // and WaitNs are not worked out.
 func (l *Limiter) AllowBatch(policy Policy, kind uint32, batch *Batch,
 	isBrief bool) error {
-	c := (*C.met_limiter)(l.c.load())
+	c, use := l.enter()
 	if c == nil {
 		return ErrClosed
 	}
+	defer use.leave()
 	count := batch.Len()
 	if count == 0 {
 		batch.Allowed = batch.Allowed[:0]
@@ -513,7 +521,6 @@ func (l *Limiter) AllowBatch(policy Policy, kind uint32, batch *Batch,
 		bytesPointer(batch.keys), (*C.uint32_t)(&batch.offsets[0]),
 		(*C.uint64_t)(&batch.costs[0]), C.size_t(count),
 		(*C.uint32_t)(&batch.Allowed[0]), remaining, wait, &info.c)
-	runtime.KeepAlive(l)
 	return info.failed(code)
 }
 

@@ -210,6 +210,50 @@ func TestLimiterManyGoroutines(t *testing.T) {
 	}
 }
 
+// Calls that run when somebody closes end before the table is let go of, and
+// those that come later say ErrClosed: nothing is used that was freed.
+func TestCloseWaitsForCalls(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "limits.map")
+	for round := 0; round < 20; round++ {
+		limiter := must(metering.OpenLimiter(path, metering.LimiterOptions{}))
+		policy := must(limiter.SetPolicy("p", metering.PolicyOptions{},
+			metering.Window{Limit: 1000, Length: time.Hour}))
+		price := must(metering.NewPrice([]byte(`{"type": "free"}`)))
+		const goroutines = 4
+		var running, ended sync.WaitGroup
+		running.Add(goroutines)
+		ended.Add(goroutines)
+		for g := 0; g < goroutines; g++ {
+			go func() {
+				defer ended.Done()
+				for i := 0; ; i++ {
+					_, err := limiter.Allow(policy, "shared")
+					if err == nil {
+						_, err = price.Totals(make([]metering.Decimal, 9))
+					}
+					if i == 0 {
+						running.Done() // all are at it when it is closed
+					}
+					if err != nil {
+						if !errors.Is(err, metering.ErrClosed) {
+							t.Error(err)
+						}
+						return
+					}
+				}
+			}()
+		}
+		running.Wait()
+		if err := limiter.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := price.Close(); err != nil {
+			t.Fatal(err)
+		}
+		ended.Wait()
+	}
+}
+
 func TestLimiterHeaderFields(t *testing.T) {
 	limiter := newLimiter(t, metering.LimiterOptions{})
 	policy := must(limiter.SetPolicy("free", metering.PolicyOptions{},
@@ -284,7 +328,7 @@ func TestLimiterStats(t *testing.T) {
 		must(limiter.Allow(policy, key))
 	}
 	stats := must(limiter.Stats())
-	if stats.Capacity < 1000 || stats.Policies != 1 || stats.Inserted != 2 ||
+	if stats.Capacity < 1000 || stats.Policies != 1 || stats.Shapes != 1 || stats.Inserted != 2 ||
 		stats.RecordsLive != 2 || stats.Decisions != 3 || stats.Refusals != 1 {
 		t.Errorf("%+v", stats)
 	}

@@ -136,13 +136,15 @@ func TestStoreCloses(t *testing.T) {
 	}
 }
 
-// TestClock bills a month that passes in no time.
-func TestClock(t *testing.T) {
+// usedStory is the story in January 2026, with a clock that stands at its
+// beginning: rosario has asked once.
+func usedStory(t *testing.T) (*metering.Store, *metering.Clock, time.Time) {
+	t.Helper()
 	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	clock := metering.NewClock(begin)
 	store := must(metering.OpenStore(filepath.Join(t.TempDir(), "store"),
 		metering.StoreOptions{Create: true, Clock: clock}))
-	defer store.Close()
+	t.Cleanup(func() { store.Close() })
 	must(store.Apply(catalog(t)))
 	recorder := must(store.Recorder(metering.RecorderOptions{}))
 	defer recorder.Close()
@@ -151,16 +153,40 @@ func TestClock(t *testing.T) {
 			{Name: "service_name", Value: "example_service"}}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := clock.Set(begin.AddDate(0, 1, 0).Add(time.Hour)); err != nil {
+	return store, clock, begin
+}
+
+// TestClock bills months that pass in no time.
+func TestClock(t *testing.T) {
+	store, clock, begin := usedStory(t)
+	if err := clock.Set(begin.AddDate(0, 1, 0).Add(
+		time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	must(store.Settle())
-	invoice := must(store.InvoiceFinalize("rosario", time.Time{}))
+	billed := must(store.BillingRun(time.Time{}, nil))
+	if !billed.IsDone || billed.Customers != 2 || billed.Measured != 1 ||
+		billed.Drafts != 1 || billed.Issued != 0 || billed.Waiting != 0 {
+		t.Errorf("%+v", billed)
+	}
+	draft := must(store.Invoices("rosario"))[0]
+	for _, at := range []struct{ day, collected, issued, overdue uint64 }{
+		{1, 1, 1, 0}, {60, 0, 1, 1}} {
+		if err := clock.Set(begin.AddDate(0, 1, int(at.day))); err != nil {
+			t.Fatal(err)
+		}
+		billed = must(store.BillingRun(time.Time{}, nil))
+		if billed.Collected != at.collected || billed.Issued != at.issued ||
+			billed.Overdue != at.overdue || billed.Deleted != 0 {
+			t.Errorf("day %d: %+v", at.day, billed)
+		}
+	}
+	invoice := must(store.Invoice(member(t, draft, "id")))
 	if got := member(t, invoice, "number"); got != "INV-0001" {
 		t.Error(got)
 	}
 	wantCode(t, clock.Set(begin), metering.ErrInvalid, "at")
-	if got := clock.Now(); got.Sub(begin) != 31*24*time.Hour+time.Hour {
+	if got := clock.Now(); !got.Equal(begin.AddDate(0, 1, 60)) {
 		t.Error(got)
 	}
 }
@@ -192,6 +218,21 @@ func TestDocuments(t *testing.T) {
 	copied := must(metering.Open(backup))
 	defer copied.Close()
 	must(copied.Customer("rosario"))
+	bare := filepath.Join(t.TempDir(), "bare")
+	if err := store.BackupWithoutSecrets(bare); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]metering.GatewayReason{
+		backup: metering.Admitted, bare: metering.BadKey} {
+		opened := must(metering.Open(path))
+		defer opened.Close()
+		gateway := must(opened.Gateway(metering.GatewayOptions{}))
+		defer gateway.Close()
+		if got := must(gateway.Admit(&metering.GatewayRequest{Method: "GET",
+			Path: "/anything", Key: "rosario-key"})).Reason; got != want {
+			t.Errorf("%s: %d", path, got)
+		}
+	}
 }
 
 func TestDecimal(t *testing.T) {

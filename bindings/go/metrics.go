@@ -17,7 +17,6 @@ import "C"
 
 import (
 	"net/http"
-	"runtime"
 )
 
 // Metrics is the state of a store and its recorders in the OpenMetrics text
@@ -37,14 +36,14 @@ func (s *Store) metrics(flags C.uint64_t) (Document, error) {
 // Metrics is the state of a table of windows in the OpenMetrics text format. It
 // reads the whole table.
 func (l *Limiter) Metrics() (string, error) {
-	c := (*C.met_limiter)(l.c.load())
+	c, use := l.enter()
 	if c == nil {
 		return "", ErrClosed
 	}
+	defer use.leave()
 	var buffer C.met_buffer
 	info := newInfo()
 	err := info.failed(C.metgo_stats(nil, c, 0, &buffer, &info.c))
-	runtime.KeepAlive(l)
 	return string(taken(&buffer)), err
 }
 

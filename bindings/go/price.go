@@ -9,8 +9,7 @@ import (
 	"unsafe"
 )
 
-// A Price is a price that was read, to rate with it. Needs no store. Do not
-// call Close while others rate with it.
+// A Price is a price that was read, to rate with it. Needs no store.
 type Price struct{ c handle }
 
 // NewPrice reads a price document: {"type": "package", "amount": "1",
@@ -27,20 +26,26 @@ func NewPrice(document []byte) (*Price, error) {
 		return nil, err
 	}
 	price := &Price{}
-	price.c.swap(unsafe.Pointer(c))
+	price.c.c = unsafe.Pointer(c)
 	safetyNet(price, func(p *Price) { p.Close() })
 	return price, nil
 }
 
-// Close forgets the price.
+// Close forgets the price, after the calls that run.
 func (p *Price) Close() error {
-	c := (*C.met_price)(p.c.swap(nil))
+	c := (*C.met_price)(p.c.close())
 	if c == nil {
 		return ErrClosed
 	}
 	runtime.SetFinalizer(p, nil)
 	C.met_price_destroy(c)
 	return nil
+}
+
+// enter begins a call; nil when the price is closed.
+func (p *Price) enter() (*C.met_price, *inUse) {
+	c, use := p.c.enter()
+	return (*C.met_price)(c), use
 }
 
 // RatedTotals are the amounts of rated lines.
@@ -82,15 +87,15 @@ func (p *Price) Rate(quantity Decimal) (Rated, error) {
 // policies (see met_price_rate).
 func (p *Price) RateDocument(question []byte) (Rated, error) {
 	var rated Rated
-	c := (*C.met_price)(p.c.load())
+	c, use := p.enter()
 	if c == nil {
 		return rated, ErrClosed
 	}
+	defer use.leave()
 	var answer C.met_buffer
 	info := newInfo()
 	err := info.failed(C.met_price_rate(c, bytesPointer(question),
 		C.size_t(len(question)), &answer, &info.c))
-	runtime.KeepAlive(p)
 	if err != nil {
 		return rated, err
 	}
@@ -100,10 +105,11 @@ func (p *Price) RateDocument(question []byte) (Rated, error) {
 
 // Totals are the totals of many quantities, each the usage of one whole period.
 func (p *Price) Totals(quantities []Decimal) ([]Decimal, error) {
-	c := (*C.met_price)(p.c.load())
+	c, use := p.enter()
 	if c == nil {
 		return nil, ErrClosed
 	}
+	defer use.leave()
 	if len(quantities) == 0 {
 		return nil, nil
 	}
@@ -114,7 +120,6 @@ func (p *Price) Totals(quantities []Decimal) ([]Decimal, error) {
 	info := newInfo()
 	err := info.failed(C.met_price_rate_batch(c, &values[0],
 		C.size_t(len(values)), &values[0], &info.c))
-	runtime.KeepAlive(p)
 	if err != nil {
 		return nil, err
 	}

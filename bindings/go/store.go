@@ -167,10 +167,18 @@ func (s *Store) Compact() (Document, error) {
 // Backup copies the store while it is in use into a directory that does not
 // exist. What is not settled is not in it. The copy holds the secrets under
 // which API keys are hashed.
-func (s *Store) Backup(path string) error {
+func (s *Store) Backup(path string) error { return s.backup(path, 0) }
+
+// BackupWithoutSecrets is Backup without the hashes of API keys and the secrets:
+// the keys do not work in the copy.
+func (s *Store) BackupWithoutSecrets(path string) error {
+	return s.backup(path, C.MET_BACKUP_WITHOUT_SECRETS)
+}
+
+func (s *Store) backup(path string, flags C.uint64_t) error {
 	text, size := cText(path)
 	return s.call(func(c *C.met_store, info *callInfo) C.met_error {
-		return C.met_store_backup(c, text, size, 0, &info.c)
+		return C.met_store_backup(c, text, size, flags, &info.c)
 	})
 }
 

@@ -52,8 +52,9 @@ static PyObject *run_step(PyObject *object, PyObject *nothing)
         "{sL sO sK sK sK sK sK sK sK sK sK sK sK sK ss ss}", "as_of_ns",
         (long long)report.as_of_ns, "is_done",
         report.stage == MET_BILLING_DONE ? Py_True : Py_False,
-        NUMBER(customers), NUMBER(measured), NUMBER(usage), NUMBER(drafts), NUMBER(interim),
-        NUMBER(collected), NUMBER(issued), NUMBER(credit_notes),
+        NUMBER(customers), NUMBER(measured), NUMBER(usage), NUMBER(drafts),
+        NUMBER(interim), NUMBER(collected), NUMBER(issued),
+        NUMBER(credit_notes),
         NUMBER(deleted), NUMBER(overdue), NUMBER(waiting), NUMBER(failed),
         "failed_name", report.failed_name, "failed_reason",
         report.failed_reason);

@@ -102,12 +102,12 @@ static const char *const admit_names[] = {
     "method",  "path",    "headers",    "client_ip", "host",
     "query",   "form",    "user_agent", "service",   "route",
     "attributes", "cost", "utc_ns",     "monotonic_ns",
-    "subject", "key", NULL};
+    "subject", "key",     "groups",     "feature",   "json", NULL};
 
 enum {
     Q_METHOD, Q_PATH, Q_HEADERS, Q_CLIENT_IP, Q_HOST, Q_QUERY, Q_FORM,
     Q_USER_AGENT, Q_SERVICE, Q_ROUTE, Q_ATTRIBUTES, Q_COST, Q_UTC, Q_MONOTONIC,
-    Q_SUBJECT, Q_KEY, Q_COUNT
+    Q_SUBJECT, Q_KEY, Q_GROUPS, Q_FEATURE, Q_JSON, Q_COUNT
 };
 
 static int read_texts(PyObject **values, met_gateway_request *request)
@@ -128,6 +128,9 @@ static int read_texts(PyObject **values, met_gateway_request *request)
         {Q_ROUTE, &request->route, &request->route_size},
         {Q_SUBJECT, &request->subject, &request->subject_size},
         {Q_KEY, &request->key, &request->key_size},
+        {Q_GROUPS, &request->groups, &request->groups_size},
+        {Q_FEATURE, &request->feature, &request->feature_size},
+        {Q_JSON, &request->json, &request->json_size},
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

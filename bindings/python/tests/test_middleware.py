@@ -75,6 +75,46 @@ def test_wsgi_sends_on_what_the_gateway_says(wsgi):
     assert "'HTTP_X_CONSUMER_USERNAME': 'ariel'" in body
 
 
+# What only the host knows: groups of its own authentication, a key in a body,
+# a feature that a request uses.
+HOSTED = {"_format_version": "3.0", "services": [
+    {"name": "hosted", "url": "http://localhost", "routes": [
+        {"name": "hosted", "paths": ["/hosted"]},
+        {"name": "body", "paths": ["/body"], "plugins": [
+            {"name": "key-auth", "config": {"key_names": ["apikey"],
+                                            "key_in_body": True}}]}]}],
+    "plugins": [{"name": "acl", "route": "hosted",
+                 "config": {"allow": ["staff"]}}]}
+KNOWN = [
+    ("/hosted", {"groups": "others,staff"}, 200),
+    ("/hosted", {"groups": b"others"}, 403),
+    ("/hosted", {"groups": ""}, 403),
+    ("/hosted", {"groups": "staff", "feature": "no_such"}, 403),
+    ("/anything", {"feature": "example_service",
+                   "subject": "consumer:ariel"}, 200),
+    ("/body", {"subject": None, "json": '{"apikey": "ariel-key"}'}, 200),
+    ("/body", {"subject": None, "json": b"{}"}, 401)]
+
+
+@pytest.mark.parametrize("path_asked, more, status", KNOWN)
+def test_the_host_knows_more(store, path, path_asked, more, status):
+    store.apply(HOSTED)
+    more = {"subject": "somebody", **more}
+    app = WsgiMetering(hello, path, settle=False, more=lambda environ: more)
+    assert call_wsgi(app, path_asked)[0] == status
+    app.close()
+    app = AsgiMetering(ahello, path, settle=False, more=lambda scope: more)
+    assert call_asgi(app, path=path_asked, key=None)[0]["status"] == status
+    app.close()
+    with store.gateway() as gateway:
+        one, = gateway.admit_many([None], "GET", path_asked, **more)
+        assert one.status == status
+        if one:
+            one.complete(served=False)
+        with pytest.raises(TypeError, match="^groups: "):
+            gateway.admit("GET", groups=["staff"])
+
+
 def test_wsgi_counts_before_the_last_piece(store, path):
     seen = []
 
@@ -102,7 +142,8 @@ def call_asgi(app, kind="http", path="/anything", key=b"ariel-key"):
     async def send(message):
         sent.append(message)
     scope = {"type": kind, "method": "GET", "path": path, "query_string": b"",
-             "headers": [(b"apikey", key)], "client": ("127.0.0.1", 1)}
+             "headers": [(b"apikey", key)] if key else [],
+             "client": ("127.0.0.1", 1)}
     asyncio.run(app(scope, receive, send))
     return sent
 

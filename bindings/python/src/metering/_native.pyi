@@ -178,6 +178,8 @@ class Gateway(_Handle):
               form: _Text | None = None, user_agent: _Text | None = None,
               service: _Text | None = None, route: _Text | None = None,
               subject: _Text | None = None, key: _Text | None = None,
+              groups: _Text | None = None, feature: _Text | None = None,
+              json: _Text | None = None,
               attributes: _Pairs | None = None, cost: int = 1,
               utc_ns: int = 0, monotonic_ns: int = 0) -> Admission: ...
     def admit_many(self, keys: Sequence[_Text | None], /,
@@ -188,6 +190,8 @@ class Gateway(_Handle):
                    form: _Text | None = None, user_agent: _Text | None = None,
                    service: _Text | None = None, route: _Text | None = None,
                    subject: _Text | None = None,
+                   groups: _Text | None = None,
+                   feature: _Text | None = None, json: _Text | None = None,
                    attributes: _Pairs | None = None, cost: int = 1,
                    utc_ns: int = 0,
                    monotonic_ns: int = 0) -> list[Admission]: ...

@@ -34,11 +34,13 @@ class Metering:
     def __init__(self, app: Application, path: Path, *,
                  client_ip: Callable[[Scope], str] = remote_address,
                  attributes: Callable[[Scope], dict[str, str]] | None = None,
+                 more: Callable[[Scope], dict[str, Any]] | None = None,
                  settle: bool = True, interval: float = 1.0,
                  **options: Any) -> None:
         self.app = app
         self.client_ip = client_ip
         self.attributes = attributes
+        self.more = more
         self.host = Host(path, settle, interval, **options)
 
     def close(self) -> None:
@@ -77,7 +79,8 @@ class Metering:
             headers if isinstance(headers, list) else list(headers),
             self.client_ip(scope), host=host,
             query=scope.get("query_string", b""), user_agent=agent,
-            attributes=self.attributes(scope) if self.attributes else None)
+            attributes=self.attributes(scope) if self.attributes else None,
+            **(self.more(scope) if self.more else {}))
 
 
 def request_size(scope: Scope) -> int:

@@ -23,6 +23,7 @@ STRICT = 8
 OPEN_PERIOD = 1
 AND_OLDER = 1
 USAGE_NOW = 1
+WITHOUT_SECRETS = 1
 REQUIRE_ENTITLEMENT = 1
 
 Path = Union[str, bytes, "os.PathLike[str]"]
@@ -500,9 +501,11 @@ class Store(Handle):
                               encode(document))
 
     # --- Operators ----------------------------------------------------------
-    def backup(self, path: Path) -> None:
-        """Copy the store while it is in use. Settle first."""
-        self._do("store_backup", os.fsencode(path), 0)
+    def backup(self, path: Path, *, without_secrets: bool = False) -> None:
+        """Copy the store while it is in use. Settle first. without_secrets:
+        API keys do not work in the copy, which has no hash of them."""
+        self._do("store_backup", os.fsencode(path),
+                 WITHOUT_SECRETS if without_secrets else 0)
 
     def check(self) -> Document:
         """Read everything and verify it."""

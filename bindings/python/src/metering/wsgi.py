@@ -26,18 +26,21 @@ class Metering:
     The store is opened by the first request of each process, so that a
     preloaded application may be forked. `environ["metering.admission"]` tells
     the application who asks (`.consumer`). client_ip: environ -> address;
-    attributes: environ -> {name: text} of the usage event; settle: this
-    process settles, too, every `interval` seconds. The rest goes to
-    Store.gateway."""
+    attributes: environ -> {name: text} of the usage event; more: environ ->
+    what else Gateway.admit is told of a request: its key, subject, groups,
+    feature, cost; settle: this process settles, too, every `interval` seconds.
+    The rest goes to Store.gateway."""
 
     def __init__(self, app: Application, path: Path, *,
                  client_ip: Callable[[Environ], str] = remote_address,
                  attributes: Callable[[Environ], dict[str, str]] | None = None,
+                 more: Callable[[Environ], dict[str, Any]] | None = None,
                  settle: bool = True, interval: float = 1.0,
                  **options: Any) -> None:
         self.app = app
         self.client_ip = client_ip
         self.attributes = attributes
+        self.more = more
         self.host = Host(path, settle, interval, **options)
 
     def close(self) -> None:
@@ -52,7 +55,8 @@ class Metering:
             self.client_ip(environ), host=environ.get("HTTP_HOST", ""),
             query=environ.get("QUERY_STRING", "").encode("latin-1"),
             user_agent=environ.get("HTTP_USER_AGENT", "").encode("latin-1"),
-            attributes=self.attributes(environ) if self.attributes else None)
+            attributes=self.attributes(environ) if self.attributes else None,
+            **(self.more(environ) if self.more else {}))
         if not admission:
             start_response(status_line(admission.status),
                            as_text(refusal_headers(admission)))
