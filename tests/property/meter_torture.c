@@ -528,7 +528,8 @@ static void test_torture(void **state)
                   (unsigned long long)met__load_relaxed(&all->passes),
                   (unsigned long long)met__load_relaxed(&all->folds),
                   verdict[0] != '\0' ? verdict : "0 lost, 0 counted twice");
-    assert_int_equal(met__load_relaxed(&all->failures), 0);
+    /* Calls may see a planted bug themselves, and refuse. */
+    assert_true(is_planted || met__load_relaxed(&all->failures) == 0);
     if (is_planted != (verdict[0] != '\0')) {
         fail_msg("%s", is_planted ? "the bug was not seen" : verdict);
     }
