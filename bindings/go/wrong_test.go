@@ -52,9 +52,10 @@ func wrongValue(random *rand.Rand, kind reflect.Type) reflect.Value {
 }
 
 // notSwept are what leaves this process or ends what the others need.
-var notSwept = map[string]bool{"Close": true, "Backup": true, "BackupWithoutSecrets": true,
-	"Gateway": true,
-	"Batcher": true, "Recorder": true, "Ingest": true, "MetricsHandler": true}
+var notSwept = map[string]bool{"Close": true, "Backup": true,
+	"BackupWithoutSecrets": true,
+	"Gateway":              true,
+	"Batcher":              true, "Recorder": true, "Ingest": true, "MetricsHandler": true}
 
 // sweep calls every method of a handle with wrong values. An answer is as good
 // as an error; what must not be is a crash or a bug.
