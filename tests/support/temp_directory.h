@@ -35,11 +35,11 @@ static inline void temp_directory(char *path, size_t size)
     }
 }
 
-/* directory/name, in one of four rotating buffers. */
+/* directory/name, in one of four rotating buffers of the thread. */
 static inline const char *temp_path(const char *directory, const char *name)
 {
-    static char paths[4][512];
-    static unsigned turn;
+    static _Thread_local char paths[4][512];
+    static _Thread_local unsigned turn;
     char *path = paths[turn++ % 4];
 
     snprintf(path, sizeof paths[0], "%s/%s", directory, name);
