@@ -61,58 +61,46 @@ static met_error profile_of(golden *self, const met__node *input,
     return met__billing_profile_read(document, NULL, self->arena, out, NULL);
 }
 
-static void same_at(golden *self, const met__node *item, met_error error,
-                    int64_t at_ns)
+typedef met_error collected_at(const met__billing_profile *profile,
+                               const met__collected_line *lines, size_t count,
+                               int64_t *at_ns_out);
+
+static void run_collected(golden *self, const met__node *item,
+                          collected_at *when)
 {
     const met__node *expect = met__node_get(item, "expect");
-    const met__node *at = met__node_get(expect, "collection_at");
+    met__billing_profile *profile = NULL;
+    met__collected_line *lines = NULL;
+    size_t count = 0;
+    int64_t at_ns = 0;
+    met_error error = lines_of(self, golden_input(item), &lines, &count)
+                          ? MET_OK
+                          : MET_E_INVALID;
 
+    if (error == MET_OK) {
+        error = profile_of(self, golden_input(item), &profile);
+    }
+    if (error == MET_OK) {
+        error = when(profile, lines, count, &at_ns);
+    }
     if (met__node_get(expect, "error") != NULL || error != MET_OK) {
         golden_same_flag(self, met__node_get(expect, "error"),
                          error != MET_OK);
         return;
     }
-    golden_same(self, at,
+    golden_same(self, met__node_get(expect, "collection_at"),
                 at_ns == 0 ? met__node_null(self->arena)
                            : met__node_time(self->arena, at_ns));
 }
 
 static void run_gathering(golden *self, const met__node *item)
 {
-    met__billing_profile *profile = NULL;
-    met__collected_line *lines = NULL;
-    size_t count = 0;
-    int64_t at_ns = 0;
-    met_error error = lines_of(self, golden_input(item), &lines, &count)
-                          ? MET_OK
-                          : MET_E_INVALID;
-
-    if (error == MET_OK) {
-        error = profile_of(self, golden_input(item), &profile);
-    }
-    if (error == MET_OK) {
-        error = met__gathering_at(profile, lines, count, &at_ns);
-    }
-    same_at(self, item, error, at_ns);
+    run_collected(self, item, met__gathering_at);
 }
 
 static void run_standard(golden *self, const met__node *item)
 {
-    met__billing_profile *profile = NULL;
-    met__collected_line *lines = NULL;
-    size_t count = 0;
-    int64_t at_ns = 0;
-    met_error error = lines_of(self, golden_input(item), &lines, &count)
-                          ? MET_OK
-                          : MET_E_INVALID;
-
-    if (error == MET_OK) {
-        error = profile_of(self, golden_input(item), &profile);
-    }
-    if (error == MET_OK) {
-        error = met__collection_at(profile, lines, count, &at_ns);
-    }
-    same_at(self, item, error, at_ns);
+    run_collected(self, item, met__collection_at);
 }
 
 static void run_validate_collection(golden *self, const met__node *item)
