@@ -10,7 +10,7 @@
  * What is to come out is counted here, beside the library: units by
  * subscription and month; only the price of a quantity is asked of
  * met_price_rate, which has an oracle of its own. */
-#include "unit/invoice/billing_support.h"
+#include "property/billing_documents.h"
 
 #include "metering/rating.h"
 
@@ -265,81 +265,6 @@ static void live_one_step(void)
 }
 
 /* --- What was billed ------------------------------------------------------ */
-static met_decimal decimal_at(const met__node *node, const char *name)
-{
-    const met__node *member = met__node_get(node, name);
-    met_decimal value = met__decimal_zero();
-
-    assert_non_null(member);
-    assert_int_equal(met__decimal_parse(member->as.text, &value), MET_OK);
-    return value;
-}
-
-static void add_to(met_decimal *sum, met_decimal more)
-{
-    assert_int_equal(met__decimal_add(*sum, more, sum), MET_OK);
-}
-
-static void assert_sum(met_decimal sum, met_decimal expected,
-                       const char *what)
-{
-    if (met__decimal_compare(sum, expected) != 0) {
-        met__buffer text;
-        met__buffer_init(&text, answer_arena.platform);
-        (void)met__decimal_print(sum, &text);
-        met__buffer_text(&text, ", not ");
-        (void)met__decimal_print(expected, &text);
-        fail_msg("%s: %s", what, text.data);
-    }
-}
-
-/* Lines sum to the document, detailed lines to the line. */
-static void check_sums(const met__node *document)
-{
-    const met__node *lines = met__node_get(document, "lines");
-    met_decimal sum = met__decimal_zero();
-
-    for (uint32_t i = 0; i < lines->count; i++) {
-        const met__node *line = lines->as.items[i];
-        const met__node *details = met__node_get(line, "detailed_lines");
-        met_decimal part = met__decimal_zero();
-        for (uint32_t j = 0; j < details->count; j++) {
-            add_to(&part, decimal_at(met__node_get(details->as.items[j],
-                                                   "totals"),
-                                     "total"));
-        }
-        met_decimal total = decimal_at(met__node_get(line, "totals"),
-                                       "total");
-        add_to(&part, decimal_at(met__node_get(line, "totals"),
-                                 "taxes_exclusive_total"));
-        assert_sum(part, total, "details do not sum to their line");
-        add_to(&sum, total);
-    }
-    assert_sum(sum, decimal_at(met__node_get(document, "totals"), "total"),
-               "lines do not sum to their document");
-}
-
-static void check_numbers(const met__node *items)
-{
-    static const char *const series[] = {"INV-", "CN-"};
-
-    for (int s = 0; s < 2; s++) {
-        unsigned long next = 1;
-        for (uint32_t i = 0; i < items->count; i++) {
-            met__text number =
-                met__node_get(items->as.items[i], "number")->as.text;
-            size_t size = strlen(series[s]);
-            if (number.size > size
-                && memcmp(number.data, series[s], size) == 0) {
-                char digits[32];
-                snprintf(digits, sizeof digits, "%.*s",
-                         (int)(number.size - size), number.data + size);
-                assert_int_equal(strtoul(digits, NULL, 10), next++);
-            }
-        }
-    }
-}
-
 static int is_deleted(const met__node *document)
 {
     return met__text_equal(met__node_get(document, "status")->as.text,
@@ -394,7 +319,7 @@ static met_decimal cost_of(int plan, met_decimal quantity)
                                      met__text_of(rated.data, rated.size),
                                      &node, NULL),
                      MET_OK);
-    met_decimal total = decimal_at(met__node_get(node, "totals"), "total");
+    met_decimal total = total_of(node);
     met__arena_release(&arena);
     met_buffer_release(&rated);
     met_price_destroy(price);
@@ -443,8 +368,7 @@ static void billed_for(const documents *his, const contract *it, int n,
             if (met__text_equal(id, met__text_z(it->id))
                 && met__text_equal(at, met__text_z(from))) {
                 add_to(quantity, decimal_at(line, "quantity"));
-                add_to(total, decimal_at(met__node_get(line, "totals"),
-                                         "total"));
+                add_to(total, total_of(line));
             }
         }
     }
@@ -572,8 +496,7 @@ static void one_store(void **state)
     for (size_t i = 0; i < CUSTOMERS; i++) {
         /* Nothing is left to bill, unless it is below zero. */
         assert_ok(preview(people[i].key, NULL, 0));
-        met_decimal rest = decimal_at(met__node_get(answer, "totals"),
-                                      "total");
+        met_decimal rest = total_of(answer);
         check_person(items, &people[i], met__decimal_is_negative(rest));
     }
     met__arena_release(&arena);
