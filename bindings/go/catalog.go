@@ -10,18 +10,21 @@ import (
 // Apply brings the store to what a document says: meters, features, plans,
 // customers, subscriptions and the gateway's entities, in one transaction. The
 // same document again changes nothing. The answer says what changed.
-func (s *Store) Apply(document []byte) (Document, error) {
-	return s.apply(document, time.Time{}, 0)
+func (s *Store) Apply(document []byte, options ...Option) (Document, error) {
+	return s.apply(document, time.Time{}, flagsOf(options))
 }
 
 // ApplyAt is Apply at another time, for tests and imports.
-func (s *Store) ApplyAt(document []byte, at time.Time) (Document, error) {
-	return s.apply(document, at, 0)
+func (s *Store) ApplyAt(document []byte, at time.Time,
+	options ...Option) (Document, error) {
+	return s.apply(document, at, flagsOf(options))
 }
 
 // ApplyDryRun says what Apply would change, and changes nothing.
-func (s *Store) ApplyDryRun(document []byte) (Document, error) {
-	return s.apply(document, time.Time{}, C.MET_APPLY_DRY_RUN)
+func (s *Store) ApplyDryRun(document []byte,
+	options ...Option) (Document, error) {
+	return s.apply(document, time.Time{},
+		flagsOf(options)|C.MET_APPLY_DRY_RUN)
 }
 
 func (s *Store) apply(document []byte, at time.Time,

@@ -54,6 +54,9 @@ type Option uint64
 // AllowPast lets it begin in the past, for imports and tests.
 const AllowPast Option = C.MET_ALLOW_PAST
 
+// Strict makes what [Store.Apply] reports as ignored an error.
+const Strict Option = C.MET_APPLY_STRICT
+
 func flagsOf(options []Option) (flags C.uint64_t) {
 	for _, option := range options {
 		flags |= C.uint64_t(option)

@@ -23,6 +23,9 @@ type GatewayOptions struct {
 	// RequireEntitlement serves a request that a feature measures only to a
 	// customer that is entitled to it.
 	RequireEntitlement bool
+	// NeverCompile leaves compiling a changed catalog, which may take seconds,
+	// to other processes: to their gateways, or to whoever settles.
+	NeverCompile bool
 	// Headers is which rate limit fields answers carry.
 	Headers HeaderStyle
 	// LimiterCapacity of a new table: live keys and windows.
@@ -90,7 +93,10 @@ func openHandle(store *C.met_store,
 		config.fail_policy = C.MET_GATEWAY_FAIL_OPEN
 	}
 	if options.RequireEntitlement {
-		config.flags = C.MET_GATEWAY_REQUIRE_ENTITLEMENT
+		config.flags |= C.MET_GATEWAY_REQUIRE_ENTITLEMENT
+	}
+	if options.NeverCompile {
+		config.flags |= C.MET_GATEWAY_NEVER_COMPILE
 	}
 	handle := &gatewayHandle{}
 	info := newInfo()
@@ -195,6 +201,20 @@ const (
 	NoCreditAvailable   GatewayReason = C.MET_GATEWAY_REASON_NO_CREDIT_AVAILABLE
 )
 
+// A GatewayFailure says what failed, also of a request that was let through all
+// the same ([GatewayOptions].FailOpen).
+type GatewayFailure uint32
+
+// The failures.
+const (
+	FailureNone     GatewayFailure = C.MET_GATEWAY_FAILURE_NONE
+	FailureSnapshot GatewayFailure = C.MET_GATEWAY_FAILURE_SNAPSHOT // catalog
+	FailureLimiter  GatewayFailure = C.MET_GATEWAY_FAILURE_LIMITER
+	FailureQuota    GatewayFailure = C.MET_GATEWAY_FAILURE_QUOTA
+	FailureTally    GatewayFailure = C.MET_GATEWAY_FAILURE_TALLY // counting
+	FailureConfig   GatewayFailure = C.MET_GATEWAY_FAILURE_CONFIG
+)
+
 // An Admission is the decision about one request. An admitted one must be
 // completed; it is of one goroutine at a time.
 type Admission struct {
@@ -202,8 +222,8 @@ type Admission struct {
 	Status     int           // of a refusal; 200 when admitted
 	Reason     GatewayReason // why it is refused
 	ReasonName string        // "USAGE_LIMIT_REACHED"; empty when admitted
-	Failure    uint32        // what failed, also when it was let through
-	Body       string        // JSON of a refusal
+	Failure    GatewayFailure
+	Body       string // JSON of a refusal
 	// ResponseHeaders are "Name: value\r\n" lines for the client.
 	ResponseHeaders string
 	// UpstreamHeaders are lines to send upstream, in place of what the client
@@ -290,7 +310,7 @@ func (a *Admission) take(c *C.met_gateway_decision) {
 	a.IsAdmitted = c.is_admitted != 0
 	a.Status = int(c.status)
 	a.Reason = GatewayReason(c.reason)
-	a.Failure = uint32(c.failure)
+	a.Failure = GatewayFailure(c.failure)
 	a.ReasonName = ""
 	if !a.IsAdmitted {
 		a.ReasonName = C.GoString(c.reason_name)
@@ -341,6 +361,20 @@ type Outcome struct {
 	NotServed bool
 }
 
+// c is the outcome as the library takes it.
+func (o *Outcome) c() (c C.met_gateway_outcome) {
+	c.struct_size = C.sizeof_met_gateway_outcome
+	c.status = C.uint32_t(o.Status)
+	c.upstream_status = C.uint32_t(o.UpstreamStatus)
+	c.request_size_bytes = C.uint64_t(o.RequestSizeBytes)
+	c.response_size_bytes = C.uint64_t(o.ResponseSizeBytes)
+	c.quantity = C.uint64_t(o.Quantity)
+	if o.NotServed {
+		c.flags = C.MET_GATEWAY_NOT_SERVED
+	}
+	return c
+}
+
 // Complete counts an admitted request and settles what it had reserved. Call it
 // before the last byte of the answer is sent: then nothing is answered that is
 // not counted, whatever is killed.
@@ -359,16 +393,7 @@ func (g *Gateway) complete(ticket *C.met_gateway_ticket,
 	if handle.c == nil {
 		return ErrClosed
 	}
-	var c C.met_gateway_outcome
-	c.struct_size = C.sizeof_met_gateway_outcome
-	c.status = C.uint32_t(outcome.Status)
-	c.upstream_status = C.uint32_t(outcome.UpstreamStatus)
-	c.request_size_bytes = C.uint64_t(outcome.RequestSizeBytes)
-	c.response_size_bytes = C.uint64_t(outcome.ResponseSizeBytes)
-	c.quantity = C.uint64_t(outcome.Quantity)
-	if outcome.NotServed {
-		c.flags = C.MET_GATEWAY_NOT_SERVED
-	}
+	c := outcome.c()
 	return plainError(C.met_gateway_complete(handle.c, ticket, &c))
 }
 

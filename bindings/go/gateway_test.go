@@ -159,6 +159,101 @@ func TestGatewayCalls(t *testing.T) {
 	}
 }
 
+func TestGatewayBatchIsCompletedAtOnce(t *testing.T) {
+	store := newStory(t)
+	gateway := must(store.Gateway(metering.GatewayOptions{Handles: 3}))
+	common := metering.GatewayRequest{Method: "GET", Path: "/anything"}
+	var batch metering.KeyBatch
+	for _, key := range []string{"ariel-key", "wrong", "ariel-key",
+		"rosario-key"} {
+		batch.Add(key)
+	}
+	if err := gateway.AdmitBatch(&common, &batch); err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, batch.CompleteAll(make([]metering.Outcome, 3)),
+		metering.ErrInvalid, "outcomes")
+	if err := batch.Complete(0, metering.Outcome{Status: 200}); err != nil {
+		t.Fatal(err)
+	}
+	outcomes := []metering.Outcome{{Status: 200}, {}, {NotServed: true},
+		{Status: 200, Quantity: 1 << 60}}
+	wantCode(t, batch.CompleteAll(outcomes), metering.ErrInvalid, "")
+	outcomes[3].Quantity = 0 // and what was wrong may be tried again
+	for i := 0; i < 2; i++ {
+		if err := batch.CompleteAll(outcomes); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := total(t, store, "api_requests"); got != "2" {
+		t.Error(got)
+	}
+	metrics := must(gateway.Metrics()) // of all handles
+	for _, line := range []string{"metering_gateway_requests_total 4\n",
+		"metering_gateway_refused_total{reason=\"BAD_KEY\"} 1\n",
+		"metering_gateway_completed_total 2\n",
+		"metering_gateway_not_served_total 1\n",
+		"metering_gateway_consumers 3\n", "\n# EOF\n"} {
+		if strings.Count(metrics, line) != 1 {
+			t.Errorf("lacks %q:\n%s", line, metrics)
+		}
+	}
+	answer := httptest.NewRecorder()
+	gateway.MetricsHandler().ServeHTTP(answer,
+		httptest.NewRequest("GET", "/", nil))
+	for _, word := range []string{"\nmetering_gateway_requests_total 4\n",
+		"\nmetering_store_"} {
+		if !strings.Contains(answer.Body.String(), word) {
+			t.Error(word, answer.Body)
+		}
+	}
+	gateway.Close()
+	if err := batch.CompleteAll(outcomes); !errors.Is(err, metering.ErrClosed) {
+		t.Error(err)
+	}
+	if _, err := gateway.Metrics(); !errors.Is(err, metering.ErrClosed) {
+		t.Error(err)
+	}
+}
+
+// A gateway that never compiles takes in what another one has compiled.
+func TestGatewayNeverCompiles(t *testing.T) {
+	store := newStory(t)
+	compiles := must(store.Gateway(metering.GatewayOptions{Handles: 1}))
+	defer compiles.Close()
+	never := must(store.Gateway(metering.GatewayOptions{Handles: 1,
+		NeverCompile: true}))
+	defer never.Close()
+	must(store.Apply([]byte(`{"_format_version": "3.0", "consumers": [
+		{"username": "vera", "keyauth_credentials": [{"key": "vera-key"}]}]}`)))
+	status := func() int {
+		return must(never.Admit(&metering.GatewayRequest{Method: "GET",
+			Path: "/anything", Key: "vera-key"})).Status
+	}
+	for i := 0; i < 3; i++ {
+		if err := never.Tick(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := status(); got != 401 {
+		t.Fatal("it has compiled:", got)
+	}
+	for i := 0; status() == 401; i++ {
+		if i > 1000 {
+			t.Fatal("nobody has compiled")
+		}
+		time.Sleep(10 * time.Millisecond) // one compilation a second
+		for _, gateway := range []*metering.Gateway{compiles, never} {
+			if err := gateway.Tick(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if got := status(); got != 403 { // known now, and not on the access list
+		t.Error(got)
+	}
+}
+
 func TestGatewayBatch(t *testing.T) {
 	store := newStory(t)
 	gateway := must(store.Gateway(metering.GatewayOptions{}))

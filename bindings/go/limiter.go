@@ -8,18 +8,21 @@ package metering
 //     uint32_t is_allowed;
 // } metgo_allowed;
 //
+// // Where every nanosecond counts, the limiter is a number: cgo looks at each
+// // pointer to a type that it does not know.
 // static inline metgo_allowed metgo_limiter_allow(
-//     met_limiter *limiter, uint32_t policy, uint32_t kind, const char *key,
-//     size_t key_size, uint64_t cost)
+//     uintptr_t limiter, uint32_t policy, const char *key, size_t key_size,
+//     uint64_t cost)
 // {
-//     met_limiter_request request = {sizeof request, policy, kind, key,
+//     met_limiter_request request = {sizeof request, policy, 0, key,
 //                                    key_size, cost, 0, 0,
 //                                    MET_LIMITER_BRIEF, 0, NULL, 0};
 //     met_limiter_result result;
 //     metgo_allowed answer;
 //
 //     result.struct_size = sizeof result;
-//     answer.error = met_limiter_check(limiter, &request, &result);
+//     answer.error = met_limiter_check((met_limiter *)limiter, &request,
+//                                      &result);
 //     answer.is_allowed = answer.error == MET_OK && result.is_allowed;
 //     return answer;
 // }
@@ -50,22 +53,6 @@ package metering
 //                                    key_size, 0, 0, 0, 0, 0, NULL, 0};
 //
 //     return met_limiter_reset(limiter, &request);
-// }
-//
-// static inline met_error metgo_limiter_batch(
-//     met_limiter *limiter, uint32_t policy, uint32_t kind, const char *keys,
-//     const uint32_t *offsets, const uint64_t *costs, size_t count,
-//     uint32_t *is_allowed, uint64_t *remaining, int64_t *wait_ns,
-//     met_error_info *info)
-// {
-//     met_limiter_batch batch = {sizeof batch, keys, offsets, costs, count,
-//                                policy, kind, 0, 0, 0, 0};
-//     met_limiter_verdicts verdicts = {.struct_size = sizeof verdicts,
-//                                      .is_allowed = is_allowed,
-//                                      .remaining = remaining,
-//                                      .wait_ns = wait_ns};
-//
-//     return met_limiter_check_batch(limiter, &batch, &verdicts, info);
 // }
 import "C"
 
@@ -249,14 +236,14 @@ func (l *Limiter) Allow(policy Policy, key string) (bool, error) {
 
 // AllowN is Allow for a request that weighs n.
 func (l *Limiter) AllowN(policy Policy, key string, n uint64) (bool, error) {
-	c, use := l.enter()
+	c, use := l.c.enter()
 	if c == nil {
 		return false, ErrClosed
 	}
-	defer use.leave()
 	text, size := cText(key)
-	answer := C.metgo_limiter_allow(c, C.uint32_t(policy), 0, text, size,
-		C.uint64_t(n))
+	answer := C.metgo_limiter_allow(C.uintptr_t(uintptr(c)),
+		C.uint32_t(policy), text, size, C.uint64_t(n))
+	use.leave()
 	if answer.error != C.MET_OK {
 		return false, plainError(answer.error)
 	}
@@ -461,73 +448,4 @@ func (l *Limiter) Reset(policy Policy, kind uint32, key string) error {
 	code := C.metgo_limiter_reset(c, C.uint32_t(policy), C.uint32_t(kind),
 		text, size)
 	return plainError(code)
-}
-
-// A Batch is keys to decide together: over many keys that is several times as
-// fast as one after the other. It is of one goroutine at a time.
-type Batch struct {
-	keys    []byte
-	offsets []uint32
-	costs   []uint64
-	// Allowed, Remaining and WaitNs are the answers, one per key.
-	Allowed   []uint32
-	Remaining []uint64
-	WaitNs    []int64
-}
-
-// Add appends a key that weighs cost.
-func (b *Batch) Add(key string, cost uint64) {
-	if len(b.offsets) == 0 {
-		b.offsets = append(b.offsets, 0)
-	}
-	b.keys = append(b.keys, key...)
-	b.offsets = append(b.offsets, uint32(len(b.keys)))
-	b.costs = append(b.costs, cost)
-}
-
-// Len is how many keys there are.
-func (b *Batch) Len() int { return len(b.costs) }
-
-// Reset forgets the keys and keeps the memory.
-func (b *Batch) Reset() {
-	b.keys, b.offsets, b.costs = b.keys[:0], b.offsets[:0], b.costs[:0]
-}
-
-// AllowBatch decides every key of a batch in its order. With isBrief, Remaining
-// and WaitNs are not worked out.
-func (l *Limiter) AllowBatch(policy Policy, kind uint32, batch *Batch,
-	isBrief bool) error {
-	c, use := l.enter()
-	if c == nil {
-		return ErrClosed
-	}
-	defer use.leave()
-	count := batch.Len()
-	if count == 0 {
-		batch.Allowed = batch.Allowed[:0]
-		return nil
-	}
-	var remaining *C.uint64_t
-	var wait *C.int64_t
-	batch.Allowed = resized(batch.Allowed, count)
-	if !isBrief {
-		batch.Remaining = resized(batch.Remaining, count)
-		batch.WaitNs = resized(batch.WaitNs, count)
-		remaining = (*C.uint64_t)(&batch.Remaining[0])
-		wait = (*C.int64_t)(&batch.WaitNs[0])
-	}
-	info := newInfo()
-	code := C.metgo_limiter_batch(c, C.uint32_t(policy), C.uint32_t(kind),
-		bytesPointer(batch.keys), (*C.uint32_t)(&batch.offsets[0]),
-		(*C.uint64_t)(&batch.costs[0]), C.size_t(count),
-		(*C.uint32_t)(&batch.Allowed[0]), remaining, wait, &info.c)
-	return info.failed(code)
-}
-
-// resized is a slice of so many entries, in the same memory when there is room.
-func resized[T any](slice []T, count int) []T {
-	if cap(slice) < count {
-		return make([]T, count)
-	}
-	return slice[:count]
 }

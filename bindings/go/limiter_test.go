@@ -146,6 +146,90 @@ func TestLimiterBatch(t *testing.T) {
 	batch.Add("never", 1<<40)
 	wantCode(t, limiter.AllowBatch(policy, 0, &batch, true),
 		metering.ErrInvalid, "batch.costs[1]")
+	if batch.Allowed[0] != 0 || len(batch.Allowed) != 2 {
+		t.Error("an answer of the call before:", batch.Allowed)
+	}
+}
+
+// Costs are told from the first one on that is not 1; keys may be anything.
+func TestLimiterBatchWeighs(t *testing.T) {
+	limiter := newLimiter(t, metering.LimiterOptions{})
+	policy := must(limiter.SetPolicy("free", metering.PolicyOptions{},
+		metering.Window{Limit: 10, Length: time.Hour}))
+	var batch metering.Batch
+	for round := 0; round < 2; round++ {
+		batch.Reset()
+		for _, key := range []string{"", "\x00", "\x00\x00", "g\u00fc", "\xff"} {
+			batch.Add(key, 1)
+			batch.Add(key, uint64(round*4))
+			batch.Add(key, 1)
+		}
+		if err := limiter.AllowBatch(policy, 7, &batch, false); err != nil {
+			t.Fatal(err)
+		}
+		for i, want := range [][]uint64{{9, 8, 7}, {6, 2, 1}}[round] {
+			for k := i; k < batch.Len(); k += 3 {
+				if batch.Remaining[k] != want || batch.Allowed[k] != 1 ||
+					batch.Reasons[k] != metering.ReasonNone {
+					t.Error(round, k, batch.Remaining[k], want)
+				}
+			}
+		}
+	}
+}
+
+// What a batch took is given back one by one, at the time the batch says.
+func TestLimiterBatchTickets(t *testing.T) {
+	limiter := newLimiter(t, metering.LimiterOptions{})
+	policy := must(limiter.SetPolicy("both", metering.PolicyOptions{},
+		metering.Window{Limit: 2, Length: time.Minute,
+			Algorithm: metering.InFlight},
+		metering.Window{Limit: 4, Length: time.Hour}))
+	batch := metering.Batch{KeepTickets: true, MonotonicNs: 100 * second}
+	for i := 0; i < 3; i++ {
+		batch.Add("ariel", 1)
+	}
+	decide := func(want ...uint32) {
+		t.Helper()
+		if err := limiter.AllowBatch(policy, 0, &batch, false); err != nil {
+			t.Fatal(err)
+		}
+		for i, is := range want {
+			if batch.Allowed[i] != is {
+				t.Fatal(batch.Allowed, want)
+			}
+		}
+	}
+	give := func(i int, do func(int) (uint32, error)) {
+		t.Helper()
+		if withheld, err := do(i); err != nil || withheld != 0 {
+			t.Fatal(i, withheld, err)
+		}
+	}
+	decide(1, 1, 0)
+	if batch.Reasons[2] != metering.ReasonLimit {
+		t.Error(batch.Reasons)
+	}
+	for i := 0; i < 3; i++ {
+		give(i, batch.Release)
+		give(i, batch.Release) // twice gives back nothing
+	}
+	batch.MonotonicNs += second
+	decide(1, 1, 0) // now the hour is full
+	give(1, func(i int) (uint32, error) { return batch.Refund(i, 0) })
+	give(0, batch.Release)
+	decide(1, 0, 0)
+	if _, err := batch.Refund(0, 2); err == nil {
+		t.Error("more was given back than taken")
+	}
+	limiter.Close()
+	if _, err := batch.Release(0); !errors.Is(err, metering.ErrClosed) {
+		t.Error(err)
+	}
+	if err := limiter.AllowBatch(policy, 0, &batch, true); !errors.Is(err,
+		metering.ErrClosed) || batch.Allowed[0] != 0 {
+		t.Error(err, batch.Allowed)
+	}
 }
 
 func TestLimiterErrors(t *testing.T) {

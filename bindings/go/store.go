@@ -143,11 +143,17 @@ type Settled struct {
 // Settle moves what all recorders of all processes counted into the store,
 // exactly once, and brings balances up to date. Call it every second or so from
 // one process; [Gateway.Run] does.
-func (s *Store) Settle() (Settled, error) {
+func (s *Store) Settle() (Settled, error) { return s.SettleUpTo(0) }
+
+// SettleUpTo is Settle that stops after so many cells that are new; 0: never.
+func (s *Store) SettleUpTo(cells uint64) (Settled, error) {
 	var settled Settled
+	var config C.met_settle_config
+	config.struct_size = C.sizeof_met_settle_config
+	config.cells_max = C.uint64_t(cells)
 	report, err := s.answer(func(c *C.met_store, out *C.met_buffer,
 		info *callInfo) C.met_error {
-		return C.met_store_settle(c, nil, out, &info.c)
+		return C.met_store_settle(c, &config, out, &info.c)
 	})
 	if err == nil {
 		err = json.Unmarshal(report, &settled)
@@ -158,9 +164,19 @@ func (s *Store) Settle() (Settled, error) {
 // Compact folds settled usage that is old: minutes into hours, hours into
 // days, as the usage settings say. Call it now and then from one process.
 func (s *Store) Compact() (Document, error) {
+	return s.CompactUpTo(0, time.Time{})
+}
+
+// CompactUpTo is Compact that stops after so many records, 0: never, and takes
+// another time for now, unless it is zero.
+func (s *Store) CompactUpTo(records uint64, asOf time.Time) (Document, error) {
+	var config C.met_compact_config
+	config.struct_size = C.sizeof_met_compact_config
+	config.records_max = C.uint64_t(records)
+	config.as_of_ns = utcNs(asOf)
 	return s.answer(func(c *C.met_store, out *C.met_buffer,
 		info *callInfo) C.met_error {
-		return C.met_store_compact(c, nil, out, &info.c)
+		return C.met_store_compact(c, &config, out, &info.c)
 	})
 }
 

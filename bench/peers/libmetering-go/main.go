@@ -9,13 +9,17 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
 	"libmetering/metering"
 )
 
-const batchSize = 16
+const (
+	batchSize = 16
+	keySize   = 24
+)
 
 type work struct {
 	Case    string `json:"case"`
@@ -25,7 +29,7 @@ type work struct {
 	window  metering.Window
 	keys    int
 	isBatch bool
-	names   []string
+	names   string
 	limiter *metering.Limiter
 	policy  metering.Policy
 	random  uint64
@@ -47,18 +51,27 @@ func (c *work) prepare() {
 		metering.LimiterOptions{Capacity: uint64(c.keys) * 5 / 4}))
 	c.policy = must(c.limiter.SetPolicy("bench", metering.PolicyOptions{},
 		c.window))
+	// One behind the other, as in the other peers.
+	var text strings.Builder
 	for i := range c.keys {
-		c.names = append(c.names, fmt.Sprintf("consumer:%015d", i))
-		must(c.limiter.Allow(c.policy, c.names[i]))
+		fmt.Fprintf(&text, "consumer:%015d", i)
+	}
+	c.names = text.String()
+	for i := range c.keys {
+		must(c.limiter.Allow(c.policy, c.name(uint64(i))))
 	}
 	c.random = 1
+}
+
+func (c *work) name(which uint64) string {
+	return c.names[which*keySize : (which+1)*keySize]
 }
 
 func (c *work) decide(count int) (allowed uint64) {
 	mask := uint64(c.keys - 1)
 	if !c.isBatch {
 		for range count {
-			if must(c.limiter.Allow(c.policy, c.names[c.next()&mask])) {
+			if must(c.limiter.Allow(c.policy, c.name(c.next()&mask))) {
 				allowed++
 			}
 		}
@@ -68,7 +81,7 @@ func (c *work) decide(count int) (allowed uint64) {
 	for done := 0; done < count; {
 		batch.Reset()
 		for ; batch.Len() < batchSize && done < count; done++ {
-			batch.Add(c.names[c.next()&mask], 1)
+			batch.Add(c.name(c.next()&mask), 1)
 		}
 		check(c.limiter.AllowBatch(c.policy, 0, &batch, true))
 		for _, is := range batch.Allowed {
@@ -88,7 +101,7 @@ func processorTime() time.Duration {
 func allWork(many int) []*work {
 	const who = "libmetering from Go"
 	const batches = "libmetering from Go, batches of 16"
-	free := metering.Window{Limit: 1 << 20, Length: time.Millisecond}
+	free := metering.Window{Limit: 1 << 20, Length: 10 * time.Millisecond}
 	minutely := metering.Window{Limit: 1000, Length: time.Minute}
 	hourly := metering.Window{Limit: 5, Length: time.Hour}
 	return []*work{
