@@ -198,6 +198,7 @@ static long long file_bytes(const char *directory, const char *folder,
 typedef struct request_run {
     met_gateway *gateway;
     const char *path;
+    const char *feature;
     unsigned among; /* customers */
     uint64_t seed;
 } request_run;
@@ -233,11 +234,49 @@ static void requests(void *context, uint64_t count)
     }
 }
 
+/* Whether a customer may use a feature, as a host asks that knows who it is:
+ * nothing is reserved or counted. */
+static void checks(void *context, uint64_t count)
+{
+    request_run *run = context;
+    met_gateway_decision decision = {.struct_size = sizeof decision};
+    met_gateway_outcome outcome = {.struct_size = sizeof outcome,
+                                   .flags = MET_GATEWAY_NOT_SERVED};
+    char subject[32];
+    met_gateway_request request = {.struct_size = sizeof request,
+                                   .subject = subject,
+                                   .feature = run->feature,
+                                   .feature_size = strlen(run->feature)};
+
+    for (uint64_t i = 0; i < count; i++) {
+        request.subject_size = (size_t)snprintf(
+            subject, sizeof subject, "consumer:c%08u",
+            (unsigned)(bench_random(&run->seed) % run->among));
+        if (met_gateway_admit(run->gateway, &request, &decision) != MET_OK
+            || !decision.is_admitted
+            || met_gateway_complete(run->gateway, &decision.ticket, &outcome)
+                   != MET_OK) {
+            fprintf(stderr, "refused: %s\n", decision.reason_name);
+            exit(1);
+        }
+    }
+}
+
+static void measure_checks(met_gateway *gateway, const char *name,
+                           unsigned among)
+{
+    request_run asks = {gateway, "", "f", among, 7};
+    request_run nothing = {gateway, "", "", among, 7};
+
+    bench_case(name, checks, &asks, "the same without a feature", checks,
+               &nothing);
+}
+
 static void measure_requests(met_gateway *gateway, const char *name,
                              unsigned among)
 {
-    request_run sold = {gateway, "/sold", among, 7};
-    request_run free = {gateway, "/free", among, 7};
+    request_run sold = {gateway, "/sold", "", among, 7};
+    request_run free = {gateway, "/free", "", among, 7};
 
     bench_case(name, requests, &sold, "the same without an allowance",
                requests, &free);
@@ -277,6 +316,8 @@ static void measure_gateway(met_store *store, const char *directory,
            "%u, \"cells_bytes\": %lld, \"snapshot_bytes\": %lld, "
            "\"bytes_per_customer\": %.0f}\n",
            customers, cells, snapshot, (double)(cells + snapshot) / customers);
+    measure_checks(first, "access check, 16 customers", 16);
+    measure_checks(first, "access check, any customer", customers);
     measure_requests(first, "request with an allowance, 16 customers", 16);
     measure_requests(first, "request with an allowance, any customer",
                      customers);

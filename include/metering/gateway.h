@@ -237,7 +237,7 @@ typedef struct met_gateway_outcome {
  * Open a gateway on a store: compile the catalog for the request path when
  * that is needed, open the shared tables, claim a recorder.
  *
- * Files made when missing: DIR/gateway, DIR/limits-2.map, DIR/quota.map. The
+ * Files made when missing: DIR/gateway, DIR/limits-N.map, DIR/quota-N.map. The
  * handle keeps the store open by itself.
  *
  * @param store        open store
@@ -252,7 +252,7 @@ typedef struct met_gateway_outcome {
  *         MET_E_MAP_FULL · MET_E_IO · MET_E_BUSY · MET_E_FORKED · MET_E_BUG
  * @blocks reads the whole catalog when it must be compiled (3 s of processor
  *         time for a million consumers, 330 bytes each; 16 s when each is a
- *         customer with a subscription, 29 s when DIR/quota.map is new, too),
+ *         customer with a subscription, 29 s when DIR/quota-N.map is new, too),
  *         writes files
  * @thread any; the handle then belongs to one thread at a time
  * @fork open after the fork, in the process that uses it      @since 0.1

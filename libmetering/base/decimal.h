@@ -25,8 +25,7 @@ met_decimal met__decimal_from_scaled(int64_t coefficient, uint32_t places);
 /* Exact integer value, MET_E_INVALID when there is a fraction, MET_E_OVERFLOW
  * beyond int64. */
 met_error met__decimal_to_i64(met_decimal value, int64_t *value_out);
-/* value * 10^places rounded by `rounding` into int64 (quota units: places 6,
- * a cost rounds up, a grant down). */
+/* value * 10^places rounded by `rounding` into int64. */
 met_error met__decimal_to_scaled(met_decimal value, uint32_t places,
                                  uint32_t rounding, int64_t *value_out);
 

@@ -212,13 +212,14 @@ met_error met__access_list(met__txn *txn, met__text customer_key,
 /* --- Rows for a snapshot -------------------------------------------------- */
 /* A cell that is made from the row must not give what debt has taken. What
  * grants add comes with the cell that settlement sets. */
-static met_error lower_row(met__txn *txn, const met__holder *holder,
-                           const met__allowance *allowance, int64_t at_ns,
-                           met__arena *arena, met__quota_row *row)
+static met_error granted_to_row(met__txn *txn, const met__holder *holder,
+                                const met__allowance *allowance, int64_t at_ns,
+                                met__arena *arena, met_decimal *granted_out)
 {
     met__ledger_quota quota;
     met__ledger ledger;
 
+    *granted_out = allowance->issued;
     if (allowance->meter == NULL
         || (met__meter_is_additive(allowance->meter)
             && !met__holder_carries(holder, allowance->card->feature_key))) {
@@ -230,11 +231,12 @@ static met_error lower_row(met__txn *txn, const met__holder *holder,
         error = met__ledger_quota_of(&ledger, at_ns, &quota);
     }
     if (met__ledger_is_hopeless(error)) {
-        quota.granted = 0;
+        quota.granted = met__decimal_zero();
         error = MET_OK;
     }
-    if (error == MET_OK && quota.granted < row->granted) {
-        row->granted = quota.granted;
+    if (error == MET_OK
+        && met__decimal_compare(quota.granted, *granted_out) < 0) {
+        *granted_out = quota.granted;
     }
     return error;
 }
@@ -243,6 +245,7 @@ static met_error fill_visit(met__txn *txn, const met__holder *holder,
                             const met__allowance *allowance, int64_t at_ns,
                             met__arena *arena, met__quota_visit *visit)
 {
+    met_decimal granted;
     met__balance balance;
     met__period period;
     uint64_t number;
@@ -264,11 +267,15 @@ static met_error fill_visit(met__txn *txn, const met__holder *holder,
                                       &balance);
     }
     if (error == MET_OK) {
-        error = met__balance_units(&balance, &visit->base, &visit->taken);
+        error = granted_to_row(txn, holder, allowance, at_ns, arena,
+                               &granted);
     }
-    return error == MET_OK ? lower_row(txn, holder, allowance, at_ns, arena,
-                                       &visit->row)
-                           : error;
+    if (error == MET_OK) {
+        visit->row.limit = met__quota_limit(granted);
+        visit->taken = met__quota_taken(balance.admitted);
+        error = met__balance_limit(&balance, granted, &visit->limit);
+    }
+    return error;
 }
 
 met_error met__entitlements_each(met__txn *txn, const met__customer *customer,

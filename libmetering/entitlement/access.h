@@ -29,14 +29,19 @@ typedef struct met__quota_row {
     int64_t to_ns;
     met__recurrence usage_period; /* anchor = billing anchor */
     uint64_t number_base; /* of the recurrence's period 0, modulo 2^64 */
-    int64_t granted;      /* 10^-6 of the meter's unit, rounded down, at most
-                             MET__QUOTA_AMOUNT_MAX */
+    int64_t limit; /* of a period in which nothing was used otherwise */
 } met__quota_row;
 
 /* Keyed with the store's secret; the customer's id, so that a new customer of
  * an old key begins anew. */
 met__hash128 met__quota_key(const met__secret *secret, met__text customer_id,
                             met__text feature_key);
+
+/* A limit in the meter's unit as a quota cell keeps it: the whole units below
+ * it, and a half for whatever is left beside them; cut at the cell's bounds. */
+int64_t met__quota_limit(met_decimal limit);
+/* What was taken of it, rounded up. */
+int64_t met__quota_taken(met_decimal taken);
 
 /* The period to which usage of at_ns belongs: its number, for met__quota_*,
  * and its exact bounds clipped to the row. Numbers rise from row to row of a
@@ -65,7 +70,8 @@ typedef struct met__quota_visit {
     const met__feature *feature;
     const met__rate_card *card;
     met__quota_row row;
-    int64_t base;  /* settled, not through admit, in the period at at_ns */
+    int64_t limit; /* of the period at at_ns: less what was settled of it and
+                      not through admit */
     int64_t taken; /* settled, through admit */
 } met__quota_visit;
 typedef met_error (*met__quota_visitor)(void *context,
@@ -105,7 +111,7 @@ met_error met__access_history(met__txn *txn, met__text customer_key,
                               int64_t window_ns, met__arena *arena,
                               met__node **node_out, met_error_info *info);
 
-/* The step that settlement runs: balances and then quota cells (base, granted,
+/* The step that settlement runs: balances and then quota cells (limits,
  * next period), both inside the write transaction, so that of two settlers the
  * later one also writes the cells last. Cells are left alone while the table is
  * missing or not filled: who fills it reads these balances. One pass, one
@@ -116,10 +122,10 @@ met_error met__balance_step_create(met_store *store,
 void met__balance_step_destroy(met__balance_step *step); /* may be NULL */
 met__settle_step met__balance_step_of(met__balance_step *step);
 
-/* DIR/quota.map of a store; close it with met__quota_close. When it is new, of
- * another boot, or was left half filled: settles, then prepares the current and
- * the next period of every entitlement from the balances. Waits for the
- * store's one writer then. */
+/* DIR/quota-N.map of a store, N = MET__QUOTA_LAYOUT; close it with
+ * met__quota_close. When it is new, of another boot, or was left half filled:
+ * settles, then prepares the current and the next period of every entitlement
+ * from the balances. Waits for the store's one writer then. */
 met_error met__quota_open_store(met_store *store, met__quota_table **table_out,
                                 met_error_info *info);
 /* Sets or prepares the cells of one customer after its subscription changed.

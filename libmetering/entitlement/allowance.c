@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "meter/amount.h"
 
 typedef struct terms_card {
     const met__rate_card *card;
@@ -138,48 +139,46 @@ static met_error terms_of(met__txn *txn,
 }
 
 /* --- Rows ----------------------------------------------------------------- */
-met_error met__allowance_units(const met__allowance *allowance,
-                               met_decimal amount, int64_t *units_out)
+met_error met__allowance_metered(const met__allowance *allowance,
+                                 met_decimal amount, met_decimal *out)
 {
     const met__unit_config *config = allowance->unit_config;
     met_error error = MET_OK;
 
     if (config != NULL && config->operation == MET__CONVERT_MULTIPLY) {
-        error = met__decimal_divide(amount, config->factor, MET__QUOTA_PLACES,
+        error = met__decimal_divide(amount, config->factor, MET__AMOUNT_PLACES,
                                     MET_ROUND_FLOOR, &amount);
     } else if (config != NULL) {
         error = met__decimal_multiply_rounded(amount, config->factor,
-                                              MET__QUOTA_PLACES,
+                                              MET__AMOUNT_PLACES,
                                               MET_ROUND_FLOOR, &amount);
-    }
-    if (error == MET_OK) {
-        error = met__decimal_to_scaled(amount, MET__QUOTA_PLACES,
-                                       MET_ROUND_FLOOR, units_out);
     }
     /* What is beyond the cell's bound is cut there: the rest of it is granted,
      * but not let in (docs/entitlements.md). */
-    if (error == MET_E_OVERFLOW
-        || (error == MET_OK && *units_out > MET__QUOTA_AMOUNT_MAX)) {
-        *units_out = MET__QUOTA_AMOUNT_MAX;
+    if (error == MET_E_OVERFLOW && !met__decimal_is_negative(amount)) {
+        amount = met__decimal_from_i64(MET__QUOTA_AMOUNT_MAX);
         error = MET_OK;
     }
-    if (error == MET_OK && *units_out < 0) {
-        *units_out = 0;
-    }
+    *out = amount;
     return error;
 }
 
 /* The allowance of a period by itself; what nobody counts cannot be given. */
-static met_error grant_row(met__allowance *allowance)
+static met_error issue_row(met__allowance *allowance)
 {
-    if (allowance->meter == NULL
-        || !allowance->card->entitlement.has_limit) {
-        allowance->row.granted = 0;
-        return MET_OK;
+    met_error error = MET_OK;
+
+    allowance->issued = met__decimal_zero();
+    if (allowance->meter != NULL
+        && allowance->card->entitlement.has_limit) {
+        error = met__allowance_metered(allowance,
+                                       allowance->card->entitlement.limit,
+                                       &allowance->issued);
     }
-    return met__allowance_units(allowance,
-                                allowance->card->entitlement.limit,
-                                &allowance->row.granted);
+    if (error == MET_OK) {
+        allowance->row.limit = met__quota_limit(allowance->issued);
+    }
+    return error;
 }
 
 /* Numbers rise with time by themselves: the first is an eighth of its
@@ -273,7 +272,7 @@ static met_error add_rows(met__txn *txn, met__holder *holder,
     if (last->row.type != MET__ENTITLEMENT_METERED) {
         return MET_OK;
     }
-    error = grant_row(last);
+    error = issue_row(last);
     for (size_t i = 0; error == MET_OK && i < holder->entitled.reset_count;
          i++) {
         const met__stored_reset *reset = &holder->entitled.resets[i];

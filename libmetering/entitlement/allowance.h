@@ -21,6 +21,7 @@ typedef struct met__allowance {
     uint32_t priority;        /* of what each period is issued */
     int preserves_overage;    /* at its automatic resets */
     int begins_with_reset;    /* by hand; with debt preserved: 2 */
+    met_decimal issued; /* to each period by itself, in the meter's unit */
     met__quota_row row;
 } met__allowance;
 
@@ -53,9 +54,10 @@ met_error met__allowance_period(const met__allowance *allowance, int64_t at_ns,
 /* Two entitlements to one feature that are in force at one instant, or NULL:
  * nothing lasts for no time. */
 const met__allowance *met__holder_twice(const met__holder *holder);
-/* An amount in the allowance's unit, as what a quota cell grants. */
-met_error met__allowance_units(const met__allowance *allowance,
-                               met_decimal amount, int64_t *units_out);
+/* An amount in the allowance's unit, in the meter's: rounded down to the places
+ * that usage has, and cut where no cell could hold it. */
+met_error met__allowance_metered(const met__allowance *allowance,
+                                 met_decimal amount, met_decimal *out);
 
 /* The allowance of a feature that owns at_ns, or NULL. */
 const met__allowance *met__holder_find(const met__holder *holder,

@@ -235,38 +235,18 @@ met_error met__balance_change(met__txn *txn, const met__holder *holder,
 }
 
 /* --- Quota cells ---------------------------------------------------------- */
-/* Up, so that rounding never gives anything away; cut at the cell's bounds. */
-static met_error to_units(met_decimal usage, int64_t minimum,
-                          int64_t *units_out)
-{
-    met_error error = met__decimal_to_scaled(usage, MET__QUOTA_PLACES,
-                                             MET_ROUND_CEILING, units_out);
-
-    if (error == MET_E_OVERFLOW) {
-        *units_out =
-            met__decimal_is_negative(usage) ? minimum : MET__QUOTA_AMOUNT_MAX;
-        error = MET_OK;
-    }
-    if (*units_out > MET__QUOTA_AMOUNT_MAX) {
-        *units_out = MET__QUOTA_AMOUNT_MAX;
-    } else if (*units_out < minimum) {
-        *units_out = minimum;
-    }
-    return error;
-}
-
-met_error met__balance_units(const met__balance *balance, int64_t *base_out,
-                             int64_t *taken_out)
+met_error met__balance_limit(const met__balance *balance, met_decimal granted,
+                             int64_t *limit_out)
 {
     met_decimal base;
     met_error error =
         met__decimal_subtract(balance->total, balance->admitted, &base);
 
     if (error == MET_OK) {
-        error = to_units(base, -MET__QUOTA_AMOUNT_MAX, base_out);
+        error = met__decimal_subtract(granted, base, &granted);
     }
     if (error == MET_OK) {
-        error = to_units(balance->admitted, 0, taken_out);
+        *limit_out = met__quota_limit(granted);
     }
     return error;
 }
@@ -287,8 +267,6 @@ static met_error unsettled_before(met__txn *txn, met__quota_table *table,
     met__balance balance;
     met__period before;
     uint64_t number;
-    int64_t base;
-    int64_t admitted;
     int64_t taken = 0;
     met_error error = MET_OK;
 
@@ -306,10 +284,7 @@ static met_error unsettled_before(met__txn *txn, met__quota_table *table,
         error = met__balance_for_cell(txn, ledger->holder, allowance, before,
                                       ledger->arena, &balance);
         if (error == MET_OK) {
-            error = met__balance_units(&balance, &base, &admitted);
-        }
-        if (error == MET_OK) {
-            *units_out += less(taken, admitted);
+            *units_out += less(taken, met__quota_taken(balance.admitted));
         }
     }
     return error;
@@ -325,8 +300,17 @@ typedef struct filling {
     met__period period;
     int64_t now_ns;
     int is_early; /* the period before is still needed */
+    met__balance balance;
     met__quota_period cell;
 } filling;
+
+static void lower(met__quota_period *cell, int64_t amount)
+{
+    cell->limit = cell->limit > amount - MET__QUOTA_AMOUNT_MAX
+                      ? cell->limit - amount
+                      : -MET__QUOTA_AMOUNT_MAX;
+    cell->next_limit = less(cell->next_limit, amount);
+}
 
 /* What grants have, beside what the entitlement issues by itself. */
 static met_error add_grants(filling *self)
@@ -363,9 +347,16 @@ static met_error add_grants(filling *self)
         }
     }
     if (error == MET_OK) {
-        cell->granted = less(quota.granted, unsettled);
+        error = met__balance_limit(&self->balance, quota.granted,
+                                   &cell->limit);
+    }
+    if (error == MET_OK) {
+        error = met__balance_limit(&self->balance, quota.next_granted,
+                                   &cell->next_limit);
+    }
+    if (error == MET_OK) {
         cell->next_at_ns = quota.next_at_ns;
-        cell->next_granted = less(quota.next_granted, unsettled);
+        lower(cell, unsettled);
     }
     return error;
 }
@@ -378,10 +369,7 @@ static void add_strangers(met__quota_table *table, met__hash128 key,
     met__quota_state there;
 
     if (met__quota_read(table, key, cell->number, &there) == MET_OK) {
-        cell->base += less(cell->taken, there.taken);
-        if (cell->base > MET__QUOTA_AMOUNT_MAX) {
-            cell->base = MET__QUOTA_AMOUNT_MAX;
-        }
+        lower(cell, less(cell->taken, there.taken));
     }
 }
 
@@ -389,26 +377,27 @@ static met_error fill_cell(filling *self, int64_t at_ns,
                            const met__balance *balance)
 {
     const met__allowance *allowance = self->allowance;
-    met__balance read;
     met_error error = met__allowance_period(allowance, at_ns,
                                             &self->cell.number, &self->period);
 
     if (error != MET_OK) {
         return error;
     }
-    self->cell.granted = allowance->row.granted;
     self->cell.flags = allowance->row.flags;
     self->is_early =
         met__period_contains(self->period, self->now_ns)
         && self->now_ns < self->period.from_ns + SETTLED_NS;
-    if (balance == NULL) {
+    if (balance != NULL) {
+        self->balance = *balance;
+    } else {
         error = met__balance_for_cell(self->txn, self->holder, allowance,
-                                      self->period, self->arena, &read);
-        balance = &read;
+                                      self->period, self->arena,
+                                      &self->balance);
     }
     if (error == MET_OK) {
-        error = met__balance_units(balance, &self->cell.base,
-                                   &self->cell.taken);
+        self->cell.taken = met__quota_taken(self->balance.admitted);
+        error = met__balance_limit(&self->balance, allowance->issued,
+                                   &self->cell.limit);
     }
     if (error == MET_OK && allowance->meter != NULL
         && (!met__meter_is_additive(allowance->meter)

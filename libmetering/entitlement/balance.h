@@ -42,8 +42,9 @@ met_error met__balance_cells(met__txn *txn, met__quota_table *table,
                              const met__holder *holder,
                              const met__allowance *allowance, int64_t at_ns,
                              const met__balance *balance, met__arena *arena);
-/* Base and taken in quota units: usage rounds up. */
-met_error met__balance_units(const met__balance *balance, int64_t *base_out,
-                             int64_t *taken_out);
+/* What a cell may give of what is granted, in the meter's unit: less usage that
+ * did not come through admit. */
+met_error met__balance_limit(const met__balance *balance, met_decimal granted,
+                             int64_t *limit_out);
 
 #endif

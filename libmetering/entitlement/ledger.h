@@ -58,15 +58,15 @@ met_error met__ledger_state(met__ledger *ledger, int64_t at_ns,
 /* What is left, and usage, with all usage of at_ns's minute. */
 met_error met__ledger_value(met__ledger *ledger, int64_t at_ns,
                             met__burn_value *value_out);
-/* What the quota cell of the period around at_ns grants, in quota units. Of a
- * period that runs: what is left now, and from the next instant on at which
+/* What the quota cell of the period around at_ns grants, in the meter's unit.
+ * Of a period that runs: what is left now, and from the next instant on at which
  * that changes by itself, the least that it will be in the next days (in 0: it
  * does not change). Of one that is to come: the least, whatever is used until
  * then. */
 typedef struct met__ledger_quota {
-    int64_t granted;
+    met_decimal granted;
+    met_decimal next_granted;
     int64_t next_at_ns;
-    int64_t next_granted;
 } met__ledger_quota;
 met_error met__ledger_quota_of(met__ledger *ledger, int64_t at_ns,
                                met__ledger_quota *quota_out);

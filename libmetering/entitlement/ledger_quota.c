@@ -1,8 +1,8 @@
 /* What a quota cell may give, from the ledger. In: a ledger, an instant. Out:
- * quota units, never too many: what is granted is usage of the period so far,
- * and what is left or owed. Usage that is not settled yet changes that sum in
- * one direction only, as long as no usage period ends: it is paid by what would
- * have expired, or it is not; so the sum only rises. */
+ * amounts in the meter's unit, never too large: what is granted is usage of the
+ * period so far, and what is left or owed. Usage that is not settled yet changes
+ * that sum in one direction only, as long as no usage period ends: it is paid by
+ * what would have expired, or it is not; so the sum only rises. */
 #include "base/check.h"
 #include "entitlement/entitled_parts.h"
 #include "entitlement/ledger.h"
@@ -10,9 +10,9 @@
 /* How far ahead changes are looked at; a store is settled more often. */
 #define AHEAD_NS (7 * MET__DAY_NS)
 
-static met_error units_of(const met__ledger *self, met_decimal usage,
-                          met_decimal balance, met_decimal overage,
-                          int64_t *units_out)
+static met_error granted_of(const met__ledger *self, met_decimal usage,
+                            met_decimal balance, met_decimal overage,
+                            met_decimal *granted_out)
 {
     met_decimal sum;
     met_error error = met__decimal_add(usage, balance, &sum);
@@ -21,12 +21,13 @@ static met_error units_of(const met__ledger *self, met_decimal usage,
         error = met__decimal_subtract(sum, overage, &sum);
     }
     return error == MET_OK
-               ? met__allowance_units(self->allowance, sum, units_out)
+               ? met__allowance_metered(self->allowance, sum, granted_out)
                : error;
 }
 
-static met_error units_at(const met__ledger *self,
-                          const met__burn_state *state, int64_t *units_out)
+static met_error granted_at(const met__ledger *self,
+                            const met__burn_state *state,
+                            met_decimal *granted_out)
 {
     met_decimal balance = met__decimal_zero();
     met_error error = MET_OK;
@@ -35,8 +36,8 @@ static met_error units_at(const met__ledger *self,
         error = met__decimal_add(balance, state->balances[i].balance,
                                  &balance);
     }
-    return error == MET_OK ? units_of(self, state->usage, balance,
-                                      state->overage, units_out)
+    return error == MET_OK ? granted_of(self, state->usage, balance,
+                                        state->overage, granted_out)
                            : error;
 }
 
@@ -62,13 +63,14 @@ static met_error look_ahead(met__ledger *self, const met__burn_state *now,
     self->is_frozen = 0;
     for (size_t i = 1; error == MET_OK && i < result.segment_count; i++) {
         const met__burn_state *state = &result.segments[i].start;
-        int64_t units;
-        error = units_at(self, state, &units);
+        met_decimal granted;
+        error = granted_at(self, state, &granted);
         if (i == 1) {
             quota->next_at_ns = state->at_ns;
-            quota->next_granted = units;
-        } else if (units < quota->next_granted) {
-            quota->next_granted = units;
+        }
+        if (i == 1
+            || met__decimal_compare(granted, quota->next_granted) < 0) {
+            quota->next_granted = granted;
         }
     }
     return error;
@@ -83,12 +85,12 @@ static met_error quota_now(met__ledger *self, int64_t at_ns,
 
     if (error == MET_OK && self->measure != MET__MEASURE_ADDS) {
         /* Nothing is taken of it, so all that is granted is what is left. */
-        return met__allowance_units(self->allowance, result.value.balance,
-                                    &quota->granted);
+        return met__allowance_metered(self->allowance, result.value.balance,
+                                      &quota->granted);
     }
     if (error == MET_OK) {
-        error = units_of(self, result.value.usage, result.value.balance,
-                         result.value.overage, &quota->granted);
+        error = granted_of(self, result.value.usage, result.value.balance,
+                           result.value.overage, &quota->granted);
     }
     if (error == MET_OK) {
         error = look_ahead(self, &result.end,
@@ -131,15 +133,16 @@ static met_error quota_then(met__ledger *self, met__period period,
         && from_ns >= self->now_end_ns) {
         error = met__ledger_value(self, self->now_end_ns - 1, &now);
     }
-    return error == MET_OK ? units_of(self, met__decimal_zero(), sum,
-                                      now.overage, &quota->granted)
+    return error == MET_OK ? granted_of(self, met__decimal_zero(), sum,
+                                        now.overage, &quota->granted)
                            : error;
 }
 
 met_error met__ledger_quota_of(met__ledger *self, int64_t at_ns,
                                met__ledger_quota *quota_out)
 {
-    met__ledger_quota quota = {self->allowance->row.granted, 0, 0};
+    met__ledger_quota quota = {self->allowance->issued, met__decimal_zero(),
+                               0};
     int64_t now_ns = self->now_end_ns - 1;
     met__period period;
     uint64_t number;

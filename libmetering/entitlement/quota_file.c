@@ -1,4 +1,4 @@
-/* DIR/quota.map of a store: opened, and filled from the balances when it is
+/* DIR/quota-N.map of a store: opened, and filled from the balances when it is
  * new, when the machine was started anew, or when who filled it was killed.
  * In: a store. Out: a table of prepared cells. */
 #include "entitlement/quota_file.h"
@@ -7,15 +7,14 @@
 #include "entitlement/balance.h"
 #include "entitlement/entitled.h"
 
-#define FILE_NAME "quota.map"
 /* Cells of a new table: at least this many (8 MiB). */
 #define CAPACITY_MIN UINT64_C(65536)
 
 static met_error file_path(met_store *store, met__arena *arena,
                            const char **path_out)
 {
-    *path_out = met__arena_print(arena, "%s/%s", met__store_path(store),
-                                 FILE_NAME);
+    *path_out = met__arena_print(arena, "%s/quota-%u.map",
+                                 met__store_path(store), MET__QUOTA_LAYOUT);
     return *path_out == NULL ? MET_E_NO_MEMORY : MET_OK;
 }
 

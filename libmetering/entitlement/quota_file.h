@@ -1,4 +1,4 @@
-/* Opening DIR/quota.map without filling it. Only for this room. */
+/* Opening DIR/quota-N.map without filling it. Only for this room. */
 #ifndef MET_ENTITLEMENT_QUOTA_FILE_H
 #define MET_ENTITLEMENT_QUOTA_FILE_H
 

@@ -1,10 +1,13 @@
-/* Which quota cell and which period of it a moment belongs to.
- * In: rows and instants. Out: keys, numbers, bounds. Pure. */
+/* Which quota cell and which period of it a moment belongs to, and amounts as
+ * cells keep them.
+ * In: rows, instants, decimals. Out: keys, numbers, bounds, halves. Pure. */
 #include "base/check.h"
 #include "entitlement/allowance.h"
 
 /* Customer id and feature key, each at most this long. */
 #define PART_SIZE_MAX 256
+/* Of what a cell can hold: with a part of one beside them. */
+#define UNITS_MAX (MET__QUOTA_AMOUNT_MAX / MET__QUOTA_UNIT)
 
 met__hash128 met__quota_key(const met__secret *secret, met__text customer_id,
                             met__text feature_key)
@@ -24,6 +27,34 @@ met__hash128 met__quota_key(const met__secret *secret, met__text customer_id,
         memcpy(bytes + 1 + id_size, feature_key.data, key_size);
     }
     return met__hash128_of(secret, bytes, 1 + id_size + key_size);
+}
+
+int64_t met__quota_limit(met_decimal limit)
+{
+    int64_t whole;
+
+    if (met__decimal_to_scaled(limit, 0, MET_ROUND_FLOOR, &whole) != MET_OK
+        || whole > UNITS_MAX || whole < -UNITS_MAX) {
+        return met__decimal_is_negative(limit) ? -MET__QUOTA_AMOUNT_MAX
+                                               : MET__QUOTA_AMOUNT_MAX;
+    }
+    int has_part =
+        met__decimal_compare(limit, met__decimal_from_i64(whole)) > 0;
+    return whole * MET__QUOTA_UNIT + (has_part ? MET__QUOTA_UNIT / 2 : 0);
+}
+
+int64_t met__quota_taken(met_decimal taken)
+{
+    int64_t whole;
+
+    if (met__decimal_is_negative(taken)) {
+        return 0;
+    }
+    return met__decimal_to_scaled(taken, 0, MET_ROUND_CEILING, &whole)
+                       != MET_OK
+                   || whole > UNITS_MAX
+               ? MET__QUOTA_AMOUNT_MAX
+               : whole * MET__QUOTA_UNIT;
 }
 
 int64_t met__minute_last(int64_t at_ns)

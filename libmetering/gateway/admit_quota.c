@@ -4,8 +4,6 @@
  * In: a snapshot, a request, quota cells. Out: reservations in the ticket. */
 #include "gateway/admission.h"
 
-#define UNIT INT64_C(1000000) /* MET__QUOTA_PLACES */
-
 #define USED_UP                                                      \
     "{\"message\":\"Customer has reached usage limit for feature.\"," \
     "\"reason\":\"USAGE_LIMIT_REACHED\"}"
@@ -93,7 +91,7 @@ static int64_t cost_of(const met__admission *admission,
 
     if (feature->aggregation == MET__AGGREGATION_COUNT) {
         use->cost = MET__COST_EVENT;
-        return UNIT;
+        return MET__QUOTA_UNIT;
     }
     if (feature->aggregation != MET__AGGREGATION_SUM) {
         use->cost = MET__COST_NONE;
@@ -108,7 +106,7 @@ static int64_t cost_of(const met__admission *admission,
         return 0;
     }
     use->cost = MET__COST_QUANTITY;
-    return (int64_t)admission->cost * UNIT;
+    return (int64_t)admission->cost * MET__QUOTA_UNIT;
 }
 
 /* --- Reserving ------------------------------------------------------------ */
@@ -117,7 +115,7 @@ static met_error make_cell(met_gateway *gateway,
                            const met__snapshot_row *row, uint64_t number)
 {
     met__quota_period period = {.number = number,
-                                .granted = row->row.granted,
+                                .limit = row->row.limit,
                                 .flags = row->row.flags
                                          | MET__QUOTA_PROVISIONAL};
     met__period then;
@@ -126,7 +124,7 @@ static met_error make_cell(met_gateway *gateway,
     if (met__quota_row_period(&row->row, row->at_ns, &number_then, &then)
             == MET_OK
         && number_then == number) {
-        period.base = row->base;
+        period.limit = row->limit;
         period.taken = row->taken;
     }
     return met__quota_prepare(gateway->quota, row->row.key, &period);
@@ -181,7 +179,8 @@ static int reserve(met__admission *admission, const met__snapshot_row *row,
         /* As far as one knows: who needs more than is ever granted waits in
          * vain. */
         admission->decision->wait_ns =
-            period.to_ns == INT64_MAX || cost > state.granted
+            period.to_ns == INT64_MAX
+                    || (cost > state.limit && cost > row->row.limit)
                 ? 0
                 : period.to_ns - admission->utc_ns;
         return met__refuse(admission, 429,

@@ -7,7 +7,6 @@
 #include "gateway/admission.h"
 #include "gateway/event.h"
 
-#define UNIT INT64_C(1000000)
 #define NUMBER_MAX UINT64_C(999999999999999) /* of what meters hold */
 /* Known at admit, the host's, and four of the outcome. */
 #define PAIRS_MAX (MET__ATTRIBUTE_CUSTOM + MET_GATEWAY_ATTRIBUTES_MAX + 4)
@@ -25,11 +24,9 @@ typedef struct completion {
 } completion;
 
 /* --- Reservations --------------------------------------------------------- */
-static int64_t units_of(uint64_t amount)
+static int64_t units_of(uint64_t amount) /* at most NUMBER_MAX */
 {
-    return amount > (uint64_t)(MET__QUOTA_AMOUNT_MAX / UNIT)
-               ? MET__QUOTA_AMOUNT_MAX
-               : (int64_t)amount * UNIT;
+    return (int64_t)amount * MET__QUOTA_UNIT;
 }
 
 /* What the event says of it: 0 is not said. */
@@ -79,7 +76,7 @@ static int64_t true_cost(const completion *c, const met__ticket_quota *quota)
     }
     switch (quota->cost) {
     case MET__COST_EVENT:
-        return UNIT;
+        return MET__QUOTA_UNIT;
     case MET__COST_QUANTITY:
         return units_of(c->quantity);
     case MET__COST_REQUEST_SIZE:

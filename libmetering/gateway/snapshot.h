@@ -14,7 +14,7 @@
 #include "gateway/key_auth.h"
 
 #define MET__SNAPSHOT_MAGIC "METSNAP1"
-#define MET__SNAPSHOT_LAYOUT 3u /* in the names of files, too */
+#define MET__SNAPSHOT_LAYOUT 4u /* in the names of files, too */
 #define MET__SNAPSHOT_SIZE_MAX (UINT64_C(1) << 31)
 #define MET__NONE UINT32_MAX
 
@@ -210,8 +210,8 @@ typedef struct met__snapshot_filter {
 
 typedef struct met__snapshot_row {
     met__quota_row row;
-    int64_t at_ns; /* when base and taken were read */
-    int64_t base;
+    int64_t at_ns; /* of whose period limit and taken are */
+    int64_t limit;
     int64_t taken;
     uint32_t feature;
     uint32_t reserved;

@@ -154,7 +154,7 @@ static met_error add_row(void *context, const met__quota_visit *visit)
     row_visit *to = context;
     met__snapshot_row row = {.row = visit->row,
                              .at_ns = to->compile->now_ns,
-                             .base = visit->base,
+                             .limit = visit->limit,
                              .taken = visit->taken};
     met_error error = feature_number(to->compile, visit->feature, to->arena,
                                      &row.feature);

@@ -11,7 +11,6 @@
 #include "limit/quota_cell.h"
 
 #define MAGIC "METQUOTA"
-#define LAYOUT 1
 #define PARAMETER_CELLS 0
 /* Cells looked at for one key. At 80 % load a key finds no room here once in
  * 10^12 times. */
@@ -131,7 +130,7 @@ met_error met__quota_open(const met__platform *platform, const char *path,
                           met__quota_table **table_out,
                           uint32_t *is_empty_out, met_error_info *info)
 {
-    met__mapped_spec spec = {.magic = MAGIC, .layout = LAYOUT};
+    met__mapped_spec spec = {.magic = MAGIC, .layout = MET__QUOTA_LAYOUT};
     met__quota_table *table;
     met_error error;
 
@@ -287,14 +286,14 @@ met_error met__quota_prepare(met__quota_table *table, met__hash128 key,
     met__quota_cell *cell;
 
     MET__ASSERT(table != NULL && period != NULL);
-    if (!is_number(period->number) || period->granted < 0 || period->taken < 0
-        || period->next_at_ns < 0 || period->next_granted < 0
+    if (!is_number(period->number) || period->taken < 0
+        || period->next_at_ns < 0 || period->next_limit < 0
         || (period->flags & ~(MET__QUOTA_SOFT | MET__QUOTA_PROVISIONAL))
                != 0) {
         return MET_E_INVALID;
     }
-    if (!is_amount(period->granted) || !is_amount(period->base)
-        || !is_amount(period->taken) || !is_amount(period->next_granted)) {
+    if (!is_amount(period->limit) || !is_amount(period->taken)
+        || !is_amount(period->next_limit)) {
         return MET_E_LIMIT;
     }
     met_error error = find(table, key, 1, &cell);

@@ -2,13 +2,16 @@
  * by one compare-and-swap in memory that all workers map. 128 bytes per
  * customer and feature.
  *
- * Amounts are int64 in 10^-6 of the unit (MET__QUOTA_PLACES): a cost rounds
- * up, a grant down (met__decimal_to_scaled). Bounds, because a word also
- * carries its period's tag:
- *   granted, |base|, taken, a cost    at most MET__QUOTA_AMOUNT_MAX
- *   in flight per slice of time       MET__QUOTA_BUCKET_MAX; what is beyond is
- *                                     reserved all the same, but a kill then
- *                                     withholds it until the period ends
+ * Requests cost whole units of the meter, so of a limit with any number of
+ * decimal places only this matters: how many whole units fit below it, and
+ * whether a part of one is left beside them. Amounts are therefore int64 in
+ * halves, MET__QUOTA_UNIT of them to a unit: a limit that is no whole number is
+ * the half above the whole one (met__quota_units), and every decision is that
+ * of exact decimals. Bounds, because a word also carries its period's tag:
+ *   |limit|, taken, a cost         at most MET__QUOTA_AMOUNT_MAX
+ *   in flight per slice of time    MET__QUOTA_BUCKET_MAX; what is beyond is
+ *                                  reserved all the same, but a kill then
+ *                                  withholds it until the period ends
  *
  * A request: met__quota_admit, serve it, met__quota_complete_begin, record
  * the usage, met__quota_complete_end; or met__quota_release when it was never
@@ -23,9 +26,10 @@
 #include "base/hash.h"
 #include "base/platform.h"
 
-#define MET__QUOTA_PLACES 6
-#define MET__QUOTA_AMOUNT_MAX ((INT64_C(1) << 59) - 1) /* 5.7e11 units */
-#define MET__QUOTA_BUCKET_MAX ((INT64_C(1) << 48) - 1) /* 2.8e8 units */
+#define MET__QUOTA_LAYOUT 2u /* in the name of the file, too */
+#define MET__QUOTA_UNIT INT64_C(2)
+#define MET__QUOTA_AMOUNT_MAX ((INT64_C(1) << 59) - 1) /* 2.8e17 units */
+#define MET__QUOTA_BUCKET_MAX ((INT64_C(1) << 48) - 1) /* 1.4e14 units */
 #define MET__QUOTA_SLICE_NS INT64_C(600000000000)      /* 10 minutes */
 #define MET__QUOTA_NUMBER_MAX ((UINT64_C(1) << 60) - 1)
 #define MET__QUOTA_CAPACITY_MAX (UINT64_C(1) << 30)
@@ -42,32 +46,31 @@ typedef struct met__quota_table met__quota_table;
  * consecutively; a new subscription may jump ahead. */
 typedef struct met__quota_period {
     uint64_t number;  /* 1 … MET__QUOTA_NUMBER_MAX */
-    int64_t granted;  /* >= 0 */
-    int64_t base;     /* settled usage that did not come through admit */
+    int64_t limit;    /* what is granted, less settled usage that did not come
+                         through admit */
     int64_t taken;    /* settled usage that did: only used when the period is
                          made, for example after a reboot; else 0 */
     uint32_t flags;   /* MET__QUOTA_SOFT, MET__QUOTA_PROVISIONAL */
     uint32_t reserved;
-    int64_t next_at_ns;   /* UTC, on a minute: from then on it is next_granted
-                             that is granted, whoever is up; 0: never */
-    int64_t next_granted; /* >= 0; kept with 30 bits and a power of 1000, so
-                             rounded down when it has more than 9 digits */
+    int64_t next_at_ns; /* UTC, on a minute: from then on it is next_limit that
+                           holds, whoever is up; 0: never */
+    int64_t next_limit; /* >= 0; kept with 30 bits and a power of 1000, so
+                           rounded down when it is more than 2^29 units */
 } met__quota_period;
 
 /* What a cell says about a period. */
 typedef struct met__quota_state {
-    int64_t granted;
-    int64_t base;
+    int64_t limit;
     int64_t taken;    /* used through admit, and reserved */
     int64_t reserved_in_flight;
-    int64_t left;     /* granted - base - taken, not below 0 */
+    int64_t left;     /* limit - taken, not below 0 */
     uint32_t flags;
     uint32_t is_allowed; /* of admit: 0 = the allowance is used up */
-    uint32_t is_over;    /* base + taken > granted (soft limits) */
+    uint32_t is_over;    /* taken > limit (soft limits) */
     uint32_t is_sealed;
-    int64_t next_at_ns; /* as in met__quota_period; of admit: granted is what
-                           is granted at its instant */
-    int64_t next_granted;
+    int64_t next_at_ns; /* as in met__quota_period; of admit: limit is that of
+                           its instant */
+    int64_t next_limit;
 } met__quota_state;
 
 /* What admit reserved. Plain data: may be copied and kept by the request. */
@@ -104,7 +107,7 @@ met_error met__quota_check(const met__quota_table *table);
 void met__quota_set_filled(met__quota_table *table);
 
 /* Makes the cell (if need be) and its period (if need be); a period that is
- * there gets granted, base and flags overwritten, its taken stays. Safe from
+ * there gets its limit and flags overwritten, its taken stays. Safe from
  * any number of threads and processes at once; later periods push out the one
  * two before. key: a keyed 128-bit hash of customer and feature.
  * MET_E_INVALID · MET_E_LIMIT (amounts) · MET_E_TABLE_FULL · MET_E_CONFLICT
@@ -114,7 +117,7 @@ void met__quota_set_filled(met__quota_table *table);
 met_error met__quota_prepare(met__quota_table *table, met__hash128 key,
                              const met__quota_period *period);
 
-/* Reserves cost in the period. now_ns: monotonic; utc_ns: what is granted may
+/* Reserves cost in the period. now_ns: monotonic; utc_ns: the limit may
  * change at an instant (0: not yet). MET_OK with
  * state_out->is_allowed 0 or 1; the ticket is filled in any case (empty when
  * refused). A soft limit never refuses. Cost 0 asks whether anything is left:

@@ -27,8 +27,7 @@ static int is_ready(const met__quota_side *side, uint64_t number,
 
 typedef struct side_view {
     uint64_t taken_word;
-    int64_t granted;
-    int64_t base;
+    int64_t limit;
     int64_t taken;
     int64_t sealed; /* SEAL or 0 */
     uint64_t flags; /* the whole word */
@@ -39,17 +38,14 @@ static int read_side(const met__quota_side *side, uint32_t tag,
                      side_view *view_out)
 {
     uint64_t flags = met__load_acquire(&side->flags);
-    uint64_t granted = met__load_acquire(&side->granted);
-    uint64_t base = met__load_acquire(&side->base);
+    uint64_t limit = met__load_acquire(&side->limit);
     uint64_t taken = met__load_acquire(&side->taken);
 
-    if (tag_of(flags) != tag || tag_of(granted) != tag || tag_of(base) != tag
-        || tag_of(taken) != tag) {
+    if (tag_of(flags) != tag || tag_of(limit) != tag || tag_of(taken) != tag) {
         return 0;
     }
     *view_out = (side_view){.taken_word = taken,
-                            .granted = value_of(granted),
-                            .base = value_of(base),
+                            .limit = value_of(limit),
                             .taken = value_of(taken) & (SEAL - 1),
                             .sealed = value_of(taken) & SEAL,
                             .flags = flags & VALUE_MASK};
@@ -59,10 +55,9 @@ static int read_side(const met__quota_side *side, uint32_t tag,
 static void fill_state(const met__quota_side *side, uint32_t tag,
                        const side_view *view, met__quota_state *state_out)
 {
-    int64_t left = view->granted - view->base - view->taken;
+    int64_t left = view->limit - view->taken;
 
-    *state_out = (met__quota_state){.granted = view->granted,
-                                    .base = view->base,
+    *state_out = (met__quota_state){.limit = view->limit,
                                     .taken = view->taken,
                                     .left = left > 0 && !view->sealed ? left
                                                                       : 0,
@@ -70,8 +65,7 @@ static void fill_state(const met__quota_side *side, uint32_t tag,
                                     .is_over = left < 0,
                                     .is_sealed = view->sealed != 0,
                                     .next_at_ns = later_minute_ns(view->flags),
-                                    .next_granted =
-                                        later_granted(view->flags)};
+                                    .next_limit = later_limit(view->flags)};
     for (int i = 0; i < 2; i++) {
         uint64_t word = met__load_acquire(&side->bucket[i]);
 
@@ -218,9 +212,9 @@ met_error met__quota_cell_admit(met__quota_cell *cell, uint64_t number,
         }
         int64_t later_ns = later_minute_ns(view.flags);
         if (later_ns != 0 && utc_ns >= later_ns) {
-            view.granted = later_granted(view.flags);
+            view.limit = later_limit(view.flags);
         }
-        int64_t left = view.granted - view.base - view.taken;
+        int64_t left = view.limit - view.taken;
         if ((view.flags & MET__QUOTA_SOFT) == 0
             && (left <= 0 || cost > left || view.sealed)) {
             fill_state(side, ticket.tag, &view, state_out);
@@ -349,14 +343,12 @@ static int fill(met__quota_side *side, uint64_t control,
 
     uint64_t flags = (uint64_t)period->flags | later_word(period);
 
-    /* granted before what comes later: who sees the new word of flags sees the
-     * new granted too. The other way round a minute that has passed would be
-     * forgotten before granted knows of it. */
-    return set_word(&side->granted, tag, is_new, tagged(tag, period->granted),
+    /* The limit before what comes later: who sees the new word of flags sees
+     * the new limit too. The other way round a minute that has passed would be
+     * forgotten before the limit knows of it. */
+    return set_word(&side->limit, tag, is_new, tagged(tag, period->limit),
                     over)
            && set_word(&side->flags, tag, is_new, tagged(tag, (int64_t)flags),
-                       over)
-           && set_word(&side->base, tag, is_new, tagged(tag, period->base),
                        over)
            && set_word(&side->taken, tag, is_new, tagged(tag, period->taken),
                        0)
@@ -434,7 +426,7 @@ met_error met__quota_cell_seal(met__quota_cell *cell, uint64_t number,
     uint64_t word = met__load_acquire(&side->taken);
     for (int i = 0; i < TRIES && tag_of(word) == tag; i++) {
         int64_t value = value_of(word);
-        /* An admit that read granted before us fails at its exchange. */
+        /* An admit that read taken before us fails at its exchange. */
         if (value < 0 || (value & SEAL) != 0
             || met__cas(&side->taken, &word, tagged(tag, value | SEAL))) {
             *taken_out = value & (SEAL - 1);

@@ -13,10 +13,10 @@
 typedef struct met__quota_side {
     met__atomic_u64 key;       /* 0: free; never changes again */
     met__atomic_u64 control;   /* is being prepared 1 | tag 3 | number 60 */
-    met__atomic_u64 flags;     /* tag 3 | next granted 30, scale 2 | its minute
+    met__atomic_u64 flags;     /* tag 3 | next limit 30, scale 2 | its minute
                                   27 | flags 2 */
-    met__atomic_u64 granted;   /* tag 3 | amount 61, two's complement */
-    met__atomic_u64 base;      /* as granted */
+    met__atomic_u64 limit;     /* tag 3 | amount 61, two's complement */
+    met__atomic_u64 reserved;  /* 0 */
     met__atomic_u64 taken;     /* tag 3 | 0 | is sealed 1 | amount 59 */
     met__atomic_u64 bucket[2]; /* tag 3 | slice 13 | amount 48 */
 } met__quota_side;

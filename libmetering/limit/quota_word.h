@@ -14,7 +14,7 @@
 #define CONTROL_TAG_SHIFT 60
 #define CONTROL_PREPARING (UINT64_C(1) << 63)
 
-/* The flags word: what a later minute grants beside the flags. */
+/* The flags word: the limit from a later minute on beside the flags. */
 #define MINUTE_NS INT64_C(60000000000)
 #define FLAGS UINT64_C(3) /* mask */
 #define MINUTE_SHIFT 2
@@ -55,11 +55,11 @@ static inline int64_t value_of(uint64_t word)
     return (int64_t)(((word & VALUE_MASK) ^ VALUE_SIGN) - VALUE_SIGN);
 }
 
-/* What a period grants from a later minute on, rounded down. */
+/* A period's limit from a later minute on, rounded down. */
 static inline uint64_t later_word(const met__quota_period *period)
 {
     uint64_t minute = (uint64_t)(period->next_at_ns / MINUTE_NS);
-    uint64_t amount = (uint64_t)period->next_granted;
+    uint64_t amount = (uint64_t)period->next_limit;
     uint64_t scale = 0;
 
     if (minute == 0 || minute > MINUTES) {
@@ -79,7 +79,7 @@ static inline int64_t later_minute_ns(uint64_t flags)
     return (int64_t)(flags >> MINUTE_SHIFT & MINUTES) * MINUTE_NS;
 }
 
-static inline int64_t later_granted(uint64_t flags)
+static inline int64_t later_limit(uint64_t flags)
 {
     int64_t amount = (int64_t)(flags >> LATER_SHIFT & LATER);
 

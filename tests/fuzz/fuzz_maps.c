@@ -19,7 +19,7 @@
 #define PAGE 4096
 
 static const char *const patterns[FILES] = {
-    "gateway/snapshot-*.map", "limits-*.map", "quota.map",
+    "gateway/snapshot-*.map", "limits-*.map", "quota-*.map",
     "tally/plan.map", "gateway/current-*.map"};
 
 typedef struct kept_file { /* as a healthy gateway left it */

@@ -1,9 +1,10 @@
 /* One side of a quota cell: requests that are admitted, completed or released,
- * slices of time that pass, settlement that overwrites base, and the next
- * period that is prepared in the same place. Checked: the last unit is never
- * given twice (at every admission, and taken is never below what was recorded);
- * what dead requests leave behind is at most their costs; without a kill, when
- * all is over, nothing is left behind.
+ * slices of time that pass, settlement that overwrites base (the cell keeps
+ * LIMIT - base, which is one word as base is here), and the next period
+ * that is prepared in the same place. Checked: the last unit is never given
+ * twice (at every admission, and taken is never below what was recorded); what
+ * dead requests leave behind is at most their costs; without a kill, when all is
+ * over, nothing is left behind.
  *
  * A compare-and-swap that is tried until it succeeds is one step. A process may
  * die wherever MAY_DIE stands. A request does not outlive two slices. tag:

@@ -428,14 +428,16 @@ static void rows_for_a_snapshot(void **state)
 
     sight seen = see_all("ariel", "2026-03-10T10:00:00Z");
     assert_int_equal(seen.count, 2);
-    assert_int_equal(seen.visits[0].taken, 3000000);
-    assert_int_equal(seen.visits[0].base, 4000000);
-    assert_int_equal(seen.visits[0].row.granted, 1000000000);
+    assert_int_equal(seen.visits[0].taken, 3 * MET__QUOTA_UNIT);
+    assert_int_equal(seen.visits[0].limit, 996 * MET__QUOTA_UNIT);
+    assert_int_equal(seen.visits[0].row.limit,
+                     1000 * MET__QUOTA_UNIT);
     assert_int_equal(seen.visits[0].row.flags, 0);
-    assert_int_equal(seen.visits[1].row.granted, INT64_C(5000000000));
+    assert_int_equal(seen.visits[1].row.limit,
+                     5000 * MET__QUOTA_UNIT);
     assert_int_equal(seen.visits[1].row.flags, MET__QUOTA_SOFT);
     assert_int_equal(seen.visits[1].taken, 0);
-    assert_int_equal(seen.visits[1].base, 0);
+    assert_int_equal(seen.visits[1].limit, 0);
     assert_true(seen.visits[0].row.key.low == seen.visits[1].row.key.low);
     /* What is over is not shown. */
     seen = see_all("ariel", "2026-04-01T00:00:00Z");

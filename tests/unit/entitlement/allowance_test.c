@@ -39,16 +39,17 @@ static void granted_is_in_the_unit_of_the_meter(void **state)
         const char *reason;
         const char *limit;
         const char *conversion; /* NULL: none */
-        int64_t granted;
+        int64_t halves;
     } rows[] = {
-        {"as it is", "1000", NULL, INT64_C(1000000000)},
+        {"as it is", "1000", NULL, 2000},
         {"nothing", "0", NULL, 0},
-        {"a fraction below the cell's unit is cut", "0.0000019", NULL, 1},
-        {"beyond the cell", "999999999999999", NULL, MET__QUOTA_AMOUNT_MAX},
+        {"the smallest part of a unit", "7.000000001", NULL, 15},
+        {"a large part of a unit", "0.999999999", NULL, 1},
+        {"the most", "999999999999999", NULL, INT64_C(1999999999999998)},
         {"thousands", "1.5", "\"divide\",\"conversion_factor\":\"1000\"",
-         INT64_C(1500000000)},
+         3000},
         {"thirds are rounded down", "1",
-         "\"multiply\",\"conversion_factor\":\"3\"", 333333},
+         "\"multiply\",\"conversion_factor\":\"3\"", 1},
         {"beyond the cell after the conversion", "1000000000000",
          "\"divide\",\"conversion_factor\":\"1000000000000\"",
          MET__QUOTA_AMOUNT_MAX},
@@ -75,9 +76,9 @@ static void granted_is_in_the_unit_of_the_meter(void **state)
         const met__allowance *found = met__holder_find(
             holder, MET__TEXT("example_service"), time_of(MOMENT));
         assert_non_null(found);
-        if (found->row.granted != rows[i].granted) {
+        if (found->row.limit != rows[i].halves) {
             fail_msg("%s: %lld", rows[i].reason,
-                     (long long)found->row.granted);
+                     (long long)found->row.limit);
         }
         assert_int_equal(found->row.flags, 0);
         leave();
@@ -139,9 +140,9 @@ static void phases_follow_each_other(void **state)
     const met__allowance *trial = met__holder_find(holder, feature, turn - 1);
     const met__allowance *paid = met__holder_find(holder, feature, turn);
     assert_int_equal(holder->count, 2);
-    assert_int_equal(trial->row.granted, 10000000);
+    assert_int_equal(trial->row.limit, 20);
     assert_int_equal(trial->row.to_ns, turn);
-    assert_int_equal(paid->row.granted, 20000000);
+    assert_int_equal(paid->row.limit, 40);
     assert_int_equal(paid->row.from_ns, turn);
     assert_int_equal(paid->row.flags, MET__QUOTA_SOFT);
     assert_ptr_equal(met__allowance_after(holder, trial, turn - 1), trial);
@@ -169,7 +170,7 @@ static void a_meter_that_is_gone_gives_nothing(void **state)
     met__holder *holder = enter();
     assert_int_equal(holder->count, 1);
     assert_null(holder->allowances[0].meter);
-    assert_int_equal(holder->allowances[0].row.granted, 0);
+    assert_int_equal(holder->allowances[0].row.limit, 0);
     leave();
 }
 
@@ -201,7 +202,7 @@ static void customers_share_what_was_read(void **state)
         assert_int_equal(met__holder_of(txn, customer, &terms, &own, &holder),
                          MET_OK);
         assert_int_equal(holder->count, 1);
-        assert_int_equal(holder->allowances[0].row.granted, 1000000000);
+        assert_int_equal(holder->allowances[0].row.limit, 2000);
         assert_true(i == 0
                     || (holder->allowances[0].card == card) == (i == 1));
         card = holder->allowances[0].card;

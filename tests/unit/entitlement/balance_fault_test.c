@@ -37,7 +37,8 @@ static void check_used(unsigned requests)
     uint64_t number = (uint64_t)time_of("2026-03-01T00:00:00Z") >> 3;
     assert_int_equal(met__quota_read(table, key, number, &cell), MET_OK);
     assert_int_equal(cell.taken, 0);
-    assert_int_equal(cell.base, (int64_t)requests * 1000000);
+    assert_int_equal(cell.limit,
+                     (1000 - (int64_t)requests) * MET__QUOTA_UNIT);
     met__txn_abort(txn);
     met__arena_release(&arena);
     met__quota_close(table);

@@ -190,42 +190,52 @@ static void a_cancelled_period_is_shorter(void **state)
     leave(&scene);
 }
 
-static void usage_rounds_up_into_units(void **state)
+/* Exact, whatever the places: whole units, and a half for what is beside. */
+static void limits_are_whole_units_and_a_half_for_the_rest(void **state)
 {
     static const struct {
+        const char *granted;
         const char *total;
         const char *admitted;
-        int64_t base;
+        int64_t limit;
         int64_t taken;
     } rows[] = {
-        {"0", "0", 0, 0},
-        {"1", "0", 1000000, 0},
-        {"0.0000001", "0.0000001", 0, 1},
-        {"0.0000001", "0", 1, 0},
-        {"5", "7", -2000000, 7000000},
-        {"5", "-7", 12000000, 0}, /* a cell's taken is never negative */
-        {"9999999999999999", "0", MET__QUOTA_AMOUNT_MAX, 0},
-        {"-9999999999999999", "0", -MET__QUOTA_AMOUNT_MAX, 0},
-        {"0", "9999999999999999", -MET__QUOTA_AMOUNT_MAX,
+        {"10", "0", "0", 20, 0},
+        {"10", "1", "0", 18, 0},
+        {"10", "0.000000001", "0.000000001", 20, 2},
+        {"10", "0.000000001", "0", 19, 0},
+        {"5.123456789", "0.123456789", "0", 10, 0},
+        {"5.123456789", "0.123456788", "0", 11, 0},
+        {"0", "0.000000001", "0", -1, 0},
+        {"0", "5", "7", 4, 14},
+        {"0", "5", "-7", -24, 0}, /* a cell's taken is never negative */
+        {"288230376151711743", "0", "0", MET__QUOTA_AMOUNT_MAX - 1, 0},
+        {"288230376151711743.5", "0", "0", MET__QUOTA_AMOUNT_MAX, 0},
+        {"288230376151711744", "0", "0", MET__QUOTA_AMOUNT_MAX, 0},
+        {"9999999999999999999999", "1", "0", MET__QUOTA_AMOUNT_MAX, 0},
+        {"0", "9999999999999999999999", "0", -MET__QUOTA_AMOUNT_MAX, 0},
+        {"0", "0", "9999999999999999999999", MET__QUOTA_AMOUNT_MAX,
          MET__QUOTA_AMOUNT_MAX},
-        {"2000000000000", "0", MET__QUOTA_AMOUNT_MAX, 0},
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         met__balance balance;
-        int64_t base = 7;
-        int64_t taken = 7;
+        met_decimal granted;
+        int64_t limit = 7;
+        assert_int_equal(met__decimal_parse(met__text_z(rows[i].granted),
+                                            &granted),
+                         MET_OK);
         assert_int_equal(met__decimal_parse(met__text_z(rows[i].total),
                                             &balance.total),
                          MET_OK);
         assert_int_equal(met__decimal_parse(met__text_z(rows[i].admitted),
                                             &balance.admitted),
                          MET_OK);
-        assert_int_equal(met__balance_units(&balance, &base, &taken),
+        assert_int_equal(met__balance_limit(&balance, granted, &limit),
                          MET_OK);
-        assert_int_equal(base, rows[i].base);
-        assert_int_equal(taken, rows[i].taken);
+        assert_int_equal(limit, rows[i].limit);
+        assert_int_equal(met__quota_taken(balance.admitted), rows[i].taken);
     }
 }
 
@@ -237,7 +247,7 @@ int main(void)
         CASE(a_record_is_believed_if_its_proof_holds),
         CASE(a_damaged_record_is_derived_anew),
         CASE(a_cancelled_period_is_shorter),
-        CASE(usage_rounds_up_into_units),
+        CASE(limits_are_whole_units_and_a_half_for_the_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

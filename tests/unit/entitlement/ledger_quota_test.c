@@ -2,7 +2,7 @@
  * and at the next instant when something changes by itself; never too much. */
 #include "support/entitled.h"
 
-#define UNIT 1000000
+#define UNIT MET__QUOTA_UNIT
 
 static met__quota_table *table;
 
@@ -99,13 +99,13 @@ static int admit(const char *time, int count)
 static void a_grant_and_a_void_are_there_at_once(void **state)
 {
     (void)state;
-    assert_int_equal(cell_at("2026-03-15T10:30:00Z").granted, 1000 * UNIT);
+    assert_int_equal(cell_at("2026-03-15T10:30:00Z").limit, 1000 * UNIT);
     const char *id = must_grant(",\"amount\":\"500.5\"");
-    assert_int_equal(cell_at("2026-03-15T10:30:00Z").granted,
+    assert_int_equal(cell_at("2026-03-15T10:30:00Z").limit,
                      1500 * (int64_t)UNIT + UNIT / 2);
     fresh();
     assert_ok(met_grant_void(store, id, 26, 0, 0, NULL, &told));
-    assert_int_equal(cell_at("2026-03-15T10:30:00Z").granted, 1000 * UNIT);
+    assert_int_equal(cell_at("2026-03-15T10:30:00Z").limit, 1000 * UNIT);
 }
 
 static void what_expires_is_not_granted_a_minute_longer(void **state)
@@ -114,9 +114,9 @@ static void what_expires_is_not_granted_a_minute_longer(void **state)
     must_grant(",\"amount\":\"500\",\"expiration\":{\"duration\":\"hour\","
                "\"count\":1}");
     met__quota_state cell = cell_at("2026-03-15T10:30:00Z");
-    assert_int_equal(cell.granted, 1500 * UNIT);
+    assert_int_equal(cell.limit, 1500 * UNIT);
     assert_int_equal(cell.next_at_ns, time_of("2026-03-15T11:30:00Z"));
-    assert_int_equal(cell.next_granted, 1000 * UNIT);
+    assert_int_equal(cell.next_limit, 1000 * UNIT);
     assert_int_equal(admit("2026-03-15T11:29:59Z", 1200), 1200);
     /* Of these 200 are more than the allowance; nobody has settled. */
     assert_int_equal(admit("2026-03-15T11:30:00Z", 100), 0);
@@ -125,7 +125,7 @@ static void what_expires_is_not_granted_a_minute_longer(void **state)
     clock_now_ns = time_of("2026-03-15T11:30:00Z");
     must_settle();
     cell = cell_at("2026-03-15T11:30:00Z");
-    assert_int_equal(cell.granted, 1500 * UNIT);
+    assert_int_equal(cell.limit, 1500 * UNIT);
     assert_int_equal(cell.next_at_ns, 0);
     assert_int_equal(admit("2026-03-15T11:30:00Z", 400), 300);
 }
@@ -135,9 +135,9 @@ static void what_begins_is_granted_at_its_minute(void **state)
     (void)state;
     must_grant(",\"amount\":\"7\",\"effective_at\":\"2026-03-15T12:00:59Z\"");
     met__quota_state cell = cell_at("2026-03-15T10:30:00Z");
-    assert_int_equal(cell.granted, 1000 * UNIT);
+    assert_int_equal(cell.limit, 1000 * UNIT);
     assert_int_equal(cell.next_at_ns, time_of("2026-03-15T12:00:00Z"));
-    assert_int_equal(cell.next_granted, 1007 * UNIT);
+    assert_int_equal(cell.next_limit, 1007 * UNIT);
     assert_int_equal(admit("2026-03-15T11:59:59Z", 1001), 1000);
     assert_int_equal(admit("2026-03-15T12:00:00Z", 10), 7);
 }
@@ -148,19 +148,19 @@ static void recurrences_come_by_themselves(void **state)
     must_grant(",\"amount\":\"10\",\"effective_at\":\"2026-03-15T00:00:00Z\","
                "\"recurrence\":{\"interval\":\"P1D\"}");
     met__quota_state cell = cell_at("2026-03-15T10:30:00Z");
-    assert_int_equal(cell.granted, 1010 * UNIT);
+    assert_int_equal(cell.limit, 1010 * UNIT);
     assert_int_equal(admit("2026-03-15T10:30:00Z", 6), 6);
     must_use("consumer:ariel", "2026-03-15T10:30:00Z", 6);
     must_settle();
     cell = cell_at("2026-03-15T10:30:00Z");
-    assert_int_equal(cell.granted, 1010 * UNIT);
+    assert_int_equal(cell.limit, 1010 * UNIT);
     assert_int_equal(cell.next_at_ns, time_of("2026-03-16T00:00:00Z"));
-    assert_int_equal(cell.next_granted, 1016 * UNIT);
+    assert_int_equal(cell.next_limit, 1016 * UNIT);
     /* Nothing is used, and still the next day's is known when it is due. */
     clock_now_ns = time_of("2026-03-16T00:00:01Z");
     assert_ok(settle());
     cell = cell_at("2026-03-16T00:00:00Z");
-    assert_int_equal(cell.granted, 1016 * UNIT);
+    assert_int_equal(cell.limit, 1016 * UNIT);
     assert_int_equal(cell.next_at_ns, time_of("2026-03-17T00:00:00Z"));
 }
 
@@ -169,7 +169,7 @@ static void what_is_left_over_is_given_once(void **state)
 {
     (void)state;
     must_grant(",\"amount\":\"500\"");
-    assert_int_equal(cell_at("2026-04-01T00:00:00Z").granted, 1000 * UNIT);
+    assert_int_equal(cell_at("2026-04-01T00:00:00Z").limit, 1000 * UNIT);
     clock_now_ns = time_of("2026-03-31T23:59:59Z");
     must_use("consumer:ariel", "2026-03-31T23:59:00Z", 300);
     assert_int_equal(admit("2026-03-31T23:59:00Z", 300), 300);
@@ -177,12 +177,12 @@ static void what_is_left_over_is_given_once(void **state)
     assert_int_equal(admit("2026-03-31T23:59:59Z", 120), 120);
     clock_now_ns = time_of("2026-04-01T00:00:01Z");
     assert_ok(settle()); /* 120 are under way */
-    assert_int_equal(cell_at("2026-04-01T00:00:00Z").granted, 1080 * UNIT);
+    assert_int_equal(cell_at("2026-04-01T00:00:00Z").limit, 1080 * UNIT);
     /* March is over for everybody, whatever his clock says. */
     assert_int_equal(admit("2026-03-31T23:59:59Z", 1), 0);
     must_use("consumer:ariel", "2026-03-31T23:59:59Z", 120);
     must_settle();
-    assert_int_equal(cell_at("2026-04-01T00:00:00Z").granted, 1080 * UNIT);
+    assert_int_equal(cell_at("2026-04-01T00:00:00Z").limit, 1080 * UNIT);
     assert_int_equal(admit("2026-04-01T00:00:01Z", 1100), 1080);
 }
 
@@ -192,11 +192,11 @@ static void debt_is_not_granted(void **state)
     must_use_at("ariel", "example_service", clock_now_ns, 1100, 0);
     must_settle();
     met__quota_state cell = cell_at("2026-03-15T10:30:00Z");
-    assert_int_equal(cell.base, 1100 * UNIT);
+    assert_int_equal(cell.limit, -100 * UNIT);
     assert_int_equal(admit("2026-03-15T10:30:00Z", 1), 0);
     must_grant(",\"amount\":\"150\"");
     cell = cell_at("2026-03-15T10:30:00Z");
-    assert_int_equal(cell.granted, 1150 * UNIT);
+    assert_int_equal(cell.limit, 50 * UNIT);
     assert_int_equal(admit("2026-03-15T10:30:00Z", 60), 50);
 }
 
@@ -208,7 +208,7 @@ static void a_reset_has_a_cell_of_its_own(void **state)
     must_settle();
     clock_now_ns = time_of("2026-03-16T00:00:00Z");
     assert_ok(reset(NULL));
-    assert_int_equal(cell_at("2026-03-16T00:00:00Z").granted, 1000 * UNIT);
+    assert_int_equal(cell_at("2026-03-16T00:00:00Z").limit, 1000 * UNIT);
     assert_int_equal(admit("2026-03-16T00:00:00Z", 1001), 1000);
     /* Who has not heard of it yet is still held by the old one. */
     assert_int_equal(admit("2026-03-15T23:59:00Z", 1), 0);
@@ -224,7 +224,7 @@ static void what_a_late_worker_admits_counts_too(void **state)
     must_settle();
     met__quota_state cell = cell_at("2026-03-16T00:00:00Z");
     assert_int_equal(cell.taken, 0);
-    assert_int_equal(cell.base, 10 * UNIT);
+    assert_int_equal(cell.limit, 990 * UNIT);
 }
 
 static void a_new_table_knows_entitlements_that_stand_alone(void **state)
@@ -243,11 +243,11 @@ static void a_new_table_knows_entitlements_that_stand_alone(void **state)
     must_grant(",\"amount\":\"500\"");
     met__quota_close(table);
     table = NULL;
-    snprintf(path, sizeof path, "%s/quota.map", met__store_path(store));
+    snprintf(path, sizeof path, "%s/quota-2.map", met__store_path(store));
     assert_int_equal(unlink(path), 0);
     fresh();
     assert_ok(met__quota_open_store(store, &table, &told));
-    assert_int_equal(cell_at("2026-03-15T10:30:00Z").granted, 1500 * UNIT);
+    assert_int_equal(cell_at("2026-03-15T10:30:00Z").limit, 1500 * UNIT);
     met__customer *customer;
     met__arena arena;
     met__txn *txn;
@@ -263,7 +263,7 @@ static void a_new_table_knows_entitlements_that_stand_alone(void **state)
                                        MET__TEXT("example_service")),
                         (uint64_t)clock_now_ns >> 3, &cell),
         MET_OK);
-    assert_int_equal(cell.granted, 3 * UNIT);
+    assert_int_equal(cell.limit, 3 * UNIT);
     met__txn_abort(txn);
     met__arena_release(&arena);
 }

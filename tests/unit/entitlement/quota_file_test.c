@@ -1,4 +1,4 @@
-/* DIR/quota.map and the store: filled when it is new, kept by settlement, and
+/* DIR/quota-2.map and the store: filled when it is new, kept by settlement, and
  * never more given away than the store knows is left. */
 #include "support/billing.h"
 
@@ -62,13 +62,14 @@ static int admit(met__quota_table *table, const char *customer_key,
     uint64_t number;
     met__quota_row row = row_at(customer_key, time_of(time), &number);
 
-    assert_int_equal(met__quota_admit(table, row.key, number, 1000000,
+    assert_int_equal(met__quota_admit(table, row.key, number, MET__QUOTA_UNIT,
                                       clock_now_ns, clock_now_ns, &ticket,
                                       &state),
                      MET_OK);
     if (state.is_allowed) {
         assert_int_equal(
-            met__quota_complete_begin(table, &ticket, 1000000), MET_OK);
+            met__quota_complete_begin(table, &ticket, MET__QUOTA_UNIT),
+            MET_OK);
         must_use(customer_key, time, 1);
         assert_int_equal(met__quota_complete_end(table, &ticket), MET_OK);
     }
@@ -100,10 +101,9 @@ static void a_new_table_is_filled(void **state)
     recorder = NULL;
     met__quota_table *table = must_open_table();
     assert_int_equal(cell_at(table, "ariel", NOW, &cell), MET_OK);
-    assert_int_equal(cell.granted, 1000000000);
-    assert_int_equal(cell.taken, 3000000);
-    assert_int_equal(cell.base, 4000000);
-    assert_int_equal(cell.left, 993000000);
+    assert_int_equal(cell.limit, 996 * MET__QUOTA_UNIT);
+    assert_int_equal(cell.taken, 3 * MET__QUOTA_UNIT);
+    assert_int_equal(cell.left, 993 * MET__QUOTA_UNIT);
     assert_int_equal(cell.flags, 0);
     assert_int_equal(cell_at(table, "rosario", NOW, &cell), MET_OK);
     assert_int_equal(cell.flags, MET__QUOTA_SOFT);
@@ -111,7 +111,7 @@ static void a_new_table_is_filled(void **state)
     /* The next period is there ahead of its need, untouched. */
     assert_int_equal(cell_at(table, "ariel", "2026-04-02T00:00:00Z", &cell),
                      MET_OK);
-    assert_int_equal(cell.left, 1000000000);
+    assert_int_equal(cell.left, 1000 * MET__QUOTA_UNIT);
     met__quota_close(table);
 }
 
@@ -129,7 +129,7 @@ static void a_half_filled_table_is_filled(void **state)
     must_settle();
     fresh();
     assert_ok(met__quota_open(met__store_platform(store),
-                              temp_path(met__store_path(store), "quota.map"),
+                              temp_path(met__store_path(store), "quota-2.map"),
                               met__store_id(store), 100, &table, &is_empty,
                               &told));
     assert_int_equal(is_empty, 1);
@@ -141,7 +141,7 @@ static void a_half_filled_table_is_filled(void **state)
     assert_int_equal(cell_at(table, "ariel", NOW, &cell), MET_E_NOT_FOUND);
     other = must_open_table();
     assert_int_equal(cell_at(table, "ariel", NOW, &cell), MET_OK);
-    assert_int_equal(cell.taken, 5000000);
+    assert_int_equal(cell.taken, 5 * MET__QUOTA_UNIT);
     met__quota_close(other);
     met__quota_close(table);
     assert_int_equal(met__quota_file_open_filled(store, &other), MET_OK);
@@ -160,7 +160,7 @@ static void without_a_table_nothing_is_opened(void **state)
     must_use("ariel", "2026-03-10T10:00:00Z", 3);
     must_settle();
     assert_false(
-        temp_exists(temp_path(met__store_path(store), "quota.map")));
+        temp_exists(temp_path(met__store_path(store), "quota-2.map")));
 }
 
 static void settlement_keeps_the_cells(void **state)
@@ -172,13 +172,13 @@ static void settlement_keeps_the_cells(void **state)
     met__quota_table *table = must_open_table();
     assert_int_equal(admit(table, "ariel", NOW), 1);
     assert_int_equal(cell_at(table, "ariel", NOW, &cell), MET_OK);
-    assert_int_equal(cell.taken, 1000000);
+    assert_int_equal(cell.taken, MET__QUOTA_UNIT);
     must_use_at("ariel", "example_service", time_of(NOW), 998, 0);
     must_settle();
     assert_int_equal(cell_at(table, "ariel", NOW, &cell), MET_OK);
-    assert_int_equal(cell.taken, 1000000); /* not counted again */
-    assert_int_equal(cell.base, 998000000);
-    assert_int_equal(cell.left, 1000000);
+    assert_int_equal(cell.taken, MET__QUOTA_UNIT); /* not counted again */
+    assert_int_equal(cell.limit, 2 * MET__QUOTA_UNIT);
+    assert_int_equal(cell.left, MET__QUOTA_UNIT);
     assert_int_equal(admit(table, "ariel", NOW), 1);
     assert_int_equal(admit(table, "ariel", NOW), 0);
     must_settle();
@@ -188,7 +188,7 @@ static void settlement_keeps_the_cells(void **state)
                 1, 0);
     must_settle();
     assert_int_equal(cell_at(table, "ariel", NOW, &cell), MET_OK);
-    assert_int_equal(cell.base, 999000000);
+    assert_int_equal(cell.limit, MET__QUOTA_UNIT);
     met__quota_close(table);
 }
 
@@ -205,7 +205,7 @@ static void a_lost_table_gives_nothing_twice(void **state)
     met__recorder_close(recorder); /* counted, not settled */
     recorder = NULL;
     assert_int_equal(
-        unlink(temp_path(met__store_path(store), "quota.map")), 0);
+        unlink(temp_path(met__store_path(store), "quota-2.map")), 0);
     table = must_open_table();
     assert_int_equal(admit(table, "ariel", NOW), 1);
     assert_int_equal(admit(table, "ariel", NOW), 0);
@@ -226,7 +226,7 @@ static void periods_roll_over(void **state)
     /* May was prepared while April was used; March has made room. */
     assert_int_equal(cell_at(table, "ariel", "2026-05-10T10:00:00Z", &cell),
                      MET_OK);
-    assert_int_equal(cell.left, 1000000000);
+    assert_int_equal(cell.left, 1000 * MET__QUOTA_UNIT);
     assert_int_equal(cell_at(table, "ariel", NOW, &cell), MET_E_NOT_FOUND);
     must_use("ariel", NOW, 1); /* too late for its cell, not for the store */
     must_settle();
@@ -270,10 +270,10 @@ static void a_new_subscription_gets_its_cells(void **state)
                    ",\"active_from\":\"2026-03-01T00:00:00Z\"");
     /* The call that subscribed has made it. */
     assert_int_equal(cell_at(table, "ariel", NOW, &cell), MET_OK);
-    assert_int_equal(cell.taken, 7000000);
+    assert_int_equal(cell.taken, 7 * MET__QUOTA_UNIT);
     assert_int_equal(refresh(table, "ariel"), MET_OK);
     assert_int_equal(cell_at(table, "ariel", NOW, &cell), MET_OK);
-    assert_int_equal(cell.taken, 7000000);
+    assert_int_equal(cell.taken, 7 * MET__QUOTA_UNIT);
     met__quota_close(table);
 }
 
@@ -330,10 +330,10 @@ static void numbers_rise_from_row_to_row(void **state)
     must_settle();
     assert_int_equal(cell_at(table, "ariel", "2026-03-11T04:00:00Z", &cell),
                      MET_OK);
-    assert_int_equal(cell.granted, 10000000);
+    assert_int_equal(cell.limit, 9 * MET__QUOTA_UNIT);
     assert_int_equal(cell_at(table, "ariel", "2026-03-11T05:07:00Z", &cell),
                      MET_OK);
-    assert_int_equal(cell.granted, 20000000);
+    assert_int_equal(cell.limit, 20 * MET__QUOTA_UNIT);
     met__quota_close(table);
 }
 
@@ -390,10 +390,10 @@ static void what_is_not_counted_is_checked(void **state)
     subscribe_from_march("ariel", "free");
     met__quota_table *table = must_open_table();
     assert_int_equal(cell_at(table, "ariel", NOW, &cell), MET_OK);
-    assert_int_equal(cell.granted, 1000000000);
+    assert_int_equal(cell.limit, 1000 * MET__QUOTA_UNIT);
     met__quota_visit visit = only_row("seated");
-    assert_int_equal(visit.row.granted, 3000000);
-    assert_int_equal(visit.base, 0);
+    assert_int_equal(visit.row.limit, 3 * MET__QUOTA_UNIT);
+    assert_int_equal(visit.limit, 3 * MET__QUOTA_UNIT);
     assert_int_equal(met__quota_row_period(&visit.row, time_of(NOW), &number,
                                            &period),
                      MET_OK);
@@ -423,7 +423,7 @@ static void what_is_not_counted_is_checked(void **state)
                                           &cell),
                          MET_OK);
         assert_int_equal(cell.is_allowed, i < 2);
-        assert_int_equal(cell.left, (2 - i) * 1000000);
+        assert_int_equal(cell.left, (2 - i) * MET__QUOTA_UNIT);
     }
     met__quota_close(table);
 }

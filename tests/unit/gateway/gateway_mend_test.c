@@ -78,7 +78,7 @@ static const struct {
     const char *name;
     uint32_t failure;
 } files[] = {{"limits-3.map", MET_GATEWAY_FAILURE_LIMITER},
-             {"quota.map", MET_GATEWAY_FAILURE_QUOTA},
+             {"quota-2.map", MET_GATEWAY_FAILURE_QUOTA},
              {"snapshot", MET_GATEWAY_FAILURE_SNAPSHOT},
              /* behind it: the same snapshot is compiled once more */
              {"current", MET_GATEWAY_FAILURE_SNAPSHOT}};
@@ -158,7 +158,7 @@ static void test_mend__requests_under_way(void **state)
     assert_int_equal(admit("/anything", "ariel-key"), 200);
     under_way = decision;
     serve_one();
-    cut("quota.map", 0);
+    cut("quota-2.map", 0);
     assert_int_equal(met_gateway_tick(gateway), MET_E_CORRUPT);
     assert_int_equal(admit("/anything", "ariel-key"), 200);
     assert_int_equal(complete(200), MET_OK);
@@ -166,7 +166,7 @@ static void test_mend__requests_under_way(void **state)
     assert_int_equal(complete(200), MET_OK);
     assert_int_equal(usage_of("{\"meter\":\"api_requests\"}"), 3);
     clock_now_ns += MET__MINUTE_NS;
-    cut("quota.map", 0);
+    cut("quota-2.map", 0);
     assert_int_equal(met_gateway_tick(gateway), MET_E_CORRUPT);
     served = 3;
     serve_one();

@@ -65,8 +65,9 @@ static void rows_of_a_customer(void **state)
     assert_int_equal(b->rows.count, 0);
     const met__snapshot_row *row =
         met__snapshot_row_at(&snapshot, a->rows.first);
-    assert_int_equal(row->row.granted, INT64_C(1000000000));
-    assert_int_equal(row->base + row->taken, 0);
+    assert_int_equal(row->row.limit, 1000 * MET__QUOTA_UNIT);
+    assert_int_equal(row->limit, 1000 * MET__QUOTA_UNIT);
+    assert_int_equal(row->taken, 0);
     const met__snapshot_feature *feature =
         met__snapshot_feature_at(&snapshot, row->feature);
     assert_true(met__text_equal(met__snapshot_text(&snapshot, feature->key),

@@ -98,7 +98,7 @@ static void settles_the_true_cost(void **state)
     assert_int_equal(now().taken, 154);
     assert_int_equal(ask(0, &ticket), 0);
     /* Could not be recorded: all of it comes back. */
-    assert_int_equal(quota_set_granted(table, key, 1, 200), MET_OK);
+    assert_int_equal(quota_set_limit(table, key, 1, 200), MET_OK);
     assert_int_equal(ask(10, &ticket), 1);
     assert_int_equal(met__quota_complete_begin(table, &ticket, 30), MET_OK);
     assert_int_equal(now().taken, 184);
@@ -110,33 +110,34 @@ static void settles_the_true_cost(void **state)
     assert_int_equal(now().taken, 154);
 }
 
-static void overwrites_base_and_granted(void **state)
+static void overwrites_the_limit(void **state)
 {
     met__quota_ticket ticket;
-    met__quota_period period = {.number = 1, .granted = 10, .base = 4,
-                                .taken = 3};
+    met__quota_period period = {.number = 1, .limit = 6, .taken = 3};
 
     prepare(period);
     assert_int_equal(now().left, 3);
-    assert_int_equal(quota_set_base(table, key, 1, 7), MET_OK);
+    assert_int_equal(quota_set_limit(table, key, 1, 3), MET_OK);
     assert_int_equal(ask(1, &ticket), 0);
-    assert_int_equal(quota_set_base(table, key, 1, -5), MET_OK);
-    assert_int_equal(now().base, -5);
+    assert_int_equal(quota_set_limit(table, key, 1, -5), MET_OK);
+    assert_int_equal(now().limit, -5);
+    assert_int_equal(now().is_over, 1);
+    assert_int_equal(ask(0, &ticket), 0);
+    assert_int_equal(quota_set_limit(table, key, 1, 15), MET_OK);
     assert_int_equal(now().left, 12);
     assert_int_equal(ask(12, &ticket), 1);
     period.taken = 1; /* not used: the period is there */
-    period.base = 0;
-    period.granted = 20;
+    period.limit = 20;
     period.flags = MET__QUOTA_SOFT;
     prepare(period);
     assert_int_equal(now().taken, 15);
     assert_int_equal(now().left, 5);
     assert_int_equal(now().flags, MET__QUOTA_SOFT);
     /* From a snapshot: must not undo what settlement said. */
-    period.granted = 1;
+    period.limit = 1;
     period.flags = MET__QUOTA_PROVISIONAL;
     prepare(period);
-    assert_int_equal(now().granted, 20);
+    assert_int_equal(now().limit, 20);
     period.number = 2;
     prepare(period);
     assert_int_equal(quota_state_of(table, key, 2).flags,
@@ -150,7 +151,7 @@ static void overwrites_base_and_granted(void **state)
 static void never_refuses_a_soft_limit(void **state)
 {
     met__quota_ticket ticket;
-    met__quota_period period = {.number = 1, .granted = 5,
+    met__quota_period period = {.number = 1, .limit = 5,
                                 .flags = MET__QUOTA_SOFT};
 
     prepare(period);
@@ -169,16 +170,19 @@ static void never_refuses_a_soft_limit(void **state)
 static void keeps_amounts_in_bounds(void **state)
 {
     const int64_t max = MET__QUOTA_AMOUNT_MAX;
-    met__quota_period period = {.number = 1, .granted = max, .base = -max};
+    met__quota_period period = {.number = 1, .limit = max};
     met__quota_ticket ticket;
     met__quota_ticket second;
     met__quota_state answer;
 
     prepare(period);
-    assert_int_equal(now().left, 2 * max);
+    assert_int_equal(now().left, max);
     assert_int_equal(ask(max - 1, &ticket), 1);
     assert_int_equal(now().taken, max - 1);
     assert_int_equal(now().reserved_in_flight, 0); /* beyond a bucket */
+    assert_int_equal(ask(2, &second), 0);
+    period.flags = MET__QUOTA_SOFT;
+    prepare(period);
     assert_int_equal(met__quota_admit(table, key, 1, 2, 0, 0, &second, &answer),
                      MET_E_LIMIT);
     assert_int_equal(ask(1, &second), 1);
@@ -195,8 +199,8 @@ static void keeps_amounts_in_bounds(void **state)
     assert_int_equal(now().taken, max - 1);
     quota_done(table, &ticket, 5);
     assert_int_equal(now().taken, 5);
-    period.granted = 0;
-    period.base = max;
+    period.flags = 0;
+    period.limit = -max;
     period.number = 2;
     prepare(period);
     assert_int_equal(quota_state_of(table, key, 2).left, 0);
@@ -250,7 +254,7 @@ static void gives_back_what_the_dead_reserved(void **state)
         assert_int_equal(met__quota_release(table, &ticket), MET_OK);
         assert_int_equal(now().taken, 4 * (start + 1));
         /* The same again with a full allowance. */
-        assert_int_equal(quota_set_base(table, key, 1, -now().taken),
+        assert_int_equal(quota_set_limit(table, key, 1, 10 + now().taken),
                          MET_OK);
     }
 }
@@ -309,7 +313,7 @@ static void rolls_over(void **state)
             assert_int_equal(met__quota_admit(table, key, number - 2, 1, 0, 0,
                                               &old, &answer),
                              MET_E_NOT_FOUND);
-            assert_int_equal(quota_set_base(table, key, number - 2, 1),
+            assert_int_equal(quota_set_limit(table, key, number - 2, 1),
                              MET_E_NOT_FOUND);
         }
         if (number > 1) { /* the one before lives on beside it */
@@ -342,28 +346,25 @@ static void agrees_with_a_plain_model(void **state)
         int64_t cost;
     } open[OPEN] = {0};
     uint64_t seed = 31337;
-    int64_t granted = 50;
-    int64_t base = 0;
+    int64_t limit = 50;
     int64_t used = 0;
     int64_t held = 0;
     int refused = 0;
 
-    prepare(quota_period_of(1, granted));
+    prepare(quota_period_of(1, limit));
     for (int i = 0; i < 200000; i++) {
         uint64_t dice = quota_random(&seed);
         size_t k = dice >> 8 & 0xff;
         k %= OPEN;
         int64_t amount = (int64_t)(dice >> 16 & 0xffff) % 9;
         if (dice % 64 == 0) {
-            base = amount - 4;
-            assert_int_equal(quota_set_base(table, key, 1, base),
-                             MET_OK);
+            limit = amount - 4;
+            assert_int_equal(quota_set_limit(table, key, 1, limit), MET_OK);
         } else if (dice % 64 == 1) {
-            granted = used + 30 + amount;
-            assert_int_equal(quota_set_granted(table, key, 1, granted),
-                             MET_OK);
+            limit = used + 30 + amount;
+            assert_int_equal(quota_set_limit(table, key, 1, limit), MET_OK);
         } else if (open[k].ticket.place == 0) {
-            int64_t left = granted - base - used - held;
+            int64_t left = limit - used - held;
             uint32_t expected = left > 0 && amount <= left;
             assert_int_equal(quota_ask(table, key, 1, amount,
                                        i / 50 * (SLICE / 1000),
@@ -384,7 +385,7 @@ static void agrees_with_a_plain_model(void **state)
         met__quota_state there = now();
         assert_int_equal(there.taken, used + held);
         assert_int_equal(there.reserved_in_flight, held);
-        assert_int_equal(there.is_over, base + used + held > granted);
+        assert_int_equal(there.is_over, used + held > limit);
     }
     assert_true(refused > 1000);
 }
@@ -395,7 +396,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(gives_the_last_unit_once),
         TEST(settles_the_true_cost),
-        TEST(overwrites_base_and_granted),
+        TEST(overwrites_the_limit),
         TEST(never_refuses_a_soft_limit),
         TEST(keeps_amounts_in_bounds),
         TEST(fills_a_bucket_to_its_bound),

@@ -186,9 +186,9 @@ static void change_grants(met__quota_table *table, int *is_lowered)
 
     *is_lowered = !*is_lowered;
     if (*is_lowered) {
-        period.granted = GRANTED / 2;
+        period.limit = GRANTED / 2;
         period.next_at_ns = INT64_C(60000000000);
-        period.next_granted = GRANTED / 3;
+        period.next_limit = GRANTED / 3;
     }
     assert_int_equal(met__quota_prepare(table, key, &period), MET_OK);
     if (!*is_lowered) { /* who met a used-up quota looks again */

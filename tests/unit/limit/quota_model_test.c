@@ -40,10 +40,10 @@ static int64_t minute_of[THREADS]; /* whose clock says that it is there */
 static void start(void)
 {
     met__quota_period period = {.number = 1,
-                                .granted = WHOLE,
+                                .limit = WHOLE,
                                 .taken = dead,
                                 .next_at_ns = later != 0 ? MINUTE_NS : 0,
-                                .next_granted = later};
+                                .next_limit = later};
 
     memset(&all, 0, sizeof all);
     if (met__quota_cell_prepare(&all.cell, &period) != MET_OK) {
@@ -163,7 +163,7 @@ static void check_period(uint64_t number)
 
 static void finish(void)
 {
-    met__quota_period period = {.number = 7, .granted = WHOLE};
+    met__quota_period period = {.number = 7, .limit = WHOLE};
     met__quota_state state;
 
     check_period(1);
@@ -172,9 +172,9 @@ static void finish(void)
     /* Whatever the dead left half done, the next period is as it should. */
     model_require(met__quota_cell_prepare(&all.cell, &period) == MET_OK);
     model_require(met__quota_cell_read(&all.cell, 7, &state) == MET_OK);
-    model_require(state.granted == WHOLE && state.taken == 0
+    model_require(state.limit == WHOLE && state.taken == 0
                   && state.next_at_ns == 0 && !state.is_sealed
-                  && state.base == 0 && state.reserved_in_flight == 0);
+                  && state.reserved_in_flight == 0);
 }
 
 static void follow_script(int me)
@@ -232,7 +232,7 @@ static void brief_request(int me)
 
 static void next_period(int me)
 {
-    met__quota_period period = {.number = 3, .granted = WHOLE};
+    met__quota_period period = {.number = 3, .limit = WHOLE};
 
     all.thread[me].number = 3;
     met_error error = met__quota_cell_prepare(&all.cell, &period);
@@ -242,7 +242,7 @@ static void next_period(int me)
 
 static void next_period_only(int me)
 {
-    met__quota_period period = {.number = 3, .granted = WHOLE,
+    met__quota_period period = {.number = 3, .limit = WHOLE,
                                 .flags = me == 1 ? MET__QUOTA_PROVISIONAL
                                                  : 0};
 
@@ -252,27 +252,27 @@ static void next_period_only(int me)
 
 static void period_after_next(int me)
 {
-    met__quota_period period = {.number = 5, .granted = WHOLE};
+    met__quota_period period = {.number = 5, .limit = WHOLE};
     met__quota_state state;
 
     model_require(met__quota_cell_prepare(&all.cell, &period) == MET_OK);
     model_require(met__quota_cell_read(&all.cell, 5, &state) == MET_OK);
-    model_require(state.granted == WHOLE && state.taken == 0);
+    model_require(state.limit == WHOLE && state.taken == 0);
 }
 
 static void settlement(int me)
 {
-    met__quota_period period = {.number = 1, .granted = WHOLE, .base = 1};
+    met__quota_period period = {.number = 1, .limit = WHOLE - 1};
 
     model_require(met__quota_cell_prepare(&all.cell, &period) == MET_OK);
-    period.base = 0;
+    period.limit = WHOLE;
     model_require(met__quota_cell_prepare(&all.cell, &period) == MET_OK);
 }
 
 /* A grant is voided, or the minute has come for whoever settles. */
 static void lower(int me)
 {
-    met__quota_period period = {.number = 1, .granted = later};
+    met__quota_period period = {.number = 1, .limit = later};
 
     model_require(met__quota_cell_prepare(&all.cell, &period) == MET_OK);
     all.is_lowered = 1;
@@ -282,9 +282,9 @@ static void lower(int me)
 static void raise_later(int me)
 {
     met__quota_period period = {.number = 1,
-                                .granted = WHOLE,
+                                .limit = WHOLE,
                                 .next_at_ns = MINUTE_NS,
-                                .next_granted = later};
+                                .next_limit = later};
 
     model_require(met__quota_cell_prepare(&all.cell, &period) == MET_OK);
 }
@@ -299,7 +299,7 @@ static void carry_over(int me)
     model_require(met__quota_cell_seal(&all.cell, 1, 0, &taken)
                   == MET_OK);
     model_require(taken <= WHOLE + all.over[1]);
-    period.granted = taken < WHOLE ? WHOLE - taken : 0;
+    period.limit = taken < WHOLE ? WHOLE - taken : 0;
     model_require(met__quota_cell_prepare(&all.cell, &period) == MET_OK);
     request_in(me, 2, 2, 1, 0);
 }

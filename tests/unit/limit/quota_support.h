@@ -42,9 +42,9 @@ static inline uint64_t quota_random(uint64_t *state)
 }
 
 static inline met__quota_period quota_period_of(uint64_t number,
-                                                int64_t granted)
+                                                int64_t limit)
 {
-    return (met__quota_period){.number = number, .granted = granted};
+    return (met__quota_period){.number = number, .limit = limit};
 }
 
 static inline met__quota_state quota_state_of(met__quota_table *table,
@@ -57,10 +57,10 @@ static inline met__quota_state quota_state_of(met__quota_table *table,
     return state;
 }
 
-/* Overwrites one value of a period that is there, as settlement does. */
-static inline met_error quota_set(met__quota_table *table, met__hash128 key,
-                                  uint64_t number, const int64_t *granted,
-                                  const int64_t *base)
+/* Overwrites the limit of a period that is there, as settlement does. */
+static inline met_error quota_set_limit(met__quota_table *table,
+                                        met__hash128 key, uint64_t number,
+                                        int64_t limit)
 {
     met__quota_state state;
     met_error error = met__quota_read(table, key, number, &state);
@@ -69,26 +69,11 @@ static inline met_error quota_set(met__quota_table *table, met__hash128 key,
         return error;
     }
     met__quota_period period = {.number = number,
-                                .granted = granted ? *granted : state.granted,
-                                .base = base ? *base : state.base,
+                                .limit = limit,
                                 .flags = state.flags,
                                 .next_at_ns = state.next_at_ns,
-                                .next_granted = state.next_granted};
+                                .next_limit = state.next_limit};
     return met__quota_prepare(table, key, &period);
-}
-
-static inline met_error quota_set_base(met__quota_table *table,
-                                       met__hash128 key, uint64_t number,
-                                       int64_t base)
-{
-    return quota_set(table, key, number, NULL, &base);
-}
-
-static inline met_error quota_set_granted(met__quota_table *table,
-                                          met__hash128 key, uint64_t number,
-                                          int64_t granted)
-{
-    return quota_set(table, key, number, &granted, NULL);
 }
 
 /* An admitted or refused request; the answer is is_allowed. */

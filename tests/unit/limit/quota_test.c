@@ -276,7 +276,7 @@ static void holds_as_many_cells_as_asked(void **state)
         assert_int_equal(error, MET_E_TABLE_FULL);
         assert_true(count >= capacities[i]);
         for (uint64_t k = 0; k < count; k++) {
-            assert_int_equal(quota_state_of(table, quota_key_of(k), 1).granted,
+            assert_int_equal(quota_state_of(table, quota_key_of(k), 1).limit,
                              k);
         }
         /* What is there can still be changed and used. */
@@ -305,7 +305,7 @@ static void tells_keys_apart_by_both_halves(void **state)
         assert_int_equal(met__quota_prepare(table, keys[i], &period), MET_OK);
     }
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        assert_int_equal(quota_state_of(table, keys[i], 3).granted, i + 1);
+        assert_int_equal(quota_state_of(table, keys[i], 3).limit, i + 1);
     }
     met__quota_close(table);
 }
@@ -350,14 +350,14 @@ static void checks_arguments(void **state)
         {{.number = 0}, MET_E_INVALID},
         {{.number = MET__QUOTA_NUMBER_MAX + 1}, MET_E_INVALID},
         {{.number = UINT64_MAX}, MET_E_INVALID},
-        {{.number = 1, .granted = -1}, MET_E_INVALID},
+        {{.number = 1, .next_limit = -1}, MET_E_INVALID},
         {{.number = 1, .taken = -1}, MET_E_INVALID},
         {{.number = 1, .flags = 4}, MET_E_INVALID},
-        {{.number = 1, .granted = max + 1}, MET_E_LIMIT},
-        {{.number = 1, .granted = INT64_MAX}, MET_E_LIMIT},
-        {{.number = 1, .base = max + 1}, MET_E_LIMIT},
-        {{.number = 1, .base = -max - 1}, MET_E_LIMIT},
-        {{.number = 1, .base = INT64_MIN}, MET_E_LIMIT},
+        {{.number = 1, .limit = max + 1}, MET_E_LIMIT},
+        {{.number = 1, .limit = INT64_MAX}, MET_E_LIMIT},
+        {{.number = 1, .limit = -max - 1}, MET_E_LIMIT},
+        {{.number = 1, .limit = INT64_MIN}, MET_E_LIMIT},
+        {{.number = 1, .next_limit = max + 1}, MET_E_LIMIT},
         {{.number = 1, .taken = max + 1}, MET_E_LIMIT},
     };
 
@@ -384,8 +384,8 @@ static void checks_arguments(void **state)
     assert_int_equal(met__quota_admit(table, quota_key_of(2), 1, 1, 0, 0, &ticket,
                                       &answer),
                      MET_E_NOT_FOUND);
-    assert_int_equal(quota_set_base(table, key, 1, 0), MET_E_NOT_FOUND);
-    assert_int_equal(quota_set_base(table, quota_key_of(2), 1, 0),
+    assert_int_equal(quota_set_limit(table, key, 1, 0), MET_E_NOT_FOUND);
+    assert_int_equal(quota_set_limit(table, quota_key_of(2), 1, 0),
                      MET_E_NOT_FOUND);
     /* Tickets that never were: an empty one is fine, a wild one is not. */
     assert_int_equal(met__quota_release(table, &ticket), MET_OK);
@@ -431,7 +431,7 @@ static void survives_hostile_bytes(void **state)
             met__quota_state answer;
 
             met__quota_prepare(table, key, &period);
-            quota_set_base(table, key, number, -3);
+            quota_set_limit(table, key, number, -3);
             met__quota_read(table, key, number, &answer);
             if (met__quota_admit(table, key, number, i, i * SLICE, 0, &ticket,
                                  &answer)

@@ -1,4 +1,4 @@
-/* Threads on one cell: admits, completes, releases, overwritten bases, new
+/* Threads on one cell: admits, completes, releases, overwritten limits, new
  * periods and cells being made, all at once. Run under the thread sanitizer
  * too. */
 #include "quota_support.h"
@@ -72,9 +72,8 @@ static void *work(void *argument)
                       table, key, &(met__quota_period){.number = number})
                   == MET_OK);
             met__quota_read(table, quota_key_of(0), number, &state);
-            /* 0 all the time: only the race is of interest. */
-            quota_set_base(table, quota_key_of(0), number, 0);
-            quota_set_granted(table, quota_key_of(0), number, GRANTED);
+            /* The same all the time: only the race is of interest. */
+            quota_set_limit(table, quota_key_of(0), number, GRANTED);
         }
     }
     return NULL;
@@ -114,7 +113,7 @@ static void threads_share_a_cell(void **state)
             quota_state_of(table, quota_key_of(0), number);
         assert_int_equal(there.taken, used[number]);
         assert_int_equal(there.reserved_in_flight, 0);
-        assert_int_equal(there.base, 0);
+        assert_int_equal(there.limit, GRANTED);
         /* One cell per key, whoever made it. */
         for (uint64_t k = 0; k < 2; k++) {
             quota_state_of(table, quota_key_of(number * 2 + k), number);
@@ -179,7 +178,7 @@ static void *roll_over(void *argument)
             sched_yield();
         }
         for (int i = 0; i < 20; i++) {
-            period.granted = i % 2 == 0 ? left / 2 : left;
+            period.limit = i % 2 == 0 ? left / 2 : left;
             CHECK(met__quota_prepare(table, quota_key_of(1), &period)
                   == MET_OK);
         }

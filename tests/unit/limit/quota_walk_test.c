@@ -23,8 +23,7 @@ typedef struct item {
 
 typedef struct side {
     uint64_t number;
-    int64_t granted;
-    int64_t base;
+    int64_t limit;
     int64_t used;
     uint32_t flags;
 } side;
@@ -84,13 +83,11 @@ static void check(int key, uint64_t number)
     int64_t most;
 
     bounds(key, number, &least, &most);
-    if (state.granted != there->granted || state.base != there->base
-        || state.taken < least || state.taken > most) {
-        fail_msg("key %d period %d: granted %d base %d taken %d; expected "
-                 "%d %d %d to %d",
-                 key, (int)number, (int)state.granted, (int)state.base,
-                 (int)state.taken, (int)there->granted, (int)there->base,
-                 (int)least, (int)most);
+    if (state.limit != there->limit || state.taken < least
+        || state.taken > most) {
+        fail_msg("key %d period %d: limit %d taken %d; not %d, %d to %d", key,
+                 (int)number, (int)state.limit, (int)state.taken,
+                 (int)there->limit, (int)least, (int)most);
     }
 }
 
@@ -111,13 +108,11 @@ static void next_period(int key)
         }
     }
     *there = (side){.number = number,
-                    .granted = 20 + below(30),
-                    .base = below(7) - 3,
+                    .limit = 17 + below(36),
                     .used = below(5),
                     .flags = below(5) == 0 ? MET__QUOTA_SOFT : 0};
     met__quota_period period = {.number = number,
-                                .granted = there->granted,
-                                .base = there->base,
+                                .limit = there->limit,
                                 .taken = there->used,
                                 .flags = there->flags};
     assert_int_equal(met__quota_prepare(table, quota_key_of((uint64_t)key),
@@ -130,16 +125,14 @@ static void overwrite(int key, uint64_t number)
 {
     side *there = side_of(key, number);
     met__quota_period period = {.number = number,
-                                .granted = 20 + below(30),
-                                .base = below(7) - 3,
+                                .limit = 17 + below(36),
                                 .taken = 77, /* not used: it is there */
                                 .flags = there->flags};
 
     if (below(2) == 0) {
         period.flags |= MET__QUOTA_PROVISIONAL; /* changes nothing */
     } else {
-        there->granted = period.granted;
-        there->base = period.base;
+        there->limit = period.limit;
     }
     assert_int_equal(met__quota_prepare(table, quota_key_of((uint64_t)key),
                                         &period),
@@ -174,8 +167,8 @@ static void admit(item *new, int key, uint64_t number)
     highest = slice > highest ? slice : highest;
     expire(key, number, slice);
     bounds(key, number, &least, &most);
-    int64_t left_least = there->granted - there->base - most;
-    int64_t left_most = there->granted - there->base - least;
+    int64_t left_least = there->limit - most;
+    int64_t left_most = there->limit - least;
     uint32_t answer = quota_ask(table, quota_key_of((uint64_t)key), number,
                                 cost, now_ns, &new->ticket);
     if ((there->flags & MET__QUOTA_SOFT) != 0) {
