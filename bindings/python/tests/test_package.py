@@ -18,6 +18,9 @@ PACKAGE = SOURCE / "bindings/python"
 ARCHIVE = os.environ.get("METERING_ARCHIVE")
 SHARED = os.environ.get("METERING_LIBRARY")
 DEBIAN = "/usr/bin/python3"
+# Whoever asks for an index gets an error.
+OFFLINE = {"PIP_CONFIG_FILE": os.devnull, "PIP_RETRIES": "0",
+           "PIP_INDEX_URL": "http://127.0.0.1:9/"}
 needs_archive = pytest.mark.skipif(
     not ARCHIVE or "libasan" in os.environ.get("LD_PRELOAD", ""),
     reason="no archive to link, or one that is sanitized")
@@ -178,6 +181,39 @@ def test_a_wheel_is_installed_and_works(wheel, tmp_path):
                env={**os.environ, "PYTHONPATH": ""})
     assert said.startswith("5 ") and str(tmp_path / "venv") in said
     assert said.endswith("\n1\n")
+
+
+@needs_archive
+def test_it_is_installed_as_the_page_says(tmp_path):
+    """The command of docs/python.md, in a fresh environment, offline."""
+    page = (SOURCE / "docs/python.md").read_text()
+    command = re.search(r"## Install\n\n```sh\n(.*?)```", page, re.S)[1]
+    checkout = copied(tmp_path).parents[1]
+    run(DEBIAN, "-m", "venv", tmp_path / "venv")
+    env = {**os.environ, **OFFLINE, "PYTHONPATH": "", "CFLAGS": "-O0",
+           "PATH": f"{tmp_path / 'venv/bin'}:{os.environ['PATH']}"}
+    run("sh", "-ec", command, cwd=checkout, env=env)
+    said = run("sh", "-ec", 'python -c "$0" "$1"', SMOKE, tmp_path, env=env)
+    assert said.startswith("5 ") and str(tmp_path / "venv") in said
+
+
+def test_setuptools_is_fetched_only_where_there_is_none(tmp_path):
+    """What the back end asks pip for, by what lies in a folder."""
+    asks = ("import sys; sys.path[:0] = sys.argv[1:2]; import backend; "
+            "backend.SYSTEM = ''; backend.folders = lambda: sys.argv[2:]; "
+            "print(backend.get_requires_for_build_wheel())")
+    for names, asked in (((), True), (("setuptools-64.0",), True),
+                         (("setuptools-65.5", ), True),
+                         (("setuptools-65.5", "wheel-0.38"), False),
+                         (("setuptools-80.1",), False)):
+        folder = tmp_path / "-".join(("at", *names))
+        for name in names:
+            metadata = folder / f"{name}.dist-info/METADATA"
+            metadata.parent.mkdir(parents=True)
+            metadata.write_text("Name: {}\nVersion: {}\n".format(
+                *name.split("-")))
+        said = run(sys.executable, "-c", asks, PACKAGE, folder)
+        assert ("setuptools" in said) == asked, (names, said)
 
 
 @needs_archive
