@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Every public call is in every binding, or a row here says why not.
+"""Every public call, every field of a public struct and every choice of a
+public enum is in every binding, or a row here says why not.
 
     check_bindings.py [ROOT]
 
@@ -31,6 +32,31 @@ ABSENT = {
     "met_plan_get": (("python",), "met_plan_get_at with no time"),
     "met_subscription_get": (("python",), "met_subscription_get_at with no "
                                           "time"),
+}
+# struct.field, likewise. A "*" is every field.
+FIELDS_ABSENT = {
+    "met_limiter_config.memory": (BOTH, "a path in /dev/shm is shared, too"),
+    "met_limiter_config.memory_size": (BOTH, "likewise"),
+    "met_platform.*": (BOTH, "clocks have Clock; memory and entropy are the "
+                             "library's"),
+    "met_ingest_event.*": (("python",), "events are documents"),
+    "met_event_verdict.*": (("python",), "likewise"),
+    "met_limiter_request.own_windows": (("go",), "filled in by place"),
+    "met_limiter_request.own_window_count": (("go",), "likewise"),
+    "met_limiter_batch.key_offsets": (("go",), "likewise"),
+    "met_buffer.owner": (("python",), "met_buffer_release knows it"),
+}
+# Likewise of enums; a name that ends with "_" is all that begin like it.
+CHOICES_ABSENT = {
+    "MET_ERROR_LAST_": (BOTH, "no error"),
+    "MET_GATEWAY_FAIL_CLOSED": (("go",), "FailOpen is false"),
+    "MET_LIMITER_FULL_OPEN": (("go",), "RefuseWhenFull is false"),
+    "MET_LIMITER_CLOCK_EXACT": (("go",), "CheapClock is false"),
+    "MET_LIMITER_HEADERS_KONG": (("go",), "0 is that"),
+    "MET_LIMITER_FORM_ADDRESS_BYTES": (BOTH, "addresses are texts"),
+    "MET_BILLING_": (("go",), "Billed.IsDone is asked"),
+    "MET_ROUND_": (("python",), "documents name them; decimal.Decimal rounds"),
+    "MET_VERDICT_": (("python",), "verdicts are texts"),
 }
 
 
@@ -70,6 +96,70 @@ def python(root):
     return used
 
 
+def headers(root):
+    """All of them, without comments."""
+    text = "".join(path.read_text() for path in
+                   sorted((root / "include/metering").glob("*.h")))
+    return re.sub(r"/\*.*?\*/", "", text, flags=re.S)
+
+
+def sources(folder, *patterns):
+    """What a binding is made of, tests left out."""
+    return "".join(path.read_text() for pattern in patterns
+                   for path in sorted(folder.glob(pattern))
+                   if not path.name.endswith("_test.go"))
+
+
+def fields(text):
+    """struct.field of every public struct."""
+    for name, body in re.findall(r"typedef struct (\w+) \{(.*?)\n\} \w+;",
+                                 text, flags=re.S):
+        for field in re.findall(r"\b(\w+)(?:\[[^\]]*\])?;", body):
+            if not field.startswith(("reserved", "private_", "struct_size")):
+                yield name, field
+
+
+def missing_fields(root):
+    """Fields that the text of a binding never names, and rows for others.
+    A struct may be filled in by order: then its _size and _count come with
+    what they are of."""
+    texts = {"go": sources(root / "bindings/go", "*.go", "*.h"),
+             "python": sources(root / "bindings/python", "native/*.[ch]",
+                               "src/metering/*.py")}
+    for binding, text in texts.items():
+        for struct, field in fields(headers(root)):
+            base = re.sub(r"_(size|count)$", "", field)
+            is_used = re.search(rf"\b_?({field}|{base})\b", text) is not None
+            row = FIELDS_ABSENT.get(f"{struct}.{field}")
+            whole = FIELDS_ABSENT.get(f"{struct}.*", ((),))
+            if not is_used and binding not in (row or whole)[0]:
+                yield (f"{struct}.{field} is not in bindings/{binding}: add "
+                       f"it there, or say why not in {__file__}")
+
+
+def missing_choices(root):
+    """Choices that a binding never names. What Python calls them ends like
+    them."""
+    go_text = sources(root / "bindings/go", "*.go", "*.h")
+    python_text = sources(root / "bindings/python", "native/*.[ch]",
+                          "src/metering/*.py").upper()
+    names = [name for block in re.findall(r"\nenum \{(.*?)\n?\};",
+                                          headers(root), flags=re.S)
+             for name in re.findall(r"\b(MET_\w+) =", block)]
+    for name in names:
+        words = name.split("_")[2:]
+        ends = "|".join("_".join(words[i:]) for i in range(len(words)))
+        absent = next((row[0] for begin, row in CHOICES_ABSENT.items()
+                       if name == begin or begin.endswith("_")
+                       and name.startswith(begin)), ())
+        for binding, is_used in (
+                ("go", re.search(rf"\b{name}\b", go_text)),
+                ("python", re.search(rf"\b({ends})\b", python_text))):
+            if not is_used and binding not in absent:
+                yield (f"{name} is not in bindings/{binding}: add it there, "
+                       f"or say why not in {__file__}")
+
+
 def main():
     """Compares."""
     root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1
@@ -87,6 +177,7 @@ def main():
             if name in used and is_absent:
                 problems.append(f"{name} is in bindings/{binding}, but its "
                                 f"row in {__file__} says that it is not")
+    problems += [*missing_fields(root), *missing_choices(root)]
     print(*problems, sep="\n")
     print(f"bindings: {len(public)} calls, {len(problems)} problems")
     return bool(problems)

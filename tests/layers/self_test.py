@@ -126,6 +126,13 @@ PLANTS = [
     ("bindings", ("bindings/python/src/metering/store.py",
                   lambda old: old.replace('"meter_get"', '"meter_planted"')),
      "met_meter_get is not in bindings/python"),
+    ("bindings", ("include/metering/store.h", lambda old: old.replace(
+        "\n} met_store_config;",
+        "\n    uint64_t planted_max;\n} met_store_config;")),
+     "met_store_config.planted_max is not in bindings/python"),
+    ("bindings", ("include/metering/gateway.h", lambda old: old.replace(
+        "MET_GATEWAY_NEVER_COMPILE = 2", "MET_GATEWAY_NEVER_PLANTED = 2")),
+     "MET_GATEWAY_NEVER_PLANTED is not in bindings/go"),
 ]
 
 

@@ -23,15 +23,24 @@ static met_error run_batch(native_handle *limiter,
 
 enum {
     B_KEYS, B_OFFSETS, B_COSTS, B_KIND, B_MONOTONIC, B_UTC, B_ALLOWED,
-    B_REASON, B_REFUSED, B_REMAINING, B_RESET, B_WAIT, B_COUNT
+    B_REASON, B_REFUSED, B_REMAINING, B_RESET, B_WAIT, B_TICKETS, B_COUNT
 };
 
 static const char *const batch_names[] = {
     "keys", "offsets", "costs", "kind", "monotonic_ns", "utc_ns", "allowed",
-    "reason", "refused", "remaining", "reset_ns", "wait_ns", NULL};
+    "reason", "refused", "remaining", "reset_ns", "wait_ns", "tickets", NULL};
 
 static const Py_ssize_t batch_sizes[B_COUNT] = {1, 4, 8, 0, 0, 0,
-                                                4, 4, 4, 8, 8, 8};
+                                                4, 4, 4, 8, 8, 8, 1};
+/* Bytes of one entry, and what its address is a multiple of. */
+static const size_t entry_sizes[B_COUNT] = {
+    1, 4, 8, 0, 0, 0, 4, 4, 4, 8, 8, 8, sizeof(met_limiter_ticket)};
+
+static size_t alignment(int i)
+{
+    return i == B_TICKETS ? _Alignof(met_limiter_ticket)
+                          : (size_t)batch_sizes[i];
+}
 
 /* The buffers of a batch; `open` says which must be released. */
 typedef struct batch_buffers {
@@ -73,15 +82,13 @@ static int take_buffer(native_state *state, batch_buffers *self, int i,
     self->open[i] = 1;
     const char *format = view->format ? view->format : "B";
     if (view->itemsize != batch_sizes[i] || strpbrk(format, "efdgOPs?")
-        || (view->len > 0
-            && (uintptr_t)view->buf % (size_t)batch_sizes[i] != 0)) {
+        || (view->len > 0 && (uintptr_t)view->buf % alignment(i) != 0)) {
         PyErr_Format(PyExc_TypeError,
                      "%s: must be a buffer of integers of %zd bytes", name,
                      batch_sizes[i]);
         return -1;
     }
-    if (i >= B_COSTS
-        && (size_t)(view->len / view->itemsize) < self->count) {
+    if (i >= B_COSTS && (size_t)view->len / entry_sizes[i] < self->count) {
         native_raise_field(state, MET_E_INVALID, name,
                            "must have room for every key");
         return -1;
@@ -179,7 +186,8 @@ PyObject *native_policy_check_batch(PyObject *object,
             .refused = buffers.views[B_REFUSED].buf,
             .remaining = buffers.views[B_REMAINING].buf,
             .reset_ns = buffers.views[B_RESET].buf,
-            .wait_ns = buffers.views[B_WAIT].buf};
+            .wait_ns = buffers.views[B_WAIT].buf,
+            .tickets = buffers.views[B_TICKETS].buf};
         error = run_batch(self->limiter, &batch, &verdicts, &info);
     }
     release_buffers(&buffers);
@@ -192,6 +200,91 @@ PyObject *native_policy_check_batch(PyObject *object,
     return PyLong_FromSize_t(batch.count);
 }
 
+/* --- What a batch counted, given back -------------------------------------- */
+/* The ticket `index` of a buffer, which stays open on success. */
+static met_limiter_ticket *ticket_at(native_state *state, PyObject *value,
+                                     PyObject *index, Py_buffer *view)
+{
+    uint64_t at = 0;
+
+    if (index == Py_None) {
+        native_wrong_type("index", "int", index);
+        return NULL;
+    }
+    if (native_u64(state, index, "index", &at) != 0) {
+        return NULL;
+    }
+    if (PyObject_GetBuffer(value, view, PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE)
+        != 0) {
+        PyErr_Clear();
+        native_wrong_type("tickets", "a writable buffer", value);
+        return NULL;
+    }
+    met_limiter_ticket *tickets = view->buf;
+    if ((uintptr_t)tickets % _Alignof(met_limiter_ticket) != 0
+        || at >= (size_t)view->len / sizeof *tickets) {
+        PyBuffer_Release(view);
+        return native_raise_field(state, MET_E_INVALID, "index",
+                                  "is beyond the tickets");
+    }
+    return tickets + at;
+}
+
+static PyObject *give_back(PyObject *object, const native_names *names,
+                           PyObject *const *words, Py_ssize_t count,
+                           PyObject *keywords)
+{
+    native_policy *self = (native_policy *)object;
+    native_state *state = native_state_of(self);
+    PyObject *values[3] = {NULL, NULL, NULL};
+    Py_buffer view;
+    uint64_t cost = 0;
+    uint32_t withheld = 0;
+    met_error error = MET_E_INVALID;
+
+    if (native_arguments(names, words, count, keywords, values) != 0
+        || native_u64(state, values[2], "cost", &cost) != 0
+        || native_handle_ready(self->limiter, "limiter") != 0) {
+        return NULL;
+    }
+    met_limiter_ticket *ticket =
+        ticket_at(state, values[0], values[1], &view);
+    if (ticket == NULL) {
+        return NULL;
+    }
+    if (native_handle_is_open(self->limiter, "limiter") != 0) {
+        PyBuffer_Release(&view);
+        return NULL;
+    }
+    error = names->names[2] != NULL
+                ? met_limiter_refund(self->limiter->object, ticket, cost,
+                                     &withheld)
+                : met_limiter_release(self->limiter->object, ticket,
+                                      &withheld);
+    PyBuffer_Release(&view);
+    return error == MET_OK ? PyLong_FromUnsignedLong(withheld)
+                           : native_raise(state, error, NULL);
+}
+
+PyObject *native_policy_refund(PyObject *object, PyObject *const *words,
+                               Py_ssize_t count, PyObject *keywords)
+{
+    static const char *const all[] = {"tickets", "index", "cost", NULL};
+    static const native_names names = {"refund", all, 2, 3};
+
+    return give_back(object, &names, words, count, keywords);
+}
+
+PyObject *native_policy_release(PyObject *object, PyObject *const *words,
+                                Py_ssize_t count, PyObject *keywords)
+{
+    static const char *const all[] = {"tickets", "index", NULL};
+    static const native_names names = {"release", all, 2, 2};
+
+    return give_back(object, &names, words, count, keywords);
+}
+
+/* --- A list of keys -------------------------------------------------------- */
 static const char *const many_names[] = {"keys", "kind", "monotonic_ns",
                                          "utc_ns", NULL};
 

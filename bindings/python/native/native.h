@@ -194,6 +194,10 @@ typedef struct native_decision {
 
 PyObject *native_policy_check_batch(PyObject *self, PyObject *const *words,
                                     Py_ssize_t count, PyObject *keywords);
+PyObject *native_policy_refund(PyObject *self, PyObject *const *words,
+                               Py_ssize_t count, PyObject *keywords);
+PyObject *native_policy_release(PyObject *self, PyObject *const *words,
+                                Py_ssize_t count, PyObject *keywords);
 PyObject *native_policy_check_many(PyObject *self, PyObject *const *words,
                                    Py_ssize_t count, PyObject *keywords);
 

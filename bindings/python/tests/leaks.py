@@ -46,13 +46,14 @@ def calls(folder):
     price = metering.Price({"type": "unit", "amount": "0.1"})
     keys, offsets = b"ab" * 100, array("I", range(0, 202, 2))
     allowed = array("I", [0] * 100)
+    tickets = bytearray(100 * metering.TICKET_SIZE)
 
     def fails(call, *given, **named):
         try:
             call(*given, **named)
         except (metering.MeteringError, TypeError, ValueError):
             return
-        raise AssertionError((call, given, named))
+        raise AssertionError(repr((call, given, named))[:200])
 
     def limit():
         decision = policy.check("ariel", 2, kind=1)
@@ -61,7 +62,9 @@ def calls(folder):
         decision.refund()
         policy.allow(b"ariel")
         policy.check_many(["a", b"b", "c"])
-        policy.check_batch(keys, offsets, allowed=allowed)
+        policy.check_batch(keys, offsets, allowed=allowed, tickets=tickets)
+        policy.refund(tickets, 99)
+        policy.release(memoryview(tickets), 0)
         policy.peek("x")
         limiter.policy("free", ["1000000/minute", "1000000/hour"])
         limiter.stats()
@@ -73,6 +76,9 @@ def calls(folder):
             fails(policy.check_batch, keys, word, allowed=allowed)
             fails(policy.check_batch, keys, offsets, allowed=word)
         fails(policy.check_many, ["a", 1])
+        fails(policy.refund, tickets, 100)
+        fails(policy.refund, bytes(tickets), 0)
+        fails(policy.release, tickets, None)
         fails(policy.check_batch, b"", array("I", [0, 9]), allowed=allowed)
         fails(limiter.policy, "bad", metering.Window(0, 1))
 

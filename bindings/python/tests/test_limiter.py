@@ -1,6 +1,7 @@
 """Limiter, Policy, Decision, over keys and over buffers."""
 from array import array
 from datetime import timedelta
+from random import Random
 
 import pytest
 
@@ -123,6 +124,61 @@ def test_buffers_say_the_same_as_single_calls(limiter, count):
             one.is_allowed, one.reason, one.remaining, one.wait_ns)
 
 
+def test_what_a_batch_took_is_given_back_by_ticket(limiter):
+    policy = limiter.policy("both", [
+        metering.Window.of(2, 60, metering.Algorithm.IN_FLIGHT),
+        "4/hour"])
+    keys, offsets = flat([b"ariel"] * 3)
+    allowed = array("I", [0] * 3)
+    tickets = bytearray(3 * metering.TICKET_SIZE)
+
+    def decide(at):
+        policy.check_batch(keys, offsets, allowed=allowed, tickets=tickets,
+                           monotonic_ns=BEGIN + at * 10**9)
+        return allowed.tolist()
+
+    assert decide(0) == [1, 1, 0]
+    assert [policy.release(tickets, i) for i in range(3)] == [0, 0, 0]
+    assert policy.release(tickets, 0) == 0  # once more gives back nothing
+    assert decide(1) == [1, 1, 0]  # now the hour is full
+    assert policy.refund(memoryview(tickets), 1) == 0
+    assert policy.release(tickets, index=0) == 0
+    assert decide(2) == [1, 0, 0]
+    with pytest.raises(metering.InvalidError):
+        policy.refund(tickets, 0, cost=2)
+    for words, error in (((tickets, 3), ValueError), ((tickets, -1),
+                         ValueError), ((bytes(96), 0), TypeError),
+                         (("x", 0), TypeError), ((tickets, 0.5), TypeError),
+                         ((bytearray(), 0), ValueError), ((tickets,),
+                         TypeError), ((tickets, 0, "x"), TypeError)):
+        with pytest.raises(error):
+            policy.refund(*words)
+    limiter.close()
+    with pytest.raises(metering.ClosedError):
+        policy.release(tickets, 0)
+
+
+def test_a_ticket_of_nobody_does_no_harm(limiter):
+    """Any bytes: an exception or an answer, and counts stay possible."""
+    policy = limiter.policy("free", "5/minute")
+    random = Random(1)
+    for turn in range(2000):
+        real = bytearray(metering.TICKET_SIZE)
+        policy.check_batch(b"k", array("I", [0, 1]), tickets=real,
+                           allowed=array("I", [0]))
+        for _ in range(random.randrange(1, 4)):
+            real[random.randrange(len(real))] = random.randrange(256)
+        if turn % 2:
+            real = bytearray(random.randbytes(len(real)))
+        for give in (policy.refund, policy.release):
+            try:
+                give(real, 0)
+            except metering.InvalidError:
+                pass
+    assert policy.peek("k").remaining <= 5
+    assert policy.peek("other").remaining == 5
+
+
 def test_any_buffer_of_the_right_size_will_do(limiter):
     policy = limiter.policy("free", "3/minute")
     keys, offsets = flat([b"a", b"bc"])
@@ -152,6 +208,10 @@ def test_any_buffer_of_the_right_size_will_do(limiter):
     (dict(wait_ns=array("d", [0.0])), TypeError),
     (dict(remaining=array("Q")), ValueError),
     (dict(kind=1 << 32), ValueError),
+    (dict(tickets=bytearray(95)), ValueError),
+    (dict(tickets=bytes(96)), TypeError),
+    (dict(tickets=array("Q", [0] * 12)), TypeError),
+    (dict(tickets=memoryview(bytearray(100))[1:97]), TypeError),
 ])
 def test_wrong_buffers_are_exceptions(limiter, words, error):
     policy = limiter.policy("free", "3/minute")

@@ -11,11 +11,11 @@ from .errors import (BugError, BusyError, ClosedError, ConflictError,
                      LayoutError, LimitError, MapFullError, MeteringError,
                      NotFoundError, OutOfMemoryError, StorageError,
                      TableFullError, TallyFullError, UnsupportedError)
-from .limiter import (Algorithm, Headers, Limiter, Reason, Window, address_key,
-                      limiter_key)
+from .limiter import (TICKET_SIZE, Algorithm, Headers, Limiter, Reason, Window,
+                      address_key, limiter_key)
 from .rating import (Price, check_price, rate, render_invoice,
                      simulate_entitlement)
-from .store import Store, metrics, open
+from .store import Failure, Store, metrics, open
 from .usage import Cursor, Ingest, UsageRow, UsageRows
 from .values import datetime_of
 
@@ -25,13 +25,13 @@ _os.register_at_fork(after_in_child=_native._forked)
 __version__ = version()
 __all__ = [
     "Admission", "Algorithm", "BugError", "BusyError", "Clock", "ClosedError",
-    "ConflictError", "CorruptError", "Cursor", "Decision",
-    "DecimalOverflowError", "DiskFullError", "ExistsError", "ForeignError",
+    "ConflictError", "CorruptError", "Cursor", "DecimalOverflowError",
+    "Decision", "DiskFullError", "ExistsError", "Failure", "ForeignError",
     "ForkedError", "Gateway", "Headers", "Ingest", "InvalidError",
     "LayoutError", "LimitError", "Limiter", "MapFullError", "MeteringError",
     "NotFoundError", "OutOfMemoryError", "Policy", "Prepared", "Price",
-    "Reason", "Recorder", "StorageError", "Store", "TableFullError",
-    "TallyFullError", "UnsupportedError", "UsageRow", "UsageRows", "Window",
-    "WindowState", "address_key", "check_price", "datetime_of", "guard_faults",
-    "limiter_key", "metrics", "open", "rate", "render_invoice",
-    "simulate_entitlement", "version"]
+    "Reason", "Recorder", "StorageError", "Store", "TICKET_SIZE",
+    "TableFullError", "TallyFullError", "UnsupportedError", "UsageRow",
+    "UsageRows", "Window", "WindowState", "address_key", "check_price",
+    "datetime_of", "guard_faults", "limiter_key", "metrics", "open", "rate",
+    "render_invoice", "simulate_entitlement", "version"]

@@ -13,6 +13,7 @@ from ._native import Policy
 from .handle import Handle
 
 SECOND = 1_000_000_000
+TICKET_SIZE = 96  # bytes of one in the tickets of Policy.check_batch
 UNITS = {"ms": 1_000_000, "s": SECOND, "second": SECOND, "m": 60 * SECOND,
          "minute": 60 * SECOND, "h": 3600 * SECOND, "hour": 3600 * SECOND,
          "d": 86400 * SECOND, "day": 86400 * SECOND,

@@ -2,6 +2,7 @@
 any number of processes use at once."""
 from __future__ import annotations
 
+import enum
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Union
@@ -25,10 +26,22 @@ AND_OLDER = 1
 USAGE_NOW = 1
 WITHOUT_SECRETS = 1
 REQUIRE_ENTITLEMENT = 1
+NEVER_COMPILE = 2
 
 Path = Union[str, bytes, "os.PathLike[str]"]
 DocumentLike = Union[Mapping[str, object], str]
 Argument = Union[str, bytes, int, None]
+
+
+class Failure(enum.IntEnum):
+    """What failed when a request was decided; Admission.failure."""
+
+    NONE = 0
+    SNAPSHOT = 1
+    LIMITER = 2
+    QUOTA = 3
+    TALLY = 4
+    CONFIG = 5
 
 
 class Store(Handle):
@@ -72,14 +85,18 @@ class Store(Handle):
 
     def gateway(self, *, fail: str = "closed", headers: str = "kong",
                 limiter_capacity: int = 0,
-                require_entitlement: bool = False) -> Gateway:
+                require_entitlement: bool = False,
+                never_compile: bool = False) -> Gateway:
         """Decides requests and counts them. fail: "closed" or "open" when a
-        decision is impossible; headers: "kong", "none" or "ietf"."""
+        decision is impossible; headers: "kong", "none" or "ietf";
+        never_compile: tick leaves compiling a changed catalog, which may take
+        seconds, to others: to another gateway, or to whoever settles."""
         return self._native.gateway(
             choice(fail, ("closed", "open"), "fail"),
             choice(headers, ("kong", "none", "ietf"), "headers"),
             limiter_capacity,
-            REQUIRE_ENTITLEMENT if require_entitlement else 0)
+            (REQUIRE_ENTITLEMENT if require_entitlement else 0)
+            | (NEVER_COMPILE if never_compile else 0))
 
     def ingest(self) -> Ingest:
         return Ingest(self._native.ingest())
