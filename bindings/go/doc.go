@@ -29,8 +29,7 @@
 // # Threads and processes
 //
 // Every type is safe for use by many goroutines, but for those that say
-// otherwise. Close waits for calls that run, but for those of a [Limiter] and a
-// [Price], which take no lock; it closes once, and a later call answers
-// [ErrClosed]. A program that is killed loses nothing of what was
+// otherwise. Close waits for calls that run; it closes once, and a later call
+// answers [ErrClosed]. A program that is killed loses nothing of what was
 // counted: it lies in files that the next settlement reads.
 package metering
