@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # One check of the Go package in bindings/go:
-#   run_go.sh vet|test|oldest|race|cgocheck|catalog|versions|nginx BUILD TOOL \
-#       GO PYTHON
+#   run_go.sh vet|test|oldest|race|cgocheck|catalog|versions|nginx|page BUILD \
+#       TOOL GO PYTHON
 # Ends with 77, skipped, where there is no Go; oldest, where there is no 1.19.
 set -euo pipefail
 how=$1 build=$2 tool=$3 go=$4 python=$5
@@ -50,6 +50,7 @@ case $how in
         GOEXPERIMENT=cgocheck2 "$go" version >/dev/null 2>&1 || exit 77
         GOEXPERIMENT=cgocheck2 "$go" test -count=1 -skip TestKill .
         ;;
+    page) "$python" "$root/tests/go/page.py" "$go" ;;
     versions) "$python" "$root/tests/go/versions.py" "$build" "$go" ;;
     nginx)
         "$python" "$root/tests/go/share_nginx.py" "$build" "$tool" "$go"

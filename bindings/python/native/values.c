@@ -106,12 +106,8 @@ static int too_many(native_state *state, const char *field)
 }
 
 /* Room for `size` more bytes behind `used`. */
-static int grow(native_state *state, const char *field, native_flat *out,
-                size_t used, size_t size, size_t *room)
+static int grow(native_flat *out, size_t used, size_t size, size_t *room)
 {
-    if (size > UINT32_MAX || used + size > UINT32_MAX) {
-        return too_many(state, field);
-    }
     size_t wanted = 2 * (used + size) + 16 * out->count;
     char *texts = PyMem_Realloc(out->texts, wanted);
     if (texts == NULL) {
@@ -129,16 +125,21 @@ static int copy_texts(native_state *state, PyObject *list, const char *field,
     size_t used = 0;
     size_t room = 0;
 
-    if (grow(state, field, out, used, 0, &room) != 0) {
+    if (grow(out, used, 0, &room) != 0) {
         return -1;
     }
     out->offsets[0] = 0;
     for (size_t i = 0; i < out->count; i++) {
         const char *data = "";
         size_t size = 0;
-        if (take(PyList_GetItem(list, (Py_ssize_t)i), field, &data, &size) != 0
-            || (size > room - used
-                && grow(state, field, out, used, size, &room) != 0)) {
+        if (take(PyList_GetItem(list, (Py_ssize_t)i), field, &data, &size)
+            != 0) {
+            return -1;
+        }
+        if (size > UINT32_MAX - used) {
+            return too_many(state, field);
+        }
+        if (size > room - used && grow(out, used, size, &room) != 0) {
             return -1;
         }
         if (size > 0) {

@@ -12,7 +12,7 @@ import pytest
 
 import metering
 
-from conftest import SOURCE
+from conftest import CATALOG, SOURCE
 
 PACKAGE = SOURCE / "bindings/python"
 ARCHIVE = os.environ.get("METERING_ARCHIVE")
@@ -61,6 +61,23 @@ def test_the_page_is_true(tmp_path, monkeypatch):
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
     runner.run(test, out=said.append)
     assert runner.failures == 0, "".join(said)
+
+
+def test_the_application_of_the_page_serves(tmp_path):
+    """app.py of docs/python.md, around an application of ours."""
+    text = (SOURCE / "docs/python.md").read_text()
+    source, = re.findall(r"```python\n(# app.py\n.*?)```", text, re.S)
+    with metering.open(tmp_path / "store", create=True) as store:
+        store.apply(CATALOG)
+    said, names = [], {"app": lambda environ, start: [
+        environ["metering.admission"].consumer.encode()]}
+    exec(source.replace("/var/lib/metering", str(tmp_path / "store")), names)
+    body = names["app"]({"REQUEST_METHOD": "GET", "PATH_INFO": "/anything",
+                         "HTTP_APIKEY": "ariel-key"},
+                        lambda *words: said.append(words))
+    assert b"".join(body) == b"ariel"
+    body.close()
+    names["app"].close()
 
 
 @pytest.mark.skipif(not has("mypy"), reason="mypy is not installed")
