@@ -29,6 +29,7 @@ type work struct {
 	window  metering.Window
 	keys    int
 	isBatch bool
+	isCheap bool // the clock of the processor
 	names   string
 	limiter *metering.Limiter
 	policy  metering.Policy
@@ -48,7 +49,8 @@ func (c *work) prepare() {
 	directory := must(os.MkdirTemp("/dev/shm", "metering-"))
 	defer os.RemoveAll(directory)
 	c.limiter = must(metering.OpenLimiter(filepath.Join(directory, "limits.map"),
-		metering.LimiterOptions{Capacity: uint64(c.keys) * 5 / 4}))
+		metering.LimiterOptions{Capacity: uint64(c.keys) * 5 / 4,
+			CheapClock: c.isCheap}))
 	c.policy = must(c.limiter.SetPolicy("bench", metering.PolicyOptions{},
 		c.window))
 	// One behind the other, as in the other peers.
@@ -108,6 +110,8 @@ func allWork(many int) []*work {
 		{Case: "one key", Who: who, Cpus: 1, window: free, keys: 1},
 		{Case: "one key", Who: batches, Cpus: 1, window: free, keys: 1,
 			isBatch: true},
+		{Case: "one key", Who: who + ", cheap clock", Cpus: 1, window: free,
+			keys: 1, isCheap: true},
 		{Case: "many keys", Who: who, Cpus: 1, window: minutely, keys: many},
 		{Case: "many keys", Who: batches, Cpus: 1, window: minutely,
 			keys: many, isBatch: true},
