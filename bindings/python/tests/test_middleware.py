@@ -12,7 +12,7 @@ import pytest
 import metering
 from metering.answer import normalised
 from metering.asgi import Metering as AsgiMetering
-from metering.settler import Settler
+from metering.settler import Host, Settler
 from metering.wsgi import Metering as WsgiMetering
 
 from apps import ahello, hello
@@ -286,6 +286,27 @@ def test_a_killed_worker_loses_nothing(store, path, tmp_path):
         server.stop()
     assert kills >= 5
     assert sum(good) <= counted(store) <= sum(good) + kills
+
+
+def test_requests_never_wait_for_a_compilation(store, path):
+    """Their gateway takes in what the other one has compiled."""
+    host = Host(path, False, 3600.0)
+    try:
+        gateway = host.gateway()
+        store.apply({"consumers": [{
+            "username": "vera", "keyauth_credentials": [{"key": "vera-key"}]}]})
+
+        time.sleep(1.1)  # a handle looks at the catalog once a second
+        gateway.tick()
+        assert gateway.stats()["snapshot"]["consumers"] == 1
+
+        def is_known():
+            host.tick()
+            return gateway.stats()["snapshot"]["consumers"] == 2
+        wait_for(is_known)
+        assert gateway.stats()["snapshot"]["compiled"] == 0
+    finally:
+        host.close()
 
 
 def test_a_change_of_the_catalog_reaches_the_workers(store, path, tmp_path):

@@ -132,7 +132,8 @@ class Host:
             if self.opened is None:
                 self.store = open_store(self.path)
                 self.ticker = self.store.gateway(**self.options)
-                self.opened = self.store.gateway(**self.options)
+                self.opened = self.store.gateway(
+                    **{**self.options, "never_compile": True})
                 self.settler = Settler(self.path, self.interval, self.tick,
                                        self.settle).start()
                 atexit.register(self.close)
