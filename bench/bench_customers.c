@@ -201,15 +201,44 @@ typedef struct request_run {
     const char *feature;
     unsigned among; /* customers */
     uint64_t seed;
+    met_gateway_decision decision;
 } request_run;
+
+static request_run run_of(met_gateway *gateway, const char *path,
+                          const char *feature, unsigned among)
+{
+    return (request_run){.gateway = gateway,
+                         .path = path,
+                         .feature = feature,
+                         .among = among,
+                         .seed = 7,
+                         .decision = {.struct_size =
+                                          sizeof(met_gateway_decision)}};
+}
+
+static void serve(request_run *run, const met_gateway_request *request)
+{
+    met_gateway_outcome outcome = {.struct_size = sizeof outcome,
+                                   .flags = MET_GATEWAY_NOT_SERVED};
+
+    if (met_gateway_admit(run->gateway, request, &run->decision) != MET_OK
+        || !run->decision.is_admitted
+        || met_gateway_complete(run->gateway, &run->decision.ticket, &outcome)
+               != MET_OK) {
+        fprintf(stderr, "refused: %s\n", run->decision.reason_name);
+        exit(1);
+    }
+}
+
+static unsigned somebody(request_run *run)
+{
+    return (unsigned)(bench_random(&run->seed) % run->among);
+}
 
 /* Admits and gives back: a cell is asked, taken from, and put right. */
 static void requests(void *context, uint64_t count)
 {
     request_run *run = context;
-    met_gateway_decision decision = {.struct_size = sizeof decision};
-    met_gateway_outcome outcome = {.struct_size = sizeof outcome,
-                                   .flags = MET_GATEWAY_NOT_SERVED};
     char key[32];
     met_pair header = {"apikey", 6, key, 0};
     met_gateway_request request = {.struct_size = sizeof request,
@@ -221,16 +250,9 @@ static void requests(void *context, uint64_t count)
                                    .header_count = 1};
 
     for (uint64_t i = 0; i < count; i++) {
-        header.value_size = (size_t)snprintf(
-            key, sizeof key, "key-%u",
-            (unsigned)(bench_random(&run->seed) % run->among));
-        if (met_gateway_admit(run->gateway, &request, &decision) != MET_OK
-            || !decision.is_admitted
-            || met_gateway_complete(run->gateway, &decision.ticket, &outcome)
-                   != MET_OK) {
-            fprintf(stderr, "refused: %s\n", decision.reason_name);
-            exit(1);
-        }
+        header.value_size =
+            (size_t)snprintf(key, sizeof key, "key-%u", somebody(run));
+        serve(run, &request);
     }
 }
 
@@ -239,34 +261,26 @@ static void requests(void *context, uint64_t count)
 static void checks(void *context, uint64_t count)
 {
     request_run *run = context;
-    met_gateway_decision decision = {.struct_size = sizeof decision};
-    met_gateway_outcome outcome = {.struct_size = sizeof outcome,
-                                   .flags = MET_GATEWAY_NOT_SERVED};
     char subject[32];
     met_gateway_request request = {.struct_size = sizeof request,
                                    .subject = subject,
+                                   .path = run->path,
+                                   .path_size = strlen(run->path),
                                    .feature = run->feature,
                                    .feature_size = strlen(run->feature)};
 
     for (uint64_t i = 0; i < count; i++) {
         request.subject_size = (size_t)snprintf(
-            subject, sizeof subject, "consumer:c%08u",
-            (unsigned)(bench_random(&run->seed) % run->among));
-        if (met_gateway_admit(run->gateway, &request, &decision) != MET_OK
-            || !decision.is_admitted
-            || met_gateway_complete(run->gateway, &decision.ticket, &outcome)
-                   != MET_OK) {
-            fprintf(stderr, "refused: %s\n", decision.reason_name);
-            exit(1);
-        }
+            subject, sizeof subject, "consumer:c%08u", somebody(run));
+        serve(run, &request);
     }
 }
 
 static void measure_checks(met_gateway *gateway, const char *name,
                            unsigned among)
 {
-    request_run asks = {gateway, "", "f", among, 7};
-    request_run nothing = {gateway, "", "", among, 7};
+    request_run asks = run_of(gateway, "/free", "f", among);
+    request_run nothing = run_of(gateway, "/free", "", among);
 
     bench_case(name, checks, &asks, "the same without a feature", checks,
                &nothing);
@@ -275,8 +289,8 @@ static void measure_checks(met_gateway *gateway, const char *name,
 static void measure_requests(met_gateway *gateway, const char *name,
                              unsigned among)
 {
-    request_run sold = {gateway, "/sold", "", among, 7};
-    request_run free = {gateway, "/free", "", among, 7};
+    request_run sold = run_of(gateway, "/sold", "", among);
+    request_run free = run_of(gateway, "/free", "", among);
 
     bench_case(name, requests, &sold, "the same without an allowance",
                requests, &free);

@@ -34,6 +34,53 @@ def test_entitlements(filled):
                    reason="subscription")
 
 
+def test_balance(filled):
+    given(filled)
+    assert filled.run("entitlement", "balance", "mara",
+                      "example_service")[0] == "100\n"
+    filled.run("grant", "create", "-", stdin=json.dumps(dict(
+        GRANT, amount="0.5")))
+    shown = filled.json("entitlement", "balance", "mara", "example_service")
+    assert shown["balance"] == "100.5"
+    assert shown == filled.json("entitlement", "show", "mara",
+                                "example_service")
+    assert filled.run("entitlement", "balance", "mara", "example_service",
+                      "--field", "total_available")[0] == "100.5\n"
+    table = filled.run("entitlement", "balance", "mara")[0].splitlines()
+    assert table[0].split()[:5] == ["FEATURE", "KEY", "BALANCE", "USAGE",
+                                    "OVERAGE"]
+    assert table[1].split()[:4] == ["example_service", "100.5", "0", "0"]
+    filled.refused("entitlement", "balance", "mara", "example_service",
+                   "--at", "2020-01-01T00:00:00Z", reason='no "balance"')
+    filled.refused("entitlement", "balance", "nobody",
+                   reason="MET_E_NOT_FOUND")
+
+
+def test_kinds_of_a_customer(filled):
+    given(filled)
+    made = filled.json("grant", "create", "-", stdin=json.dumps(GRANT))
+    assert filled.json("list", "grants", "mara")["items"] == [made]
+    assert filled.json("show", "grant", made["id"]) == made
+    entitled = filled.json("entitlement", "show", "mara", "example_service")
+    assert filled.json("list", "entitlement", "mara")["items"] == [entitled]
+    assert filled.json("show", "entitlement", "mara",
+                       "example_service") == entitled
+    assert filled.run("show", "entitlement", "mara", "example_service", "--at",
+                      "2020-01-01T00:00:00Z", "--field", "reason")[
+                          0] == "no_subscription\n"
+    rosarios = filled.json("list", "subscription", "rosario")["items"]
+    assert [one["customer"]["key"] for one in rosarios] == ["rosario"]
+    assert filled.json("list", "invoices", "rosario")["items"] == []
+    for words, reason in ((("list", "grant"), "whose"),
+                          (("list", "entitlements"), "whose"),
+                          (("list", "meter", "mara"), "of no customer"),
+                          (("show", "entitlement", "mara"), "of which"),
+                          (("show", "grant", made["id"], "x"), "one KEY")):
+        filled.refused(*words, reason=reason, status=2)
+    filled.refused("list", "grant", "nobody", reason="MET_E_NOT_FOUND")
+    filled.refused("show", "grant", "nobody", reason="MET_E_")
+
+
 def test_usage_period_beyond_all_years(filled):
     filled.run("customer", "put", "-", stdin=json.dumps(CUSTOMER))
     card = {"key": "example_service", "name": "E", "billing_cadence": "P1M",

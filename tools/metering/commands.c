@@ -48,16 +48,21 @@ const tool_command tool_commands[] = {
      "invoices\nand keys of credentials are not in it.",
      0, 0, command_export},
 
-    {"list", NULL, "KIND", "", "every object of a kind",
-     "KIND: meter, feature, plan, customer, subscription, invoice, service, "
-     "route,\nconsumer, consumer_group, plugin (also in the plural). A plugin is "
-     "named with its\nscope: \"rate-limiting plan=premium\".",
-     1, 1, command_list},
-    {"show", NULL, "KIND KEY", "version= at= field=", "one object as JSON",
+    {"list", NULL, "KIND [CUSTOMER]", "", "every object of a kind",
+     "KIND: meter, feature, plan, customer, subscription, entitlement, grant, "
+     "invoice,\nservice, route, consumer, consumer_group, plugin (also in the "
+     "plural). A plugin\nis named with its scope: \"rate-limiting "
+     "plan=premium\".\n"
+     "CUSTOMER: only its subscriptions or invoices; its entitlements, its "
+     "grants.",
+     1, 2, command_list},
+    {"show", NULL, "KIND KEY [FEATURE]", "version= at= field=",
+     "one object as JSON",
+     "KEY of an entitlement: the customer's, and FEATURE.\n"
      "  --version N    of a plan; without it the active one\n"
-     "  --at TIME      a plan or a subscription as it is then\n"
+     "  --at TIME      a plan, subscription or entitlement as it is then\n"
      "  --field PATH   only that member, for example phases.0.key",
-     2, 2, command_show},
+     2, 3, command_show},
     {"meter", "put", "FILE", "field=", "create or change a meter",
      DOCUMENT_HELP, 1, 1, command_meter_put},
     {"feature", "put", "FILE", "field=", "create or rename a feature",
@@ -223,6 +228,12 @@ const tool_command tool_commands[] = {
      "what a customer may use, and what is left",
      "Counts settled usage.\n  --at TIME    at another time than now", 1, 2,
      command_entitlement_show},
+    {"entitlement", "balance", "CUSTOMER [FEATURE]", "at= field=",
+     "what is left of one allowance, or of all",
+     "Counts settled usage. Of one it is the balance alone; with --json all "
+     "that\n\"entitlement show\" says.\n"
+     "  --at TIME    at another time than now", 1, 2,
+     command_entitlement_balance},
     {"entitlement", "history", "CUSTOMER FEATURE",
      "from= to= window= segments field=",
      "how an allowance was used",

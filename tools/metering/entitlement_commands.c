@@ -104,9 +104,7 @@ int command_grant_create(tool *self)
 
 int command_grant_list(tool *self)
 {
-    static const char *const columns[] = {
-        "id",         "feature.key", "amount",    "priority",
-        "effective_at", "expires_at", "voided_at", NULL};
+    static const char *const columns[] = TOOL_GRANT_COLUMNS;
     met_error_info info = {.struct_size = sizeof info};
     met_buffer answer = {0};
     const char *customer = self->arguments[0];

@@ -4,11 +4,17 @@
 
 #include <string.h>
 
+typedef met_error list_call(met_store *store, met_buffer *json_out,
+                            met_error_info *info);
+typedef met_error list_of_call(met_store *store, const char *customer_key,
+                               size_t customer_key_size, met_buffer *json_out,
+                               met_error_info *info);
+
 typedef struct kind {
     const char *name;
     const char *plural;
-    met_error (*list)(met_store *store, met_buffer *json_out,
-                      met_error_info *info);
+    list_call *list;       /* all; NULL: only of a customer */
+    list_of_call *list_of; /* of a customer; NULL: they are nobody's */
     met_error (*get)(met_store *store, const char *key, size_t key_size,
                      met_buffer *json_out, met_error_info *info);
     const char *columns[8];
@@ -24,6 +30,22 @@ static met_error list_invoices(met_store *store, met_buffer *json_out,
                                met_error_info *info)
 {
     return met_invoice_list(store, NULL, 0, json_out, info);
+}
+
+static met_error list_entitlements(met_store *store, const char *customer_key,
+                                   size_t customer_key_size,
+                                   met_buffer *json_out, met_error_info *info)
+{
+    return met_entitlement_list(store, customer_key, customer_key_size, 0,
+                                json_out, info);
+}
+
+static met_error list_grants(met_store *store, const char *customer_key,
+                             size_t customer_key_size, met_buffer *json_out,
+                             met_error_info *info)
+{
+    return met_grant_list(store, customer_key, customer_key_size, NULL, 0,
+                          json_out, info);
 }
 
 static met_error get_plan(met_store *store, const char *key, size_t key_size,
@@ -56,28 +78,34 @@ ENTITY(consumer_group)
 ENTITY(plugin)
 
 static const kind kinds[] = {
-    {"meter", "meters", met_meter_list, met_meter_get,
+    {"meter", "meters", met_meter_list, NULL, met_meter_get,
      {"key", "name", "event_type", "aggregation", "counting_since"}},
-    {"feature", "features", met_feature_list, met_feature_get,
+    {"feature", "features", met_feature_list, NULL, met_feature_get,
      {"key", "name", "meter.key", "meter.filters", "archived_at"}},
-    {"plan", "plans", met_plan_list, get_plan,
+    {"plan", "plans", met_plan_list, NULL, get_plan,
      {"key", "version", "status", "name", "currency", "billing_cadence",
       "effective_from"}},
-    {"customer", "customers", met_customer_list, met_customer_get,
+    {"customer", "customers", met_customer_list, NULL, met_customer_get,
      {"key", "name", "currency", "usage_attribution.subject_keys"}},
     {"subscription", "subscriptions", list_subscriptions,
-     met_subscription_get,
+     met_subscription_list, met_subscription_get,
      {"id", "customer.key", "plan.key", "plan.version", "status",
       "active_from", "active_to"}},
-    {"invoice", "invoices", list_invoices, met_invoice_get,
+    {"entitlement", "entitlements", NULL, list_entitlements, NULL,
+     {"feature_key", "type", "has_access", "balance", "usage", "overage",
+      "is_soft_limit"}},
+    {"grant", "grants", NULL, list_grants, met_grant_get,
+     TOOL_GRANT_COLUMNS},
+    {"invoice", "invoices", list_invoices, met_invoice_list, met_invoice_get,
      {"number", "id", "customer.key", "status", "totals.total", "currency"}},
-    {"service", "services", list_service, get_service, {"name", "url"}},
-    {"route", "routes", list_route, get_route, {"name", "service", "paths"}},
-    {"consumer", "consumers", list_consumer, get_consumer,
+    {"service", "services", list_service, NULL, get_service, {"name", "url"}},
+    {"route", "routes", list_route, NULL, get_route,
+     {"name", "service", "paths"}},
+    {"consumer", "consumers", list_consumer, NULL, get_consumer,
      {"username", "subject", "acls"}},
-    {"consumer_group", "consumer_groups", list_consumer_group,
+    {"consumer_group", "consumer_groups", list_consumer_group, NULL,
      get_consumer_group, {"name"}},
-    {"plugin", "plugins", list_plugin, get_plugin,
+    {"plugin", "plugins", list_plugin, NULL, get_plugin,
      {"entity", "enabled", "config"}}};
 
 static const kind *find_kind(const tool *self, const char *name)
@@ -89,8 +117,8 @@ static const kind *find_kind(const tool *self, const char *name)
         }
     }
     tool_usage(self, "no kind \"%s\": meter, feature, plan, customer, "
-                     "subscription, invoice, service, route, consumer, "
-                     "consumer_group, plugin",
+                     "subscription, entitlement, grant, invoice, service, "
+                     "route, consumer, consumer_group, plugin",
                name);
     return NULL;
 }
@@ -100,15 +128,27 @@ int command_list(tool *self)
     met_error_info info = {.struct_size = sizeof info};
     met_buffer answer = {0};
     const kind *found = find_kind(self, self->arguments[0]);
+    const char *customer =
+        self->argument_count > 1 ? self->arguments[1] : NULL;
 
     if (found == NULL) {
         return TOOL_USAGE;
+    }
+    if (customer == NULL && found->list == NULL) {
+        return tool_usage(self, "whose %s? Name a CUSTOMER", found->plural);
+    }
+    if (customer != NULL && found->list_of == NULL) {
+        return tool_usage(self, "%s are of no customer", found->plural);
     }
     int status = tool_open(self, 0);
     if (status != TOOL_OK) {
         return status;
     }
-    met_error error = found->list(self->store, &answer, &info);
+    met_error error =
+        customer == NULL
+            ? found->list(self->store, &answer, &info)
+            : found->list_of(self->store, customer, strlen(customer), &answer,
+                             &info);
     if (error != MET_OK) {
         return tool_error(self, error, &info);
     }
@@ -116,6 +156,18 @@ int command_list(tool *self)
                              found->columns);
     met_buffer_release(&answer);
     return status;
+}
+
+static int show_entitlement(tool *self)
+{
+    if (tool_flag(self, "version")) {
+        return tool_usage(self, "--version is for plans");
+    }
+    if (self->argument_count < 3) {
+        return tool_usage(self, "of which FEATURE?");
+    }
+    return tool_show_entitlement(self, self->arguments[1],
+                                 self->arguments[2]);
 }
 
 int command_show(tool *self)
@@ -131,12 +183,19 @@ int command_show(tool *self)
     if (found == NULL) {
         return TOOL_USAGE;
     }
+    if (found->get == NULL) {
+        return show_entitlement(self);
+    }
+    if (self->argument_count > 2) {
+        return tool_usage(self, "a %s has one KEY", found->name);
+    }
     int is_subscription = found->get == met_subscription_get;
     if (tool_flag(self, "version") && found->get != get_plan) {
         return tool_usage(self, "--version is for plans");
     }
     if (tool_flag(self, "at") && found->get != get_plan && !is_subscription) {
-        return tool_usage(self, "--at is for plans and subscriptions");
+        return tool_usage(self, "--at is for plans, subscriptions and "
+                                "entitlements");
     }
     int status = tool_option_number(self, "version", 0, 1, UINT32_MAX,
                                     &version);

@@ -191,9 +191,9 @@ int tool_print_list(const tool *self, const char *answer, size_t size,
     return status;
 }
 
-int tool_print_document(const tool *self, const char *answer, size_t size)
+int tool_print_member(const tool *self, const char *answer, size_t size,
+                      const char *path)
 {
-    const char *path = tool_option(self, "field", 0);
     json_t *root = parse(self, answer, size);
     int status = root ? TOOL_OK : TOOL_FAILED;
 
@@ -211,6 +211,12 @@ int tool_print_document(const tool *self, const char *answer, size_t size)
     }
     json_decref(root);
     return status;
+}
+
+int tool_print_document(const tool *self, const char *answer, size_t size)
+{
+    return tool_print_member(self, answer, size,
+                             tool_option(self, "field", 0));
 }
 
 int tool_print_line(const tool *self, json_t *object)

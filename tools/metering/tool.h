@@ -119,6 +119,9 @@ int tool_print_list(const tool *self, const char *answer, size_t size,
                     const char *member, const char *const *columns);
 /* Pretty JSON; with --field PATH only that member, texts without quotes. */
 int tool_print_document(const tool *self, const char *answer, size_t size);
+/* The same with a path; NULL: all of it. */
+int tool_print_member(const tool *self, const char *answer, size_t size,
+                      const char *path);
 /* The document that a call gave, which is released, or its error. */
 int tool_print_answer(const tool *self, met_error error, met_buffer *answer,
                       const met_error_info *info);
@@ -206,7 +209,14 @@ int command_entitlement_override(tool *self);
 int command_entitlement_remove(tool *self);
 int command_entitlement_reset(tool *self);
 int command_entitlement_simulate(tool *self);
+/* What a customer may use of a feature; NULL: of all. */
+int tool_show_entitlement(tool *self, const char *customer,
+                          const char *feature);
+#define TOOL_GRANT_COLUMNS                                                  \
+    {"id", "feature.key", "amount", "priority", "effective_at", "expires_at", \
+     "voided_at", NULL}
 int command_entitlement_show(tool *self);
+int command_entitlement_balance(tool *self);
 int command_grant_create(tool *self);
 int command_grant_list(tool *self);
 int command_grant_show(tool *self);

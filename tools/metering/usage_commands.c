@@ -1,4 +1,4 @@
-/* Commands on usage: settle, entitlement show and history. Queries:
+/* Commands on usage: settle, entitlement show, balance and history. Queries:
  * usage_query.c. */
 #include "tool.h"
 
@@ -119,17 +119,14 @@ int command_settle(tool *self)
     return status == TOOL_OK ? settle_once(self, 1) : status;
 }
 
-/* --- entitlement show ----------------------------------------------------- */
-int command_entitlement_show(tool *self)
+/* --- entitlement show, balance -------------------------------------------- */
+/* One feature: its document, or the member. All: a table. */
+static int show_values(tool *self, const char *customer, const char *feature,
+                       const char *member, const char *const *columns)
 {
-    static const char *const columns[] = {
-        "feature_key", "type",    "has_access",
-        "usage",       "balance", "overage",
-        "is_soft_limit", "current_usage_period.to", NULL};
     met_error_info info = {.struct_size = sizeof info};
     met_buffer answer = {0};
-    const char *customer = self->arguments[0];
-    const char *feature = self->argument_count > 1 ? self->arguments[1] : NULL;
+    const char *field = tool_option(self, "field", 0);
     int64_t at_ns;
     met_error error;
     int status = tool_option_time(self, "at", 0, &at_ns);
@@ -149,12 +146,48 @@ int command_entitlement_show(tool *self)
     if (error != MET_OK) {
         return tool_error(self, error, &info);
     }
-    status = feature || tool_flag(self, "field")
-                 ? tool_print_document(self, answer.data, answer.size)
-                 : tool_print_list(self, answer.data, answer.size, "items",
-                                   columns);
+    if (feature != NULL || field != NULL) {
+        status = tool_print_member(self, answer.data, answer.size,
+                                   field != NULL || self->is_json
+                                       ? field
+                                       : member);
+    } else {
+        status = tool_print_list(self, answer.data, answer.size, "items",
+                                 columns);
+    }
     met_buffer_release(&answer);
     return status;
+}
+
+int tool_show_entitlement(tool *self, const char *customer,
+                          const char *feature)
+{
+    static const char *const columns[] = {
+        "feature_key", "type",    "has_access",
+        "usage",       "balance", "overage",
+        "is_soft_limit", "current_usage_period.to", NULL};
+
+    return show_values(self, customer, feature, NULL, columns);
+}
+
+static const char *second(const tool *self)
+{
+    return self->argument_count > 1 ? self->arguments[1] : NULL;
+}
+
+int command_entitlement_show(tool *self)
+{
+    return tool_show_entitlement(self, self->arguments[0], second(self));
+}
+
+int command_entitlement_balance(tool *self)
+{
+    static const char *const columns[] = {
+        "feature_key", "balance", "usage", "overage", "total_available",
+        "current_usage_period.from", "current_usage_period.to", NULL};
+
+    return show_values(self, self->arguments[0], second(self), "balance",
+                       columns);
 }
 
 /* --- entitlement history -------------------------------------------------- */
