@@ -17,9 +17,10 @@ MET_BEGIN_DECLS
 /**
  * What a customer may use of one feature at an instant.
  *
- * Counts settled usage: call met_store_settle first for the last second's. A
- * gateway does not ask here; it enforces allowances from shared memory, to the
- * unit. Of a meter that neither counts nor sums it reserves nothing: it lets in
+ * Counts settled usage: call met_store_settle first for the last second's. Who
+ * asks before serving does not ask here but met_gateway_admit, with subject and
+ * feature: it enforces allowances from shared memory, to the unit, in less than
+ * a microsecond. Of a meter that neither counts nor sums it reserves nothing: it lets in
  * while something was left at the last settlement. A value that is no sum
  * (latest, avg, min, max) is held against what is granted, and owes nothing
  * when it falls. A soft limit never takes access away; a hard one does when

@@ -59,6 +59,14 @@ static const char customer[] =
     "\"p\"}}],\"consumers\":[{\"username\":\"c%d\",\"keyauth_credentials\":"
     "[{\"key\":\"key-%d\"}]}]}";
 
+/* Without limits: who asks for access. */
+static const char asker[] =
+    "{\"_format_version\":\"3.0\",\"customers\":[{\"key\":\"a\",\"name\":"
+    "\"A\",\"usage_attribution\":{\"subject_keys\":[\"consumer:a\"]}}],"
+    "\"subscriptions\":[{\"customer\":{\"key\":\"a\"},\"plan\":{\"key\":"
+    "\"p\"}}],\"consumers\":[{\"username\":\"a\",\"acls\":[{\"group\":"
+    "\"all\"}]}]}";
+
 static int64_t clock_ns = NOW;
 
 static int64_t now_ns(void *context)
@@ -76,24 +84,50 @@ static void must(met_error error, const met_error_info *info)
     }
 }
 
-static void serve(met_gateway *gateway, const char *key)
+static void serve_request(met_gateway *gateway, met_gateway_request *request,
+                          const met_gateway_outcome *outcome)
 {
     met_gateway_decision decision = {.struct_size = sizeof decision};
-    met_pair headers[4];
-    met_gateway_request request = bench_request(headers);
 
-    headers[3].value = key;
-    headers[3].value_size = strlen(key);
-    request.utc_ns = clock_ns;
-    request.monotonic_ns = clock_ns;
-    if (met_gateway_admit(gateway, &request, &decision) != MET_OK
+    request->utc_ns = clock_ns;
+    request->monotonic_ns = clock_ns;
+    if (met_gateway_admit(gateway, request, &decision) != MET_OK
         || !decision.is_admitted
-        || met_gateway_complete(gateway, &decision.ticket,
-                                &bench_outcome)
+        || met_gateway_complete(gateway, &decision.ticket, outcome)
                != MET_OK) {
         fprintf(stderr, "refused: %s\n", decision.reason_name);
         exit(1);
     }
+}
+
+/* May the customer use the feature? Nothing is counted. */
+static void ask(met_gateway *gateway)
+{
+    static const met_gateway_outcome nothing = {
+        .struct_size = sizeof nothing, .flags = MET_GATEWAY_NOT_SERVED};
+    met_gateway_request request = {.struct_size = sizeof request,
+                                   .service = "s",
+                                   .service_size = 1,
+                                   .subject = "consumer:a",
+                                   .subject_size = 10,
+                                   .feature = "f",
+                                   .feature_size = 1};
+
+    serve_request(gateway, &request, &nothing);
+}
+
+static void serve(met_gateway *gateway, const char *key)
+{
+    met_pair headers[4];
+    met_gateway_request request = bench_request(headers);
+
+    if (strcmp(key, "access") == 0) {
+        ask(gateway);
+        return;
+    }
+    headers[3].value = key;
+    headers[3].value_size = strlen(key);
+    serve_request(gateway, &request, &bench_outcome);
 }
 
 /* The part whose instructions are counted. */
@@ -159,6 +193,9 @@ int main(int count, char **words)
     apply(store, document);
     int is_compile = strcmp(words[1], "compile") == 0;
     put_customers(store, is_compile ? atoi(words[2]) : 0);
+    if (strcmp(words[1], "access") == 0) {
+        apply(store, asker);
+    }
     clock_ns += 2 * INT64_C(60000000000);
     met_gateway *gateway = gateway_driver_open(store);
     for (int i = 0; !is_compile && i < WARM; i++) {
