@@ -330,11 +330,11 @@ static void measure_gateway(met_store *store, const char *directory,
            "%u, \"cells_bytes\": %lld, \"snapshot_bytes\": %lld, "
            "\"bytes_per_customer\": %.0f}\n",
            customers, cells, snapshot, (double)(cells + snapshot) / customers);
-    measure_checks(first, "access check, 16 customers", 16);
-    measure_checks(first, "access check, any customer", customers);
     measure_requests(first, "request with an allowance, 16 customers", 16);
     measure_requests(first, "request with an allowance, any customer",
                      customers);
+    measure_checks(first, "access check, 16 customers", 16);
+    measure_checks(first, "access check, any customer", customers);
     /* It has not met the pages of most of their cells. */
     measure_requests(gateway, "the same, a handle just opened", customers);
     met_gateway_close(gateway);
