@@ -50,7 +50,10 @@ const (
 type Gateway struct {
 	store   *Store
 	handles []*gatewayHandle
-	next    atomic.Uint32
+	// keeper compiles a changed catalog, so that no request waits for it; the
+	// handles of requests take it in. nil: others compile.
+	keeper *gatewayHandle
+	next   atomic.Uint32
 }
 
 // gatewayHandle is one handle of the library, of one goroutine at a time.
@@ -70,17 +73,30 @@ func (s *Store) Gateway(options GatewayOptions) (*Gateway, error) {
 		options.Handles = runtime.GOMAXPROCS(0)
 	}
 	gateway := &Gateway{store: s}
-	for len(gateway.handles) < options.Handles {
-		handle, err := openHandle(s.c, &options)
-		if err != nil {
-			gateway.closeHandles()
-			s.release()
-			return nil, err
-		}
-		gateway.handles = append(gateway.handles, handle)
+	if err := gateway.openHandles(options); err != nil {
+		gateway.closeHandles()
+		s.release()
+		return nil, err
 	}
 	safetyNet(gateway, func(g *Gateway) { g.Close() })
 	return gateway, nil
+}
+
+func (g *Gateway) openHandles(options GatewayOptions) (err error) {
+	if !options.NeverCompile {
+		if g.keeper, err = openHandle(g.store.c, &options); err != nil {
+			return err
+		}
+		options.NeverCompile = true
+	}
+	for len(g.handles) < options.Handles {
+		handle, err := openHandle(g.store.c, &options)
+		if err != nil {
+			return err
+		}
+		g.handles = append(g.handles, handle)
+	}
+	return nil
 }
 
 func openHandle(store *C.met_store,
@@ -104,10 +120,18 @@ func openHandle(store *C.met_store,
 	return handle, err
 }
 
+// all are the handles that are kept up to date, the one that compiles first.
+func (g *Gateway) all() []*gatewayHandle {
+	if g.keeper == nil {
+		return g.handles
+	}
+	return append([]*gatewayHandle{g.keeper}, g.handles...)
+}
+
 // closeHandles closes what is open, and says whether anything was.
 func (g *Gateway) closeHandles() bool {
 	isAny := false
-	for _, handle := range g.handles {
+	for _, handle := range g.all() {
 		handle.mutex.Lock()
 		if handle.c != nil {
 			isAny = true
@@ -401,7 +425,7 @@ func (g *Gateway) complete(ticket *C.met_gateway_ticket,
 // a changed catalog is compiled and taken into use. Call it about once a second.
 func (g *Gateway) Tick() error {
 	var first error
-	for _, handle := range g.handles {
+	for _, handle := range g.all() {
 		handle.mutex.Lock()
 		err := ErrClosed
 		if handle.c != nil {

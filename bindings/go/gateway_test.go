@@ -2,6 +2,7 @@ package metering_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -230,6 +231,16 @@ func TestGatewayNeverCompiles(t *testing.T) {
 		return must(never.Admit(&metering.GatewayRequest{Method: "GET",
 			Path: "/anything", Key: "vera-key"})).Status
 	}
+	compiled := func(gateway *metering.Gateway) (times int) {
+		var stats struct{ Snapshot struct{ Compiled int } }
+		for _, document := range must(gateway.Stats()) {
+			if err := json.Unmarshal(document, &stats); err != nil {
+				t.Fatal(err)
+			}
+			times += stats.Snapshot.Compiled
+		}
+		return times
+	}
 	for i := 0; i < 3; i++ {
 		if err := never.Tick(); err != nil {
 			t.Fatal(err)
@@ -251,6 +262,9 @@ func TestGatewayNeverCompiles(t *testing.T) {
 	}
 	if got := status(); got != 403 { // known now, and not on the access list
 		t.Error(got)
+	}
+	if compiled(compiles) != 0 || compiled(never) != 0 {
+		t.Error("a handle of requests has compiled")
 	}
 }
 

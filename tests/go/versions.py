@@ -19,7 +19,8 @@ OLDER = {
         r"    uint64_t flags;            /\* MET_GATEWAY_REQUIRE[^\n]*\n"],
     "bindings/go/limiter.go": [r", NULL, 0(?=};)", r", own, own_count(?=};)"],
     "bindings/go/gateway.go": [
-        r"\tif options.RequireEntitlement {\n[^}]*}\n"],
+        r"\tif options.RequireEntitlement {\n[^}]*}\n",
+        r"\tif options.NeverCompile {\n[^}]*}\n"],
 }
 NEWER = {"include/metering/version.h": [
     (r"(MET_VERSION_MINOR) \d+", r"\1 99")]}
