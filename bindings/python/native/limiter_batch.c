@@ -81,8 +81,13 @@ static int take_buffer(native_state *state, batch_buffers *self, int i,
     }
     self->open[i] = 1;
     const char *format = view->format ? view->format : "B";
-    if (view->itemsize != batch_sizes[i] || strpbrk(format, "efdgOPs?")
-        || (view->len > 0 && (uintptr_t)view->buf % alignment(i) != 0)) {
+    if (view->len > 0 && (uintptr_t)view->buf % alignment(i) != 0) {
+        PyErr_Format(PyExc_TypeError,
+                     "%s: must begin at a multiple of %zu bytes", name,
+                     alignment(i));
+        return -1;
+    }
+    if (view->itemsize != batch_sizes[i] || strpbrk(format, "efdgOPs?")) {
         PyErr_Format(PyExc_TypeError,
                      "%s: must be a buffer of integers of %zd bytes", name,
                      batch_sizes[i]);
@@ -201,8 +206,8 @@ PyObject *native_policy_check_batch(PyObject *object,
 }
 
 /* --- What a batch counted, given back -------------------------------------- */
-/* The ticket `index` of a buffer, which stays open on success. */
-static met_limiter_ticket *ticket_at(native_state *state, PyObject *value,
+/* Where the ticket `index` of a buffer is, which stays open on success. */
+static char *ticket_at(native_state *state, PyObject *value,
                                      PyObject *index, Py_buffer *view)
 {
     uint64_t at = 0;
@@ -220,14 +225,12 @@ static met_limiter_ticket *ticket_at(native_state *state, PyObject *value,
         native_wrong_type("tickets", "a writable buffer", value);
         return NULL;
     }
-    met_limiter_ticket *tickets = view->buf;
-    if ((uintptr_t)tickets % _Alignof(met_limiter_ticket) != 0
-        || at >= (size_t)view->len / sizeof *tickets) {
+    if (at >= (size_t)view->len / sizeof(met_limiter_ticket)) {
         PyBuffer_Release(view);
         return native_raise_field(state, MET_E_INVALID, "index",
                                   "is beyond the tickets");
     }
-    return tickets + at;
+    return (char *)view->buf + at * sizeof(met_limiter_ticket);
 }
 
 static PyObject *give_back(PyObject *object, const native_names *names,
@@ -240,6 +243,7 @@ static PyObject *give_back(PyObject *object, const native_names *names,
     Py_buffer view;
     uint64_t cost = 0;
     uint32_t withheld = 0;
+    met_limiter_ticket ticket;
     met_error error = MET_E_INVALID;
 
     if (native_arguments(names, words, count, keywords, values) != 0
@@ -247,20 +251,21 @@ static PyObject *give_back(PyObject *object, const native_names *names,
         || native_handle_ready(self->limiter, "limiter") != 0) {
         return NULL;
     }
-    met_limiter_ticket *ticket =
-        ticket_at(state, values[0], values[1], &view);
-    if (ticket == NULL) {
+    char *place = ticket_at(state, values[0], values[1], &view);
+    if (place == NULL) {
         return NULL;
     }
     if (native_handle_is_open(self->limiter, "limiter") != 0) {
         PyBuffer_Release(&view);
         return NULL;
     }
+    memcpy(&ticket, place, sizeof ticket);
     error = names->names[2] != NULL
-                ? met_limiter_refund(self->limiter->object, ticket, cost,
+                ? met_limiter_refund(self->limiter->object, &ticket, cost,
                                      &withheld)
-                : met_limiter_release(self->limiter->object, ticket,
+                : met_limiter_release(self->limiter->object, &ticket,
                                       &withheld);
+    memcpy(place, &ticket, sizeof ticket);
     PyBuffer_Release(&view);
     return error == MET_OK ? PyLong_FromUnsignedLong(withheld)
                            : native_raise(state, error, NULL);

@@ -146,6 +146,8 @@ def test_what_a_batch_took_is_given_back_by_ticket(limiter):
     assert decide(2) == [1, 0, 0]
     with pytest.raises(metering.InvalidError):
         policy.refund(tickets, 0, cost=2)
+    odd = memoryview(bytearray(b"x") + tickets)[1:]  # anywhere in memory
+    assert policy.refund(odd, 1) == 0
     for words, error in (((tickets, 3), ValueError), ((tickets, -1),
                          ValueError), ((bytes(96), 0), TypeError),
                          (("x", 0), TypeError), ((tickets, 0.5), TypeError),
@@ -186,6 +188,13 @@ def test_any_buffer_of_the_right_size_will_do(limiter):
     assert policy.check_batch(memoryview(keys), memoryview(offsets),
                               allowed=memoryview(allowed).cast("I")) == 2
     assert allowed == b"\1\0\0\0" * 2
+
+
+def test_a_buffer_that_begins_at_an_odd_place_is_refused(limiter):
+    with pytest.raises(TypeError, match="^tickets: must begin at a multiple"):
+        limiter.policy("free", "3/minute").check_batch(
+            b"a", array("I", [0, 1]), allowed=array("I", [0]),
+            tickets=memoryview(bytearray(200))[1:])
 
 
 @pytest.mark.parametrize("words, error", [

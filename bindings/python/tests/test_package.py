@@ -63,6 +63,18 @@ def test_the_page_is_true(tmp_path, monkeypatch):
     assert runner.failures == 0, "".join(said)
 
 
+def test_the_readme_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    text = (PACKAGE / "README.md").read_text()
+    names = {"catalog": CATALOG}
+    for block in re.findall(r"```python\n(.*?)```", text, re.S):
+        exec(block, names)
+    assert capsys.readouterr().out.split() == ["True"] * 5 + ["False"]
+    with metering.open("store") as store:
+        store.settle()
+        assert sum(row.value for row in store.usage("api_requests")) == 1
+
+
 def test_the_application_of_the_page_serves(tmp_path):
     """app.py of docs/python.md, around an application of ours."""
     text = (SOURCE / "docs/python.md").read_text()
