@@ -38,9 +38,8 @@ static void put_number(unsigned char *out, size_t size, uint64_t number)
 }
 
 /* The bits from `given` on are random. */
-static met_error create(const met__platform *platform, int64_t utc_ns,
-                        unsigned char bits[BITS_SIZE], size_t given,
-                        char *text_out)
+static met_error fill(const met__platform *platform, int64_t utc_ns,
+                      unsigned char bits[BITS_SIZE], size_t given)
 {
     if (utc_ns < 0) {
         return MET_E_INVALID;
@@ -51,17 +50,31 @@ static met_error create(const met__platform *platform, int64_t utc_ns,
         return met__os_error(result);
     }
     put_number(bits, 6, (uint64_t)utc_ns / 1000000);
-    print(bits, text_out);
     return MET_OK;
 }
 
-met_error met__ulid_create(const met__platform *platform, int64_t utc_ns,
+/* 79 random bits and room to count: no carry reaches the time. */
+met_error met__ulid_create(const met__platform *platform,
+                           met__ulid_series *series, int64_t utc_ns,
                            char *text_out)
 {
-    unsigned char bits[BITS_SIZE];
+    uint64_t milliseconds = (uint64_t)utc_ns / 1000000;
 
     MET__ASSERT(platform != NULL && text_out != NULL);
-    return create(platform, utc_ns, bits, 6, text_out);
+    if (!series->is_begun || series->milliseconds != milliseconds) {
+        met_error error = fill(platform, utc_ns, series->bits, 6);
+        if (error != MET_OK) {
+            return error;
+        }
+        series->bits[6] &= 0x7f;
+        series->milliseconds = milliseconds;
+        series->is_begun = 1;
+    } else {
+        for (int i = BITS_SIZE - 1; ++series->bits[i] == 0; i--) {
+        }
+    }
+    print(series->bits, text_out);
+    return MET_OK;
 }
 
 met_error met__ulid_create_ordered(const met__platform *platform,
@@ -72,7 +85,11 @@ met_error met__ulid_create_ordered(const met__platform *platform,
 
     MET__ASSERT(platform != NULL && text_out != NULL && number >> 40 == 0);
     put_number(bits + 6, NUMBER_SIZE, number);
-    return create(platform, utc_ns, bits, 6 + NUMBER_SIZE, text_out);
+    met_error error = fill(platform, utc_ns, bits, 6 + NUMBER_SIZE);
+    if (error == MET_OK) {
+        print(bits, text_out);
+    }
+    return error;
 }
 
 int met__ulid_is(const char *text, size_t size)

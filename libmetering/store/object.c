@@ -336,8 +336,9 @@ met_error met__object_id(met__txn *txn, int64_t now_ns, met__arena *arena,
                          met__text *id_out)
 {
     char text[MET__ULID_SIZE + 1];
-    met_error error = met__ulid_create(
-        met__store_platform(met__txn_store(txn)), now_ns, text);
+    met_error error =
+        met__ulid_create(met__store_platform(met__txn_store(txn)),
+                         met__txn_ids(txn), now_ns, text);
 
     return keep_id(error, text, arena, id_out);
 }

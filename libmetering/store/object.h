@@ -79,7 +79,8 @@ met_error met__node_canonical(met__arena *arena, const met__node *node,
                               const met__node **node_out);
 
 /* --- Keys and ids --------------------------------------------------------- */
-/* A new id of this instant. */
+/* A new id of this instant, greater than the last one of this transaction and
+ * instant. */
 met_error met__object_id(met__txn *txn, int64_t now_ns, met__arena *arena,
                          met__text *id_out);
 /* One of many of this instant, in the order of their numbers. */

@@ -37,8 +37,23 @@ static int pack_decimal(msgpack_packer *packer, met_decimal value)
                                       EXT_DECIMAL);
 }
 
-static int pack(msgpack_packer *packer, const met__node *node, int depth)
+typedef struct writer {
+    met__buffer buffer;
+    msgpack_packer packer;
+    const met__record_names *names;
+} writer;
+
+static int pack_name(writer *to, met__text name)
 {
+    int number = met__record_name_number(to->names, name);
+
+    return number < 0 ? pack_text(&to->packer, name)
+                      : msgpack_pack_uint8(&to->packer, (uint8_t)number);
+}
+
+static int pack(writer *to, const met__node *node, int depth)
+{
+    msgpack_packer *packer = &to->packer;
     int result = 0;
 
     if (depth > DEPTH_MAX) {
@@ -57,15 +72,15 @@ static int pack(msgpack_packer *packer, const met__node *node, int depth)
     case MET__NODE_ARRAY:
         result = msgpack_pack_array(packer, node->count);
         for (uint32_t i = 0; result == 0 && i < node->count; i++) {
-            result = pack(packer, node->as.items[i], depth + 1);
+            result = pack(to, node->as.items[i], depth + 1);
         }
         return result;
     case MET__NODE_OBJECT:
         result = msgpack_pack_map(packer, node->count);
         for (uint32_t i = 0; result == 0 && i < node->count; i++) {
-            result = pack_text(packer, node->as.members[i].name);
+            result = pack_name(to, node->as.members[i].name);
             if (result == 0) {
-                result = pack(packer, node->as.members[i].node, depth + 1);
+                result = pack(to, node->as.members[i].node, depth + 1);
             }
         }
         return result;
@@ -74,25 +89,37 @@ static int pack(msgpack_packer *packer, const met__node *node, int depth)
     }
 }
 
-met_error met__record_put(met__txn *txn, met__table table, const void *key,
-                          size_t key_size, const met__node *node)
+static met_error put(met__txn *txn, met__table table, met__text key,
+                     const met__node *node, int is_append)
 {
-    met__buffer buffer;
-    msgpack_packer packer;
+    const met_store *store = met__txn_store(txn);
+    writer to = {.names = met__store_names(store)};
 
     MET__ASSERT(txn != NULL && node != NULL);
-    met__buffer_init(&buffer, met__store_platform(met__txn_store(txn)));
-    msgpack_packer_init(&packer, &buffer, write_bytes);
-    int result = pack(&packer, node, 0);
+    met__buffer_init(&to.buffer, met__store_platform(store));
+    msgpack_packer_init(&to.packer, &to.buffer, write_bytes);
+    int result = pack(&to, node, 0);
     met_error error = result == 0          ? MET_OK
                       : result == TOO_DEEP ? MET_E_LIMIT
                                            : MET_E_NO_MEMORY;
     if (error == MET_OK) {
-        error = met__txn_put(txn, table, key, key_size, buffer.data,
-                             buffer.size);
+        error = (is_append ? met__txn_append : met__txn_put)(
+            txn, table, key.data, key.size, to.buffer.data, to.buffer.size);
     }
-    met__buffer_release(&buffer);
+    met__buffer_release(&to.buffer);
     return error;
+}
+
+met_error met__record_put(met__txn *txn, met__table table, const void *key,
+                          size_t key_size, const met__node *node)
+{
+    return put(txn, table, met__text_of(key, key_size), node, 0);
+}
+
+met_error met__record_append(met__txn *txn, met__table table, const void *key,
+                             size_t key_size, const met__node *node)
+{
+    return put(txn, table, met__text_of(key, key_size), node, 1);
 }
 
 /* --- Unpacking ------------------------------------------------------------ */
@@ -148,6 +175,15 @@ static met_error read_text(reader *r, uint64_t tag, met__text *text_out)
     return copy != NULL ? MET_OK : MET_E_NO_MEMORY;
 }
 
+static met_error read_name(reader *r, uint64_t tag, met__text *name_out)
+{
+    if (tag > 0x7f) {
+        return read_text(r, tag, name_out);
+    }
+    *name_out = met__record_name(tag);
+    return name_out->size > 0 ? MET_OK : MET_E_CORRUPT;
+}
+
 static met_error read_value(reader *r, int depth, met__node **node_out);
 
 static met_error read_list(reader *r, uint64_t count, int depth,
@@ -181,7 +217,7 @@ static met_error read_map(reader *r, uint64_t count, int depth,
     met_error error = node->as.members != NULL ? MET_OK : MET_E_NO_MEMORY;
     for (uint32_t i = 0; error == MET_OK && i < count; i++) {
         met__member *member = &node->as.members[i];
-        error = take(r, 1, &tag) ? read_text(r, tag, &member->name)
+        error = take(r, 1, &tag) ? read_name(r, tag, &member->name)
                                  : MET_E_CORRUPT;
         if (error == MET_OK) {
             error = read_value(r, depth + 1, &member->node);

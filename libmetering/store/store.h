@@ -8,8 +8,10 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/limits.h"
+#include "base/ulid.h"
 #include "document/document.h"
 #include "metering/types.h"
+#include "store/record_names.h"
 #include "store/store_key.h"
 
 typedef struct met__txn met__txn;
@@ -19,6 +21,7 @@ const met__platform *met__store_platform(const met_store *store);
 const char *met__store_path(const met_store *store);
 const uint8_t *met__store_id(const met_store *store); /* 16 bytes */
 const met__secret *met__store_secret(const met_store *store);
+const met__record_names *met__store_names(const met_store *store);
 /* 32 bytes: the key under which API keys are hashed. */
 const uint8_t *met__store_credential_key(const met_store *store);
 /* MET_OK, MET_E_FORKED in a child, or the sticky MET_E_IO of a commit that the
@@ -32,6 +35,7 @@ met_error met__txn_begin(met_store *store, int is_write, met__txn **txn_out);
 met_error met__txn_commit(met__txn *txn);
 void met__txn_abort(met__txn *txn); /* may be NULL */
 met_store *met__txn_store(const met__txn *txn);
+met__ulid_series *met__txn_ids(met__txn *txn);
 
 /* Values are stored with an XXH3-64 over key and value; a wrong one is
  * MET_E_CORRUPT. A value returned points into the map and lives until the next
@@ -41,6 +45,11 @@ met_error met__txn_get(met__txn *txn, met__table table, const void *key,
                        size_t key_size, met__text *value_out);
 met_error met__txn_put(met__txn *txn, met__table table, const void *key,
                        size_t key_size, const void *value, size_t value_size);
+/* A put of a key that is likely the greatest of its table: pages are filled,
+ * where a put leaves half of each free. */
+met_error met__txn_append(met__txn *txn, met__table table, const void *key,
+                          size_t key_size, const void *value,
+                          size_t value_size);
 met_error met__txn_remove(met__txn *txn, met__table table, const void *key,
                           size_t key_size);
 
@@ -82,6 +91,9 @@ met_error met__txn_sequence_last(met__txn *txn, const char *name,
 /* Documents as msgpack records (record.c, the only includer of msgpack). */
 met_error met__record_put(met__txn *txn, met__table table, const void *key,
                           size_t key_size, const met__node *node);
+/* As met__txn_append. */
+met_error met__record_append(met__txn *txn, met__table table, const void *key,
+                             size_t key_size, const met__node *node);
 met_error met__record_get(met__txn *txn, met__table table, const void *key,
                           size_t key_size, met__arena *arena,
                           met__node **node_out);

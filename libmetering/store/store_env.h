@@ -5,6 +5,7 @@
 #include <lmdb.h>
 
 #include "base/atomic.h"
+#include "store/record_names.h"
 #include "store/store.h"
 #include "store/superblock.h"
 
@@ -12,6 +13,7 @@ struct met_store {
     met_store *next; /* in the registry of this process */
     met__platform platform;
     met__superblock superblock;
+    met__record_names names;
     MDB_env *env;
     MDB_dbi tables[MET__TABLE_COUNT];
     char *path;
@@ -28,6 +30,7 @@ struct met__txn {
     met_store *store;
     MDB_txn *txn;
     uint64_t writes;
+    met__ulid_series ids;
     met_error error; /* sticky: a failed write must not commit */
     uint32_t is_write;
     uint32_t reserved;

@@ -47,6 +47,11 @@ const met__secret *met__store_secret(const met_store *store)
     return &store->superblock.secret;
 }
 
+const met__record_names *met__store_names(const met_store *store)
+{
+    return &store->names;
+}
+
 const uint8_t *met__store_credential_key(const met_store *store)
 {
     return store->superblock.credential_key;
@@ -74,6 +79,7 @@ met_store *met__store_new_handle(const met__platform *platform,
     }
     store->platform = *platform;
     store->references = 1;
+    met__record_names_init(&store->names);
     store->path_size = strlen(path) + 1;
     store->path = met__allocate(platform, store->path_size);
     if (store->path == NULL

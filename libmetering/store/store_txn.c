@@ -171,6 +171,11 @@ met_store *met__txn_store(const met__txn *txn)
     return txn->store;
 }
 
+met__ulid_series *met__txn_ids(met__txn *txn)
+{
+    return &txn->ids;
+}
+
 /* --- Records -------------------------------------------------------------- */
 static int is_key(const void *key, size_t size)
 {
@@ -224,32 +229,63 @@ met_error met__txn_get(met__txn *txn, met__table table, const void *key,
     return open_value(&k, &stored, value_out);
 }
 
-met_error met__txn_put(met__txn *txn, met__table table, const void *key,
-                       size_t key_size, const void *value, size_t value_size)
+static int reserve(met__txn *txn, met__table table, MDB_val *key,
+                   MDB_val *room, int is_append)
+{
+    MDB_dbi dbi = txn->store->tables[table];
+    int result = is_append ? mdb_put(txn->txn, dbi, key, room,
+                                     MDB_RESERVE | MDB_APPEND)
+                           : MDB_KEYEXIST;
+
+    /* The key is not the greatest. */
+    return result == MDB_KEYEXIST
+               ? mdb_put(txn->txn, dbi, key, room, MDB_RESERVE)
+               : result;
+}
+
+static met_error put(met__txn *txn, met__table table, met__text key,
+                     met__text value, int is_append)
 {
     MET__ASSERT(txn != NULL && txn->is_write && table < MET__TABLE_COUNT);
     met_error ready = check_usable(txn);
     if (ready != MET_OK) {
         return ready;
     }
-    if (!is_key(key, key_size) || value_size > MET__STORE_VALUE_SIZE_MAX) {
+    if (!is_key(key.data, key.size)
+        || value.size > MET__STORE_VALUE_SIZE_MAX) {
         return MET_E_LIMIT;
     }
-    uint64_t checksum = met__checksum_pair(key, key_size, value, value_size);
-    MDB_val k = {key_size, (void *)(uintptr_t)key};
-    MDB_val room = {value_size + CHECKSUM_SIZE, NULL};
-    int result = mdb_put(txn->txn, txn->store->tables[table], &k, &room,
-                         MDB_RESERVE);
+    uint64_t checksum = met__checksum_pair(key.data, key.size, value.data,
+                                           value.size);
+    MDB_val k = {key.size, (void *)(uintptr_t)key.data};
+    MDB_val room = {value.size + CHECKSUM_SIZE, NULL};
+    int result = reserve(txn, table, &k, &room, is_append);
     if (result != MDB_SUCCESS) {
         txn->error = met__lmdb_error(txn->store, result);
         return txn->error;
     }
     memcpy(room.mv_data, &checksum, sizeof checksum);
-    if (value_size > 0) {
-        memcpy((char *)room.mv_data + CHECKSUM_SIZE, value, value_size);
+    if (value.size > 0) {
+        memcpy((char *)room.mv_data + CHECKSUM_SIZE, value.data,
+               value.size);
     }
     txn->writes++;
     return MET_OK;
+}
+
+met_error met__txn_put(met__txn *txn, met__table table, const void *key,
+                       size_t key_size, const void *value, size_t value_size)
+{
+    return put(txn, table, met__text_of(key, key_size),
+               met__text_of(value, value_size), 0);
+}
+
+met_error met__txn_append(met__txn *txn, met__table table, const void *key,
+                          size_t key_size, const void *value,
+                          size_t value_size)
+{
+    return put(txn, table, met__text_of(key, key_size),
+               met__text_of(value, value_size), 1);
 }
 
 met_error met__txn_remove(met__txn *txn, met__table table, const void *key,
