@@ -1,7 +1,10 @@
-/* Records of BILLED. In and out: an instant, a number, a hash of terms. */
+/* How far a subscription is billed. In and out: an instant, a number, a hash of
+ * terms. Records of BOOKED, "subscription's id 0", before those of its rate
+ * cards: what a bill changes lies in one place. */
 #include "invoice/billed_until.h"
 
 #include "base/check.h"
+#include "base/ulid.h"
 
 #define VALUE_SIZE 24
 
@@ -45,15 +48,25 @@ uint64_t met__billed_terms(met__txn *txn, const met__customer *customer,
 }
 
 /* --- Records -------------------------------------------------------------- */
+#define KEY_SIZE (MET__ULID_SIZE + 1)
+
+static void make_key(met__text subscription_id, char key[KEY_SIZE])
+{
+    memcpy(key, subscription_id.data, MET__ULID_SIZE);
+    key[MET__ULID_SIZE] = '\0';
+}
+
 met_error met__billed_until_get(met__txn *txn, met__text subscription_id,
                                 uint64_t terms, met__billed_until *out)
 {
+    char key[KEY_SIZE];
     met__text value;
-    met_error error = met__txn_get(txn, MET__TABLE_BILLED,
-                                   subscription_id.data, subscription_id.size,
-                                   &value);
 
+    MET__ASSERT(subscription_id.size == MET__ULID_SIZE);
     *out = (met__billed_until){0};
+    make_key(subscription_id, key);
+    met_error error = met__txn_get(txn, MET__TABLE_BOOKED, key, sizeof key,
+                                   &value);
     if (error == MET_OK && value.size != VALUE_SIZE) {
         return MET_E_CORRUPT;
     }
@@ -72,11 +85,14 @@ met_error met__billed_until_put(met__txn *txn, met__text subscription_id,
                                 const met__billed_until *until)
 {
     unsigned char bytes[VALUE_SIZE];
+    char key[KEY_SIZE];
 
-    MET__ASSERT(until->to_ns > 0 && until->number > 0);
+    MET__ASSERT(until->to_ns > 0 && until->number > 0
+                && subscription_id.size == MET__ULID_SIZE);
     met__put_u64(bytes, (uint64_t)until->to_ns);
     met__put_u64(bytes + 8, until->number);
     met__put_u64(bytes + 16, until->terms);
-    return met__txn_put(txn, MET__TABLE_BILLED, subscription_id.data,
-                        subscription_id.size, bytes, sizeof bytes);
+    make_key(subscription_id, key);
+    return met__txn_put(txn, MET__TABLE_BOOKED, key, sizeof key, bytes,
+                        sizeof bytes);
 }

@@ -283,8 +283,8 @@ static met_error change_due(met__txn *txn, const met__invoice *invoice,
     }
     met__put_u64(key, (uint64_t)at);
     memcpy(key + 8, invoice->id.data, MET__ULID_SIZE);
-    return is_put ? met__txn_put(txn, MET__TABLE_INVOICE_DUE, key, sizeof key,
-                                 "", 0)
+    return is_put ? met__txn_append(txn, MET__TABLE_INVOICE_DUE, key,
+                                    sizeof key, "", 0)
                   : met__txn_remove(txn, MET__TABLE_INVOICE_DUE, key,
                                     sizeof key);
 }
@@ -312,9 +312,9 @@ static met_error put_number(met__txn *txn, const met__invoice *invoice)
 {
     return invoice->number.size == 0
                ? MET_OK
-               : met__txn_put(txn, MET__TABLE_INVOICE_NUMBER,
-                              invoice->number.data, invoice->number.size,
-                              invoice->id.data, invoice->id.size);
+               : met__txn_append(txn, MET__TABLE_INVOICE_NUMBER,
+                                 invoice->number.data, invoice->number.size,
+                                 invoice->id.data, invoice->id.size);
 }
 
 /* Damage of an index shows when it is walked; it does not stop a change. */
@@ -357,8 +357,8 @@ met_error met__invoice_put(met__txn *txn, const met__invoice *invoice,
     met_error error = met__invoice_build(invoice, arena, &node);
 
     if (error == MET_OK) {
-        error = met__record_put(txn, MET__TABLE_INVOICE, invoice->id.data,
-                                invoice->id.size, node);
+        error = (before == NULL ? met__record_append : met__record_put)(
+            txn, MET__TABLE_INVOICE, invoice->id.data, invoice->id.size, node);
     }
     return error == MET_OK ? put_indexes(txn, invoice, before) : error;
 }

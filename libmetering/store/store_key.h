@@ -25,6 +25,7 @@
  *   INVOICE_OF customer key 0 period from:8 id      index, empty value
  *   INVOICE_NUMBER     number text                  -> id
  *   BOOKED     subscription id 0 rate card key 0 from:8   lines booked so far
+ *              subscription id 0                    until when all is billed
  *   BILLING    "profile" | "profile" 0 customer key     how to bill
  *              "credit" 0 invoice id 0 note id      -> what was credited
  *              "run"                                the billing run under way
@@ -54,7 +55,6 @@
  *   AUDIT      number:8                             who renamed or erased whom
  *   CHANGED    hash of a subject:8 day:4            late usage: -> number:8 of
  *                                                   the moment before it
- *   BILLED     subscription id                      until when all is billed
  */
 #ifndef MET_STORE_STORE_KEY_H
 #define MET_STORE_STORE_KEY_H
@@ -101,8 +101,7 @@
     X(MET__TABLE_BILLING, "billing")              \
     X(MET__TABLE_INVOICE_DUE, "invoice_due")      \
     X(MET__TABLE_AUDIT, "audit")                  \
-    X(MET__TABLE_CHANGED, "changed")              \
-    X(MET__TABLE_BILLED, "billed")
+    X(MET__TABLE_CHANGED, "changed")             
 /* Tables that stores made by earlier builds do not have: opening adds them. */
 #define MET__TABLE_FIRST_ADDED MET__TABLE_EVENT_BATCH
 

@@ -140,7 +140,7 @@ static void the_store_is_full(void **state)
     met_platform platform = {.struct_size = sizeof platform};
     met_store_config config = {.struct_size = sizeof config,
                                .platform = &platform,
-                               .map_size_bytes = UINT64_C(2) << 20,
+                               .map_size_bytes = UINT64_C(5) << 18,
                                .flags = MET_STORE_CREATE};
     const char *path = temp_path(home, "small");
     char card[512];
