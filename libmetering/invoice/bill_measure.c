@@ -36,18 +36,6 @@ static met_error measure_values(const met__bill *bill, met__line_draft *draft,
     return error;
 }
 
-/* The events whose values were summed. */
-static met_error count_events(const met__bill *bill, met__line_draft *draft,
-                              const met__meter *meter, met__period period)
-{
-    met__meter counting = *meter;
-
-    counting.aggregation = MET__AGGREGATION_COUNT;
-    return met__customer_usage(bill->txn, bill->customer, draft->feature,
-                               &counting, period, MET__USAGE_ANY,
-                               &draft->basis.events, bill->info);
-}
-
 static met_error find_meter(const met__bill *bill, met__line_draft *draft,
                             met__meter **meter_out)
 {
@@ -90,7 +78,8 @@ static int is_known(const met__bill *bill, const met__line_draft *draft)
 }
 
 static met_error ask(const met__bill *bill, met__line_draft *draft,
-                     const met__meter *meter, met__period period)
+                     const met__meter *meter, met__period period,
+                     met_decimal *quantity_out)
 {
     met__usage_wish wish = {bill->customer, draft->feature, meter,
                             met__usage_bounds(period)};
@@ -98,7 +87,7 @@ static met_error ask(const met__bill *bill, met__line_draft *draft,
 
     if (is_known(bill, draft)) {
         error = bill->source->quantity(bill->source->context, &wish,
-                                       &draft->basis.quantity);
+                                       quantity_out);
     }
     if (error == MET_E_NOT_FOUND) {
         draft->number = 0;
@@ -106,9 +95,19 @@ static met_error ask(const met__bill *bill, met__line_draft *draft,
     return error == MET_E_NOT_FOUND
                ? met__customer_usage(bill->txn, bill->customer,
                                      draft->feature, meter, period,
-                                     MET__USAGE_ANY, &draft->basis.quantity,
+                                     MET__USAGE_ANY, quantity_out,
                                      bill->info)
                : error;
+}
+
+/* The events whose values were summed. */
+static met_error count_events(const met__bill *bill, met__line_draft *draft,
+                              const met__meter *meter, met__period period)
+{
+    met__meter counting = *meter;
+
+    counting.aggregation = MET__AGGREGATION_COUNT;
+    return ask(bill, draft, &counting, period, &draft->basis.events);
 }
 
 met_error met__bill_measure(const met__bill *bill, met__line_draft *draft)
@@ -130,8 +129,8 @@ met_error met__bill_measure(const met__bill *bill, met__line_draft *draft)
         draft->number = 0;
         return measure_values(bill, draft, meter, period);
     }
-    error = ask(bill, draft, meter, period);
-    return error == MET_OK && billable->price->has_fixed && !bill->is_dry
+    error = ask(bill, draft, meter, period, &draft->basis.quantity);
+    return error == MET_OK && billable->price->has_fixed
                ? count_events(bill, draft, meter, period)
                : error;
 }

@@ -9,8 +9,9 @@
 
 typedef struct met__billing_job {
     met__text name; /* customer's key or invoice's id */
-    int is_invoice;
-    int is_failed; /* it stays as it is */
+    uint32_t turn;   /* its wishes; 0: none */
+    uint16_t is_invoice;
+    uint16_t is_failed; /* it stays as it is */
 } met__billing_job;
 
 typedef struct met__job_context {

@@ -214,8 +214,7 @@ static met_error begin_reading(met__billing_run *run)
     return error == MET_OK ? met__txn_begin(run->store, 0, &run->txn) : error;
 }
 
-static met_error keep_job(met__billing_run *run, met__text name,
-                          int is_invoice)
+static met_error keep_job(met__billing_run *run, const met__billing_job *job)
 {
     if (run->job_count == run->job_room) {
         size_t room = run->job_room == 0 ? 256 : run->job_room * 2;
@@ -229,12 +228,12 @@ static met_error keep_job(met__billing_run *run, met__text name,
         run->job_room = room;
     }
     const char *copy =
-        met__arena_copy(&run->jobs_arena, name.data, name.size);
+        met__arena_copy(&run->jobs_arena, job->name.data, job->name.size);
     if (copy == NULL) {
         return MET_E_NO_MEMORY;
     }
-    run->jobs[run->job_count++] = (met__billing_job){
-        .name = met__text_of(copy, name.size), .is_invoice = is_invoice};
+    run->jobs[run->job_count] = *job;
+    run->jobs[run->job_count++].name = met__text_of(copy, job->name.size);
     return MET_OK;
 }
 
@@ -271,16 +270,16 @@ static met_error plan_job(met__billing_run *run, met__text name,
     met__arena_init(&arena, run->platform);
     context->arena = &arena;
     context->info = &why;
+    met__usage_gather_turn_to(run->gather, 0);
     met_error error = met__billing_job_ask(context, &job, &is_wanted);
+    job.turn = met__usage_gather_turn(run->gather);
     met__arena_release(&arena);
     run->report.customers += !job.is_invoice;
     if (error != MET_OK && error != MET_E_LIMIT && is_of_job(error)) {
         note_failure(run, &job, error, &why);
         return MET_OK;
     }
-    return error == MET_OK && is_wanted
-               ? keep_job(run, name, job.is_invoice)
-               : error;
+    return error == MET_OK && is_wanted ? keep_job(run, &job) : error;
 }
 
 /* Where the next planning goes on. */
@@ -388,6 +387,7 @@ static met_error do_jobs(met__billing_run *run, met__job_context *context,
         met__arena_init(&arena, run->platform);
         context->arena = &arena;
         *failed_out = i;
+        met__usage_gather_turn_to(run->gather, run->jobs[i].turn);
         error = met__billing_job_do(context, &run->jobs[i]);
         met__arena_release(&arena);
     }

@@ -30,10 +30,9 @@ typedef struct wish {
     met__wide sum;
     uint32_t from; /* minutes */
     uint32_t to;
-    uint32_t term;
-    uint32_t next; /* of the customer, from 1; 0: the last */
-    uint32_t is_unknown; /* the store has to be asked */
-    uint32_t reserved;
+    uint32_t next; /* of the owner, from 1; 0: the last */
+    uint16_t term;
+    uint16_t is_unknown; /* the store has to be asked */
 } wish;
 
 typedef struct subject {
@@ -43,6 +42,7 @@ typedef struct subject {
 } subject;
 
 typedef struct owner {
+    uint64_t check; /* a hash of the customer's id and subjects */
     uint32_t first; /* wish, from 1 */
     uint32_t reserved;
 } owner;
@@ -67,12 +67,12 @@ struct met__usage_gather {
     const met__platform *platform;
     met__arena arena;
     met__index_map subject_map;
-    met__index_map owner_map; /* by customer id and subjects */
+    uint32_t turn; /* the owner whose turn it is, from 1; 0: a new one's */
+    uint32_t reserved_too;
     list terms;
     list wishes;
     list subjects;
     list owners;
-    list owner_checks;
     list uses;
     list shapes; /* by number: 0 not looked at, NOTHING, or a use from 1 */
     met__txn *txn;
@@ -98,8 +98,10 @@ static met_error grow(met__usage_gather *self, list *of, size_t count)
     if (items == NULL) {
         return MET_E_NO_MEMORY;
     }
-    memset((char *)items + of->room * of->size, 0,
-           (room - of->room) * of->size);
+    if (of == &self->shapes) { /* the others are written one by one */
+        memset((char *)items + of->room * of->size, 0,
+               (room - of->room) * of->size);
+    }
     of->items = items;
     of->room = room;
     return MET_OK;
@@ -133,9 +135,8 @@ static void drop(met__usage_gather *self, list *of)
 /* --- From create to destroy ----------------------------------------------- */
 static list *list_at(met__usage_gather *self, int index)
 {
-    list *all[] = {&self->terms,  &self->wishes,       &self->subjects,
-                   &self->owners, &self->owner_checks, &self->uses,
-                   &self->shapes};
+    list *all[] = {&self->terms,  &self->wishes, &self->subjects,
+                   &self->owners, &self->uses,   &self->shapes};
 
     return index < (int)(sizeof all / sizeof *all) ? all[index] : NULL;
 }
@@ -143,10 +144,9 @@ static list *list_at(met__usage_gather *self, int index)
 met_error met__usage_gather_create(met_store *store,
                                    met__usage_gather **gather_out)
 {
-    static const size_t sizes[] = {sizeof(term),    sizeof(wish),
+    static const size_t sizes[] = {sizeof(term),  sizeof(wish),
                                    sizeof(subject), sizeof(owner),
-                                   sizeof(uint64_t), sizeof(use),
-                                   sizeof(uint32_t)};
+                                   sizeof(use),   sizeof(uint32_t)};
     const met__platform *platform = met__store_platform(store);
     met__usage_gather *self = met__allocate(platform, sizeof *self);
 
@@ -160,7 +160,6 @@ met_error met__usage_gather_create(met_store *store,
     }
     met__arena_init(&self->arena, platform);
     met__index_map_init(&self->subject_map, &self->arena, SUBJECTS_MAX);
-    met__index_map_init(&self->owner_map, &self->arena, MET__WISHES_MAX);
     *gather_out = self;
     return MET_OK;
 }
@@ -168,13 +167,13 @@ met_error met__usage_gather_create(met_store *store,
 void met__usage_gather_clear(met__usage_gather *self)
 {
     met__usage_gather_end(self);
+    self->turn = 0;
     for (int i = 0; list_at(self, i) != NULL; i++) {
         drop(self, list_at(self, i));
     }
     met__arena_release(&self->arena);
     met__arena_init(&self->arena, self->platform);
     met__index_map_init(&self->subject_map, &self->arena, SUBJECTS_MAX);
-    met__index_map_init(&self->owner_map, &self->arena, MET__WISHES_MAX);
 }
 
 void met__usage_gather_destroy(met__usage_gather *self)
@@ -194,8 +193,8 @@ static met__hash128 hash_of(const met__usage_gather *self, met__text text)
 }
 
 /* A customer, as long as its subjects are the same. */
-static met__hash128 hash_of_owner(const met__usage_gather *self,
-                                  const met__customer *customer)
+static uint64_t check_of_owner(const met__usage_gather *self,
+                               const met__customer *customer)
 {
     const met__secret *secret = met__store_secret(self->store);
     met__hash128 both[2] = {hash_of(self, customer->id)};
@@ -204,7 +203,7 @@ static met__hash128 hash_of_owner(const met__usage_gather *self,
         both[1] = hash_of(self, customer->subjects[i]);
         both[0] = met__hash128_of(secret, both, sizeof both);
     }
-    return both[0];
+    return both[0].high;
 }
 
 /* Copies what lives no longer than the caller's arena. */
@@ -225,6 +224,8 @@ static met_error copy_term(met__usage_gather *self,
     if (error == MET_OK) {
         out->feature = *copy;
         out->meter = *meter;
+        /* of a sum also its events are asked for */
+        out->meter.aggregation = wanted->meter->aggregation;
     }
     return error == MET_E_NOT_FOUND ? MET_E_CORRUPT : error;
 }
@@ -238,7 +239,8 @@ static met_error find_term(met__usage_gather *self,
 
     for (size_t i = 0; i < self->terms.count; i++) {
         const term *known = item_at(&self->terms, i);
-        if (met__text_equal(known->feature.id, wanted->feature->id)) {
+        if (known->meter.aggregation == wanted->meter->aggregation
+            && met__text_equal(known->feature.id, wanted->feature->id)) {
             *index_out = (uint32_t)i;
             return MET_OK;
         }
@@ -260,21 +262,6 @@ static met_error find_term(met__usage_gather *self,
     return error;
 }
 
-static int find_owner(met__usage_gather *self, met__hash128 hash,
-                      uint32_t *index_out)
-{
-    met__index_cursor place = {0};
-
-    while (met__index_map_next(&self->owner_map, hash.low, &place)) {
-        if (*(uint64_t *)item_at(&self->owner_checks, place.index)
-            == hash.high) {
-            *index_out = (uint32_t)place.index;
-            return 1;
-        }
-    }
-    return 0;
-}
-
 static met_error add_subject(met__usage_gather *self, met__text name,
                              uint32_t index)
 {
@@ -291,26 +278,30 @@ static met_error add_subject(met__usage_gather *self, met__text name,
 }
 
 static met_error add_owner(met__usage_gather *self,
-                           const met__customer *customer, met__hash128 hash,
-                           uint32_t *index_out)
+                           const met__customer *customer)
 {
     void *item;
-    void *check;
     met_error error = append(self, &self->owners, &item);
 
-    if (error == MET_OK) {
-        error = append(self, &self->owner_checks, &check);
-    }
     if (error != MET_OK) {
         return error;
     }
-    *(uint64_t *)check = hash.high;
-    *index_out = (uint32_t)self->owners.count - 1;
-    error = met__index_map_add(&self->owner_map, hash.low, *index_out);
+    ((owner *)item)->check = check_of_owner(self, customer);
+    self->turn = (uint32_t)self->owners.count;
     for (size_t i = 0; error == MET_OK && i < customer->subject_count; i++) {
-        error = add_subject(self, customer->subjects[i], *index_out);
+        error = add_subject(self, customer->subjects[i], self->turn - 1);
     }
     return error;
+}
+
+uint32_t met__usage_gather_turn(const met__usage_gather *self)
+{
+    return self->turn;
+}
+
+void met__usage_gather_turn_to(met__usage_gather *self, uint32_t turn)
+{
+    self->turn = turn;
 }
 
 static wish *find_wish(const met__usage_gather *self, const owner *of,
@@ -334,8 +325,6 @@ static met_error note(void *context, const met__usage_wish *wanted,
                       met_decimal *quantity_out)
 {
     met__usage_gather *self = context;
-    met__hash128 hash = hash_of_owner(self, wanted->customer);
-    uint32_t owner_index = 0;
     uint32_t term_index = 0;
     void *item;
     met_error error = MET_OK;
@@ -349,22 +338,22 @@ static met_error note(void *context, const met__usage_wish *wanted,
         return MET_E_LIMIT;
     }
     error = find_term(self, wanted, 1, &term_index);
-    if (error == MET_OK && !find_owner(self, hash, &owner_index)) {
-        error = add_owner(self, wanted->customer, hash, &owner_index);
+    if (error == MET_OK && self->turn == 0) {
+        error = add_owner(self, wanted->customer);
     }
     if (error != MET_OK
-        || find_wish(self, item_at(&self->owners, owner_index), term_index,
+        || find_wish(self, item_at(&self->owners, self->turn - 1), term_index,
                      wanted->period)
                != NULL) {
         return error;
     }
     error = append(self, &self->wishes, &item);
     if (error == MET_OK) {
-        owner *of = item_at(&self->owners, owner_index);
+        owner *of = item_at(&self->owners, self->turn - 1);
         *(wish *)item = (wish){
             .from = (uint32_t)(wanted->period.from_ns / MET__MINUTE_NS),
             .to = (uint32_t)(wanted->period.to_ns / MET__MINUTE_NS),
-            .term = term_index,
+            .term = (uint16_t)term_index,
             .next = of->first};
         of->first = (uint32_t)self->wishes.count;
     }
@@ -539,18 +528,19 @@ static met_error answer(void *context, const met__usage_wish *wanted,
 {
     met__usage_gather *self = context;
     uint64_t words[2];
-    uint32_t owner_index;
     uint32_t term_index;
+    const owner *of;
     const wish *found;
 
-    if (!met__meter_is_additive(wanted->meter)
-        || !find_owner(self, hash_of_owner(self, wanted->customer),
-                       &owner_index)
+    if (!met__meter_is_additive(wanted->meter) || self->turn == 0
         || find_term(self, wanted, 0, &term_index) != MET_OK) {
         return MET_E_NOT_FOUND;
     }
-    found = find_wish(self, item_at(&self->owners, owner_index), term_index,
-                      wanted->period);
+    of = item_at(&self->owners, self->turn - 1);
+    if (of->check != check_of_owner(self, wanted->customer)) {
+        return MET_E_NOT_FOUND;
+    }
+    found = find_wish(self, of, term_index, wanted->period);
     if (found == NULL || found->is_unknown) {
         return MET_E_NOT_FOUND;
     }

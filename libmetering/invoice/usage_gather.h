@@ -7,7 +7,7 @@
 #include "invoice/usage_source.h"
 #include "store/store.h"
 
-/* Wishes of one gathering: 48 bytes each. */
+/* Wishes of one gathering: 32 bytes each. */
 #define MET__WISHES_MAX (1u << 20)
 
 typedef struct met__usage_gather met__usage_gather;
@@ -17,6 +17,11 @@ met_error met__usage_gather_create(met_store *store,
 void met__usage_gather_destroy(met__usage_gather *gather); /* may be NULL */
 /* Forgets all. */
 void met__usage_gather_clear(met__usage_gather *gather);
+
+/* Whose turn it is, to wish or to be answered: 0 is a new one's, who gets a
+ * number with the first wish. All wishes of a turn are one customer's. */
+void met__usage_gather_turn_to(met__usage_gather *gather, uint32_t turn);
+uint32_t met__usage_gather_turn(const met__usage_gather *gather);
 
 /* A source that notes what it is asked for and answers 0. MET_E_LIMIT: no
  * room for more. txn is that of the pass. */

@@ -346,6 +346,61 @@ static void what_is_gathered_is_what_is_stored(void **state)
     }
 }
 
+/* Three events of each, and a fee of 0.50 for every one. */
+static void events_are_gathered_beside_their_sum(void **state)
+{
+    static const char *const values[] = {"2.25", "3.25", "5.25"};
+    met_quantity bytes = {.key = "bytes", .key_size = 5};
+    met_ingest *ingest = NULL;
+    char key[16];
+    char id[16];
+
+    (void)state;
+    clock_now_ns = time_of("2026-02-10T10:00:00Z");
+    must_put_meter("{\"key\":\"bytes\",\"name\":\"Bytes\",\"event_type\":"
+                   "\"transfer\",\"aggregation\":\"sum\",\"value_property\":"
+                   "\"$.bytes\"}");
+    must_put_feature("{\"key\":\"bytes\",\"name\":\"Bytes\",\"meter\":{"
+                     "\"key\":\"bytes\"}}");
+    must_publish_card(
+        "share",
+        "{\"key\":\"bytes\",\"name\":\"Bytes\",\"feature\":{\"key\":"
+        "\"bytes\"},\"billing_cadence\":\"P1M\",\"price\":{\"type\":"
+        "\"percentage\",\"percentage\":\"100\",\"fixed_amount\":\"0.5\"}}");
+    fresh();
+    assert_ok(met_ingest_open(store, NULL, &ingest, &told));
+    for (int i = 0; i < 4; i++) {
+        snprintf(key, sizeof key, "c%d", i);
+        subscribe_from(key, "share", FEBRUARY);
+        for (int n = 0; n < 3; n++) {
+            snprintf(id, sizeof id, "%d-%d", i, n);
+            assert_int_equal(met_decimal_parse(values[n], 4, &bytes.value),
+                             MET_OK);
+            const met_ingest_event event = {.id = id,
+                                            .id_size = strlen(id),
+                                            .source = "s",
+                                            .source_size = 1,
+                                            .type = "transfer",
+                                            .type_size = 8,
+                                            .subject = key,
+                                            .subject_size = strlen(key),
+                                            .quantities = &bytes,
+                                            .quantity_count = 1,
+                                            .utc_ns = clock_now_ns};
+            fresh();
+            assert_ok(met_event_ingest(ingest, &event, 1, NULL, NULL, &told));
+        }
+    }
+    met_ingest_close(ingest);
+    clock_now_ns = time_of("2026-03-20T00:00:00Z");
+    assert_ok(preview("c0", NULL, 0));
+    assert_shown("totals.total", "12.25");
+    must_run(NULL);
+    assert_int_equal(report.issued, 4);
+    assert_ok(list("c3"));
+    assert_shown("items.0.totals.total", "12.25");
+}
+
 /* --- Memory --------------------------------------------------------------- */
 /* At every allocation of a run, of a step by name, of a credit note and of
  * making an invoice again: the error is told, and the next try is whole. */
@@ -456,6 +511,7 @@ int main(void)
         CASE(a_run_that_was_left_goes_on),
         CASE(collection_at_an_anchor),
         CASE(what_is_gathered_is_what_is_stored),
+        CASE(events_are_gathered_beside_their_sum),
         CASE(memory_runs_out),
         CASE(wrong_calls_are_told),
     };
