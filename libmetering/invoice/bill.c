@@ -462,9 +462,8 @@ static int is_nothing_yet(const met__bill *bill, const met__line_draft *draft)
            && met__decimal_is_zero(draft->rated->totals.total);
 }
 
-met_error met__bill_add(void *context, const met__billable *billable)
+static met_error add_period(met__bill *bill, const met__billable *billable)
 {
-    met__bill *bill = context;
     met__line_draft draft = {.billable = billable};
     met_error error = look_at(bill, &draft);
 
@@ -504,8 +503,29 @@ met_error met__bill_add(void *context, const met__billable *billable)
                : error;
 }
 
-met_error met__bill_gap(met__bill *bill, const met__billable *billable,
-                        int is_none)
+/* What overflows says so itself where it is rated; sums do not. */
+static met_error told(const met__bill *bill, const met__billable *billable,
+                      met_error error)
+{
+    met__text key = billable->card->key;
+
+    return error == MET_E_OVERFLOW
+                   && (bill->info == NULL || bill->info->code != error)
+               ? met__fail(bill->info, error, "totals",
+                           "need more than 34 digits with \"%.*s\"",
+                           (int)key.size, key.data)
+               : error;
+}
+
+met_error met__bill_add(void *context, const met__billable *billable)
+{
+    met__bill *bill = context;
+
+    return told(bill, billable, add_period(bill, billable));
+}
+
+static met_error add_gap(met__bill *bill, const met__billable *billable,
+                         int is_none)
 {
     met__line_draft draft = {.billable = billable};
     met_error error = look_at(bill, &draft);
@@ -529,4 +549,10 @@ met_error met__bill_gap(met__bill *bill, const met__billable *billable,
         return MET_OK;
     }
     return error == MET_OK ? finish(bill, &draft) : error;
+}
+
+met_error met__bill_gap(met__bill *bill, const met__billable *billable,
+                        int is_none)
+{
+    return told(bill, billable, add_gap(bill, billable, is_none));
 }

@@ -382,6 +382,29 @@ static void another_currency_is_another_invoice(void **state)
     assert_shown("totals.total", "1.00");
 }
 
+/* Two lines of 34 digits each: both can be said, their sum cannot. */
+static void a_sum_of_too_many_digits(void **state)
+{
+    static const char plan[] =
+        "{\"key\":\"huge\",\"name\":\"H\",\"currency\":\"USD\","
+        "\"billing_cadence\":\"P1M\",\"phases\":[{\"key\":\"p\",\"name\":"
+        "\"P\",\"rate_cards\":["
+        "{\"key\":\"first\",\"name\":\"F\",\"billing_cadence\":\"P1M\","
+        "\"price\":{\"type\":\"flat\",\"amount\":"
+        "\"99999999999999999999999999999999.99\"}},"
+        "{\"key\":\"second\",\"name\":\"S\",\"billing_cadence\":\"P1M\","
+        "\"price\":{\"type\":\"flat\",\"amount\":"
+        "\"99999999999999999999999999999999.99\"}}]}]}";
+
+    (void)state;
+    must_publish("huge", plan);
+    subscribe_from("a", "huge", FEBRUARY);
+    uint64_t before = stored_digest();
+    assert_told(preview("a", MARCH, 0), MET_E_OVERFLOW, "totals", "second");
+    assert_told(finalize("a", MARCH), MET_E_OVERFLOW, "totals", "34 digits");
+    assert_true(stored_digest() == before);
+}
+
 /* A backlog beyond one invoice is refused as a whole and billed in parts. */
 static void a_backlog_is_billed_in_parts(void **state)
 {
@@ -424,6 +447,7 @@ int main(void)
         CASE(what_was_billed_is_not_open),
         CASE(what_is_ended_in_the_past_is_given_back),
         CASE(another_currency_is_another_invoice),
+        CASE(a_sum_of_too_many_digits),
         CASE(a_backlog_is_billed_in_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
