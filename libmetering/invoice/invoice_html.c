@@ -352,13 +352,29 @@ static int says_more(met__text explanation, const met__node *detail)
                               met__view_text(detail, "per_unit_amount"));
 }
 
+/* "tier 1: 10000 x 0.01" behind "Usage price for tier 1" is the second half. */
+static met__text explanation_of(const met__node *detail, met__text name)
+{
+    met__text all = met__view_text(detail, "explanation");
+    size_t size = 0;
+
+    while (size < all.size && all.data[size] != ':') {
+        size++;
+    }
+    return size > 0 && size + 2 < all.size && size <= name.size
+                   && memcmp(all.data, name.data + name.size - size, size) == 0
+               ? met__text_of(all.data + size + 2, all.size - size - 2)
+               : all;
+}
+
 static void write_detail(met__buffer *page, const met__node *line,
                          const met__node *detail)
 {
-    met__text explanation = met__view_text(detail, "explanation");
+    met__text name = detail_name(line, detail);
+    met__text explanation = explanation_of(detail, name);
 
     met__page_raw(page, "<tr class=\"detail\"><td class=\"name\">");
-    met__page_name(page, detail_name(line, detail));
+    met__page_name(page, name);
     if (explanation.size > 0 && says_more(explanation, detail)) {
         met__page_raw(page, ": ");
         met__page_name(page, explanation);

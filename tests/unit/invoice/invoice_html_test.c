@@ -143,6 +143,26 @@ static void one_part_is_in_the_line_itself(void **state)
     assert_lacks(page, "usage in period");
 }
 
+/* What a name says its explanation need not say again. */
+static void a_tier_is_said_once(void **state)
+{
+    const char *page = page_of(
+        "{\"lines\":[{\"name\":\"API\",\"detailed_lines\":["
+        "{\"name\":\"API: usage price for tier 1\",\"explanation\":"
+        "\"tier 1: 5 x 2\",\"quantity\":\"5\",\"per_unit_amount\":\"2\"},"
+        "{\"name\":\"API: flat price for tier 1\",\"explanation\":"
+        "\"tier 1: entered\"},"
+        "{\"name\":\"API: flat price for tier 1\",\"explanation\":"
+        "\"tier 2: other\"},"
+        "{\"name\":\"r 1\",\"explanation\":\"tier 1: whole\"}],\"totals\":{}}],\"totals\":{}}");
+
+    (void)state;
+    assert_has(page, "<bdi>usage price for tier 1</bdi></td>");
+    assert_has(page, "tier 1</bdi>: <bdi>entered</bdi></td>");
+    assert_has(page, "tier 1</bdi>: <bdi>tier 2: other</bdi></td>");
+    assert_has(page, "r 1</bdi>: <bdi>tier 1: whole</bdi></td>");
+}
+
 static void kinds_of_documents(void **state)
 {
     const char *page;
@@ -267,6 +287,7 @@ int main(void)
         CASE(it_stands_alone),
         CASE(the_same_gives_the_same),
         CASE(one_part_is_in_the_line_itself),
+        CASE(a_tier_is_said_once),
         CASE(kinds_of_documents),
         CASE(periods_say_their_days),
         CASE(what_is_odd_is_left_out),
