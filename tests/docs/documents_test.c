@@ -368,6 +368,14 @@ static met_error invoice_answer(void)
     return must_be_answer();
 }
 
+static met_error put_credit(void)
+{
+    met_buffer *out = fresh();
+    return keep(met_invoice_credit(store, "INV-0001", 8, block, block_size,
+                                   out, &told),
+                out);
+}
+
 /* --- The story ------------------------------------------------------------ */
 static int is_told;
 
@@ -438,6 +446,8 @@ static struct kind {
     {"reset", put_reset, 1, 0},
     {"granted_answer", granted_answer, 1, 0},
     {"invoice_answer", invoice_answer, 1, 0},
+    {"credit", put_credit, 1, 0},
+    {"credit_note_answer", must_be_answer, 1, 0},
 };
 #define KIND_COUNT (sizeof kinds / sizeof *kinds)
 
