@@ -104,13 +104,14 @@ static void subscribe_all(met_store *store, uint64_t customers)
 static void use_day(met_store *store, uint64_t customers, int64_t day)
 {
     static met_ingest_event events[BATCH];
-    static met_pair pairs[BATCH];
+    met_quantity bytes = {.key = "bytes", .key_size = 5};
     static char ids[BATCH][24];
     static char subjects[BATCH][24];
     met_error_info info = {.struct_size = sizeof info};
     met_ingest *ingest = NULL;
 
     now_ns = START_NS + day * DAY_NS + DAY_NS / 2;
+    must(met_decimal_parse("512", 3, &bytes.value), "512", NULL);
     must(met_ingest_open(store, NULL, &ingest, &info), "ingest", &info);
     for (uint64_t done = 0; done < customers;) {
         size_t count = 0;
@@ -119,7 +120,6 @@ static void use_day(met_store *store, uint64_t customers, int64_t day)
                      (long long)day, (unsigned long long)done);
             snprintf(subjects[count], sizeof subjects[count], "c%07llu",
                      (unsigned long long)done);
-            pairs[count] = (met_pair){"bytes", 5, "512", 3};
             events[count] =
                 (met_ingest_event){.id = ids[count],
                                    .id_size = strlen(ids[count]),
@@ -129,8 +129,8 @@ static void use_day(met_store *store, uint64_t customers, int64_t day)
                                    .type_size = 4,
                                    .subject = subjects[count],
                                    .subject_size = strlen(subjects[count]),
-                                   .attributes = &pairs[count],
-                                   .attribute_count = 1,
+                                   .quantities = &bytes,
+                                   .quantity_count = 1,
                                    .utc_ns = now_ns};
         }
         must(met_event_ingest(ingest, events, count, NULL, NULL, &info),
