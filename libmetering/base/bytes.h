@@ -76,11 +76,32 @@ static inline size_t met__put_digits(char out[MET__DIGITS_MAX],
         "34353637383940414243444546474849505152535455565758596061626364656667"
         "68697071727374757677787980818283848586878889909192939495969798"
         "99";
-    size_t size = 1;
+    /* The least number that has more digits than any of fewer bits. */
+    static const uint64_t powers[] = {
+        0,
+        UINT64_C(10),
+        UINT64_C(100),
+        UINT64_C(1000),
+        UINT64_C(10000),
+        UINT64_C(100000),
+        UINT64_C(1000000),
+        UINT64_C(10000000),
+        UINT64_C(100000000),
+        UINT64_C(1000000000),
+        UINT64_C(10000000000),
+        UINT64_C(100000000000),
+        UINT64_C(1000000000000),
+        UINT64_C(10000000000000),
+        UINT64_C(100000000000000),
+        UINT64_C(1000000000000000),
+        UINT64_C(10000000000000000),
+        UINT64_C(100000000000000000),
+        UINT64_C(1000000000000000000),
+        UINT64_C(10000000000000000000)};
+    uint32_t bits = 64 - (uint32_t)__builtin_clzll(value | 1);
+    uint32_t power = bits * 1233 >> 12; /* log10(2) = 1233 / 4096 */
+    size_t size = power + (value >= powers[power]);
 
-    for (uint64_t left = value; left >= 10; left /= 100) {
-        size += left >= 100 ? 2 : 1;
-    }
     for (size_t at = size; at > 1; at -= 2, value /= 100) {
         memcpy(out + at - 2, pairs + value % 100 * 2, 2);
     }

@@ -6,6 +6,7 @@
 
 #include "gateway/gateway_handle.h"
 #include "gateway/ticket.h"
+#include "limit/limiter.h"
 
 typedef struct met__admission {
     met_gateway *gateway;
@@ -23,11 +24,13 @@ typedef struct met__admission {
     uint32_t credential;
     uint32_t is_anonymous;
     uint32_t is_preflight; /* that key-auth lets pass: nobody's usage */
-    uint32_t reserved;
     uint32_t limit;         /* record, or none */
     met_limiter_request limit_request;
     char address_key[64]; /* of limit_request */
+    uint32_t has_room; /* 1: room is of limit_request */
+    uint32_t reserved;
     met_limiter_result limit_result;
+    met__limiter_room room;
 } met__admission;
 
 /* The answer is no. Each returns 0, so that a step ends with `return

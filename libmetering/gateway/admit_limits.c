@@ -163,6 +163,7 @@ static void fill_request(met__admission *admission,
                                      .cost = admission->cost,
                                      .monotonic_ns = admission->monotonic_ns,
                                      .utc_ns = admission->utc_ns};
+    admission->has_room = 0;
 }
 
 /* --- Deciding ------------------------------------------------------------- */
@@ -203,10 +204,14 @@ static int ask(met__admission *admission, limit_call *call, int *status_out)
 {
     met_gateway *gateway = admission->gateway;
     met_limiter_request *request = &admission->limit_request;
-    met_error error = call(gateway->limiter, request,
-                           &admission->limit_result);
+    met_error error =
+        admission->has_room
+            ? met__limiter_check_room(&admission->room, request,
+                                      &admission->limit_result)
+            : call(gateway->limiter, request, &admission->limit_result);
 
     *status_out = 1;
+    admission->has_room = 0;
     if (error == MET_E_NOT_FOUND) {
         request->policy = met__gateway_policy_again(gateway,
                                                     admission->limit);
@@ -251,6 +256,11 @@ int met__admit_peek(met__admission *admission)
     }
     /* When it has room, the times of the windows are asked when it counts. */
     admission->limit_request.flags = MET_LIMITER_BRIEF;
+    if (met__limiter_has_room(gateway->limiter, &admission->limit_request,
+                              &admission->room)) {
+        admission->has_room = 1;
+        return 1;
+    }
     if (!ask(admission, met__limiter_peek, &status)) {
         return status;
     }
@@ -430,8 +440,7 @@ void met__admit_limit_headers(met__admission *admission)
     size_t size = 0;
 
     if (limit == NULL || limit->hide_headers
-        || gateway->header_style == MET_GATEWAY_HEADERS_NONE
-        || admission->limit_result.window_count == 0) {
+        || gateway->header_style == MET_GATEWAY_HEADERS_NONE) {
         return;
     }
     if ((admission->limit_request.flags & MET_LIMITER_BRIEF) != 0) {
@@ -439,6 +448,9 @@ void met__admit_limit_headers(met__admission *admission)
         admission->limit_request.flags = 0;
         (void)!met__limiter_peek(gateway->limiter, &admission->limit_request,
                                  &admission->limit_result);
+    }
+    if (admission->limit_result.window_count == 0) {
+        return;
     }
     if (met__limiter_headers(&admission->limit_result, &options,
                              gateway->response, sizeof gateway->response,

@@ -21,6 +21,9 @@ typedef struct completion {
     met_quantity quantities[MET__QUANTITIES_MAX + 2];
     size_t quantity_count;
     char numbers[4][MET__DIGITS_MAX];
+    met__hash128 mark;
+    met__seen_event *seen; /* of the mark's place */
+    int is_seen;           /* the mark is the same: pairs are not read yet */
 } completion;
 
 /* --- Reservations --------------------------------------------------------- */
@@ -181,28 +184,68 @@ static void read_quantities(completion *c)
     }
 }
 
-static void read_outcome(completion *c)
-{
-    const met_gateway_outcome *outcome = &c->outcome;
-    const struct {
-        uint32_t wanted;
-        met__text name;
-        uint64_t value;
-    } numbers[] = {
-        {UINT32_C(1) << MET__ATTRIBUTE_RESPONSE_STATUS,
-         MET__TEXT("response_http_status"), outcome->status},
-        {UINT32_C(1) << MET__ATTRIBUTE_UPSTREAM_STATUS,
-         MET__TEXT("upstream_status"), outcome->upstream_status},
-        {MET__WANTS_REQUEST_SIZE, MET__TEXT("request_size_bytes"),
-         outcome->request_size_bytes},
-        {MET__WANTS_RESPONSE_SIZE, MET__TEXT("response_size_bytes"),
-         outcome->response_size_bytes}};
+/* Numbers of the outcome that may be attributes. */
+#define NUMBERS 4
+static const struct {
+    uint32_t wanted;
+    uint32_t attribute;
+    met__text name;
+} numbers[NUMBERS] = {
+    {UINT32_C(1) << MET__ATTRIBUTE_RESPONSE_STATUS,
+     MET__ATTRIBUTE_RESPONSE_STATUS,
+     {"response_http_status", sizeof "response_http_status" - 1}},
+    {UINT32_C(1) << MET__ATTRIBUTE_UPSTREAM_STATUS,
+     MET__ATTRIBUTE_UPSTREAM_STATUS,
+     {"upstream_status", sizeof "upstream_status" - 1}},
+    {MET__WANTS_REQUEST_SIZE, MET__ATTRIBUTE_REQUEST_SIZE,
+     {"request_size_bytes", sizeof "request_size_bytes" - 1}},
+    {MET__WANTS_RESPONSE_SIZE, MET__ATTRIBUTE_RESPONSE_SIZE,
+     {"response_size_bytes", sizeof "response_size_bytes" - 1}}};
 
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+/* All attributes; 0: no ticket of ours. Those of the outcome stand before the
+ * host's: the first one holds. */
+static int read_pairs(completion *c)
+{
+    c->is_seen = 0;
+    c->pair_count = 0;
+    for (size_t i = 0; i < NUMBERS; i++) {
         if ((c->gateway->wanted & numbers[i].wanted) != 0) {
-            add_number(c, i, numbers[i].name, numbers[i].value);
+            add_number(c, i, numbers[i].name,
+                       outcome_number(&c->outcome, numbers[i].attribute));
         }
     }
+    return read_texts(c);
+}
+
+/* Everything that the shape comes from, hashed with the store's secret: the
+ * ticket's texts, and behind them what else counts. Only of a ticket that was
+ * read once, and is well-formed, is the mark known. */
+static void find_seen(completion *c)
+{
+    uint64_t more[NUMBERS + 1] = {
+        c->ticket->subject_size
+        | (uint64_t)c->ticket->attribute_count << 16
+        | (uint64_t)c->gateway->wanted << 32};
+    size_t size = c->ticket->text_size;
+
+    c->is_seen = 0;
+    c->seen = NULL;
+    if (size > sizeof c->ticket->text - sizeof more
+        || size + sizeof more
+               > sizeof c->ticket->text - c->ticket->filter_bytes) {
+        return;
+    }
+    for (size_t i = 0; i < NUMBERS; i++) {
+        more[i + 1] = (c->gateway->wanted & numbers[i].wanted) != 0
+                          ? outcome_number(&c->outcome, numbers[i].attribute)
+                          : 0;
+    }
+    memcpy(c->ticket->text + size, more, sizeof more);
+    c->mark = met__hash128_of(met__store_secret(c->gateway->store),
+                              c->ticket->text, size + sizeof more);
+    c->seen = &c->gateway->seen[c->mark.low % MET__SEEN_EVENTS];
+    c->is_seen = c->seen->mark.low == c->mark.low
+                 && c->seen->mark.high == c->mark.high;
 }
 
 /* Clients may send any bytes: what is no text becomes one. */
@@ -230,14 +273,27 @@ static met_error try_record(completion *c)
                        .type_size = sizeof MET__EVENT_TYPE_REQUEST - 1,
                        .subject = (const char *)ticket->text,
                        .subject_size = ticket->subject_size,
-                       .attributes = c->pairs,
-                       .attribute_count = c->pair_count,
                        .quantities = c->quantities,
                        .quantity_count = c->quantity_count,
                        .utc_ns = ticket->utc_ns};
+    met__seen_shape unseen;
 
-    return met__recorder_add(c->gateway->recorder, &event,
-                             MET__RECORD_ADMITTED, NULL);
+    if (c->is_seen) {
+        met_error error = met__recorder_add_again(
+            c->gateway->recorder, &c->seen->shape, &event, NULL);
+        if (error != MET_E_BUSY || !read_pairs(c)) {
+            return error;
+        }
+    }
+    event.attributes = c->pairs;
+    event.attribute_count = c->pair_count;
+    if (c->seen != NULL) {
+        c->seen->mark = c->mark;
+    }
+    return met__recorder_add_first(c->gateway->recorder, &event,
+                                   MET__RECORD_ADMITTED,
+                                   c->seen != NULL ? &c->seen->shape : &unseen,
+                                   NULL);
 }
 
 static met_error record(completion *c)
@@ -245,6 +301,9 @@ static met_error record(completion *c)
     met_error error = try_record(c);
 
     if (error == MET_E_INVALID) { /* a text, or meters changed just now */
+        if (c->is_seen && !read_pairs(c)) {
+            return MET_E_INVALID;
+        }
         mend(c);
         error = try_record(c);
     }
@@ -283,7 +342,6 @@ met_error met__gateway_complete(met_gateway *gateway,
     c.gateway = gateway;
     c.ticket = (met__ticket *)(void *)ticket;
     c.outcome = *outcome;
-    c.pair_count = 0;
     c.quantity_count = 0;
     if (c.ticket->magic != MET__TICKET_MAGIC
         || c.ticket->store_mark != gateway->store_mark
@@ -294,8 +352,8 @@ met_error met__gateway_complete(met_gateway *gateway,
         return MET_E_INVALID;
     }
     met__gateway_follow_meters(gateway);
-    read_outcome(&c); /* before the host's attributes: the first one holds */
-    if (!read_texts(&c)) {
+    find_seen(&c);
+    if (!c.is_seen && !read_pairs(&c)) {
         return MET_E_INVALID;
     }
     c.quantity = outcome->quantity ? outcome->quantity : c.ticket->cost;

@@ -32,6 +32,14 @@ typedef struct met__gateway_counters {
     uint64_t unmapped; /* that could not be used: the older one serves on */
 } met__gateway_counters;
 
+/* Shapes of events that were counted, each at a place that the mark of its
+ * ticket names: most requests are like one before. */
+#define MET__SEEN_EVENTS 512u
+typedef struct met__seen_event {
+    met__hash128 mark;
+    met__seen_shape shape;
+} met__seen_event;
+
 struct met_gateway {
     met_store *store; /* a reference of its own */
     const met__platform *platform;
@@ -68,6 +76,7 @@ struct met_gateway {
     char scratch[MET_GATEWAY_KEY_SIZE_MAX + 1];
     char response[MET__RESPONSE_HEADERS_SIZE];
     met__gateway_counters counters;
+    met__seen_event seen[MET__SEEN_EVENTS];
 };
 
 /* Arguments were checked by the caller. Errors as the public calls. */

@@ -23,8 +23,8 @@ static int same_name(const char *name, size_t size, met__text wanted,
         return 0;
     }
     for (size_t i = 0; i < size; i++) {
-        char c = wanted.data[i];
-        if (lower(name[i]) != lower(as_hyphen && c == '_' ? '-' : c)) {
+        char c = as_hyphen && wanted.data[i] == '_' ? '-' : wanted.data[i];
+        if (name[i] != c && lower(name[i]) != lower(c)) {
             return 0;
         }
     }
@@ -37,13 +37,17 @@ static int count_header(const met_gateway_request *request, met__text wanted,
 {
     int count[2] = {0, 0};
     met__text value[2] = {{NULL, 0}, {NULL, 0}};
+    int ways = -1; /* not known yet: most headers differ in length */
 
     for (size_t i = 0; i < request->header_count; i++) {
         const met_pair *header = &request->headers[i];
         if (header->key_size != wanted.size) {
             continue;
         }
-        for (int as_hyphen = 0; as_hyphen < 2; as_hyphen++) {
+        if (ways < 0) {
+            ways = memchr(wanted.data, '_', wanted.size) != NULL ? 2 : 1;
+        }
+        for (int as_hyphen = 0; as_hyphen < ways; as_hyphen++) {
             if (same_name(header->key, header->key_size, wanted, as_hyphen)) {
                 if (count[as_hyphen]++ == 0) {
                     value[as_hyphen] =

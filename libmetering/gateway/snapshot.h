@@ -210,7 +210,10 @@ typedef struct met__snapshot_filter {
 
 typedef struct met__snapshot_row {
     met__quota_row row;
-    int64_t at_ns; /* of whose period limit and taken are */
+    /* When it was compiled, of whose period limit and taken are: as met__quota_row_period
+     * tells; empty when the row was not in force. */
+    met__period period;
+    uint64_t number;
     int64_t limit;
     int64_t taken;
     uint32_t feature;

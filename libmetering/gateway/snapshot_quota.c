@@ -153,12 +153,17 @@ static met_error add_row(void *context, const met__quota_visit *visit)
 {
     row_visit *to = context;
     met__snapshot_row row = {.row = visit->row,
-                             .at_ns = to->compile->now_ns,
                              .limit = visit->limit,
                              .taken = visit->taken};
     met_error error = feature_number(to->compile, visit->feature, to->arena,
                                      &row.feature);
 
+    if (met__quota_row_period(&row.row, to->compile->now_ns, &row.number,
+                              &row.period)
+        != MET_OK) {
+        row.number = 0;
+        row.period = (met__period){0, 0};
+    }
     if (error == MET_OK) {
         met__snapshot_add(to->compile->writer, MET__SECTION_ROW, &row);
         to->consumer->rows.count++;

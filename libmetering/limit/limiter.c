@@ -387,6 +387,22 @@ not_decided(const met_limiter *limiter, met_error error,
     return answer;
 }
 
+static inline met_error finish(met__quick *q, int is_found,
+                               const met_limiter_request *request,
+                               met_limiter_result *result_out)
+{
+    met_limiter *limiter = q->limiter;
+    met_error error = is_found && met__quick_decide(q, result_out)
+                          ? MET_OK
+                          : check_slowly(q, request, result_out);
+
+    if (error != MET_OK || met__limit_table_is_lost(&limiter->table)) {
+        return not_decided(limiter, error, result_out);
+    }
+    met__plan_decided(limiter, q, 1, !result_out->is_allowed);
+    return MET_OK;
+}
+
 met_error met__limiter_check(met_limiter *limiter,
                              const met_limiter_request *request,
                              met_limiter_result *result_out)
@@ -394,15 +410,33 @@ met_error met__limiter_check(met_limiter *limiter,
     met__quick q;
 
     met__quick_start(&q, limiter, request);
-    met_error error = request->own_window_count == 0 && met__quick_find(&q)
-                              && met__quick_decide(&q, result_out)
-                          ? MET_OK
-                          : check_slowly(&q, request, result_out);
-    if (error != MET_OK || met__limit_table_is_lost(&limiter->table)) {
-        return not_decided(limiter, error, result_out);
-    }
-    met__plan_decided(limiter, &q, 1, !result_out->is_allowed);
-    return MET_OK;
+    return finish(&q, request->own_window_count == 0 && met__quick_find(&q),
+                  request, result_out);
+}
+
+MET__STATIC_ASSERT(sizeof(met__quick) <= sizeof(met__limiter_room),
+                   quick_fits);
+
+int met__limiter_has_room(met_limiter *limiter,
+                          const met_limiter_request *request,
+                          met__limiter_room *room_out)
+{
+    met__quick *q = (met__quick *)(void *)room_out;
+
+    met__quick_start(q, limiter, request);
+    return request->own_window_count == 0 && met__quick_find(q)
+           && met__quick_look(q, 0)
+           && !met__limit_table_is_lost(&limiter->table);
+}
+
+met_error met__limiter_check_room(met__limiter_room *room,
+                                  const met_limiter_request *request,
+                                  met_limiter_result *result_out)
+{
+    met__quick *q = (met__quick *)(void *)room;
+
+    q->flags = request->flags;
+    return finish(q, 1, request, result_out);
 }
 
 met_error met__limiter_peek(met_limiter *limiter,

@@ -29,6 +29,20 @@ met_error met__limiter_policy_remove(met_limiter *limiter, uint32_t number,
 met_error met__limiter_check(met_limiter *limiter,
                              const met_limiter_request *request,
                              met_limiter_result *result_out);
+/* What was found along the way: only limiter.c knows what it is. */
+typedef struct met__limiter_room {
+    uint64_t words[76];
+} met__limiter_room;
+/* 1: all windows of a policy have room for sure, and nothing is counted; 0:
+ * nothing is known. */
+int met__limiter_has_room(met_limiter *limiter,
+                          const met_limiter_request *request,
+                          met__limiter_room *room_out);
+/* As met__limiter_check, soon after there was room for the same request but
+ * for its flags. */
+met_error met__limiter_check_room(met__limiter_room *room,
+                                  const met_limiter_request *request,
+                                  met_limiter_result *result_out);
 /* batch and verdicts are checked. MET_E_NOT_FOUND, MET_E_CORRUPT: of some
  * requests, which are not allowed. */
 met_error met__limiter_check_batch(met_limiter *limiter,

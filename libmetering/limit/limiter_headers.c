@@ -24,28 +24,48 @@ void met__header_number(met__header_text *out, uint64_t value)
     met__header_bytes(out, digits, met__put_digits(digits, value));
 }
 
-/* A whole line at once: there are seven in an answer. Inline, because names
- * are literals and their copying then is a few moves. */
-static inline void put(met__header_text *out, met__text name, met__text suffix,
-                       uint64_t value)
+/* Of a line's name: SUFFIX_QUICK bytes of memory at least, so that those of the
+ * usual windows are copied without asking how long they are. */
+typedef struct suffix {
+    const char *text;
+    size_t size;
+} suffix;
+
+#define SUFFIX_QUICK 8
+static const suffix no_suffix = {"\0\0\0\0\0\0\0", 0};
+
+static inline __attribute__((always_inline)) size_t
+put_line(char *line, met__text name, suffix behind, uint64_t value)
 {
-    char line[64 + MET__WINDOW_NAME_SIZE + MET__DIGITS_MAX];
     char *at = line;
 
     memcpy(at, name.data, name.size);
     at += name.size;
-    if (suffix.size > 0) {
-        memcpy(at, suffix.data, suffix.size);
-        at += suffix.size;
+    memcpy(at, behind.text, SUFFIX_QUICK);
+    if (behind.size > SUFFIX_QUICK) {
+        memcpy(at, behind.text, behind.size);
     }
+    at += behind.size;
     memcpy(at, ": ", 2);
     at += 2;
     at += met__put_digits(at, value);
     memcpy(at, "\r\n", 2);
-    met__header_bytes(out, line, (size_t)(at + 2 - line));
+    return (size_t)(at + 2 - line);
 }
 
-static const met__text no_suffix = {"", 0};
+/* A whole line at once: there are seven in an answer. Inline, because names
+ * are literals and their copying then is a few moves. */
+static inline __attribute__((always_inline)) void
+put(met__header_text *out, met__text name, suffix behind, uint64_t value)
+{
+    char line[64 + MET__WINDOW_NAME_SIZE + MET__DIGITS_MAX];
+
+    if (out->size < out->room && out->room - out->size > sizeof line) {
+        out->size += put_line(out->text + out->size, name, behind, value);
+    } else {
+        met__header_bytes(out, line, put_line(line, name, behind, value));
+    }
+}
 
 uint64_t met__header_seconds(int64_t ns)
 {
@@ -62,24 +82,37 @@ uint64_t met__header_reset(const met_limiter_window_result *window)
                                          : window->reset_ns);
 }
 
+typedef struct named {
+    int64_t window_ns;
+    size_t size;
+    char name[SUFFIX_QUICK];
+} named;
+
+static const named *find_name(int64_t window_ns)
+{
+    static const named names[] = {
+        {SECOND, 6, "Second"},       {60 * SECOND, 6, "Minute"},
+        {3600 * SECOND, 4, "Hour"},  {86400 * SECOND, 3, "Day"},
+        {2592000 * SECOND, 5, "Month"}, {31536000 * SECOND, 4, "Year"}};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (window_ns == names[i].window_ns) {
+            return &names[i];
+        }
+    }
+    return NULL;
+}
+
 const char *met__header_window(int64_t window_ns,
                                char other_out[MET__WINDOW_NAME_SIZE],
                                int *is_named_out)
 {
-    static const struct {
-        int64_t seconds;
-        const char *name;
-    } names[] = {{1, "Second"},      {60, "Minute"},
-                 {3600, "Hour"},     {86400, "Day"},
-                 {2592000, "Month"}, {31536000, "Year"}};
+    const named *found = find_name(window_ns);
 
-    *is_named_out = 1;
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (window_ns == names[i].seconds * SECOND) {
-            return names[i].name;
-        }
+    *is_named_out = found != NULL;
+    if (found != NULL) {
+        return found->name;
     }
-    *is_named_out = 0;
     int size = snprintf(other_out, MET__WINDOW_NAME_SIZE, "%lld",
                         (long long)(window_ns / SECOND));
     if (window_ns % SECOND != 0) {
@@ -101,15 +134,22 @@ static void put_windows(met__header_text *out,
     int is_named;
 
     for (uint32_t i = 0; i < result->window_count; i++) {
-        if (result->windows[i].algorithm == MET_LIMITER_IN_FLIGHT) {
+        const met_limiter_window_result *window = &result->windows[i];
+        if (window->algorithm == MET_LIMITER_IN_FLIGHT) {
             continue; /* no number of requests in a time */
         }
-        met__text name = met__text_z(met__header_window(
-            result->windows[i].window_ns, other, &is_named));
-        put(out, MET__TEXT("X-RateLimit-Limit-"), name,
-            result->windows[i].limit);
+        const named *found = find_name(window->window_ns);
+        suffix name;
+        if (found != NULL) {
+            name = (suffix){found->name, found->size};
+        } else {
+            name.text = met__header_window(window->window_ns, other,
+                                           &is_named);
+            name.size = strlen(name.text);
+        }
+        put(out, MET__TEXT("X-RateLimit-Limit-"), name, window->limit);
         put(out, MET__TEXT("X-RateLimit-Remaining-"), name,
-            result->windows[i].remaining);
+            window->remaining);
     }
 }
 
@@ -127,7 +167,9 @@ met_error met__limiter_headers(const met_limiter_result *result,
                                size_t *size_out)
 {
     char text[MET_LIMITER_HEADERS_SIZE];
-    met__header_text out = {.text = text, .room = sizeof text};
+    int is_roomy = text_size >= sizeof text;
+    met__header_text out = {.text = is_roomy ? text_out : text,
+                            .room = sizeof text};
     const met_limiter_window_result *shown =
         &result->windows[result->reported];
     int can_wait = !result->is_allowed && result->wait_ns > 0;
@@ -153,7 +195,9 @@ met_error met__limiter_headers(const met_limiter_result *result,
     if (out.size >= text_size || out.size >= sizeof text) {
         return MET_E_LIMIT;
     }
-    memcpy(text_out, text, out.size);
+    if (!is_roomy) {
+        memcpy(text_out, text, out.size);
+    }
     text_out[out.size] = '\0';
     if (size_out != NULL) {
         *size_out = out.size;

@@ -219,16 +219,26 @@ static inline void met__quick_answer(const met__quick *q,
     }
 }
 
+/* Finds the records and sees whether windows from `first` on have room. 0: not
+ * on the short way. */
+static inline int met__quick_look(met__quick *q, uint32_t first)
+{
+    for (uint32_t i = 0; i < q->count; i++) {
+        if (!met__quick_find_record(q, &q->windows[i])
+            || (i >= first && !met__quick_has_room(q, &q->windows[i]))) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 /* Decides what was found: 1, or 0 when nothing has changed and the long way
  * must be taken. */
 static inline int met__quick_decide(met__quick *q,
                                     met_limiter_result *result_out)
 {
-    for (uint32_t i = 0; i < q->count; i++) {
-        if (!met__quick_find_record(q, &q->windows[i])
-            || (i > 0 && !met__quick_has_room(q, &q->windows[i]))) {
-            return 0;
-        }
+    if (!met__quick_look(q, 1)) {
+        return 0;
     }
     int result = met__quick_take_all(q);
     if (result != MET__TAKE_DONE && result != MET__TAKE_REFUSED) {

@@ -323,38 +323,61 @@ static uint64_t most_tape(uint64_t head, const met__shape *shape,
     return met__tape_unpack(head, shape).count;
 }
 
+/* A copy at a moment. */
+typedef struct tape_copy {
+    met__tape_state state;
+    uint64_t passed;
+    uint64_t late;
+    uint64_t used;
+} tape_copy;
+
+static inline tape_copy read_copy(const met__snapshot *snapshot,
+                                  const met__shape *shape,
+                                  const met__window_time *time)
+{
+    tape_copy copy = {.state = met__tape_unpack(snapshot->head, shape)};
+    met__tape_parts parts;
+    uint64_t full = met__tape_quanta(shape) * shape->quantum;
+
+    copy.passed = met__tape_passed(&copy.state, shape, time->monotonic_ns,
+                                   &copy.late);
+    copy.used = met__tape_weight(&copy.state, snapshot->history, shape,
+                                 copy.passed, &parts);
+    /* What was counted by force above that is let go a slot later. */
+    copy.used = copy.used < full ? copy.used : full;
+    return copy;
+}
+
 static uint64_t used_tape(const met__snapshot *snapshot,
                           const met__shape *shape, const met__window_time *time)
 {
-    met__tape_state state = met__tape_unpack(snapshot->head, shape);
-    uint64_t late;
-    uint64_t passed = met__tape_passed(&state, shape, time->monotonic_ns,
-                                       &late);
-    met__tape_parts parts;
-    uint64_t weight = met__tape_weight(&state, snapshot->history, shape,
-                                       passed, &parts);
-    uint64_t full = met__tape_quanta(shape) * shape->quantum;
+    return read_copy(snapshot, shape, time).used;
+}
 
-    /* What was counted by force above that is let go a slot later. */
-    return weight < full ? weight : full;
+/* How long until at most `room` weighs. */
+static inline uint64_t wait_of(const tape_copy *copy,
+                               const met__snapshot *snapshot,
+                               const met__shape *shape, uint64_t now,
+                               uint64_t room)
+{
+    if (copy->used <= room) {
+        return 0;
+    }
+    uint64_t newest =
+        met__window_ticks(shape, now) + copy->late - copy->passed;
+    uint64_t later =
+        met__tape_until(&copy->state, snapshot->history, shape, room);
+    uint64_t until = (newest + later) * shape->tick_ns;
+    return until > now ? until - now : 1; /* 1: a record nobody wrote */
 }
 
 static uint64_t wait_tape(const met__snapshot *snapshot,
                           const met__shape *shape,
                           const met__window_time *time, uint64_t room)
 {
-    met__tape_state state = met__tape_unpack(snapshot->head, shape);
-    uint64_t now = time->monotonic_ns;
-    uint64_t late;
-    uint64_t passed = met__tape_passed(&state, shape, now, &late);
+    tape_copy copy = read_copy(snapshot, shape, time);
 
-    if (used_tape(snapshot, shape, time) <= room) {
-        return 0;
-    }
-    uint64_t newest = met__window_ticks(shape, now) + late - passed;
-    uint64_t later = met__tape_until(&state, snapshot->history, shape, room);
-    uint64_t until = (newest + later) * shape->tick_ns;
-    return until > now ? until - now : 1; /* 1: a record nobody wrote */
+    return wait_of(&copy, snapshot, shape, time->monotonic_ns, room);
 }
 
 /* The moment the oldest quantum is forgotten. */
@@ -362,9 +385,11 @@ static uint64_t reset_tape(const met__snapshot *snapshot,
                            const met__shape *shape,
                            const met__window_time *time)
 {
-    uint64_t used = used_tape(snapshot, shape, time);
+    tape_copy copy = read_copy(snapshot, shape, time);
 
-    return used == 0 ? 0 : wait_tape(snapshot, shape, time, used - 1);
+    return copy.used == 0 ? 0
+                          : wait_of(&copy, snapshot, shape,
+                                    time->monotonic_ns, copy.used - 1);
 }
 
 static int is_idle_tape(uint64_t head, const met__shape *shape,

@@ -46,6 +46,28 @@ met_error met__prepared_add(met_prepared *prepared,
                             int64_t utc_ns, met_error_info *info);
 void met__prepared_close(met_prepared *prepared);
 
+/* Which shape an event was of, for who can tell when another event is of the
+ * same one: all zeros is none. It may be forgotten at any time. */
+typedef struct met__seen_shape {
+    uint64_t plan_number; /* shape and hash are of this plan */
+    met__hash128 hash;
+    const struct met__recorder_type *type;
+    uint32_t shape;
+    uint32_t is_seen;
+} met__seen_shape;
+
+/* As met__recorder_add, and says which shape it was. */
+met_error met__recorder_add_first(met_recorder *recorder,
+                                  const met_event *event, uint32_t flags,
+                                  met__seen_shape *seen_out,
+                                  met_error_info *info);
+/* As met__recorder_add, of an event of that shape, of which only quantities
+ * and time are read. MET_E_BUSY: the shape was forgotten, add all of it. */
+met_error met__recorder_add_again(met_recorder *recorder,
+                                  const met__seen_shape *seen,
+                                  const met_event *event,
+                                  met_error_info *info);
+
 /* What meters of an event type add up, by name, as far as the meters in force
  * are known: how many, and *names_out until the next call on the recorder. */
 uint32_t met__recorder_quantities(met_recorder *recorder, met__text type,

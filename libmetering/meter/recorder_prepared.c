@@ -1,20 +1,97 @@
-/* Two quicker ways to count. A prepared event has its shape looked up once. A
- * batch reads many events before it counts the first, so that the memory it
+/* Quicker ways to count. A shape that was seen, as that of a prepared event, is
+ * not looked up again. A batch reads many events before it counts the first, so that the memory it
  * will need is on its way.
  * In: events. Out: what met__recorder_add would have made of them. */
 #include "base/check.h"
 #include "meter/recorder_state.h"
+
+/* --- Shapes that were seen ------------------------------------------------ */
+/* Whether the record is still that shape's. */
+static inline int is_known(const met_recorder *recorder,
+                           const met__seen_shape *seen)
+{
+    return seen->is_seen && seen->plan_number == recorder->plan_number
+           && met__recorder_is_shape(recorder, seen->shape, seen->hash);
+}
+
+static inline met_error add_again(met_recorder *recorder,
+                                  const met__seen_shape *seen,
+                                  const met_event *event,
+                                  met_error_info *info)
+{
+    met__reading reading;
+
+    reading.type = seen->type;
+    met_error error = met__recorder_read_values(recorder, event, &reading,
+                                                info);
+    return error == MET_OK ? met__recorder_count(recorder, event, &reading,
+                                                 seen->shape, info)
+                           : error;
+}
+
+/* What overflowed is tried anew: it counts as not seen. */
+static met_error add_first(met_recorder *recorder, const met_event *event,
+                           uint32_t flags, met__seen_shape *seen_out,
+                           met_error_info *info)
+{
+    met__reading reading;
+    uint64_t overflowed = recorder->overflowed;
+
+    reading.key = recorder->key;
+    reading.flags = flags;
+    met_error error = met__recorder_read(recorder, event, &reading, info);
+    if (error == MET_OK) {
+        error = met__recorder_count(recorder, event, &reading, MET__NO_SHAPE,
+                                    info);
+    }
+    seen_out->is_seen = error == MET_OK && recorder->overflowed == overflowed;
+    if (seen_out->is_seen) {
+        seen_out->shape = met__recorder_find(recorder, reading.hash);
+        seen_out->is_seen = seen_out->shape != MET__NO_SHAPE;
+        seen_out->hash = reading.hash;
+        seen_out->type = reading.type;
+        seen_out->plan_number = recorder->plan_number;
+    }
+    return error;
+}
+
+met_error met__recorder_add_first(met_recorder *recorder,
+                                  const met_event *event, uint32_t flags,
+                                  met__seen_shape *seen_out,
+                                  met_error_info *info)
+{
+    met_error error = met__recorder_enter(recorder, info);
+
+    seen_out->is_seen = 0;
+    if (error == MET_OK) {
+        error = add_first(recorder, event, flags, seen_out, info);
+        met__recorder_leave(recorder);
+    }
+    return error;
+}
+
+met_error met__recorder_add_again(met_recorder *recorder,
+                                  const met__seen_shape *seen,
+                                  const met_event *event,
+                                  met_error_info *info)
+{
+    met_error error = met__recorder_enter(recorder, info);
+
+    if (error == MET_OK) {
+        error = is_known(recorder, seen)
+                    ? add_again(recorder, seen, event, info)
+                    : MET_E_BUSY;
+        met__recorder_leave(recorder);
+    }
+    return error;
+}
 
 /* --- Prepared events ------------------------------------------------------ */
 struct met_prepared {
     met_recorder *recorder;
     met_event event; /* points into the bytes behind; no quantities */
     size_t size;     /* of the whole block */
-    uint64_t plan_number; /* shape and hash are of this plan */
-    met__hash128 hash;
-    const met__recorder_type *type;
-    uint32_t shape; /* MET__NO_SHAPE: to be looked up */
-    uint32_t reserved;
+    met__seen_shape seen;
 };
 
 static char *put_bytes(char **at, const char *from, size_t size)
@@ -60,7 +137,6 @@ static met_prepared *copy_event(met_recorder *recorder,
                   .attributes = pairs,
                   .attribute_count = event->attribute_count},
         .size = size,
-        .shape = MET__NO_SHAPE,
     };
     prepared->event.type = put_bytes(&at, event->type, event->type_size);
     prepared->event.subject = put_bytes(&at, event->subject,
@@ -102,26 +178,6 @@ void met__prepared_close(met_prepared *prepared)
     }
 }
 
-/* The record that was found the last time, if it is still this shape's. */
-static inline int is_known(const met_prepared *prepared)
-{
-    const met_recorder *recorder = prepared->recorder;
-
-    if (prepared->shape == MET__NO_SHAPE
-        || prepared->plan_number != recorder->plan_number) {
-        return 0;
-    }
-    return met__recorder_is_shape(recorder, prepared->shape, prepared->hash);
-}
-
-/* After an event was counted: where. What overflowed is tried anew. */
-static void remember(met_prepared *prepared, const met__reading *reading)
-{
-    prepared->shape = met__recorder_find(prepared->recorder, reading->hash);
-    prepared->hash = reading->hash;
-    prepared->type = reading->type;
-    prepared->plan_number = prepared->recorder->plan_number;
-}
 
 met_error met__prepared_add(met_prepared *prepared,
                             const met_quantity *quantities, size_t count,
@@ -129,7 +185,6 @@ met_error met__prepared_add(met_prepared *prepared,
 {
     met_recorder *recorder = prepared->recorder;
     met_event event = prepared->event;
-    met__reading reading;
     met_error error = met__recorder_enter(recorder, info);
 
     if (error != MET_OK) {
@@ -138,26 +193,9 @@ met_error met__prepared_add(met_prepared *prepared,
     event.quantities = quantities;
     event.quantity_count = count;
     event.utc_ns = utc_ns;
-    reading.key = recorder->key;
-    reading.flags = 0;
-    if (is_known(prepared)) {
-        reading.type = prepared->type;
-        error = met__recorder_read_values(recorder, &event, &reading, info);
-        if (error == MET_OK) {
-            error = met__recorder_count(recorder, &event, &reading,
-                                        prepared->shape, info);
-        }
-    } else {
-        uint64_t overflowed = recorder->overflowed;
-        error = met__recorder_read(recorder, &event, &reading, info);
-        if (error == MET_OK) {
-            error = met__recorder_count(recorder, &event, &reading,
-                                        MET__NO_SHAPE, info);
-        }
-        if (error == MET_OK && recorder->overflowed == overflowed) {
-            remember(prepared, &reading);
-        }
-    }
+    error = is_known(recorder, &prepared->seen)
+                ? add_again(recorder, &prepared->seen, &event, info)
+                : add_first(recorder, &event, 0, &prepared->seen, info);
     met__recorder_leave(recorder);
     return error;
 }

@@ -68,6 +68,15 @@ static void rows_of_a_customer(void **state)
     assert_int_equal(row->row.limit, 1000 * MET__QUOTA_UNIT);
     assert_int_equal(row->limit, 1000 * MET__QUOTA_UNIT);
     assert_int_equal(row->taken, 0);
+    met__period period;
+    uint64_t number;
+    assert_int_equal(met__quota_row_period(&row->row, row->period.from_ns,
+                                           &number, &period),
+                     MET_OK);
+    assert_int_equal(row->number, number);
+    assert_int_equal(row->period.from_ns, period.from_ns);
+    assert_int_equal(row->period.to_ns, period.to_ns);
+    assert_true(period.from_ns < period.to_ns);
     const met__snapshot_feature *feature =
         met__snapshot_feature_at(&snapshot, row->feature);
     assert_true(met__text_equal(met__snapshot_text(&snapshot, feature->key),
