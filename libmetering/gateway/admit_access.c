@@ -367,10 +367,8 @@ static void tell_upstream(met__admission *admission, uint32_t header)
     add_lines(gateway, &size, met__snapshot_text(snapshot,
                                                  consumer->headers));
     if (credential != NULL) {
-        add_lines(gateway, &size, MET__TEXT("X-Credential-Identifier: "));
         add_lines(gateway, &size, met__snapshot_text(snapshot,
-                                                     credential->id));
-        add_lines(gateway, &size, MET__TEXT("\r\n"));
+                                                     credential->header));
     } else if (admission->is_anonymous) {
         add_lines(gateway, &size, MET__TEXT("X-Anonymous-Consumer: true\r\n"));
     }

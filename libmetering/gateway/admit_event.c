@@ -2,6 +2,7 @@
  * admit under Kong's names, and what the host adds. Values longer than a
  * recorder keeps are cut. In: a request. Out: the ticket's texts. */
 #include "gateway/admission.h"
+#include "meter/recorder_key.h"
 
 static met__text text_of(const met__admission *admission, uint32_t number)
 {
@@ -97,39 +98,36 @@ size_t met__admit_event_room(const met__admission *admission)
 }
 
 /* --- Into the ticket ------------------------------------------------------ */
-static void put(met__ticket *ticket, const char *bytes, size_t size)
+/* Those that are known at admit. */
+#define WANTED_NOW ((UINT32_C(1) << MET__ATTRIBUTE_RESPONSE_STATUS) - 1)
+
+/* Where in the ticket's text the next one goes. */
+typedef struct place {
+    unsigned char *at;
+    const unsigned char *end;
+    uint16_t count;
+} place;
+
+static inline void put_text(place *to, met__text text)
 {
-    if (size > 0) {
-        memcpy(ticket->text + ticket->text_size, bytes, size);
-        ticket->text_size = (uint16_t)(ticket->text_size + size);
-    }
+    met__copy_short(to->at, text.data, text.size);
+    to->at += text.size;
 }
 
-static void put_byte(met__ticket *ticket, size_t byte)
+static inline void put_attribute(place *to, uint32_t number, met__text name,
+                                 met__text value)
 {
-    ticket->text[ticket->text_size++] = (unsigned char)byte;
-}
-
-static int has_room(const met__ticket *ticket, size_t size)
-{
-    return size <= sizeof ticket->text - ticket->filter_bytes
-                       - ticket->text_size;
-}
-
-static void put_attribute(met__ticket *ticket, uint32_t number, met__text name,
-                          met__text value)
-{
-    if (!has_room(ticket, 3 + name.size + value.size)) {
+    if (3 + name.size + value.size > (size_t)(to->end - to->at)) {
         return; /* cannot be: the sizes were checked */
     }
-    put_byte(ticket, number);
+    *to->at++ = (unsigned char)number;
     if (number == MET__ATTRIBUTE_CUSTOM) {
-        put_byte(ticket, name.size);
+        *to->at++ = (unsigned char)name.size;
     }
-    put_byte(ticket, value.size);
-    put(ticket, name.data, name.size);
-    put(ticket, value.data, value.size);
-    ticket->attribute_count++;
+    *to->at++ = (unsigned char)value.size;
+    put_text(to, name);
+    put_text(to, value);
+    to->count++;
 }
 
 /* Allowances go by the outcome, and so must the event. */
@@ -160,25 +158,27 @@ void met__admit_event(met__admission *admission)
     if (subject.size == 0 || subject.size > MET__SUBJECT_SIZE_MAX) {
         return; /* nobody's usage */
     }
-    put(ticket, subject.data, subject.size);
+    place to = {ticket->text,
+                ticket->text + sizeof ticket->text - ticket->filter_bytes, 0};
+    put_text(&to, subject);
     ticket->subject_size = (uint16_t)subject.size;
     met__gateway_follow_meters(admission->gateway);
-    uint32_t wanted = admission->gateway->wanted;
-    for (uint32_t i = 0; i < MET__ATTRIBUTE_RESPONSE_STATUS; i++) {
-        if ((wanted & UINT32_C(1) << i) == 0) {
-            continue;
-        }
-        met__text value = cut(text_of(admission, i));
+    for (uint32_t wanted = admission->gateway->wanted & WANTED_NOW;
+         wanted != 0; wanted &= wanted - 1) {
+        uint32_t number = (uint32_t)__builtin_ctz(wanted);
+        met__text value = cut(text_of(admission, number));
         if (value.size > 0) {
-            put_attribute(ticket, i, none, value);
+            put_attribute(&to, number, none, value);
         }
     }
     for (size_t i = 0; i < request->attribute_count; i++) {
         const met_pair *pair = &request->attributes[i];
         met__text name = {pair->key, pair->key_size};
         if (name.size > 0 && !is_of_outcome(name)) {
-            put_attribute(ticket, MET__ATTRIBUTE_CUSTOM, name,
+            put_attribute(&to, MET__ATTRIBUTE_CUSTOM, name,
                           cut(met__text_of(pair->value, pair->value_size)));
         }
     }
+    ticket->text_size = (uint16_t)(to.at - ticket->text);
+    ticket->attribute_count = to.count;
 }

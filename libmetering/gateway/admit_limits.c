@@ -100,11 +100,11 @@ static met__text identity(const met__admission *admission,
         }
         *kind = MET__LIMIT_BY_CREDENTIAL;
         return credential != NULL
-                   ? met__snapshot_text(snapshot, credential->id)
+                   ? met__snapshot_credential_id(snapshot, credential)
                    : none;
     case MET__LIMIT_BY_CREDENTIAL:
         return credential != NULL
-                   ? met__snapshot_text(snapshot, credential->id)
+                   ? met__snapshot_credential_id(snapshot, credential)
                    : none;
     case MET__LIMIT_BY_SERVICE:
         return service != NULL ? met__snapshot_text(snapshot, service->id)

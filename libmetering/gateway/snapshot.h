@@ -106,7 +106,7 @@ typedef struct met__snapshot_consumer {
 
 typedef struct met__snapshot_credential {
     met__credential_hash hash;
-    met__ref id;
+    met__ref header; /* "X-Credential-Identifier: ID\r\n" */
     int64_t expires_at_ns; /* 0 = never */
     uint32_t consumer;
     uint32_t reserved;
@@ -328,6 +328,22 @@ static inline met__text met__snapshot_text(const met__snapshot *snapshot,
     return (met__text){
         (const char *)snapshot->data[MET__SECTION_TEXT] + ref.offset,
         ref.size};
+}
+
+#define MET__CREDENTIAL_HEADER "X-Credential-Identifier: "
+
+/* What its header line says. */
+static inline met__text
+met__snapshot_credential_id(const met__snapshot *snapshot,
+                            const met__snapshot_credential *credential)
+{
+    enum { BEFORE = sizeof MET__CREDENTIAL_HEADER - 1, BEHIND = 2 };
+    met__text line = met__snapshot_text(snapshot, credential->header);
+
+    return line.size > BEFORE + BEHIND
+               ? (met__text){line.data + BEFORE,
+                             line.size - BEFORE - BEHIND}
+               : (met__text){"", 0};
 }
 
 /* The part of a range that is there. */

@@ -306,13 +306,34 @@ static met_error add_groups(met__compile *compile, const met__node *list,
     return error;
 }
 
+static met_error add_line(met__compile *compile, met__text id,
+                          met__ref *header_out)
+{
+    met__buffer line;
+
+    met__buffer_init(&line, compile->arena->platform);
+    met__buffer_text(&line, MET__CREDENTIAL_HEADER);
+    met__buffer_append(&line, id.data, id.size);
+    met__buffer_text(&line, "\r\n");
+    met_error error = line.error;
+    *header_out = met__snapshot_add_text(
+        compile->writer,
+        met__text_of(line.data, error == MET_OK ? line.size : 0));
+    met__buffer_release(&line);
+    return error;
+}
+
 static met_error add_keys(met__compile *compile, const met__node *list,
                           uint32_t consumer)
 {
     for (uint32_t i = 0; list != NULL && i < list->count; i++) {
         const met__node *item = list->as.items[i];
-        met__snapshot_credential credential = {
-            .id = text_at(compile, item, "id"), .consumer = consumer};
+        met__snapshot_credential credential = {.consumer = consumer};
+        met_error error = add_line(compile, met__node_text_at(item, "id"),
+                                   &credential.header);
+        if (error != MET_OK) {
+            return error;
+        }
         if (!met__credential_hash_parse(met__node_text_at(item, "hash"),
                                         &credential.hash)
             || met__credential_end(item, &credential.expires_at_ns)

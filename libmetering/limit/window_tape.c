@@ -320,7 +320,7 @@ static int undo_tape(const met__record *record, const met__shape *shape,
 static uint64_t most_tape(uint64_t head, const met__shape *shape,
                           const met__window_time *time)
 {
-    return met__tape_unpack(head, shape).count;
+    return met__tape_count(head, shape);
 }
 
 /* A copy at a moment. */

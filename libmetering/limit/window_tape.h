@@ -45,6 +45,12 @@ static inline uint64_t met__tape_slot_mask(const met__shape *shape)
            - 1;
 }
 
+static inline uint64_t met__tape_count(uint64_t head, const met__shape *shape)
+{
+    return head >> MET__TAPE_COUNT_SHIFT
+           & ((UINT64_C(1) << shape->count_bits) - 1);
+}
+
 met__tape_state met__tape_unpack(uint64_t head, const met__shape *shape);
 uint64_t met__tape_pack(const met__tape_state *state,
                         const met__shape *shape);

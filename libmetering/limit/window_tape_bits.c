@@ -18,8 +18,7 @@ met__tape_state met__tape_unpack(uint64_t head, const met__shape *shape)
         .length = 31 - (uint32_t)__builtin_clz(recent),
         .chunk = (uint32_t)(head >> CHUNK_SHIFT & 63),
         .valid = (uint32_t)(head >> VALID_SHIFT & 63),
-        .count = head >> MET__TAPE_COUNT_SHIFT
-                 & ((UINT64_C(1) << shape->count_bits) - 1),
+        .count = met__tape_count(head, shape),
         .slot = head >> met__tape_slot_shift(shape)
                 & met__tape_slot_mask(shape),
     };
