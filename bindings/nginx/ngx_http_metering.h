@@ -107,7 +107,8 @@ enum {
 };
 
 /* --- One request ---------------------------------------------------------- */
-typedef struct {
+typedef struct ngx_http_metering_ctx_s ngx_http_metering_ctx_t;
+struct ngx_http_metering_ctx_s {
     met_gateway_decision decision; /* texts only until the next one */
     off_t body_size;               /* of the answer, so far */
     ngx_str_t consumer;
@@ -118,7 +119,8 @@ typedef struct {
     unsigned has_json : 1;
     unsigned is_decided : 1;
     unsigned is_admitted : 1; /* and the ticket is not used up */
-} ngx_http_metering_ctx_t;
+    ngx_http_metering_ctx_t *next; /* of those that no request has */
+};
 
 /* --- One worker ----------------------------------------------------------- */
 typedef struct {
@@ -170,6 +172,9 @@ void ngx_http_metering_sum(ngx_http_metering_shared_t *shared,
 ngx_int_t ngx_http_metering_admit_handler(ngx_http_request_t *r);
 /* The request's, also after an internal redirect; or NULL. */
 ngx_http_metering_ctx_t *ngx_http_metering_ctx(ngx_http_request_t *r);
+
+/* When the worker ends. */
+void ngx_http_metering_free_spare(void);
 
 /* "Name: value\r\n" lines for the client. */
 ngx_int_t ngx_http_metering_add_answer_lines(ngx_http_request_t *r,

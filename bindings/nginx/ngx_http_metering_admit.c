@@ -4,10 +4,34 @@
 #include "ngx_http_metering.h"
 
 /* --- The context ---------------------------------------------------------- */
+/* Contexts that no request has. One is nearly as large as a request's pool,
+ * which would have to grow for it. */
+enum { SPARE_MAX = 256 };
+static ngx_http_metering_ctx_t *spare;
+static ngx_uint_t spare_count;
+
 /* Internal redirects forget contexts; a cleanup of the pool remembers. */
 static void forget(void *data)
 {
-    (void) data;
+    ngx_http_metering_ctx_t *ctx = data;
+
+    if (spare_count == SPARE_MAX) {
+        ngx_free(ctx);
+        return;
+    }
+    ctx->next = spare;
+    spare = ctx;
+    spare_count++;
+}
+
+void ngx_http_metering_free_spare(void)
+{
+    while (spare != NULL) {
+        ngx_http_metering_ctx_t *next = spare->next;
+        ngx_free(spare);
+        spare = next;
+    }
+    spare_count = 0;
 }
 
 ngx_http_metering_ctx_t *ngx_http_metering_ctx(ngx_http_request_t *r)
@@ -31,10 +55,19 @@ ngx_http_metering_ctx_t *ngx_http_metering_ctx(ngx_http_request_t *r)
 static ngx_http_metering_ctx_t *make_ctx(ngx_http_request_t *r)
 {
     ngx_pool_cleanup_t *cleanup = ngx_pool_cleanup_add(r->pool, 0);
-    ngx_http_metering_ctx_t *ctx = ngx_palloc(r->pool, sizeof *ctx);
+    ngx_http_metering_ctx_t *ctx = spare;
 
-    if (cleanup == NULL || ctx == NULL) {
+    if (cleanup == NULL) {
         return NULL;
+    }
+    if (ctx != NULL) {
+        spare = ctx->next;
+        spare_count--;
+    } else {
+        ctx = ngx_alloc(sizeof *ctx, r->connection->log);
+        if (ctx == NULL) {
+            return NULL;
+        }
     }
     /* All but the ticket, which is large and written by the library. */
     ngx_memzero(ctx, offsetof(ngx_http_metering_ctx_t, decision));

@@ -116,11 +116,29 @@ static uint64_t lengths_of(const char *lines, size_t size)
     return lengths;
 }
 
+/* The same names come again and again. */
+static uint64_t known_lengths(const char *lines, size_t size)
+{
+    static char known[512];
+    static size_t known_size;
+    static uint64_t lengths;
+
+    if (size != known_size || ngx_memcmp(lines, known, size) != 0) {
+        lengths = lengths_of(lines, size);
+        known_size = 0;
+        if (size <= sizeof known) {
+            ngx_memcpy(known, lines, size);
+            known_size = size;
+        }
+    }
+    return lengths;
+}
+
 static ngx_uint_t has_dropped(ngx_http_request_t *r,
                               const met_gateway_decision *decision)
 {
-    uint64_t lengths = lengths_of(decision->drop_headers,
-                                  decision->drop_headers_size);
+    uint64_t lengths = known_lengths(decision->drop_headers,
+                                     decision->drop_headers_size);
 
     for (ngx_list_part_t *part = &r->headers_in.headers.part; part != NULL;
          part = part->next) {
@@ -176,6 +194,58 @@ static ngx_int_t drop(ngx_http_request_t *r,
 }
 
 /* --- What we say ---------------------------------------------------------- */
+/* Names that go upstream, as nginx wants them beside: in lower case, hashed. */
+typedef struct {
+    ngx_str_t name;
+    u_char low[24];
+    ngx_uint_t hash; /* 0: not made yet */
+} known_name_t;
+
+static known_name_t known_names[] = {
+    {ngx_string("X-Consumer-ID"), "", 0},
+    {ngx_string("X-Consumer-Custom-ID"), "", 0},
+    {ngx_string("X-Consumer-Username"), "", 0},
+    {ngx_string("X-Credential-Identifier"), "", 0},
+    {ngx_string("X-Anonymous-Consumer"), "", 0},
+    {ngx_string("X-Consumer-Groups"), "", 0},
+    {ngx_string("X-Authenticated-Groups"), "", 0},
+};
+
+static known_name_t *find_known(const ngx_str_t *name)
+{
+    for (size_t i = 0; i < sizeof known_names / sizeof *known_names; i++) {
+        known_name_t *one = &known_names[i];
+        if (one->name.len == name->len
+            && ngx_memcmp(one->name.data, name->data, name->len) == 0) {
+            if (one->hash == 0) {
+                one->hash = ngx_hash_strlow(one->low, name->data, name->len);
+            }
+            return one;
+        }
+    }
+    return NULL;
+}
+
+static ngx_int_t set_name(ngx_http_request_t *r, ngx_table_elt_t *header,
+                          const ngx_str_t *name)
+{
+    known_name_t *known = find_known(name);
+
+    header->key = *name;
+    if (known != NULL) {
+        header->hash = known->hash;
+        header->lowcase_key = known->low;
+        return NGX_OK;
+    }
+    header->lowcase_key = ngx_pnalloc(r->pool, name->len);
+    if (header->lowcase_key == NULL) {
+        return NGX_ERROR;
+    }
+    header->hash = ngx_hash_strlow(header->lowcase_key, name->data,
+                                   name->len);
+    return NGX_OK;
+}
+
 static ngx_int_t add(ngx_http_request_t *r, const char *lines, size_t size)
 {
     ngx_str_t name;
@@ -191,14 +261,13 @@ static ngx_int_t add(ngx_http_request_t *r, const char *lines, size_t size)
     const u_char *end = at + size;
     while (next_line(&at, end, &name, &value)) {
         ngx_table_elt_t *header = ngx_list_push(&r->headers_in.headers);
-        u_char *low = ngx_pnalloc(r->pool, name.len);
-        if (header == NULL || low == NULL) {
+        if (header == NULL) {
             return NGX_ERROR;
         }
         ngx_memzero(header, sizeof *header);
-        header->hash = ngx_hash_strlow(low, name.data, name.len);
-        header->lowcase_key = low;
-        header->key = name;
+        if (set_name(r, header, &name) != NGX_OK) {
+            return NGX_ERROR;
+        }
         header->value = value;
     }
     return NGX_OK;

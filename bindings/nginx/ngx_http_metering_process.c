@@ -126,4 +126,5 @@ void ngx_http_metering_exit_process(ngx_cycle_t *cycle)
     }
     met_store_close(worker->store);
     worker->store = NULL;
+    ngx_http_metering_free_spare();
 }

@@ -95,6 +95,54 @@ static void test_usage__numbers_beyond_bounds(void **state)
     assert_int_equal(admit_cost(1), 429);
 }
 
+static uint64_t counted(const char *meter, const char *dimension,
+                        const char *value)
+{
+    char json[256];
+
+    snprintf(json, sizeof json,
+             "{\"meter\":\"%s\",\"filters\":{\"%s\":{\"eq\":\"%s\"}}}",
+             meter, dimension, value);
+    return (uint64_t)usage_of(json);
+}
+
+static void must_serve_each(uint32_t times)
+{
+    static const char *const paths[] = {"/anything", "/anything/b"};
+    static const uint32_t statuses[] = {200, 404, 500};
+
+    for (uint32_t i = 0; i < times * 6; i++) {
+        assert_int_equal(admit(paths[i % 2], "ariel-key"), 200);
+        assert_int_equal(end_with(statuses[i % 3], 1 + i % 2, 10, 0), MET_OK);
+    }
+}
+
+/* What came before is told by its mark; whatever may differ is in it, and
+ * other meters begin anew. */
+static void test_usage__requests_like_one_before(void **state)
+{
+    (void)state;
+    assert_ok(apply_document(
+        "{" STORY_GATEWAY "],\"meters\":[{\"key\":\"m\",\"name\":\"M\","
+        "\"event_type\":\"kong.api_request\",\"aggregation\":\"count\","
+        "\"dimensions\":{\"status\":\"$.response_http_status\",\"path\":"
+        "\"$.request_uri\",\"size\":\"$.request_size_bytes\"}}]}"));
+    must_open_gateway(0);
+    must_serve_each(4);
+    assert_ok(meter_put(
+        "{\"key\":\"n\",\"name\":\"N\",\"event_type\":"
+        "\"kong.api_request\",\"aggregation\":\"count\",\"dimensions\":"
+        "{\"upstream\":\"$.upstream_status\"}}"));
+    must_serve_each(4);
+    assert_int_equal(counted("m", "status", "200"), 16);
+    assert_int_equal(counted("m", "status", "404"), 16);
+    assert_int_equal(counted("m", "status", "500"), 16);
+    assert_int_equal(counted("m", "path", "/anything/b"), 24);
+    assert_int_equal(counted("m", "size", "1"), 24);
+    assert_int_equal(counted("n", "upstream", "404"), 8);
+    assert_int_equal(counted("n", "upstream", "500"), 8);
+}
+
 /* --- Clocks --------------------------------------------------------------- */
 static void must_have_one(const char *limit)
 {
@@ -367,6 +415,7 @@ int main(void)
         TEST(test_usage__sum_nobody_sells),
         TEST(test_usage__sizes),
         TEST(test_usage__numbers_beyond_bounds),
+        TEST(test_usage__requests_like_one_before),
         TEST(test_usage__request_of_twenty_minutes),
         TEST(test_usage__clock_steps_back),
         TEST(test_usage__plan_changes_under_load),
