@@ -14,7 +14,7 @@
 #include "gateway/key_auth.h"
 
 #define MET__SNAPSHOT_MAGIC "METSNAP1"
-#define MET__SNAPSHOT_LAYOUT 4u /* in the names of files, too */
+#define MET__SNAPSHOT_LAYOUT 5u /* in the names of files, too */
 #define MET__SNAPSHOT_SIZE_MAX (UINT64_C(1) << 31)
 #define MET__NONE UINT32_MAX
 
@@ -210,8 +210,8 @@ typedef struct met__snapshot_filter {
 
 typedef struct met__snapshot_row {
     met__quota_row row;
-    /* When it was compiled, of whose period limit and taken are: as met__quota_row_period
-     * tells; empty when the row was not in force. */
+    /* When it was compiled, as met__quota_row_period tells; limit and taken are
+     * of it. Empty when the row was not in force. */
     met__period period;
     uint64_t number;
     int64_t limit;

@@ -387,9 +387,9 @@ not_decided(const met_limiter *limiter, met_error error,
     return answer;
 }
 
-static inline met_error finish(met__quick *q, int is_found,
-                               const met_limiter_request *request,
-                               met_limiter_result *result_out)
+static inline __attribute__((always_inline)) met_error
+finish(met__quick *q, int is_found, const met_limiter_request *request,
+       met_limiter_result *result_out)
 {
     met_limiter *limiter = q->limiter;
     met_error error = is_found && met__quick_decide(q, result_out)

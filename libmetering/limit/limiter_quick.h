@@ -51,7 +51,8 @@ static inline void met__quick_start(met__quick *q, met_limiter *limiter,
 }
 
 /* Adds one window of the policy; 0: not on the short way. */
-static inline int met__quick_add_window(met__quick *q, uint64_t owner)
+static inline __attribute__((always_inline)) int
+met__quick_add_window(met__quick *q, uint64_t owner)
 {
     met__limit_table *table = &q->limiter->table;
     met__quick_window *window = &q->windows[q->count++];
@@ -73,7 +74,8 @@ static inline int met__quick_add_window(met__quick *q, uint64_t owner)
 }
 
 /* Finds the windows and guesses their records; 0: not on the short way. */
-static inline int met__quick_find(met__quick *q)
+static inline __attribute__((always_inline)) int
+met__quick_find(met__quick *q)
 {
     uint32_t number = MET__POLICY_SLOT(q->policy);
     uint64_t flags = (uint64_t)MET__POLICY_GENERATION(q->policy)
@@ -221,7 +223,8 @@ static inline void met__quick_answer(const met__quick *q,
 
 /* Finds the records and sees whether windows from `first` on have room. 0: not
  * on the short way. */
-static inline int met__quick_look(met__quick *q, uint32_t first)
+static inline __attribute__((always_inline)) int
+met__quick_look(met__quick *q, uint32_t first)
 {
     for (uint32_t i = 0; i < q->count; i++) {
         if (!met__quick_find_record(q, &q->windows[i])
@@ -234,8 +237,8 @@ static inline int met__quick_look(met__quick *q, uint32_t first)
 
 /* Decides what was found: 1, or 0 when nothing has changed and the long way
  * must be taken. */
-static inline int met__quick_decide(met__quick *q,
-                                    met_limiter_result *result_out)
+static inline __attribute__((always_inline)) int
+met__quick_decide(met__quick *q, met_limiter_result *result_out)
 {
     if (!met__quick_look(q, 1)) {
         return 0;

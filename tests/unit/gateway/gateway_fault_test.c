@@ -173,8 +173,9 @@ static void snapshot_name(char name[64])
 
     assert_int_equal(met__snapshot_files_open(store, 0, &files, NULL),
                      MET_OK);
-    snprintf(name, 64, "gateway/snapshot-%llu-4.map",
-             (unsigned long long)met__snapshot_files_current(&files));
+    snprintf(name, 64, "gateway/snapshot-%llu-%u.map",
+             (unsigned long long)met__snapshot_files_current(&files),
+             MET__SNAPSHOT_LAYOUT);
     met__snapshot_files_close(&files);
 }
 
@@ -245,7 +246,7 @@ static void test_fault__damaged_snapshot_while_serving(void **state)
 static void test_fault__damaged_tables(void **state)
 {
     static const char *const names[] = {"limits-3.map", "quota-2.map",
-                                        "gateway/current-4.map"};
+                                        "gateway/current-5.map"};
     static const struct {
         off_t at;
         int is_cut;

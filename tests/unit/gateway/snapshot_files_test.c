@@ -9,8 +9,9 @@ static const char *file_of(met_store *store, uint64_t number)
 {
     static char path[512];
 
-    snprintf(path, sizeof path, "%s/gateway/snapshot-%llu-4.map",
-             met__store_path(store), (unsigned long long)number);
+    snprintf(path, sizeof path, "%s/gateway/snapshot-%llu-%u.map",
+             met__store_path(store), (unsigned long long)number,
+             MET__SNAPSHOT_LAYOUT);
     return path;
 }
 
