@@ -132,8 +132,9 @@ class Host:
             if self.opened is None:
                 self.store = open_store(self.path)
                 self.ticker = self.store.gateway(**self.options)
-                self.opened = self.store.gateway(
-                    **{**self.options, "never_compile": True})
+                of_requests: dict[str, Any] = {**self.options,
+                                               "never_compile": True}
+                self.opened = self.store.gateway(**of_requests)
                 self.settler = Settler(self.path, self.interval, self.tick,
                                        self.settle).start()
                 atexit.register(self.close)
