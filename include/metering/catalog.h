@@ -44,8 +44,10 @@ MET_API MET_NODISCARD met_error met_feature_put(met_store *store,
 /**
  * The latest feature of a key as JSON, archived or not.
  *
+ * @param store     open store
  * @param key       not necessarily NUL-terminated
  * @param json_out  written only on MET_OK
+ * @param info      NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_NO_MEMORY ·
  *         MET_E_BUSY (too many readers) · MET_E_IO · MET_E_MAP_FULL ·
  *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
@@ -62,7 +64,9 @@ MET_API MET_NODISCARD met_error met_feature_get(met_store *store,
 /**
  * Every feature, by key: {"items": [...]}.
  *
+ * @param store     open store
  * @param json_out  written only on MET_OK
+ * @param info      NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_BUSY (too many
  *         readers) · MET_E_IO · MET_E_MAP_FULL · MET_E_CORRUPT · MET_E_FORKED ·
  *         MET_E_BUG
@@ -78,7 +82,9 @@ MET_API MET_NODISCARD met_error met_feature_list(met_store *store,
  * Take a feature out of service. Plans that name it go on; new ones may not
  * name it; its key may be used again.
  *
- * @param key  not necessarily NUL-terminated
+ * @param store  open store
+ * @param key    not necessarily NUL-terminated
+ * @param info   NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND (also when it is archived
  *         already) · MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL ·
  *         MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
@@ -103,12 +109,14 @@ MET_API MET_NODISCARD met_error met_feature_archive(met_store *store,
  * listed in its "validation_errors". A document that names a "version" replaces
  * that one: a draft, or one that is only scheduled.
  *
+ * @param store     open store
  * @param json      {"key", "name", "description"?, "labels"?, "currency",
  *                  "billing_cadence", "pro_rating_enabled"?,
  *                  "settlement_mode"?, "commitments"?: {"minimum"},
  *                  "version"?, "phases": [{"key", "name", "duration"?,
  *                  "rate_cards": [...]}]}
  * @param json_out  the stored version; NULL when not wanted
+ * @param info      NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID (field and reason; a critical rule by its
  *         code) · MET_E_UNSUPPORTED (a field, price or entitlement that this
  *         version does not serve) · MET_E_NOT_FOUND (no such version) ·
@@ -129,8 +137,10 @@ MET_API MET_NODISCARD met_error met_plan_put(met_store *store,
 /**
  * The next draft of a plan: a copy of its highest version.
  *
+ * @param store     open store
  * @param key       not necessarily NUL-terminated
  * @param json_out  the draft; NULL when not wanted
+ * @param info      NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (there is
  *         a draft) · MET_E_LIMIT · MET_E_NO_MEMORY · MET_E_DISK_FULL ·
  *         MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED ·
@@ -150,10 +160,12 @@ MET_API MET_NODISCARD met_error met_plan_next(met_store *store,
  * in force then ends there. Without a draft a version that is only scheduled
  * is moved to at_ns.
  *
- * @param key    not necessarily NUL-terminated
- * @param at_ns  0 = now, else not in the past unless MET_ALLOW_PAST
- * @param flags  MET_ALLOW_PAST or 0
+ * @param store     open store
+ * @param key       not necessarily NUL-terminated
+ * @param at_ns     0 = now, else not in the past unless MET_ALLOW_PAST
+ * @param flags     MET_ALLOW_PAST or 0
  * @param json_out  the published version; NULL when not wanted
+ * @param info      NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID (a rule the plan breaks: path and code) ·
  *         MET_E_NOT_FOUND (no such plan) · MET_E_CONFLICT (no draft; another
  *         version came into force between at_ns and now) · MET_E_UNSUPPORTED
@@ -175,7 +187,9 @@ MET_API MET_NODISCARD met_error met_plan_publish(met_store *store,
 /**
  * End the active version of a plan now. Subscriptions to it go on.
  *
- * @param key  not necessarily NUL-terminated
+ * @param store  open store
+ * @param key    not necessarily NUL-terminated
+ * @param info   NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (no
  *         version is active) · MET_E_NO_MEMORY · MET_E_DISK_FULL ·
  *         MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
@@ -192,7 +206,10 @@ MET_API MET_NODISCARD met_error met_plan_archive(met_store *store,
  * was to follow then goes on), or an archived one. With a plan's last version
  * go the plugins that are scoped to it.
  *
+ * @param store    open store
+ * @param key      not necessarily NUL-terminated
  * @param version  0 = the highest
+ * @param info     NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (the
  *         version is active, or has had subscriptions) · MET_E_NO_MEMORY ·
  *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT ·
@@ -209,11 +226,13 @@ MET_API MET_NODISCARD met_error met_plan_remove(met_store *store,
 /**
  * One version of a plan as JSON, with its status at an instant.
  *
+ * @param store     open store
  * @param key       not necessarily NUL-terminated
  * @param version   0 = the highest active one then, or when none is active the
  *                  highest
  * @param at_ns     0 = now
  * @param json_out  written only on MET_OK
+ * @param info      NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_NO_MEMORY ·
  *         MET_E_BUSY (too many readers) · MET_E_IO · MET_E_MAP_FULL ·
  *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
@@ -232,10 +251,12 @@ MET_API MET_NODISCARD met_error met_plan_get_at(met_store *store,
 /**
  * One version of a plan as JSON, with its status now.
  *
+ * @param store     open store
  * @param key       not necessarily NUL-terminated
  * @param version   0 = the highest active one, or when none is active the
  *                  highest
  * @param json_out  written only on MET_OK
+ * @param info      NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_NO_MEMORY ·
  *         MET_E_BUSY (too many readers) · MET_E_IO · MET_E_MAP_FULL ·
  *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
@@ -253,7 +274,9 @@ MET_API MET_NODISCARD met_error met_plan_get(met_store *store,
 /**
  * Every version of every plan, by key and version: {"items": [...]}.
  *
+ * @param store     open store
  * @param json_out  written only on MET_OK
+ * @param info      NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_BUSY (too many
  *         readers) · MET_E_IO · MET_E_MAP_FULL · MET_E_CORRUPT · MET_E_FORKED ·
  *         MET_E_BUG
@@ -332,11 +355,13 @@ MET_API MET_NODISCARD met_error met_catalog_apply(met_store *store,
  * Not in it: usage, balances, invoices, and the keys of credentials, of which
  * the store has only hashes. met_catalog_apply takes 16 MiB at most.
  *
+ * @param store     open store
  * @param json_out  written only on MET_OK: {"_format_version",
  *                  "_export_version": 1, "meters", "features", "notice_rules",
  *                  "plans", "customers", "subscriptions",
  *                  "entitlements", "grants", "resets", "billing_profiles",
  *                  "services", "routes", "consumers", "plugins"}
+ * @param info      NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_BUSY (too many
  *         readers) · MET_E_IO · MET_E_MAP_FULL · MET_E_CORRUPT · MET_E_FORKED ·
  *         MET_E_BUG

@@ -36,8 +36,10 @@ MET_API MET_NODISCARD met_error met_customer_put(met_store *store,
 /**
  * One customer as JSON.
  *
+ * @param store     open store
  * @param key       not necessarily NUL-terminated
  * @param json_out  written only on MET_OK
+ * @param info      NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_NO_MEMORY ·
  *         MET_E_BUSY (too many readers) · MET_E_IO · MET_E_MAP_FULL ·
  *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
@@ -55,8 +57,10 @@ MET_API MET_NODISCARD met_error met_customer_get(met_store *store,
  * Whose usage is this subject: the customer of that key, else the one that
  * lists it among its subject keys.
  *
+ * @param store     open store
  * @param subject   not necessarily NUL-terminated
  * @param json_out  the customer; written only on MET_OK
+ * @param info      NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_NO_MEMORY ·
  *         MET_E_BUSY (too many readers) · MET_E_IO · MET_E_MAP_FULL ·
  *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
@@ -73,7 +77,9 @@ MET_API MET_NODISCARD met_error met_customer_of_subject(met_store *store,
 /**
  * Every customer that is not removed, by key: {"items": [...]}.
  *
+ * @param store     open store
  * @param json_out  written only on MET_OK
+ * @param info      NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_BUSY (too many
  *         readers) · MET_E_IO · MET_E_MAP_FULL · MET_E_CORRUPT · MET_E_FORKED ·
  *         MET_E_BUG
@@ -89,7 +95,9 @@ MET_API MET_NODISCARD met_error met_customer_list(met_store *store,
  * Remove a customer. Its key and subjects are free again, its billing profile
  * goes; what was billed stays.
  *
- * @param key  not necessarily NUL-terminated
+ * @param store  open store
+ * @param key    not necessarily NUL-terminated
+ * @param info   NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (a
  *         subscription runs or is scheduled, an entitlement that stands alone
  *         is in force, an invoice is not issued yet, or settled usage or a fee
@@ -114,6 +122,7 @@ MET_API MET_NODISCARD met_error met_customer_remove(met_store *store,
 /**
  * Subscribe a customer to the active version of a plan, which is then pinned.
  *
+ * @param store     open store
  * @param json      {"customer": {"key"}, "plan": {"key", "version"?} or
  *                  "custom_plan": {a plan without a key, for this one alone},
  *                  "name"?, "description"?, "labels"?, "active_from"?,
@@ -123,6 +132,7 @@ MET_API MET_NODISCARD met_error met_customer_remove(met_store *store,
  * @param flags     MET_ALLOW_PAST (catalog.h) or 0: then active_from may lie
  *                  at most two minutes in the past
  * @param json_out  the subscription with its id; NULL when not wanted
+ * @param info      NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_UNSUPPORTED · MET_E_NOT_FOUND (the
  *         customer or the plan, named in info) · MET_E_CONFLICT (the plan is
  *         not active; another subscription at that time; another currency) ·
@@ -143,12 +153,14 @@ MET_API MET_NODISCARD met_error met_subscription_create(met_store *store,
 /**
  * End a subscription. One that has not begun ends where it would begin.
  *
+ * @param store     open store
  * @param id        26 characters
  * @param at_ns     0 = now; else the start of one of its billing periods, not
  *                  in the past unless MET_ALLOW_PAST
  * @param flags     MET_CANCEL_NEXT_BILLING_CYCLE (at_ns must be 0) ·
  *                  MET_ALLOW_PAST (catalog.h)
  * @param json_out  the subscription; NULL when not wanted
+ * @param info      NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (canceled
  *         or over already) · MET_E_UNSUPPORTED (an unknown flag) ·
  *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO ·
@@ -168,8 +180,10 @@ MET_API MET_NODISCARD met_error met_subscription_cancel(met_store *store,
 /**
  * Take the cancellation of a subscription back, before its end.
  *
+ * @param store     open store
  * @param id        26 characters
  * @param json_out  the subscription; NULL when not wanted
+ * @param info      NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (it is not
  *         canceled, or another subscription follows: met_subscription_restore
  *         removes that) ·
@@ -189,6 +203,7 @@ MET_API MET_NODISCARD met_error met_subscription_continue(met_store *store,
  * Another plan for a customer: ends this subscription and begins the next one
  * at the same instant. Each names the other.
  *
+ * @param store     open store
  * @param id        26 characters
  * @param json      {"plan": {"key", "version"?} or "custom_plan": {...},
  *                  "billing_anchor"?, "starting_phase"?, "name"?,
@@ -199,6 +214,7 @@ MET_API MET_NODISCARD met_error met_subscription_continue(met_store *store,
  * @param flags     MET_CANCEL_NEXT_BILLING_CYCLE (at_ns must be 0) ·
  *                  MET_ALLOW_PAST (catalog.h)
  * @param json_out  {"current": ..., "next": ...}; NULL when not wanted
+ * @param info      NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (not
  *         active; the plan is not active; another currency) ·
  *         MET_E_UNSUPPORTED · MET_E_OVERFLOW · MET_E_LIMIT ·
@@ -217,6 +233,7 @@ MET_API MET_NODISCARD met_error met_subscription_change(
 /**
  * A later version of the same plan: as met_subscription_change.
  *
+ * @param store     open store
  * @param id        26 characters
  * @param json      NULL with size 0, or {"target_version"?,
  *                  "starting_phase"?, "billing_anchor"?}; without
@@ -224,6 +241,7 @@ MET_API MET_NODISCARD met_error met_subscription_change(
  * @param at_ns     as of met_subscription_change
  * @param flags     as of met_subscription_change
  * @param json_out  {"current": ..., "next": ...}; NULL when not wanted
+ * @param info      NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (not
  *         active; a custom plan; the version is not later, or a draft) ·
  *         MET_E_UNSUPPORTED · MET_E_LIMIT ·
@@ -243,8 +261,10 @@ MET_API MET_NODISCARD met_error met_subscription_migrate(
  * Take a change back before it takes effect: removes every subscription of the
  * customer that is scheduled, and continues this one.
  *
+ * @param store     open store
  * @param id        26 characters; a canceled one
  * @param json_out  the subscription; NULL when not wanted
+ * @param info      NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (it is not
  *         canceled) ·
  *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO ·
@@ -263,7 +283,9 @@ MET_API MET_NODISCARD met_error met_subscription_restore(met_store *store,
  * Remove a subscription that has not begun. It is in no list then, but can
  * still be got by its id.
  *
- * @param id  26 characters; a scheduled one
+ * @param store  open store
+ * @param id     26 characters; a scheduled one
+ * @param info   NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (it is not
  *         scheduled) ·
  *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO ·
@@ -280,10 +302,12 @@ MET_API MET_NODISCARD met_error met_subscription_remove(met_store *store,
  * One subscription as JSON, with its status, phase and billing period at an
  * instant.
  *
+ * @param store     open store
  * @param id        26 characters
  * @param at_ns     0 = now
  * @param json_out  written only on MET_OK; "current_phase" and
  *                  "current_billing_period" only when it is in force then
+ * @param info      NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_NO_MEMORY ·
  *         MET_E_BUSY (too many readers) · MET_E_IO · MET_E_MAP_FULL ·
  *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
@@ -301,8 +325,10 @@ MET_API MET_NODISCARD met_error met_subscription_get_at(met_store *store,
 /**
  * The same of now.
  *
+ * @param store     open store
  * @param id        26 characters
  * @param json_out  written only on MET_OK
+ * @param info      NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_NO_MEMORY ·
  *         MET_E_BUSY (too many readers) · MET_E_IO · MET_E_MAP_FULL ·
  *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
@@ -320,8 +346,10 @@ MET_API MET_NODISCARD met_error met_subscription_get(met_store *store,
  * The subscriptions of one customer, or of all: {"items": [...]}, oldest
  * first.
  *
+ * @param store         open store
  * @param customer_key  NULL with size 0 = of all customers
  * @param json_out      written only on MET_OK
+ * @param info          NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND (the customer) ·
  *         MET_E_NO_MEMORY · MET_E_BUSY (too many readers) · MET_E_IO ·
  *         MET_E_MAP_FULL · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
@@ -375,9 +403,11 @@ MET_API MET_NODISCARD met_error met_customer_erase(
  * anybody's. A customer that lists it lists the name in its place, so its bill
  * stays right.
  *
- * @param subject    not necessarily NUL-terminated
- * @param json       {"reason", "actor"}
- * @param json_out   the audit's record; NULL when not wanted
+ * @param store     open store
+ * @param subject   not necessarily NUL-terminated
+ * @param json      {"reason", "actor"}
+ * @param json_out  the audit's record; NULL when not wanted
+ * @param info      NULL, or where to put field path and reason
  * @return MET_OK (also when there is nothing of it) · MET_E_INVALID ·
  *         MET_E_CONFLICT (the key of a customer: erase that; a consumer stands
  *         for anonymous clients) · MET_E_LIMIT ·
@@ -398,9 +428,11 @@ MET_API MET_NODISCARD met_error met_subject_erase(
  * keys, so that usage is whose it was; its invoices are found by the new key
  * and stay as they were issued.
  *
- * @param key        not necessarily NUL-terminated
- * @param json       {"to", "reason", "actor"}
- * @param json_out   the audit's record, with "from"; NULL when not wanted
+ * @param store     open store
+ * @param key       not necessarily NUL-terminated
+ * @param json      {"to", "reason", "actor"}
+ * @param json_out  the audit's record, with "from"; NULL when not wanted
+ * @param info      NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (the new
  *         key is a key or a subject key; an invoice is not issued yet) ·
  *         MET_E_LIMIT (no room for another subject key) ·
@@ -420,9 +452,11 @@ MET_API MET_NODISCARD met_error met_customer_rename(
  * customer that lists it lists that. What is still counted under the old name
  * afterwards is usage of the old name.
  *
- * @param subject    not necessarily NUL-terminated
- * @param json       {"to", "reason", "actor"}
- * @param json_out   the audit's record, with "from"; NULL when not wanted
+ * @param store     open store
+ * @param subject   not necessarily NUL-terminated
+ * @param json      {"to", "reason", "actor"}
+ * @param json_out  the audit's record, with "from"; NULL when not wanted
+ * @param info      NULL, or where to put field path and reason
  * @return MET_OK (also when there is nothing of it) · MET_E_INVALID ·
  *         MET_E_CONFLICT (the key of a customer: rename that; the new name is a
  *         customer's) · MET_E_LIMIT ·
@@ -443,7 +477,9 @@ MET_API MET_NODISCARD met_error met_subject_rename(
  * first: {"items": [...]}. What was erased is named by what stands in its
  * place.
  *
+ * @param store     open store
  * @param json_out  written only on MET_OK
+ * @param info      NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_BUSY (too many
  *         readers) · MET_E_IO · MET_E_MAP_FULL · MET_E_CORRUPT · MET_E_FORKED ·
  *         MET_E_BUG

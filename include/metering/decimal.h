@@ -108,8 +108,10 @@ MET_API MET_NODISCARD met_error met_decimal_multiply(const met_decimal *a,
 /**
  * a / b rounded once, to `places` decimals.
  *
- * @param places    0 … MET_DECIMAL_PLACES_MAX
- * @param rounding  one of MET_ROUND_*
+ * @param a, b       operands
+ * @param places     0 … MET_DECIMAL_PLACES_MAX
+ * @param rounding   one of MET_ROUND_*
+ * @param value_out  written only on MET_OK; may be an operand
  * @return MET_OK · MET_E_INVALID (also b = 0) · MET_E_OVERFLOW
  * @blocks never
  * @thread any      @fork any      @alloc none      @since 0.1
@@ -123,8 +125,10 @@ MET_API MET_NODISCARD met_error met_decimal_divide(const met_decimal *a,
 /**
  * A value rounded to `places` decimals.
  *
- * @param places    0 … MET_DECIMAL_PLACES_MAX
- * @param rounding  one of MET_ROUND_*
+ * @param value      operand
+ * @param places     0 … MET_DECIMAL_PLACES_MAX
+ * @param rounding   one of MET_ROUND_*
+ * @param value_out  written only on MET_OK; may be an operand
  * @return MET_OK · MET_E_INVALID · MET_E_OVERFLOW
  * @blocks never
  * @thread any      @fork any      @alloc none      @since 0.1
@@ -137,6 +141,7 @@ MET_API MET_NODISCARD met_error met_decimal_round(const met_decimal *value,
 /**
  * Compare two values.
  *
+ * @param a, b       operands
  * @param order_out  -1, 0 or 1
  * @return MET_OK · MET_E_INVALID
  * @blocks never

@@ -191,9 +191,11 @@ MET_API MET_NODISCARD met_error met_event_ingest_json(
 /**
  * How far a source was read.
  *
+ * @param store       open store
  * @param name        not necessarily NUL-terminated
  * @param cursor_out  struct_size is the caller's; name is left as it is,
  *                    generation and offset are written, only on MET_OK
+ * @param info        NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND (nothing of this source was
  *         taken in) · MET_E_NO_MEMORY · MET_E_BUSY (too many readers) ·
  *         MET_E_IO · MET_E_MAP_FULL · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
@@ -207,6 +209,7 @@ MET_API MET_NODISCARD met_error met_event_cursor_get(
 /**
  * Change how events are taken in, for the whole store.
  *
+ * @param store      open store
  * @param json       {"late_after"?: ISO 8601 duration, at most P366D (default
  *                   P32D): older events are refused, ids are remembered that
  *                   long; "future_after"?: at most P366D (default P1D);
@@ -216,6 +219,7 @@ MET_API MET_NODISCARD met_error met_event_cursor_get(
  *                   once stays refused: a wider bound fills up with time
  * @param json_size  bytes; no NUL needed
  * @param json_out   the stored document; NULL when not wanted
+ * @param info       NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID (not JSON, or a field is wrong) ·
  *         MET_E_LIMIT · MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL ·
  *         MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG; nothing is
@@ -236,7 +240,9 @@ MET_API MET_NODISCARD met_error met_event_settings_put(met_store *store,
  * {"accepted", "duplicate", "late", "future", "no_meter", "no_value",
  * "invalid"} since the store was made.
  *
+ * @param store     open store
  * @param json_out  written only on MET_OK
+ * @param info      NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_BUSY (too many
  *         readers) · MET_E_IO · MET_E_MAP_FULL · MET_E_CORRUPT · MET_E_FORKED ·
  *         MET_E_BUG
@@ -253,6 +259,7 @@ MET_API MET_NODISCARD met_error met_event_settings_get(met_store *store,
 /**
  * Events that are retained, by their time, then in the order they came.
  *
+ * @param store      open store
  * @param json       {"from"?, "to"?: RFC 3339 (from is inclusive, to is not),
  *                   "subject"?, "type"?, "limit"?: 1 to 1,000 (default 100),
  *                   "cursor"?: the one that the list before gave}
@@ -261,6 +268,7 @@ MET_API MET_NODISCARD met_error met_event_settings_get(met_store *store,
  *                   "retracted"?: {"at", "reason", "actor"}}], "cursor"? (there
  *                   may be more, even when there are few items)}. Written only
  *                   on MET_OK
+ * @param info       NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_LIMIT · MET_E_NO_MEMORY · MET_E_BUSY
  *         (too many readers) · MET_E_IO · MET_E_MAP_FULL · MET_E_CORRUPT ·
  *         MET_E_FORKED · MET_E_BUG
@@ -277,6 +285,7 @@ MET_API MET_NODISCARD met_error met_event_list(met_store *store,
 /**
  * What became of an event, and in which numbers it is.
  *
+ * @param store     open store
  * @param source    not necessarily NUL-terminated
  * @param id        not necessarily NUL-terminated
  * @param json_out  {"source", "id", "status": "accepted"|"retracted"|"unknown",
@@ -285,6 +294,7 @@ MET_API MET_NODISCARD met_error met_event_list(met_store *store,
  *                  [{"meter", "minute", "value", "dimensions"}],
  *                  "not_counted_by": [{"meter", "reason"}], "adjustments"
  *                  (those of its subject and minute). Written only on MET_OK
+ * @param info      NULL, or where to put field path and reason
  * @return MET_OK (also when nothing is known of it) · MET_E_INVALID ·
  *         MET_E_NO_MEMORY · MET_E_BUSY (too many readers) · MET_E_IO ·
  *         MET_E_MAP_FULL · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
@@ -305,9 +315,11 @@ MET_API MET_NODISCARD met_error met_event_explain(
  * meter of min, max, latest or unique_count counts such events, the others of
  * its batch and minute are counted again without it.
  *
+ * @param store      open store
  * @param json       {"source", "id", "reason", "actor"}
  * @param json_size  bytes; no NUL needed
  * @param json_out   the event as met_event_list gives it; NULL when not wanted
+ * @param info       NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND (no such event, or it is not
  *         retained) · MET_E_UNSUPPORTED (a meter that counts it would have to
  *         count again, but the minute is folded, or not all of its events are
@@ -328,6 +340,7 @@ MET_API MET_NODISCARD met_error met_event_retract(met_store *store,
 /**
  * Correct the usage of one meter by a signed amount.
  *
+ * @param store      open store
  * @param json       {"id" (1 to 128 bytes: the same document again changes
  *                   nothing), "meter": key, "subject", "dimensions"?: {name:
  *                   text} (those left out are ""), "time": RFC 3339, "value":
@@ -336,6 +349,7 @@ MET_API MET_NODISCARD met_error met_event_retract(met_store *store,
  * @param json_size  bytes; no NUL needed
  * @param json_out   the stored document, with "created_at"; NULL when not
  *                   wanted
+ * @param info       NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID (also a time before the meter counts, or
  *         later than events may be: "future_after") · MET_E_NOT_FOUND (the
  *         meter) · MET_E_UNSUPPORTED (its aggregation is neither count nor
@@ -356,7 +370,9 @@ MET_API MET_NODISCARD met_error met_usage_adjust(met_store *store,
 /**
  * Every adjustment, by id: {"items": [...]}.
  *
+ * @param store     open store
  * @param json_out  written only on MET_OK
+ * @param info      NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_BUSY (too many
  *         readers) · MET_E_IO · MET_E_MAP_FULL · MET_E_CORRUPT · MET_E_FORKED ·
  *         MET_E_BUG

@@ -286,6 +286,7 @@ MET_API void met_gateway_close(met_gateway *gateway);
  * or ends at an instant that was known then changes the limits of its plan at
  * that very instant.
  *
+ * @param gateway       open gateway
  * @param request       borrowed during the call
  * @param decision_out  set its struct_size; valid only on MET_OK
  * @return MET_OK (admitted or not: see is_admitted) · MET_E_INVALID (a NULL
@@ -312,6 +313,7 @@ MET_API MET_NODISCARD met_error met_gateway_admit(
  * other, as met_gateway_admit would: one call where a call is dear. What a
  * decision says in words (headers, bodies) is left out.
  *
+ * @param gateway      open gateway
  * @param common       all but the key; borrowed
  * @param keys         the keys, one behind the other; borrowed
  * @param key_offsets  count + 1 of them, not falling: key i is the bytes from
@@ -342,6 +344,7 @@ MET_API MET_NODISCARD met_error met_gateway_admit_batch(
  * there is no event. A request that takes longer than 20 minutes may overshoot
  * the allowance by its own cost.
  *
+ * @param gateway  open gateway
  * @param ticket   of an admitted request, of any handle of the same store; is
  *                 empty afterwards, whatever is returned but MET_E_INVALID and
  *                 MET_E_FORKED
@@ -377,6 +380,7 @@ MET_API MET_NODISCARD met_error met_gateway_complete(
  * that one without room holds to are a failure of the limiter; each tick then
  * says MET_E_LIMIT.
  *
+ * @param gateway  open gateway
  * @return MET_OK · MET_E_NO_MEMORY · MET_E_LIMIT · MET_E_CONFLICT ·
  *         MET_E_NOT_FOUND · MET_E_FOREIGN · MET_E_LAYOUT · MET_E_CORRUPT ·
  *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_BUSY ·
@@ -399,6 +403,7 @@ MET_API MET_NODISCARD met_error met_gateway_tick(met_gateway *gateway);
  * keys {cached, verified, unknown}, snapshot {number, consumers, credentials,
  * routes, limits, limits_missing, mapped, compiled, refused}.
  *
+ * @param gateway   open gateway
  * @param json_out  written only on MET_OK
  * @param info      may be NULL
  * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_IO (the store is
@@ -415,6 +420,7 @@ MET_API MET_NODISCARD met_error met_gateway_stats(met_gateway *gateway,
  * Stored entities of one kind, by name: {"items": [...]}. Keys of credentials
  * are never shown: they are not stored.
  *
+ * @param store     open store
  * @param kind      "service", "route", "consumer", "consumer_group" or
  *                  "plugin"
  * @param json_out  written only on MET_OK
@@ -433,6 +439,7 @@ MET_API MET_NODISCARD met_error met_gateway_entity_list(
 /**
  * One stored entity.
  *
+ * @param store     open store
  * @param kind      as for met_gateway_entity_list
  * @param name      a service's or route's name, a consumer's username, a
  *                  plugin's name with its scope: "acl service=example_service",
@@ -454,9 +461,10 @@ MET_API MET_NODISCARD met_error met_gateway_entity_get(
  * Remove an entity: a consumer with its keys and groups; a service, route,
  * consumer or consumer group with the plugins that are scoped to it.
  *
- * @param kind  as for met_gateway_entity_list
- * @param name  as for met_gateway_entity_get
- * @param info  may be NULL
+ * @param store  open store
+ * @param kind   as for met_gateway_entity_list
+ * @param name   as for met_gateway_entity_get
+ * @param info   may be NULL
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (a service
  *         that has routes, an anonymous consumer in use) · MET_E_NO_MEMORY ·
  *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT ·
@@ -480,6 +488,7 @@ MET_API MET_NODISCARD met_error met_gateway_entity_remove(
  * that was made here is told once and stored nowhere. A declarative document
  * says which keys there are, also after a rotation.
  *
+ * @param store     open store
  * @param consumer  username or id, not necessarily NUL-terminated
  * @param json      {"id"? (of the credential; needed when several keys are in
  *                  force), "key"? (1 to 512 bytes; else one of 256 random bits

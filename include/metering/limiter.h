@@ -322,6 +322,7 @@ MET_API void met_limiter_close(met_limiter *limiter);
  * the old hits weigh in the new one. The change is timed by the platform's
  * clock: requests that bring monotonic_ns bring readings of that clock.
  *
+ * @param limiter     open limiter
  * @param policy      name and windows; no two windows of the same length and
  *                    algorithm
  * @param number_out  for met_limiter_request; the same in all processes
@@ -347,8 +348,9 @@ MET_API MET_NODISCARD met_error met_limiter_policy_set(
  * place): who still asks with it gets MET_E_NOT_FOUND. The same name set again
  * is a new policy with another number.
  *
- * @param number  from met_limiter_policy_set
- * @param info    may be NULL
+ * @param limiter  open limiter
+ * @param number   from met_limiter_policy_set
+ * @param info     may be NULL
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND (no such policy) ·
  *         MET_E_BUSY (too many changes at the same time) · MET_E_CORRUPT (the
  *         file was cut short) · MET_E_IO · MET_E_DISK_FULL
@@ -366,6 +368,7 @@ MET_API MET_NODISCARD met_error met_limiter_policy_remove(
  * window, at most `limit` requests whose whole call lies in it are allowed,
  * whatever threads and processes do and whenever they are killed.
  *
+ * @param limiter     open limiter
  * @param request     borrowed during the call
  * @param result_out  set its struct_size; written only on MET_OK
  * @return MET_OK (allowed or not: see is_allowed) · MET_E_INVALID ·
@@ -389,6 +392,7 @@ MET_API MET_NODISCARD met_error met_limiter_check(
  * Over many keys it is several times as fast: while one request is decided,
  * the memory of the next ones is on its way.
  *
+ * @param limiter   open limiter
  * @param batch     borrowed during the call
  * @param verdicts  borrowed during the call; its arrays are written on MET_OK,
  *                  and when the table went wrong under way
@@ -413,6 +417,7 @@ MET_API MET_NODISCARD met_error met_limiter_check_batch(
  * smaller by the cost. The ticket is empty. Whether a full table has room for a
  * new key only a check can tell: the answer is as if it had.
  *
+ * @param limiter     open limiter
  * @param request     as for met_limiter_check
  * @param result_out  set its struct_size; written only on MET_OK
  * @return MET_OK · MET_E_INVALID · MET_E_UNSUPPORTED (an unknown flag) ·
@@ -436,6 +441,7 @@ MET_API MET_NODISCARD met_error met_limiter_peek(
  * ticket is of what was counted, allowed or not. Who is charged beyond a limit
  * is refused until enough is forgotten.
  *
+ * @param limiter     open limiter
  * @param request     as for met_limiter_check
  * @param result_out  set its struct_size; written only on MET_OK
  * @return MET_OK · MET_E_INVALID · MET_E_UNSUPPORTED (an unknown flag, or an
@@ -460,6 +466,7 @@ MET_API MET_NODISCARD met_error met_limiter_charge(
  * after it (unless the key was reset 64 times meanwhile, or a multiple of it);
  * and so is what was counted before a charge beyond a limit.
  *
+ * @param limiter       open limiter
  * @param ticket        of a result; what is given back or withheld leaves it,
  *                      so that calling again gives back the rest or nothing.
  *                      Of a copy it would be given back twice
@@ -481,6 +488,7 @@ MET_API MET_NODISCARD met_error met_limiter_refund(
  * MET_LIMITER_IN_FLIGHT. Other windows keep what they counted; a request that
  * was not served at all is refunded instead.
  *
+ * @param limiter       open limiter
  * @param ticket        of a result; what was held leaves it, so that calling
  *                      again gives back nothing. Of a copy it would be given
  *                      back twice
@@ -502,6 +510,7 @@ MET_API MET_NODISCARD met_error met_limiter_release(
  * Each window is emptied at one moment; who is being decided meanwhile is
  * counted before or after it.
  *
+ * @param limiter  open limiter
  * @param request  policy, kind and key; the rest has no effect
  * @return MET_OK (also when nothing was counted) · MET_E_INVALID ·
  *         MET_E_UNSUPPORTED (an unknown flag) · MET_E_NOT_FOUND (no such
@@ -516,6 +525,7 @@ MET_API MET_NODISCARD met_error met_limiter_reset(
 /**
  * Counters of the table. Reads every record: for operators, not for requests.
  *
+ * @param limiter    open limiter
  * @param stats_out  set its struct_size; written only on MET_OK
  * @return MET_OK · MET_E_INVALID · MET_E_CORRUPT (the file was cut short, by
  *         its size already) · MET_E_IO · MET_E_DISK_FULL · MET_E_BUG

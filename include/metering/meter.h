@@ -47,8 +47,10 @@ MET_API MET_NODISCARD met_error met_meter_put(met_store *store,
 /**
  * One meter as JSON.
  *
+ * @param store     open store
  * @param key       not necessarily NUL-terminated
  * @param json_out  written only on MET_OK
+ * @param info      NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_NO_MEMORY ·
  *         MET_E_BUSY (too many readers) · MET_E_IO · MET_E_MAP_FULL ·
  *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
@@ -65,7 +67,9 @@ MET_API MET_NODISCARD met_error met_meter_get(met_store *store,
 /**
  * Every meter, by key: {"items": [...]}.
  *
+ * @param store     open store
  * @param json_out  written only on MET_OK
+ * @param info      NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_BUSY (too many
  *         readers) · MET_E_IO · MET_E_MAP_FULL · MET_E_CORRUPT · MET_E_FORKED ·
  *         MET_E_BUG
@@ -81,7 +85,9 @@ MET_API MET_NODISCARD met_error met_meter_list(met_store *store,
  * Remove a meter. Usage that only it asked for is no longer kept from the next
  * minute on; what is settled stays in the store.
  *
- * @param key  not necessarily NUL-terminated
+ * @param store  open store
+ * @param key    not necessarily NUL-terminated
+ * @param info   NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (a feature
  *         in service measures it: archive that first; or a subscription that
  *         has not ended counts by it) · MET_E_NO_MEMORY ·
@@ -109,6 +115,7 @@ typedef struct met_settle_config {
  * once, and bring balances up to date. Call it every second or so from one
  * process; more at once do no harm.
  *
+ * @param store       open store
  * @param config      NULL for defaults
  * @param report_out  JSON, NULL when not wanted: {"transactions", "cells",
  *                    "parts", "events", "slots", "slots_live",
@@ -151,6 +158,7 @@ typedef struct met_compact_config {
  * customer whose it is, that a phase, a billing or a usage period begins or
  * ends in. Call it now and then from one process; more at once do no harm.
  *
+ * @param store       open store
  * @param config      NULL for defaults
  * @param report_out  JSON, NULL when not wanted: {"transactions", "parts" (of
  *                    minutes, that are gone), "hours" (written),
@@ -174,6 +182,7 @@ MET_API MET_NODISCARD met_error met_store_compact(
 /**
  * Change how long usage is kept fine, for the whole store.
  *
+ * @param store      open store
  * @param json       {"keep_minutes"?: ISO 8601 duration (default P35D):
  *                   minutes that are older may be folded into hours (UTC);
  *                   "keep_hours"? (default P400D): and hours into days (UTC),
@@ -181,6 +190,7 @@ MET_API MET_NODISCARD met_error met_store_compact(
  *                   missing gets its default. What is folded stays folded.
  * @param json_size  bytes; no NUL needed
  * @param json_out   the stored document; NULL when not wanted
+ * @param info       NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID (not JSON, or a field is wrong) ·
  *         MET_E_LIMIT · MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL ·
  *         MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG; nothing is
@@ -198,7 +208,9 @@ MET_API MET_NODISCARD met_error met_usage_settings_put(met_store *store,
 /**
  * How long usage is kept fine.
  *
+ * @param store     open store
  * @param json_out  {"keep_minutes", "keep_hours"}; written only on MET_OK
+ * @param info      NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_BUSY (too many
  *         readers) · MET_E_IO · MET_E_MAP_FULL · MET_E_CORRUPT · MET_E_FORKED ·
  *         MET_E_BUG
@@ -293,6 +305,7 @@ MET_API MET_NODISCARD met_error met_usage_query_open(
 /**
  * The next row: an element of "data" of met_usage_query, in its order.
  *
+ * @param cursor         open cursor
  * @param json_out       the row as JSON, with a NUL behind it; written only on
  *                       MET_OK
  * @param json_size_out  its bytes, without the NUL

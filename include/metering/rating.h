@@ -95,6 +95,7 @@ MET_API void met_price_destroy(met_price *price);
  * lines booked for it, each with its "id". With "earlier_runs" too, each line
  * lies on the period whose usage it is.
  *
+ * @param price      may be used by many threads at once
  * @param json       {"quantity", "quantity_before"?: of the same period,
  *                   before this one, "is_first"?: true, "is_last"?: true
  *                   (first and last part of the period), "period"? and
@@ -158,6 +159,7 @@ MET_API MET_NODISCARD met_error met_price_rate(const met_price *price,
 /**
  * The totals of many quantities, each the usage of one whole period.
  *
+ * @param price       may be used by many threads at once
  * @param quantities  count values of this library
  * @param count       may be 0
  * @param totals_out  room for count values, quantities[i] gives totals_out[i];

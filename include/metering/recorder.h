@@ -56,6 +56,7 @@ typedef struct met_recorder_config {
  * @param store         open; the recorder must be closed before it
  * @param config        NULL for defaults
  * @param recorder_out  written only on MET_OK
+ * @param info          NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_UNSUPPORTED (unknown flag or field) ·
  *         MET_E_LIMIT (every slot is live or waits to be settled) ·
  *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_IO · MET_E_MAP_FULL ·
@@ -86,8 +87,9 @@ MET_API void met_recorder_close(met_recorder *recorder);
  * MET_OK means counted: no death of any process loses it (store.h). An error
  * means not counted.
  *
- * @param event  borrowed for the call
- * @param info   NULL, or where to put field path and reason
+ * @param recorder  open recorder
+ * @param event     borrowed for the call
+ * @param info      NULL, or where to put field path and reason
  * @return MET_OK · MET_E_NOT_FOUND (no meter wants this type) · MET_E_INVALID
  *         (a field is missing, no UTF-8, no value that a meter asks for, or a
  *         quantity with more digits than are kept) · MET_E_LIMIT (a bound of
@@ -110,6 +112,7 @@ MET_API MET_NODISCARD met_error met_recorder_add(met_recorder *recorder,
  *
  * An event that cannot be counted does not keep the others from being counted.
  *
+ * @param recorder    open recorder
  * @param events      borrowed; all have the struct_size of the first
  * @param count       of events; 0 does nothing
  * @param errors_out  count entries: MET_OK, counted; else what
@@ -135,6 +138,7 @@ MET_API MET_NODISCARD met_error met_recorder_add_batch(
  * Prepare an event that comes again and again with other quantities and times:
  * its type, subject and attributes are looked up once, not at every count.
  *
+ * @param recorder      open recorder
  * @param event         its type, subject and attributes are copied; quantities
  *                      and utc_ns must be 0
  * @param prepared_out  written only on MET_OK; close it before the recorder
@@ -157,6 +161,7 @@ MET_API MET_NODISCARD met_error met_prepared_open(met_recorder *recorder,
  * Count a prepared event. Changes of meters are followed, as by
  * met_recorder_add.
  *
+ * @param prepared        open prepared event
  * @param quantities      borrowed for the call; NULL when count is 0
  * @param quantity_count  of quantities
  * @param utc_ns          when; 0 = now, by the platform's clock
@@ -185,6 +190,7 @@ MET_API void met_prepared_close(met_prepared *prepared);
  * Housekeeping, about once a second from whoever uses the recorder: makes room
  * ahead of need, closes minutes, learns of new meters.
  *
+ * @param recorder  open recorder
  * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_IO
  *         · MET_E_BUSY · MET_E_MAP_FULL · MET_E_CORRUPT (its file was cut
  *         short: it goes on with another, and what was not settled may be lost)

@@ -99,8 +99,22 @@ def check_calls():
     return f"{count} files"
 
 
+def check_columns():
+    """Of everything in C and in Python."""
+    for folder in ("include", "libmetering", "bindings", "tools", "examples",
+                   "bench", "tests"):
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.suffix not in (".c", ".h", ".py"):
+                continue
+            for number, line in enumerate(path.read_text().splitlines(), 1):
+                if len(line) > rooms.COLUMNS_MAX:
+                    problem(path, number, f"{len(line)} columns, at most "
+                            f"{rooms.COLUMNS_MAX}")
+
+
 def check_sizes():
     longest = (0, "")
+    check_columns()
     for path in sources("*/*.c", "*/*.h"):
         lines = len(path.read_text().splitlines())
         if lines > rooms.FILE_LINES_MAX:
@@ -150,20 +164,36 @@ def check_names():
 
 
 def exported():
-    """(header, line, name, comment, type) of every MET_API function."""
+    """(header, line, name, comment, type, parameters) of every MET_API
+    function."""
     pattern = re.compile(r"(/\*\*(?:(?!\*/).)*\*/)?\s*"
-                         r"^MET_API\b([^;]*?)\b(met_\w+)\s*\(", re.S | re.M)
+                         r"^MET_API\b([^;]*?)\b(met_\w+)\s*\(([^;]*)\);",
+                         re.S | re.M)
     for path in sorted(HEADERS.glob("*.h")):
         text = path.read_text()
         for found in pattern.finditer(text):
             line = text.count("\n", 0, found.start(3)) + 1
             yield (path, line, found.group(3), found.group(1),
-                   found.group(2))
+                   found.group(2), re.findall(r"(\w+)(?:,|$)",
+                                              found.group(4)))
+
+
+def check_parameters(path, line, name, comment, parameters):
+    """Each has a @param; the size of a text goes with the text."""
+    said = [word for words in re.findall(r"@param (\w+(?:, \w+)*)", comment)
+            for word in words.split(", ")]
+    for word in parameters:
+        text = re.sub(r"_size$", "", word)
+        if word != "void" and word not in said and not (
+                text != word and text in parameters and text in said):
+            problem(path, line, f"{name}: no @param {word}")
+    for word in sorted(set(said) - set(parameters)):
+        problem(path, line, f"{name}: @param {word} is no parameter")
 
 
 def check_docs():
     count = 0
-    for path, line, name, comment, kind in exported():
+    for path, line, name, comment, kind, parameters in exported():
         count += 1
         if not comment:
             problem(path, line, f"{name} has no docstring")
@@ -178,6 +208,7 @@ def check_docs():
         if "met_error" in kind and "see met_" not in comment.lower():
             if "@return" not in comment or "MET_OK" not in comment:
                 problem(path, line, f"{name}: @return must list the errors")
+        check_parameters(path, line, name, comment, parameters)
     return f"{count} functions"
 
 

@@ -40,6 +40,7 @@ def function(lines):
 DOCSTRING = ("/**\n * Planted.\n *\n * @return MET_OK\n * @blocks never\n"
              " * @thread any      @fork any      @since 0.1\n */\n")
 DECLARED = "MET_API MET_NODISCARD met_error met_planted(void);\n"
+ASKING = DECLARED.replace("void", "const char *key, size_t key_size")
 FEATURE = "libmetering/catalog/feature.c"
 HEADER = "include/metering/error.h"
 MAP = "libmetering/libmetering.map"
@@ -77,6 +78,11 @@ PLANTS = [
                      "int q(void) { return a.time(0) + my_malloc(1); }\n"),
      None),
     ("sizes", append(FEATURE, "/* */\n" * 600), "lines, at most 600"),
+    ("sizes", append(FEATURE, f"/* {'x' * 75} */\n"),
+     "81 columns, at most 80"),
+    ("sizes", append(HEADER, f"/* {'·' * 75} */\n"),
+     "81 columns, at most 80"),
+    ("sizes", append(FEATURE, f"/* {'·' * 74} */\n"), None),
     ("sizes", append("libmetering/catalog/discounts.c", function(71)),
      "planted: 71 lines, at most 70"),
     ("sizes", append("libmetering/catalog/discounts.c", function(70)), None),
@@ -86,6 +92,12 @@ PLANTS = [
      "does not open with a comment"),
     ("docs", append(HEADER, DECLARED), "met_planted has no docstring"),
     ("docs", append(HEADER, DOCSTRING + DECLARED), None),
+    ("docs", append(HEADER, DOCSTRING + ASKING), "no @param key"),
+    ("docs", append(HEADER, DOCSTRING.replace(
+        "@return", "@param other  one\n * @return") + DECLARED),
+     "@param other is no parameter"),
+    ("docs", append(HEADER, DOCSTRING.replace(
+        "@return", "@param key  any\n * @return") + ASKING), None),
 ] + [
     ("docs", append(HEADER, DOCSTRING.replace(tag, "") + DECLARED), message)
     for tag, message in (("@fork", "lacks @fork"), ("@since", "lacks @since"),
