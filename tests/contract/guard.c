@@ -1,7 +1,7 @@
 /* Watches every public call of a test program: an error must be one that the
  * function's docstring names, must come with a reason, and must have left the
  * outputs as they were. What was seen is kept in a file for census.py, in
- * memory that processes share, so that also what a killed child saw is in it. */
+ * memory that processes share: what a killed child saw is in it, too. */
 #include "contract/guard.h"
 
 #include <errno.h>

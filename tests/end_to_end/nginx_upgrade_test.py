@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Another nginx takes the place of a running one under load (USR2, WINCH, QUIT),
-and one gives its place back: what was answered with 200 is what was counted.
+"""Another nginx takes the place of a running one under load (USR2, WINCH,
+QUIT), and one gives its place back: what was answered with 200 is what was
+counted.
 
 The new master begins as a child of the old one, inherits its sockets and starts
 workers of its own, so that for a while two generations serve and settle."""

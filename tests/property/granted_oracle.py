@@ -73,8 +73,8 @@ class Life:
     # --- What happens ---
     def grant(self):
         rng = self.rng
-        effective = self.now + rng.choice([0, 0, 0, HOUR, 7 * HOUR + 30 * SECOND,
-                                           3 * DAY, 20 * DAY])
+        effective = self.now + rng.choice([
+            0, 0, 0, HOUR, 7 * HOUR + 30 * SECOND, 3 * DAY, 20 * DAY])
         made = {"id": f"g{len(self.grants)}", "amount": amount(rng),
                 "priority": rng.randrange(4), "created": self.now,
                 "effective": minute(effective), "min": "0"}

@@ -87,9 +87,8 @@ BUGS = {
         cell->count + (found == MET_OK ? stored[MET__PART_COUNT] : 0);
 """),
         ("meter/settle_batch.c",
-         """               cell->quantities * MET__QUANTITY_WORDS * sizeof *words);
-    }
-""", """               cell->quantities * MET__QUANTITY_WORDS * sizeof *words);
+         " * MET__QUANTITY_WORDS * sizeof *words);\n    }\n",
+         """ * MET__QUANTITY_WORDS * sizeof *words);
         if (found == MET_OK) {
             uint64_t *sum = words + MET__PART_QUANTITIES + MET__QUANTITY_SUM;
             met__amount_set(sum, met__amount_get(sum)

@@ -91,8 +91,9 @@ static inline void test_fault__memory_below(void **state)
                 }
                 done = 1;
             } else if (error != (done ? MET_OK : MET_E_NO_MEMORY)) {
-                fail_msg("%s, allocation %ld: %s \"%s\"", fault_calls[i].name, k,
-                         met_error_name(error), told.reason);
+                fail_msg("%s, allocation %ld: %s \"%s\"",
+                         fault_calls[i].name, k, met_error_name(error),
+                         told.reason);
             }
             if (error != MET_OK || !fault_calls[i].writes) {
                 assert_int_equal(stored_digest(), before);

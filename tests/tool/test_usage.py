@@ -1,4 +1,4 @@
-"""usage query, usage plot, usage settings, settle, compact, entitlement show."""
+"""usage query, plot and settings, settle, compact, entitlement show."""
 import csv
 import json
 import signal

@@ -109,7 +109,8 @@ const tool_command tool_commands[] = {
     {"subject", "erase", "NAME", "reason= actor= field=",
      "forget a subject; its usage stays, under another name", AUDIT_HELP, 1, 1,
      command_subject_erase},
-    {"audit", NULL, "", "", "who renamed, erased or gave another key to whom, and why", NULL, 0, 0,
+    {"audit", NULL, "", "",
+     "who renamed, erased or gave another key to whom, and why", NULL, 0, 0,
      command_audit},
     {"subscription", "cancel", "ID", "at= next-billing-cycle allow-past field=",
      "end a subscription",
@@ -141,8 +142,8 @@ const tool_command tool_commands[] = {
      "id= grace= ttl= key= reason= actor= field=",
      "another API key for a consumer in place of one",
      "The answer has the new key: it is told once.\n"
-     "  --id ID        of the key, when the consumer has several (metering show "
-     "consumer)\n"
+     "  --id ID        of the key, when the consumer has several (metering "
+     "show consumer)\n"
      "  --grace TIME   how long the old one works on: 24h, 7d; else it is "
      "revoked at once\n"
      "  --ttl TIME     how long the new one works; else as the old one, 0: for "

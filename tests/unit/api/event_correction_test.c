@@ -381,12 +381,12 @@ static void test_correction__retract_what_cannot_be(void **state)
     clock_now_ns += 2 * MET__HOUR_NS;
     clock_now_ns += 30 * MET__SECOND_NS;
     assert_ok(ingest_json("["
-        "{\"specversion\":\"1.0\",\"id\":\"10\",\"source\":\"s\",\"type\":\"t\","
-        "\"subject\":\"u\",\"time\":\"2026-03-15T13:32:50Z\",\"data\":{"
-        "\"w\":5}},"
-        "{\"specversion\":\"1.0\",\"id\":\"11\",\"source\":\"s\",\"type\":\"t\","
-        "\"subject\":\"u\",\"time\":\"2026-03-15T13:32:10Z\",\"data\":{"
-        "\"w\":7}}]"));
+        "{\"specversion\":\"1.0\",\"id\":\"10\",\"source\":\"s\","
+        "\"type\":\"t\",\"subject\":\"u\",\"time\":\"2026-03-15T13:32:50Z\","
+        "\"data\":{\"w\":5}},"
+        "{\"specversion\":\"1.0\",\"id\":\"11\",\"source\":\"s\","
+        "\"type\":\"t\",\"subject\":\"u\",\"time\":\"2026-03-15T13:32:10Z\","
+        "\"data\":{\"w\":7}}]"));
     assert_told(retract("11"), MET_E_NOT_FOUND, "retraction.id",
                 "not retained");
     assert_told(retract("10"), MET_E_UNSUPPORTED, "retraction.id",

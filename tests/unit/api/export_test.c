@@ -20,8 +20,8 @@ static const char gateway[] =
     "\"rate-limiting\",\"consumer\":\"rosario\",\"config\":{\"minute\":5}},"
     "{\"name\":\"rate-limiting\",\"consumer_group\":\"gold\",\"config\":"
     "{\"minute\":6}},{\"name\":\"rate-limiting\",\"plan\":\"premium\","
-    "\"config\":{\"minute\":7}},{\"name\":\"acl\",\"service\":\"example_service\",\"config\":{\"allow\":"
-    "[\"premium\"]}}]}";
+    "\"config\":{\"minute\":7}},{\"name\":\"acl\","
+    "\"service\":\"example_service\",\"config\":{\"allow\":[\"premium\"]}}]}";
 
 static met_error apply_json(const char *json, uint64_t flags)
 {
@@ -119,9 +119,10 @@ static void fill(void)
     assert_ok(feature_put("{\"key\":\"seats\",\"name\":\"Third\",\"labels\":"
                           "{\"x\":\"y\"}}"));
     assert_ok(feature_put("{\"key\":\"some\",\"name\":\"S\",\"meter\":{\"key\":"
-                          "\"api_requests\",\"filters\":{\"route_name\":{\"or\":"
-                          "[{\"nin\":[\"a\",\"b\"]},{\"and\":[{\"neq\":\"c\"},"
-                          "{\"exists\":true}]}]},\"service_name\":{}}}}"));
+                          "\"api_requests\",\"filters\":{\"route_name\":"
+                          "{\"or\":[{\"nin\":[\"a\",\"b\"]},{\"and\":[{"
+                          "\"neq\":\"c\"},{\"exists\":true}]}]},"
+                          "\"service_name\":{}}}}"));
     assert_ok(plan_next("premium"));
     assert_ok(plan_publish("premium"));
     assert_ok(plan_next("premium"));

@@ -152,7 +152,8 @@ int main(void)
 {
     fault_calls = calls;
     fault_call_count = sizeof calls / sizeof *calls;
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, billing_teardown)
+#define CASE(name) \
+    cmocka_unit_test_setup_teardown(name, setup, billing_teardown)
     const struct CMUnitTest tests[] = {
         CASE(test_fault__allocations),
         CASE(test_fault__memory_below),

@@ -185,7 +185,8 @@ static void test_rotate__and_documents(void **state)
     assert_ok(rotate("ariel", "{\"key\":\"mine\"," WHO "}"));
     assert_ok(apply_document("{\"consumers\":[{\"username\":\"ariel\","
                              "\"acls\":[{\"group\":\"free\"}],"
-                             "\"keyauth_credentials\":[{\"key\":\"mine\"}]}]}"));
+                             "\"keyauth_credentials\":[{\"key\":\"mine\"}"
+                             "]}]}"));
     assert_shown("changes.0.change", "unchanged");
     assert_ok(apply_document("{\"consumers\":[{\"username\":\"ariel\","
                              "\"keyauth_credentials\":[{\"key\":\"ariel-key\"}"

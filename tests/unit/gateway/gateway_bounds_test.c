@@ -42,7 +42,7 @@ static void test_bounds__revoked_key(void **state)
     assert_int_equal(serve_by(other, "ariel-key"), 200);
     clock_now_ns += 1;
     assert_int_equal(met_gateway_tick(gateway), MET_OK);
-    assert_int_equal(serve_by(other, "ariel-key"), 401); /* no tick of its own */
+    assert_int_equal(serve_by(other, "ariel-key"), 401); /* without a tick */
     assert_int_equal(serve_by(gateway, "ariel-key"), 401);
     assert_int_equal(serve_by(other, "second-key"), 200);
 }
@@ -121,7 +121,8 @@ static void test_bounds__nobody_is_refused_for_being_new(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, gateway_setup, teardown)
+#define TEST(name) \
+    cmocka_unit_test_setup_teardown(name, gateway_setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_bounds__revoked_key),
         TEST(test_bounds__rotated_key),

@@ -86,8 +86,9 @@ static void rows_of_a_customer(void **state)
     const met__snapshot_filter *filter =
         met__snapshot_filter_at(&snapshot, feature->filters.first);
     assert_int_equal(filter->attribute, MET__ATTRIBUTE_SERVICE_NAME);
-    assert_true(met__text_equal(met__snapshot_text(&snapshot, filter->condition),
-                                MET__TEXT("example_service")));
+    assert_true(met__text_equal(
+        met__snapshot_text(&snapshot, filter->condition),
+        MET__TEXT("example_service")));
     met__snapshot_close(met__store_platform(store), &snapshot);
 }
 

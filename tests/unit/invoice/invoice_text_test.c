@@ -74,7 +74,8 @@ static void corrections_say_so(void **state)
         "{\"lines\":[{\"name\":\"API\",\"period\":{\"from\":"
         "\"2026-01-01T00:00:30Z\",\"to\":\"2026-02-01T00:00:00.5Z\"},"
         "\"is_correction\":true,\"quantity\":\"1\",\"quantity_total\":"
-        "\"5001\",\"quantity_billed_before\":\"5000\",\"totals\":{\"total\":\"1.00\"}},{\"name\":\"Fee\","
+        "\"5001\",\"quantity_billed_before\":\"5000\",\"totals\":{\"total\":"
+        "\"1.00\"}},{\"name\":\"Fee\","
         "\"price\":{\"type\":\"flat\"},\"quantity\":\"1\",\"period\":"
         "{\"from\":\"2026-01-01T00:00:00Z\",\"to\":\"2026-02-01T00:00:00Z\"},"
         "\"is_open\":true}],\"totals\":{}}");

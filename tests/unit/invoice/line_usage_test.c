@@ -146,7 +146,8 @@ static void what_has_none_is_left_alone(void **state)
     (void)state;
     must_publish_card("fee",
                       "{\"key\":\"fee\",\"name\":\"Fee\",\"billing_cadence\":"
-                      "\"P1M\",\"price\":{\"type\":\"flat\",\"amount\":\"9\"}}");
+                      "\"P1M\",\"price\":{\"type\":\"flat\","
+                      "\"amount\":\"9\"}}");
     subscribe_from("a", "fee", FEBRUARY);
     assert_ok(finalize("a", MARCH));
     assert_shown("lines.0.usage", "");

@@ -19,7 +19,7 @@ static struct {
     int64_t over[8];     /* true costs beyond what was asked */
     int64_t lost[8];     /* what the killed may have left withheld */
     uint64_t killed;
-    uint64_t is_lowered; /* less is granted, and has been for whoever asks now */
+    uint64_t is_lowered; /* less is granted, also to whoever asks now */
     struct {
         uint64_t stage;
         uint64_t number;

@@ -381,8 +381,8 @@ static void checks_arguments(void **state)
                      MET_E_LIMIT);
     assert_int_equal(met__quota_admit(table, key, 0, 1, 0, 0, &ticket, &answer),
                      MET_E_INVALID);
-    assert_int_equal(met__quota_admit(table, quota_key_of(2), 1, 1, 0, 0, &ticket,
-                                      &answer),
+    assert_int_equal(met__quota_admit(table, quota_key_of(2), 1, 1, 0, 0,
+                                      &ticket, &answer),
                      MET_E_NOT_FOUND);
     assert_int_equal(quota_set_limit(table, key, 1, 0), MET_E_NOT_FOUND);
     assert_int_equal(quota_set_limit(table, quota_key_of(2), 1, 0),

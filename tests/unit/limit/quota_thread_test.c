@@ -124,7 +124,7 @@ static void threads_share_a_cell(void **state)
     temp_remove(home);
 }
 
-/* --- What is left over ----------------------------------------------------- */
+/* --- What is left over ---------------------------------------------------- */
 #define ROLLS 300
 #define POOL 200000
 

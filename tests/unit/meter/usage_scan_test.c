@@ -73,7 +73,8 @@ static void test_scan__order(void **state)
     put_part(1501, 3);
     put_part(3000, 4);
     put_cell(2880, 1440);
-    assert_int_equal(met__usage_scan_begin(txn, 1441, 3000, NULL, &scan), MET_OK);
+    assert_int_equal(met__usage_scan_begin(txn, 1441, 3000, NULL, &scan),
+                     MET_OK);
     assert_string_equal(rest_of(&scan),
                         "1440/60 1440/1440 1500/60 1501/1 1501/1 2880/1440 ");
     assert_int_equal(met__usage_scan_seek(&scan, 1502), MET_OK);
@@ -84,7 +85,8 @@ static void test_scan__order(void **state)
     met__usage_scan_end(&scan);
     assert_int_equal(met__txn_put(txn, MET__TABLE_PART, "\0\0\0\6", 4, "", 0),
                      MET_OK);
-    assert_int_equal(met__usage_scan_begin(txn, 6, 7, NULL, &scan), MET_E_CORRUPT);
+    assert_int_equal(met__usage_scan_begin(txn, 6, 7, NULL, &scan),
+                     MET_E_CORRUPT);
     met__usage_scan_end(&scan);
 }
 
