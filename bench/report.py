@@ -99,6 +99,34 @@ def bars(title, rows):
     return page(640, TOP + 20 * len(rows) + 8, parts)
 
 
+# What bench_scaling calls a picture -> its title, and what both axes say.
+GROWING = {
+    "threads": ("Decisions of several threads at once", "threads",
+                "ns of processor time, one decision"),
+    "keys": ("One decision of a key chosen at random, ours", "live keys",
+             "ns of processor time"),
+    "memory": ("Memory of what is alive", "how many are alive",
+               "bytes for each"),
+    "work": ("The cost of more", "how many",
+             "ns of processor time for each"),
+}
+
+
+def growing(rows):
+    """{file name: (what it shows, SVG)} of rows that name their picture."""
+    out = {}
+    for plot, (title, across, up) in GROWING.items():
+        series = {}
+        for row in rows:
+            if row.get("plot") == plot:
+                series.setdefault(row["series"], []).append(
+                    (row["at"], row.get("bytes_each", row["ns"])))
+        if series:
+            out[f"performance_scaling_{plot}.svg"] = (
+                title, lines(title, across, up, series))
+    return out
+
+
 def pictures(compared, by_keys):
     """{file name: (what it shows, SVG)}. compared: rows of table.compared;
     by_keys: {keys: such rows}, of the limiter."""

@@ -2,8 +2,11 @@
 what it is told to say."""
 import json
 import pathlib
+import re
+import shlex
 import subprocess
 import sys
+import types
 import xml.dom.minidom
 
 import pytest
@@ -203,6 +206,37 @@ def test_the_command_knows_its_words():
                          check=False)
     assert run.returncode == 2
     assert "--keys is a power of two" in run.stderr
+
+
+def test_the_page_says_what_the_command_takes():
+    """Every line of bench/README.md's first block."""
+    text = (TOP / "bench" / "README.md").read_text()
+    block, = re.findall(r"^```sh\n(.*?)^```$", text, re.S | re.M)
+    command = types.ModuleType("run")
+    exec((TOP / "bench" / "run").read_text(), vars(command))
+    count = 0
+    for line in block.splitlines():
+        words = shlex.split(line, comments=True)
+        if words[0] == "bench/run":
+            command.reader_of_arguments().parse_args(words[1:])
+            count += 1
+        else:
+            assert (TOP / words[0]).is_file()
+            assert words[1] in (TOP / words[0]).read_text()
+    assert count > 4
+
+
+def test_what_grows_is_drawn():
+    rows = [{"case": "c", "ns": 100.0 * at, "plot": "threads",
+             "series": "one key", "at": at} for at in (1, 2, 4)]
+    rows += [{"case": "m", "ns": 0, "bytes_each": 65.0, "plot": "memory",
+              "series": "a key", "at": at} for at in (1024, 4096)]
+    images = report.growing(rows + [{"case": "other", "ns": 1}])
+    assert set(images) == {"performance_scaling_threads.svg",
+                           "performance_scaling_memory.svg"}
+    for _, image in images.values():
+        assert xml.dom.minidom.parseString(image)
+    assert "one key" in images["performance_scaling_threads.svg"][1]
 
 
 def measured(case, who, each, base=False):
