@@ -72,8 +72,11 @@ static met_error give(met_limiter *limiter, met_limiter_ticket *ticket,
         withheld |= (uint32_t)!done << i;
         words[i] &= is_release ? ~MET__TICKET_COUNTED : UINT64_MAX;
     }
-    *withheld_out = withheld;
-    return met__limit_table_answer(table, MET_OK);
+    met_error error = met__limit_table_answer(table, MET_OK);
+    if (error == MET_OK) {
+        *withheld_out = withheld;
+    }
+    return error;
 }
 
 met_error met__limiter_refund(met_limiter *limiter,

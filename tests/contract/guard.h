@@ -41,4 +41,7 @@ met_error guard_after(const guard_call *call, met_error error);
 /* Which of guard_codes this program has seen of a function so far. */
 uint32_t guard_seen(size_t function);
 
+/* Each call with NULL and 0 for everything (make_guard.py). */
+void each_nothing(void (*check)(const char *function, met_error error));
+
 #endif

@@ -2,10 +2,11 @@
 """Writes a watched twin of every public call that can fail, and what tells the
 linker of them.
 
-    make_guard.py CALLS.c WRAPS.txt
+    make_guard.py CALLS.c WRAPS.txt NOTHING.c
 
 Test programs are linked so that their public calls go through it (guard.c says
-what is watched). What it knows it reads from the headers.
+what is watched). What it knows it reads from the headers. NOTHING.c makes each
+call with NULL and 0 for everything.
 """
 import pathlib
 import sys
@@ -49,15 +50,23 @@ def twin(number, function):
     return "\n".join(lines)
 
 
+def nothing(function):
+    """The call with nothing in it."""
+    words = ", ".join("NULL" if kind.endswith("*") else "0"
+                      for kind, _ in function.arguments)
+    return f'    check("{function.name}", {function.name}({words}));'
+
+
 def main():
     codes = headers.codes()
-    rows, twins, wrapped = [], [], []
+    rows, twins, wrapped, nothings = [], [], [], []
     for function in headers.functions():
         if function.kind != "met_error":
             continue
         wrapped.append(function.name)
         bits = sum(1 << codes.index(code) for code in function.named())
         twins.append(twin(len(rows), function))
+        nothings.append(nothing(function))
         rows.append(f'    {{"{function.name}", {bits:#x}}},')
     text = ["/* Written by make_guard.py. */",
             "#include <metering/metering.h>", "",
@@ -70,6 +79,11 @@ def main():
     pathlib.Path(sys.argv[1]).write_text("\n".join(text + twins))
     pathlib.Path(sys.argv[2]).write_text("".join(
         f"--wrap={name}\n" for name in wrapped))
+    pathlib.Path(sys.argv[3]).write_text("\n".join([
+        "/* Written by make_guard.py. */", "#include <metering/metering.h>",
+        "", '#include "contract/guard.h"', "",
+        "void each_nothing(void (*check)(const char *function, "
+        "met_error error))", "{", *nothings, "}", ""]))
 
 
 if __name__ == "__main__":

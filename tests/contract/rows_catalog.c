@@ -18,8 +18,7 @@ CALL(plan_next, w.store, T("basic"), OUT)
 CALL(plan_publish, w.store, T("draft"), 0, 0, OUT)
 CALL(plan_archive, w.store, T("premium"), INFO)
 CALL(plan_remove, w.store, T("draft"), 0, INFO)
-CALL(plan_get, w.store, T("basic"), 0, OUT)
-CALL(plan_get_at, w.store, T("basic"), 0, w.now_ns, OUT)
+CALL(plan_get, w.store, T("basic"), 0, w.now_ns, OUT)
 CALL(plan_list, w.store, OUT)
 CALL(catalog_apply, w.store,
      J("{'features':[{'key':'f','name':'F'}],'customers':[{'key':'new',"
@@ -55,8 +54,7 @@ CALL(subscription_migrate, w.store, ID(running), NULL, 0, 0,
      MET_CANCEL_NEXT_BILLING_CYCLE, OUT)
 CALL(subscription_restore, w.store, ID(running), OUT)
 CALL(subscription_remove, w.store, ID(scheduled), INFO)
-CALL(subscription_get, w.store, ID(running), OUT)
-CALL(subscription_get_at, w.store, ID(running), w.now_ns, OUT)
+CALL(subscription_get, w.store, ID(running), w.now_ns, OUT)
 CALL(subscription_list, w.store, T("ada"), OUT)
 
 static void change_later(void)
@@ -126,7 +124,6 @@ const contract_row catalog_rows[] = {
     ROW(plan_archive, NULL, ROW_WRITES),
     ROW(plan_remove, NULL, ROW_WRITES),
     ROW(plan_get, NULL, 0),
-    ROW(plan_get_at, NULL, 0),
     ROW(plan_list, NULL, 0),
     ROW(catalog_apply, NULL, LATER),
     ROW(catalog_export, NULL, 0),
@@ -148,7 +145,6 @@ const contract_row catalog_rows[] = {
     ROW(subscription_restore, change_later, LATER),
     ROW(subscription_remove, NULL, LATER),
     ROW(subscription_get, NULL, 0),
-    ROW(subscription_get_at, NULL, 0),
     ROW(subscription_list, NULL, 0),
     ROW(entitlement_get, NULL, 0),
     ROW(entitlement_list, NULL, 0),

@@ -155,7 +155,6 @@ static met_error call_limiter_stats_get(void)
 }
 static char text[MET_LIMITER_HEADERS_SIZE];
 static size_t text_size;
-CALL(limiter_headers, &w.result, text, sizeof text, &text_size)
 CALL(limiter_headers_write, &w.result, NULL, text, sizeof text, &text_size,
      INFO)
 static met_error call_limiter_key_build(void)
@@ -221,7 +220,6 @@ const contract_row gateway_rows[] = {
     ROW(limiter_release, check_one, ROW_PURE),
     ROW(limiter_reset, set_policy, ROW_PURE),
     ROW(limiter_stats_get, open_limiter, ROW_PURE),
-    ROW(limiter_headers, check_one, ROW_PURE),
     ROW(limiter_headers_write, check_one, ROW_PURE),
     ROW(limiter_key_build, NULL, ROW_PURE),
 };

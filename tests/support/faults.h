@@ -284,6 +284,7 @@ static inline void faulty_disk_init(faulty_disk *disk)
         .ticks = FAULTY_REAL->ticks,
         .ticks_are_steady = FAULTY_REAL->ticks_are_steady,
         .want_huge_pages = FAULTY_REAL->want_huge_pages,
+        .cover = FAULTY_REAL->cover,
     };
 }
 
