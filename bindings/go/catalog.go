@@ -169,11 +169,7 @@ func (s *Store) ExplainEvent(first, second string) (Document, error) {
 
 // Plan is a version of a plan; 0 is the active one.
 func (s *Store) Plan(key string, version uint32) (Document, error) {
-	text, size := cText(key)
-	return s.answer(func(c *C.met_store, out *C.met_buffer,
-		info *callInfo) C.met_error {
-		return C.met_plan_get(c, text, size, C.uint32_t(version), out, &info.c)
-	})
+	return s.PlanAt(key, version, time.Time{})
 }
 
 // PlanAt is a version of a plan with its status at a time; version 0 is the one
@@ -183,7 +179,7 @@ func (s *Store) PlanAt(key string, version uint32,
 	text, size := cText(key)
 	return s.answer(func(c *C.met_store, out *C.met_buffer,
 		info *callInfo) C.met_error {
-		return C.met_plan_get_at(c, text, size, C.uint32_t(version), utcNs(at),
+		return C.met_plan_get(c, text, size, C.uint32_t(version), utcNs(at),
 			out, &info.c)
 	})
 }

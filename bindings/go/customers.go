@@ -59,7 +59,7 @@ func (s *Store) CreateSubscription(document []byte, options ...Option) (Document
 
 // Subscription is a subscription, by id.
 func (s *Store) Subscription(id string) (Document, error) {
-	return s.put((*C.metgo_put)(C.met_subscription_get), []byte(id))
+	return s.SubscriptionAt(id, time.Time{})
 }
 
 // SubscriptionAt is a subscription with its status, phase and billing period at
@@ -68,7 +68,7 @@ func (s *Store) SubscriptionAt(id string, at time.Time) (Document, error) {
 	text, size := cText(id)
 	return s.answer(func(c *C.met_store, out *C.met_buffer,
 		info *callInfo) C.met_error {
-		return C.met_subscription_get_at(c, text, size, utcNs(at), out, &info.c)
+		return C.met_subscription_get(c, text, size, utcNs(at), out, &info.c)
 	})
 }
 

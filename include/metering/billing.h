@@ -48,9 +48,9 @@ MET_BEGIN_DECLS
  *                           when not wanted
  * @param info               NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND (the customer) ·
- *         MET_E_CONFLICT (a default that a customer's own cannot be laid over)
- *         · MET_E_LIMIT · MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL ·
- *         MET_E_IO · MET_E_BUSY · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ *         MET_E_CONFLICT (a default that a customer's own cannot be laid
+ *         over) · MET_E_LIMIT · MET_E_NO_MEMORY · MET_E_DISK_FULL ·
+ *         MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
  * @owner  caller keeps json; json_out with met_buffer_release
  * @blocks waits for the store's one writer and for the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -89,7 +89,7 @@ MET_API MET_NODISCARD met_error met_billing_profile_get(
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND (nothing was said) ·
  *         MET_E_CONFLICT (a default that a customer's own needs) ·
  *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO ·
- *         MET_E_BUSY · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
  * @blocks waits for the store's one writer and for the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
  */

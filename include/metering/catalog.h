@@ -240,34 +240,9 @@ MET_API MET_NODISCARD met_error met_plan_remove(met_store *store,
  * @blocks reads the store: a page may come from the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
  */
-MET_API MET_NODISCARD met_error met_plan_get_at(met_store *store,
-                                                const char *key,
-                                                size_t key_size,
-                                                uint32_t version,
-                                                int64_t at_ns,
-                                                met_buffer *json_out,
-                                                met_error_info *info);
-
-/**
- * One version of a plan as JSON, with its status now.
- *
- * @param store     open store
- * @param key       not necessarily NUL-terminated
- * @param version   0 = the highest active one, or when none is active the
- *                  highest
- * @param json_out  written only on MET_OK
- * @param info      NULL, or where to put field path and reason
- * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_NO_MEMORY ·
- *         MET_E_BUSY (too many readers) · MET_E_IO · MET_E_MAP_FULL ·
- *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
- * @owner  json_out with met_buffer_release
- * @blocks reads the store: a page may come from the disk
- * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
- */
 MET_API MET_NODISCARD met_error met_plan_get(met_store *store,
-                                             const char *key,
-                                             size_t key_size,
-                                             uint32_t version,
+                                             const char *key, size_t key_size,
+                                             uint32_t version, int64_t at_ns,
                                              met_buffer *json_out,
                                              met_error_info *info);
 

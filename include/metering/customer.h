@@ -315,30 +315,10 @@ MET_API MET_NODISCARD met_error met_subscription_remove(met_store *store,
  * @blocks reads the store: a page may come from the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
  */
-MET_API MET_NODISCARD met_error met_subscription_get_at(met_store *store,
-                                                        const char *id,
-                                                        size_t id_size,
-                                                        int64_t at_ns,
-                                                        met_buffer *json_out,
-                                                        met_error_info *info);
-
-/**
- * The same of now.
- *
- * @param store     open store
- * @param id        26 characters
- * @param json_out  written only on MET_OK
- * @param info      NULL, or where to put field path and reason
- * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_NO_MEMORY ·
- *         MET_E_BUSY (too many readers) · MET_E_IO · MET_E_MAP_FULL ·
- *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
- * @owner  json_out with met_buffer_release
- * @blocks reads the store: a page may come from the disk
- * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
- */
 MET_API MET_NODISCARD met_error met_subscription_get(met_store *store,
                                                      const char *id,
                                                      size_t id_size,
+                                                     int64_t at_ns,
                                                      met_buffer *json_out,
                                                      met_error_info *info);
 

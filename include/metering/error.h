@@ -42,7 +42,6 @@ enum {
 #define MET_ERROR_ENUM(name, number, text) name = number,
     MET_ERROR_MAP(MET_ERROR_ENUM)
 #undef MET_ERROR_ENUM
-        MET_ERROR_LAST_ = 1
 };
 
 #define MET_ERROR_FIELD_SIZE 160

@@ -174,9 +174,9 @@ MET_API MET_NODISCARD met_error met_event_ingest(
  * @return MET_OK (there is a verdict for every event) · MET_E_INVALID (also
  *         when json is empty, or neither an object nor an array that ends; an
  *         event that is no JSON by itself has the verdict invalid) ·
- *         MET_E_LIMIT · MET_E_CONFLICT · MET_E_UNSUPPORTED ·
- *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO ·
- *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG; each as for
+ *         MET_E_LIMIT · MET_E_CONFLICT · MET_E_UNSUPPORTED · MET_E_NO_MEMORY ·
+ *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_BUSY (too many readers) ·
+ *         MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG; each as for
  *         met_event_ingest
  * @owner  caller keeps json; report_out with met_buffer_release
  * @blocks as met_event_ingest

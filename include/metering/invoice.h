@@ -102,11 +102,10 @@ MET_API MET_NODISCARD met_error met_invoice_preview(
  * @param info          NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND (the customer) ·
  *         MET_E_CONFLICT (nothing is due; the meter of a billed feature is
- *         gone) · MET_E_UNSUPPORTED
- *         (as met_invoice_preview; a negative total) · MET_E_OVERFLOW ·
- *         MET_E_LIMIT (more than 4096 lines, or 16 MiB) · MET_E_NO_MEMORY ·
- *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_BUSY ·
- *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ *         gone) · MET_E_UNSUPPORTED (as met_invoice_preview; a negative
+ *         total) · MET_E_OVERFLOW · MET_E_LIMIT (more than 4096 lines, or 16
+ *         MiB) · MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL ·
+ *         MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
  * @owner  json_out with met_buffer_release
  * @blocks waits for the store's one writer and for the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -129,9 +128,9 @@ MET_API MET_NODISCARD met_error met_invoice_finalize(
  * @param info          NULL, or where to put field path and reason
  * @return as met_invoice_finalize; MET_E_CONFLICT also when the billing profile
  *         has no progressive_billing: MET_OK · MET_E_INVALID ·
- *         MET_E_NOT_FOUND · MET_E_UNSUPPORTED · MET_E_OVERFLOW ·
- *         MET_E_LIMIT · MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL ·
- *         MET_E_IO · MET_E_BUSY · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ *         MET_E_NOT_FOUND · MET_E_UNSUPPORTED · MET_E_OVERFLOW · MET_E_LIMIT ·
+ *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO ·
+ *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
  * @owner  json_out with met_buffer_release
  * @blocks waits for the store's one writer and for the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -157,11 +156,11 @@ MET_API MET_NODISCARD met_error met_invoice_interim(
  * @param action_size  bytes
  * @param json_out     the invoice as it is then; NULL when not wanted
  * @param info         NULL, or where to put field path and reason
- * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (the
- *         action does not lead on from this state, or has to wait) ·
- *         MET_E_UNSUPPORTED · MET_E_OVERFLOW · MET_E_LIMIT ·
- *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO ·
- *         MET_E_BUSY · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (the action
+ *         does not lead on from this state, or has to wait) ·
+ *         MET_E_UNSUPPORTED · MET_E_OVERFLOW · MET_E_LIMIT · MET_E_NO_MEMORY ·
+ *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT ·
+ *         MET_E_FORKED · MET_E_BUG
  * @owner  json_out with met_buffer_release
  * @blocks waits for the store's one writer and for the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -188,8 +187,8 @@ MET_API MET_NODISCARD met_error met_invoice_act(
  * @return MET_OK · MET_E_INVALID (also more than is left) · MET_E_NOT_FOUND ·
  *         MET_E_CONFLICT (a draft, a void invoice, a credit note; nothing is
  *         left) · MET_E_LIMIT · MET_E_OVERFLOW · MET_E_NO_MEMORY ·
- *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_BUSY ·
- *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT ·
+ *         MET_E_FORKED · MET_E_BUG
  * @owner  json_out with met_buffer_release
  * @blocks waits for the store's one writer and for the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1

@@ -536,39 +536,24 @@ MET_API MET_NODISCARD met_error met_limiter_stats_get(
     met_limiter *limiter, met_limiter_stats *stats_out);
 
 /**
- * The rate limit headers of a decision, in the manner of Kong's plugin.
+ * The header lines of a decision, in the manner of Kong's plugin or of the
+ * IETF's draft.
  *
- * Per window X-RateLimit-Limit-<Name> and X-RateLimit-Remaining-<Name>, with
- * Second, Minute, Hour, Day, Month (30 days), Year (365 days), or the length
- * in seconds; RateLimit-Limit, -Remaining and -Reset for the reported window;
- * Retry-After when waiting helps. Times are whole seconds, rounded up so that
- * a retry then succeeds, at least 1; the reset of an allowed request is at most
- * its window. A pure function.
+ * Kong's: per window X-RateLimit-Limit-<Name> and X-RateLimit-Remaining-<Name>,
+ * with Second, Minute, Hour, Day, Month (30 days), Year (365 days), or the
+ * length in seconds; RateLimit-Limit, -Remaining and -Reset for the reported
+ * window. In both styles Retry-After when waiting helps. Times are whole
+ * seconds, rounded up so that a retry then succeeds, at least 1; the reset of
+ * an allowed request is at most its window.
  *
- * @param result     as met_limiter_check wrote it, without MET_LIMITER_BRIEF
- * @param text_out   "Name: value\r\n" lines and a NUL
- * @param text_size  room, MET_LIMITER_HEADERS_SIZE is always enough
- * @param size_out   length without the NUL; may be NULL
- * @return MET_OK · MET_E_INVALID (NULL, or not a result) · MET_E_LIMIT (no
- *         room)
- * @alloc none      @blocks never      @thread any      @fork any
- * @since 0.1
- */
-MET_API MET_NODISCARD met_error met_limiter_headers(
-    const met_limiter_result *result, char *text_out, size_t text_size,
-    size_t *size_out);
-
-/**
- * The header lines of a decision in any of the styles.
- *
- * RateLimit-Policy has every window's limit (q) and length in whole seconds
- * (w), RateLimit what remains (r) and the seconds (t) until there is more: of a
- * refusing window until the request has room, of others until their oldest hit
- * is forgotten. Windows are "second", "minute", "hour", "day", "month", "year",
- * or "30s". A pure function.
+ * The IETF's: RateLimit-Policy has every window's limit (q) and length in whole
+ * seconds (w), RateLimit what remains (r) and the seconds (t) until there is
+ * more: of a refusing window until the request has room, of others until their
+ * oldest hit is forgotten. Windows are "second", "minute", "hour", "day",
+ * "month", "year", or "30s". A pure function.
  *
  * @param result     as met_limiter_check wrote it, without MET_LIMITER_BRIEF
- * @param options    NULL for the defaults: the lines of met_limiter_headers
+ * @param options    NULL for the defaults: Kong's lines
  * @param text_out   "Name: value\r\n" lines and a NUL
  * @param text_size  room, MET_LIMITER_HEADERS_SIZE is always enough
  * @param size_out   length without the NUL; may be NULL

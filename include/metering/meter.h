@@ -127,9 +127,10 @@ typedef struct met_settle_config {
  *                    "duration_ns"}
  * @param info        NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_UNSUPPORTED (unknown flag or field) ·
- *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO ·
- *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG; transactions that were
- *         committed before it stand, and the rest is done by the next call
+ *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_BUSY (too
+ *         many readers) · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG;
+ *         transactions that were committed before it stand, and the rest is
+ *         done by the next call
  * @owner  report_out with met_buffer_release
  * @blocks waits for the store's one writer and for the disk, each time for at
  *         most 10,000 cells
@@ -167,9 +168,10 @@ typedef struct met_compact_config {
  * @param info        NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID (as_of_ns is in the future or negative) ·
  *         MET_E_UNSUPPORTED (unknown flag or field) · MET_E_NO_MEMORY ·
- *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT ·
- *         MET_E_FORKED · MET_E_BUG; transactions that were committed before it
- *         stand, and the rest is done by the next call
+ *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_BUSY (too many readers) ·
+ *         MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG; transactions
+ *         that were committed before it stand, and the rest is done by the next
+ *         call
  * @owner  report_out with met_buffer_release
  * @blocks waits for the store's one writer and for the disk, each time for at
  *         most 4,096 records
@@ -264,9 +266,9 @@ MET_API MET_NODISCARD met_error met_usage_settings_get(met_store *store,
  *         MET_E_NOT_FOUND (meter, feature or customer) · MET_E_UNSUPPORTED
  *         (like and its kin; from, to or window parts usage that is not kept
  *         that fine) · MET_E_LIMIT · MET_E_OVERFLOW (a sum with more than 34
- *         digits) · MET_E_NO_MEMORY · MET_E_BUSY (too many readers) · MET_E_IO
- *         · MET_E_MAP_FULL · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG; with
- *         settle_first also MET_E_DISK_FULL, as met_store_settle
+ *         digits) · MET_E_NO_MEMORY · MET_E_BUSY (too many readers) ·
+ *         MET_E_IO · MET_E_MAP_FULL · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG;
+ *         with settle_first also MET_E_DISK_FULL, as met_store_settle
  * @owner  caller keeps json; json_out with met_buffer_release
  * @blocks reads the store: pages may come from the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1

@@ -41,12 +41,11 @@ MET_BEGIN_DECLS
  * @param json_size  bytes; no NUL needed
  * @param json_out   the stored rule; NULL when not wanted
  * @param info       NULL, or where to put field path and reason
- * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND (a feature) ·
- *         MET_E_CONFLICT (another type than before) · MET_E_UNSUPPORTED (a
- *         field or type of the peer that is not served) · MET_E_LIMIT ·
- *         MET_E_OVERFLOW · MET_E_NO_MEMORY · MET_E_DISK_FULL ·
- *         MET_E_MAP_FULL · MET_E_IO · MET_E_BUSY · MET_E_CORRUPT ·
- *         MET_E_FORKED · MET_E_BUG
+ * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND (a feature) · MET_E_CONFLICT
+ *         (another type than before) · MET_E_UNSUPPORTED (a field or type of
+ *         the peer that is not served) · MET_E_LIMIT · MET_E_OVERFLOW ·
+ *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO ·
+ *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
  * @owner  json_out with met_buffer_release
  * @blocks waits for the store's one writer and for the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -104,8 +103,8 @@ MET_API MET_NODISCARD met_error met_notice_rule_list(met_store *store,
  * @param key_size  1 to 64 bytes
  * @param info      NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_NO_MEMORY ·
- *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_BUSY ·
- *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT ·
+ *         MET_E_FORKED · MET_E_BUG
  * @blocks waits for the store's one writer and for the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
  */
@@ -163,8 +162,7 @@ MET_API MET_NODISCARD met_error met_notice_next(met_store *store,
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND (it does not wait any more:
  *         acknowledged before, or dropped; nothing has changed) ·
  *         MET_E_UNSUPPORTED (flags) · MET_E_NO_MEMORY · MET_E_DISK_FULL ·
- *         MET_E_MAP_FULL · MET_E_IO · MET_E_BUSY · MET_E_CORRUPT ·
- *         MET_E_FORKED · MET_E_BUG
+ *         MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
  * @blocks waits for the store's one writer and for the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
  */

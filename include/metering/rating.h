@@ -66,8 +66,7 @@ MET_API MET_NODISCARD met_error met_price_create(const char *json,
  *                   MET_OK
  * @param info       NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID (an argument is NULL; not JSON, or not an
- *         object) · MET_E_OVERFLOW (a number of JSON beyond 34 digits) ·
- *         MET_E_LIMIT · MET_E_NO_MEMORY · MET_E_BUG
+ *         object) · MET_E_LIMIT · MET_E_NO_MEMORY · MET_E_BUG
  * @owner  caller keeps json; json_out with met_buffer_release
  * @blocks no
  * @thread any      @fork any      @since 0.1

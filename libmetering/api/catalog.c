@@ -211,9 +211,9 @@ met_error met_plan_remove(met_store *store, const char *key, size_t key_size,
     return met__call_end(&call, error, NULL, NULL);
 }
 
-met_error met_plan_get_at(met_store *store, const char *key, size_t key_size,
-                          uint32_t version, int64_t at_ns,
-                          met_buffer *json_out, met_error_info *info)
+met_error met_plan_get(met_store *store, const char *key, size_t key_size,
+                       uint32_t version, int64_t at_ns, met_buffer *json_out,
+                       met_error_info *info)
 {
     met__call call;
     met__text text = {NULL, 0};
@@ -242,13 +242,6 @@ met_error met_plan_get_at(met_store *store, const char *key, size_t key_size,
         }
     }
     return met__call_end(&call, error, document, json_out);
-}
-
-met_error met_plan_get(met_store *store, const char *key, size_t key_size,
-                       uint32_t version, met_buffer *json_out,
-                       met_error_info *info)
-{
-    return met_plan_get_at(store, key, key_size, version, 0, json_out, info);
 }
 
 met_error met_plan_list(met_store *store, met_buffer *json_out,

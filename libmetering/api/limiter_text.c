@@ -16,19 +16,6 @@ static int is_result(const met_limiter_result *result)
            && result->reported < result->window_count;
 }
 
-met_error met_limiter_headers(const met_limiter_result *result,
-                              char *text_out, size_t text_size,
-                              size_t *size_out)
-{
-    static const met_limiter_headers_options kong = {
-        .styles = MET_LIMITER_HEADERS_KONG};
-
-    if (text_out == NULL || !is_result(result)) {
-        return MET_E_INVALID;
-    }
-    return met__limiter_headers(result, &kong, text_out, text_size, size_out);
-}
-
 static met_error read_options(const met_limiter_headers_options *options,
                               met_limiter_headers_options *known,
                               met_error_info *info)

@@ -258,9 +258,9 @@ met_error met_subscription_migrate(met_store *store, const char *id,
 }
 
 /* --- Looking -------------------------------------------------------------- */
-met_error met_subscription_get_at(met_store *store, const char *id,
-                                  size_t id_size, int64_t at_ns,
-                                  met_buffer *json_out, met_error_info *info)
+met_error met_subscription_get(met_store *store, const char *id,
+                               size_t id_size, int64_t at_ns,
+                               met_buffer *json_out, met_error_info *info)
 {
     met__call call;
     met__text text = {NULL, 0};
@@ -284,13 +284,6 @@ met_error met_subscription_get_at(met_store *store, const char *id,
             &call.arena, &document);
     }
     return met__call_end(&call, error, document, json_out);
-}
-
-met_error met_subscription_get(met_store *store, const char *id,
-                               size_t id_size, met_buffer *json_out,
-                               met_error_info *info)
-{
-    return met_subscription_get_at(store, id, id_size, 0, json_out, info);
 }
 
 met_error met_subscription_list(met_store *store, const char *customer_key,

@@ -19,8 +19,6 @@ ABSENT = {
     "met_time_parse": (BOTH, "times are the language's own"),
     "met_time_format": (BOTH, "times are the language's own"),
     "met_usage_query": (BOTH, "rows come one by one: met_usage_query_open"),
-    "met_limiter_headers": (BOTH, "met_limiter_headers_write has its lines, "
-                                  "too"),
     "met_decimal_add": (("python",), "numbers are decimal.Decimal"),
     "met_decimal_subtract": (("python",), "numbers are decimal.Decimal"),
     "met_decimal_multiply": (("python",), "numbers are decimal.Decimal"),
@@ -29,9 +27,6 @@ ABSENT = {
     "met_decimal_compare": (("python",), "numbers are decimal.Decimal"),
     "met_event_ingest": (("python",), "events are documents: "
                                       "met_event_ingest_json"),
-    "met_plan_get": (("python",), "met_plan_get_at with no time"),
-    "met_subscription_get": (("python",), "met_subscription_get_at with no "
-                                          "time"),
 }
 # struct.field, likewise. A "*" is every field.
 FIELDS_ABSENT = {

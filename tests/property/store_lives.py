@@ -437,10 +437,10 @@ class Life(Documents):
                 if "archived_at" not in item:  # its key may be another's now
                     check(self.ask(single, item[key]) == item, listed, item)
         for item in self.items("plan_list"):
-            one = self.ask("plan_get_at", item["key"], item["version"], 0)
+            one = self.ask("plan_get", item["key"], item["version"], 0)
             check(one == item, "plan", one, item)
         for item in self.items("subscription_list", None):
-            one = self.ask("subscription_get_at", item["id"], 0)
+            one = self.ask("subscription_get", item["id"], 0)
             check(one and all(one.get(name) == item[name] for name in item),
                   "subscription", one, item)
 

@@ -51,20 +51,18 @@ static inline met_error plan_publish(const char *key)
     return plan_publish_at(key, 0, 0);
 }
 
-static inline met_error plan_get(const char *key, uint32_t version)
-{
-    met_buffer *out = fresh();
-    return keep(met_plan_get(store, key, strlen(key), version, out, &told),
-                out);
-}
-
 static inline met_error plan_get_at(const char *key, uint32_t version,
                                     int64_t at_ns)
 {
     met_buffer *out = fresh();
-    return keep(met_plan_get_at(store, key, strlen(key), version, at_ns, out,
-                                &told),
+    return keep(met_plan_get(store, key, strlen(key), version, at_ns, out,
+                             &told),
                 out);
+}
+
+static inline met_error plan_get(const char *key, uint32_t version)
+{
+    return plan_get_at(key, version, 0);
 }
 
 static inline met_error plan_next(const char *key)
@@ -206,15 +204,13 @@ static inline met_error subscription_migrate(const char *id, const char *json,
 static inline met_error subscription_get_at(const char *id, int64_t at_ns)
 {
     met_buffer *out = fresh();
-    return keep(met_subscription_get_at(store, id, strlen(id), at_ns, out,
-                                        &told),
+    return keep(met_subscription_get(store, id, strlen(id), at_ns, out, &told),
                 out);
 }
 
 static inline met_error subscription_get(const char *id)
 {
-    met_buffer *out = fresh();
-    return keep(met_subscription_get(store, id, strlen(id), out, &told), out);
+    return subscription_get_at(id, 0);
 }
 
 static inline met_error subscription_list(const char *customer)

@@ -197,7 +197,7 @@ int command_subscription_show(tool *self)
     if (status != TOOL_OK) {
         return status;
     }
-    met_error error = met_subscription_get_at(self->store, id, strlen(id),
-                                              at_ns, &answer, &info);
+    met_error error = met_subscription_get(self->store, id, strlen(id), at_ns,
+                                           &answer, &info);
     return tool_print_answer(self, error, &answer, &info);
 }

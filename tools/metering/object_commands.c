@@ -51,7 +51,14 @@ static met_error list_grants(met_store *store, const char *customer_key,
 static met_error get_plan(met_store *store, const char *key, size_t key_size,
                           met_buffer *json_out, met_error_info *info)
 {
-    return met_plan_get(store, key, key_size, 0, json_out, info);
+    return met_plan_get(store, key, key_size, 0, 0, json_out, info);
+}
+
+static met_error get_subscription(met_store *store, const char *id,
+                                  size_t id_size, met_buffer *json_out,
+                                  met_error_info *info)
+{
+    return met_subscription_get(store, id, id_size, 0, json_out, info);
 }
 
 #define ENTITY(kind_name)                                                     \
@@ -88,7 +95,7 @@ static const kind kinds[] = {
     {"customer", "customers", met_customer_list, NULL, met_customer_get,
      {"key", "name", "currency", "usage_attribution.subject_keys"}},
     {"subscription", "subscriptions", list_subscriptions,
-     met_subscription_list, met_subscription_get,
+     met_subscription_list, get_subscription,
      {"id", "customer.key", "plan.key", "plan.version", "status",
       "active_from", "active_to"}},
     {"entitlement", "entitlements", NULL, list_entitlements, NULL,
@@ -189,7 +196,7 @@ int command_show(tool *self)
     if (self->argument_count > 2) {
         return tool_usage(self, "a %s has one KEY", found->name);
     }
-    int is_subscription = found->get == met_subscription_get;
+    int is_subscription = found->get == get_subscription;
     if (tool_flag(self, "version") && found->get != get_plan) {
         return tool_usage(self, "--version is for plans");
     }
@@ -207,11 +214,11 @@ int command_show(tool *self)
         return status;
     }
     if (found->get == get_plan) {
-        error = met_plan_get_at(self->store, key, strlen(key),
-                                (uint32_t)version, at_ns, &answer, &info);
+        error = met_plan_get(self->store, key, strlen(key), (uint32_t)version,
+                             at_ns, &answer, &info);
     } else if (is_subscription) {
-        error = met_subscription_get_at(self->store, key, strlen(key), at_ns,
-                                        &answer, &info);
+        error = met_subscription_get(self->store, key, strlen(key), at_ns,
+                                     &answer, &info);
     } else {
         error = found->get(self->store, key, strlen(key), &answer, &info);
     }

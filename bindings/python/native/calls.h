@@ -73,7 +73,7 @@
     X(notice_rule_put, "t", T0, OUT)                                          \
     X(notice_rule_remove, "t", T0, info)                                      \
     X(plan_archive, "t", T0, info)                                            \
-    X(plan_get_at, "tnn", T0, U32(0), AT1, OUT)                               \
+    X(plan_get, "tnn", T0, U32(0), AT1, OUT)                                  \
     X(plan_list, "", OUT)                                                     \
     X(plan_next, "t", T0, OUT)                                                \
     X(plan_publish, "tnn", T0, AT0, U64(1), OUT)                              \
@@ -88,7 +88,7 @@
     X(subscription_change, "ttnn", T0, T1, AT0, U64(1), OUT)                  \
     X(subscription_continue, "t", T0, OUT)                                    \
     X(subscription_create, "tn", T0, U64(0), OUT)                             \
-    X(subscription_get_at, "tn", T0, AT0, OUT)                                \
+    X(subscription_get, "tn", T0, AT0, OUT)                                   \
     X(subscription_list, "o", T0, OUT)                                        \
     X(subscription_migrate, "ttnn", T0, T1, AT0, U64(1), OUT)                 \
     X(subscription_remove, "t", T0, info)                                     \

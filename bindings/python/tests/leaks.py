@@ -122,7 +122,7 @@ def calls(folder):
         # Reading JSON, Python keeps more and more small objects for later:
         # so the texts.
         call = store._native.call
-        assert call("plan_get_at", "free", 0, 0) and call("customer_list")
+        assert call("plan_get", "free", 0, 0) and call("customer_list")
         call("entitlement_get", "ariel", "example_service", 0)
         call("store_stats")
         store.usage("tokens").close()
@@ -132,7 +132,7 @@ def calls(folder):
         ingest._native.json('{"specversion":"1.0"}', 0, None, 0, 0)
         fails(store.plan, "nothing")
         fails(store.put_meter, {"key": 1.5})
-        fails(store._native.call, "plan_get_at")
+        fails(store._native.call, "plan_get")
         fails(store.usage, "nothing")
 
     def rating():

@@ -52,11 +52,11 @@ static void test_api_catalog__arguments(void **state)
                 "store", "is NULL");
     assert_told(met_plan_remove(store, NO_TEXT, 0, &told), MET_E_INVALID,
                 "key", "is NULL");
-    assert_told(met_plan_get(NULL, "k", 1, 0, &out, &told), MET_E_INVALID,
+    assert_told(met_plan_get(NULL, "k", 1, 0, 0, &out, &told), MET_E_INVALID,
                 "store", "is NULL");
-    assert_told(met_plan_get(store, NO_TEXT, 0, &out, &told), MET_E_INVALID,
+    assert_told(met_plan_get(store, NO_TEXT, 0, 0, &out, &told), MET_E_INVALID,
                 "key", "is NULL");
-    assert_told(met_plan_get(store, "k", 1, 0, NULL, &told), MET_E_INVALID,
+    assert_told(met_plan_get(store, "k", 1, 0, 0, NULL, &told), MET_E_INVALID,
                 "json_out", "is NULL");
     assert_told(met_plan_list(NULL, &out, &told), MET_E_INVALID, "store",
                 "is NULL");
@@ -107,7 +107,7 @@ static int every_call_in_a_child(void *context)
         met_plan_publish(store, "f", 1, 0, 0, &out, NULL),
         met_plan_archive(store, "f", 1, NULL),
         met_plan_remove(store, "f", 1, 0, NULL),
-        met_plan_get(store, "f", 1, 0, &out, NULL),
+        met_plan_get(store, "f", 1, 0, 0, &out, NULL),
         met_plan_list(store, &out, NULL),
     };
 

@@ -50,11 +50,11 @@ static void test_api_customer__arguments(void **state)
                 MET_E_INVALID, "store", "is NULL");
     assert_told(met_subscription_cancel(store, NO_TEXT, 0, 0, &out, &told),
                 MET_E_INVALID, "id", "26 characters");
-    assert_told(met_subscription_get(NULL, AN_ID, &out, &told),
+    assert_told(met_subscription_get(NULL, AN_ID, 0, &out, &told),
                 MET_E_INVALID, "store", "is NULL");
-    assert_told(met_subscription_get(store, "c", 1, &out, &told),
+    assert_told(met_subscription_get(store, "c", 1, 0, &out, &told),
                 MET_E_INVALID, "id", "26 characters");
-    assert_told(met_subscription_get(store, AN_ID, NULL, &told),
+    assert_told(met_subscription_get(store, AN_ID, 0, NULL, &told),
                 MET_E_INVALID, "json_out", "is NULL");
     assert_told(met_subscription_list(NULL, NO_TEXT, &out, &told),
                 MET_E_INVALID, "store", "is NULL");
@@ -107,7 +107,7 @@ static int every_call_in_a_child(void *context)
         met_customer_remove(store, "f", 1, NULL),
         met_subscription_create(store, json, sizeof json - 1, 0, &out, NULL),
         met_subscription_cancel(store, AN_ID, 0, 0, &out, NULL),
-        met_subscription_get(store, AN_ID, &out, NULL),
+        met_subscription_get(store, AN_ID, 0, &out, NULL),
         met_subscription_list(store, NO_TEXT, &out, NULL),
     };
 

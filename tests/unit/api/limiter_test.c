@@ -272,6 +272,12 @@ static void other_sizes_of_structs(void **state)
     }
 }
 
+static met_error headers_of(const met_limiter_result *result, char *text)
+{
+    return met_limiter_headers_write(result, NULL, text,
+                                     MET_LIMITER_HEADERS_SIZE, NULL, NULL);
+}
+
 static void stats_and_headers_check_theirs(void **state)
 {
     met_limiter_stats stats = {.struct_size = 0};
@@ -281,24 +287,18 @@ static void stats_and_headers_check_theirs(void **state)
     assert_int_equal(met_limiter_stats_get(limiter, &stats), MET_E_INVALID);
     assert_int_equal(met_limiter_stats_get(NULL, &stats), MET_E_INVALID);
     assert_int_equal(met_limiter_stats_get(limiter, NULL), MET_E_INVALID);
-    assert_int_equal(met_limiter_headers(NULL, text, sizeof text, NULL),
-                     MET_E_INVALID);
-    assert_int_equal(met_limiter_headers(&result, NULL, 0, NULL),
-                     MET_E_INVALID);
+    assert_int_equal(headers_of(NULL, text), MET_E_INVALID);
+    assert_int_equal(headers_of(&result, NULL), MET_E_INVALID);
     result.window_count = 7;
-    assert_int_equal(met_limiter_headers(&result, text, sizeof text, NULL),
-                     MET_E_INVALID);
+    assert_int_equal(headers_of(&result, text), MET_E_INVALID);
     result.window_count = 0;
-    assert_int_equal(met_limiter_headers(&result, text, sizeof text, NULL),
-                     MET_E_INVALID);
+    assert_int_equal(headers_of(&result, text), MET_E_INVALID);
     result.window_count = 1;
     result.reported = 1;
-    assert_int_equal(met_limiter_headers(&result, text, sizeof text, NULL),
-                     MET_E_INVALID);
+    assert_int_equal(headers_of(&result, text), MET_E_INVALID);
     result.reported = 0;
     result.struct_size = 8;
-    assert_int_equal(met_limiter_headers(&result, text, sizeof text, NULL),
-                     MET_E_INVALID);
+    assert_int_equal(headers_of(&result, text), MET_E_INVALID);
     met_limiter_close(NULL);
 }
 

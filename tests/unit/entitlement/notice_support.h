@@ -54,7 +54,7 @@ static inline const char *must_have_100(const char *customer)
 {
     fresh();
     met_buffer plan = {0};
-    if (met_plan_get(store, "hundred", 7, 0, &plan, NULL) != MET_OK) {
+    if (met_plan_get(store, "hundred", 7, 0, 0, &plan, NULL) != MET_OK) {
         must_publish_card("hundred",
                           story_card("{\"type\":\"free\"}",
                                      "{\"type\":\"metered\",\"limit\":\"100\","

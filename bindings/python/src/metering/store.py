@@ -170,7 +170,7 @@ class Store(Handle):
 
     def plan(self, key: str, version: int = 0, *,
              at: Moment | None = None) -> Document:
-        return self._document("plan_get_at", key, version,
+        return self._document("plan_get", key, version,
                               moment_or_now(at, "at"))
 
     def plans(self) -> Iterator[Document]:
@@ -260,7 +260,7 @@ class Store(Handle):
 
     def subscription(self, subscription_id: str, *,
                      at: Moment | None = None) -> Document:
-        return self._document("subscription_get_at", subscription_id,
+        return self._document("subscription_get", subscription_id,
                               moment_or_now(at, "at"))
 
     def subscriptions(self, customer: str | None = None
