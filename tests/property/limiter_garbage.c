@@ -37,6 +37,7 @@ static struct figures {
 
 static unsigned char *memory;
 static uint64_t seed = 1;
+static int is_planted;
 
 static void die(const char *what)
 {
@@ -187,6 +188,15 @@ static met_error call(met_limiter *limiter, uint64_t random,
     }
 }
 
+/* The bug that --plant has: a reader that believes what it finds. */
+static void believe(uint64_t picked)
+{
+    uint64_t word;
+
+    memcpy(&word, memory + picked % (TABLE_SIZE / 8) * 8, sizeof word);
+    __asm__ volatile("" : : "r"(memory[word]));
+}
+
 static void work(met_limiter *limiter, uint64_t me, uint64_t calls)
 {
     uint64_t random = (seed * 64 + me + 1) * UINT64_C(0x9e3779b97f4a7c15);
@@ -208,6 +218,9 @@ static void work(met_limiter *limiter, uint64_t me, uint64_t calls)
             .flags = picked >> 25 & 1 ? MET_LIMITER_BRIEF : 0,
             .monotonic_ns = now,
             .utc_ns = now};
+        if (is_planted) {
+            believe(picked);
+        }
         atomic_count = 0;
         met_error error = call(limiter, next_random(&random), &request,
                                &result);
@@ -241,11 +254,13 @@ int main(int argc, char **argv)
     pid_t children[WORKERS];
     int fails = 0;
 
-    for (int i = 1; i + 1 < argc; i += 2) {
-        if (strcmp(argv[i], "--calls") == 0) {
-            calls = strtoull(argv[i + 1], NULL, 10);
-        } else if (strcmp(argv[i], "--seed") == 0) {
-            seed = strtoull(argv[i + 1], NULL, 10);
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--plant") == 0) {
+            is_planted = 1;
+        } else if (i + 1 < argc && strcmp(argv[i], "--calls") == 0) {
+            calls = strtoull(argv[++i], NULL, 10);
+        } else if (i + 1 < argc && strcmp(argv[i], "--seed") == 0) {
+            seed = strtoull(argv[++i], NULL, 10);
         }
     }
     memory = map(TABLE_SIZE);
