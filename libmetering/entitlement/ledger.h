@@ -59,7 +59,7 @@ met_error met__ledger_state(met__ledger *ledger, int64_t at_ns,
 met_error met__ledger_value(met__ledger *ledger, int64_t at_ns,
                             met__burn_value *value_out);
 /* What the quota cell of the period around at_ns grants, in the meter's unit.
- * Of a period that runs: what is left now, and from the next instant on at which
+ * Of a period that runs: what is left now, and from the next instant on when
  * that changes by itself, the least that it will be in the next days (in 0: it
  * does not change). Of one that is to come: the least, whatever is used until
  * then. */

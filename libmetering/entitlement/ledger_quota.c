@@ -1,8 +1,8 @@
 /* What a quota cell may give, from the ledger. In: a ledger, an instant. Out:
- * amounts in the meter's unit, never too large: what is granted is usage of the
- * period so far, and what is left or owed. Usage that is not settled yet changes
- * that sum in one direction only, as long as no usage period ends: it is paid by
- * what would have expired, or it is not; so the sum only rises. */
+ * amounts in the meter's unit, never too large: what is granted is usage of
+ * the period so far, and what is left or owed. Usage that is not settled yet
+ * changes that sum in one direction only, as long as no usage period ends: it
+ * is paid by what would have expired, or it is not; so the sum only rises. */
 #include "base/check.h"
 #include "entitlement/entitled_parts.h"
 #include "entitlement/ledger.h"

@@ -19,7 +19,8 @@ def test_an_sdist_builds_by_itself(tmp_path):
     root = names[0].split("/")[0]
     for name in ("bundled/libmetering/api/limiter.c", "bundled/LICENSE",
                  "bundled/include/metering/metering.h", "native/module.c",
-                 "src/metering/py.typed", "backend.py", "tests/test_limiter.py"):
+                 "src/metering/py.typed", "backend.py",
+                 "tests/test_limiter.py"):
         assert f"{root}/{name}" in names, name
     # With no checkout around it.
     run(DEBIAN, "-m", "pip", "install", "-q", "--no-deps", "--target",
