@@ -84,20 +84,8 @@ met_error met_usage_settings_put(met_store *store, const char *json,
                                  size_t json_size, met_buffer *json_out,
                                  met_error_info *info)
 {
-    static const met__path path = {NULL, "settings", 0};
-    met__call call;
-    met__node *node = NULL;
-    met__node *document = NULL;
-    met_error error = met__call_put(&call, store, json, json_size, &node,
-                                    info);
-
-    if (error == MET_OK) {
-        error = met__usage_settings_put(call.txn, node, &path, &call.why);
-    }
-    if (error == MET_OK) {
-        error = met__usage_settings_describe(call.txn, &call.arena, &document);
-    }
-    return met__call_end(&call, error, document, json_out);
+    return met__call_put_settings(store, json, json_size, met__usage_settings_put,
+                                  met__usage_settings_describe, json_out, info);
 }
 
 met_error met_usage_settings_get(met_store *store, met_buffer *json_out,

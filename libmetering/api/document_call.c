@@ -231,6 +231,27 @@ met_error met__call_put_keyed(met_store *store, const char *json,
     return met__call_end(&call, error, document, json_out);
 }
 
+met_error met__call_put_settings(met_store *store, const char *json,
+                                 size_t json_size, met__settings_putter *put,
+                                 met__document_of_store *document_of,
+                                 met_buffer *json_out, met_error_info *info)
+{
+    static const met__path path = {NULL, "settings", 0};
+    met__call call;
+    met__node *node = NULL;
+    met__node *document = NULL;
+    met_error error = met__call_put(&call, store, json, json_size, &node,
+                                    info);
+
+    if (error == MET_OK) {
+        error = put(call.txn, node, &path, &call.why);
+    }
+    if (error == MET_OK) {
+        error = document_of(call.txn, &call.arena, &document);
+    }
+    return met__call_end(&call, error, document, json_out);
+}
+
 met_error met__call_show(met_store *store, const char *key, size_t key_size,
                          met__document_of_key *document_of,
                          met_buffer *json_out, met_error_info *info)

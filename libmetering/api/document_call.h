@@ -93,6 +93,14 @@ met_error met__call_put_keyed(met_store *store, const char *json,
                               met__putter *put,
                               met__document_of_key *document_of,
                               met_buffer *json_out, met_error_info *info);
+/* Puts "settings", which a store has once. */
+typedef met_error met__settings_putter(met__txn *txn, const met__node *node,
+                                       const met__path *path,
+                                       met_error_info *info);
+met_error met__call_put_settings(met_store *store, const char *json,
+                                 size_t json_size, met__settings_putter *put,
+                                 met__document_of_store *document_of,
+                                 met_buffer *json_out, met_error_info *info);
 met_error met__call_show(met_store *store, const char *key, size_t key_size,
                          met__document_of_key *document_of,
                          met_buffer *json_out, met_error_info *info);
