@@ -84,7 +84,8 @@ met_error met_usage_settings_put(met_store *store, const char *json,
                                  size_t json_size, met_buffer *json_out,
                                  met_error_info *info)
 {
-    return met__call_put_settings(store, json, json_size, met__usage_settings_put,
+    return met__call_put_settings(store, json, json_size,
+                                  met__usage_settings_put,
                                   met__usage_settings_describe, json_out, info);
 }
 

@@ -265,7 +265,8 @@ met_error met_event_settings_put(met_store *store, const char *json,
                                  size_t json_size, met_buffer *json_out,
                                  met_error_info *info)
 {
-    return met__call_put_settings(store, json, json_size, met__ingest_settings_put,
+    return met__call_put_settings(store, json, json_size,
+                                  met__ingest_settings_put,
                                   met__ingest_describe, json_out, info);
 }
 
