@@ -205,7 +205,7 @@ PyObject *native_policy_check_batch(PyObject *object,
     return PyLong_FromSize_t(batch.count);
 }
 
-/* --- What a batch counted, given back -------------------------------------- */
+/* --- What a batch counted, given back ------------------------------------- */
 /* Where the ticket `index` of a buffer is, which stays open on success. */
 static char *ticket_at(native_state *state, PyObject *value,
                                      PyObject *index, Py_buffer *view)
@@ -289,7 +289,7 @@ PyObject *native_policy_release(PyObject *object, PyObject *const *words,
     return give_back(object, &names, words, count, keywords);
 }
 
-/* --- A list of keys -------------------------------------------------------- */
+/* --- A list of keys ------------------------------------------------------- */
 static const char *const many_names[] = {"keys", "kind", "monotonic_ns",
                                          "utc_ns", NULL};
 

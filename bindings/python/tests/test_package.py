@@ -92,22 +92,6 @@ def test_the_application_of_the_page_serves(tmp_path):
     names["app"].close()
 
 
-def blocks(name):
-    return re.findall(r"```python\n(.*?)```", (SOURCE / name).read_text(),
-                      re.S)
-
-
-def test_the_pages_programs_run(tmp_path, monkeypatch, capsys):
-    """Of the package's own page."""
-    monkeypatch.chdir(tmp_path)
-    first, second = blocks("bindings/python/README.md")
-    names = {"catalog": CATALOG}
-    exec(first, names)
-    assert capsys.readouterr().out == "True\n" * 5 + "False\n"
-    exec(second, names)
-    assert names["request"].consumer == "ariel"
-
-
 @pytest.mark.skipif(not has("mypy"), reason="mypy is not installed")
 def test_types_are_strict(tmp_path):
     """The package itself, and a user's file: right, and wrong."""
