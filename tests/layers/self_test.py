@@ -78,7 +78,7 @@ PLANTS = [
                      "int q(void) { return a.time(0) + my_malloc(1); }\n"),
      None),
     ("sizes", append(FEATURE, "/* */\n" * 600), "lines, at most 600"),
-    ("sizes", append(FEATURE, f"/* {'x' * 75} */\n"),
+    ("sizes", append(FEATURE, f"int {'x' * 76};\n"),
      "81 columns, at most 80"),
     ("sizes", append(HEADER, f"/* {'·' * 75} */\n"),
      "81 columns, at most 80"),

@@ -154,7 +154,8 @@ static void a_tier_is_said_once(void **state)
         "\"tier 1: entered\"},"
         "{\"name\":\"API: flat price for tier 1\",\"explanation\":"
         "\"tier 2: other\"},"
-        "{\"name\":\"r 1\",\"explanation\":\"tier 1: whole\"}],\"totals\":{}}],\"totals\":{}}");
+        "{\"name\":\"r 1\",\"explanation\":\"tier 1: whole\"}],"
+        "\"totals\":{}}],\"totals\":{}}");
 
     (void)state;
     assert_has(page, "<bdi>usage price for tier 1</bdi></td>");
