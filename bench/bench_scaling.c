@@ -281,6 +281,12 @@ static void count_usage(met_recorder *recorder, uint64_t subjects)
     }
 }
 
+static void next_minute(met_recorder *recorder)
+{
+    shared_word += UINT64_C(120000000000);
+    must(met_recorder_tick(recorder), "tick");
+}
+
 /* Every minute each of so many subjects is used once. */
 static void measure_usage(uint64_t subjects)
 {
@@ -309,9 +315,10 @@ static void measure_usage(uint64_t subjects)
     must(met_meter_put(store, meter, sizeof meter - 1, NULL, NULL), "meter");
     must(met_recorder_open(store, &shapes, &recorder, NULL), "recorder");
     count_usage(recorder, subjects); /* places are found once */
+    next_minute(recorder);
+    must(met_store_settle(store, NULL, NULL, NULL), "settle");
     for (int i = 0; i < BENCH_ROUNDS; i++) {
-        shared_word += UINT64_C(120000000000);
-        must(met_recorder_tick(recorder), "tick");
+        next_minute(recorder);
         count_usage(recorder, subjects);
         uint64_t began = bench_now_ns();
         must(met_store_settle(store, NULL, NULL, NULL), "settle");
@@ -349,7 +356,7 @@ int main(void)
     measure_keys();
     measure_windows();
     measure_tiers();
-    for (uint64_t subjects = 100; subjects <= 100000; subjects *= 10) {
+    for (uint64_t subjects = 100; subjects <= 6400; subjects *= 4) {
         measure_usage(subjects);
     }
     nftw(home, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
