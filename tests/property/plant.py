@@ -73,14 +73,10 @@ BUGS = {
          "if (error == MET_OK && is_duplicate && utc_ns < 0) {")],
     # One request of many is forgotten when it is completed.
     "forgotten": [
-        ("gateway/complete.c",
-         "    return met__recorder_add(c->gateway->recorder, &event,\n",
-         """    static uint64_t turn;
-    if (++turn % 64 == 0) {
-        return MET_OK;
-    }
-    return met__recorder_add(c->gateway->recorder, &event,
-""")],
+        ("gateway/complete.c", "        error = record(c);\n    } else {",
+         """        static uint64_t turn;
+        error = ++turn % 64 == 0 ? MET_OK : record(c);
+    } else {""")],
     # A settler takes cells away and adds them to what is stored; the owner
     # counts on from what it finds.
     "swap_to_zero": [
