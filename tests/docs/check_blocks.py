@@ -26,7 +26,7 @@ RAN = {
                                       "docs_pages"),
     "docs/nginx.md": dict.fromkeys(("nginx", "sh"), "docs_nginx"),
     "docs/operations.md": dict.fromkeys(("console", "yaml"), "docs_pages"),
-    "docs/python.md": {"python": "python_package"},
+    "docs/python.md": dict.fromkeys(("python", "sh"), "python_package"),
 }
 FENCE = re.compile(r"^(<!-- not run: [^\n]+ -->\n)?```([^\n]*)\n.*?^```$",
                    re.S | re.M)

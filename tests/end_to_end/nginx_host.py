@@ -117,7 +117,7 @@ class Nginx:
             return False
         with contextlib.suppress(OSError), socket.create_connection(
                 ("127.0.0.1", self.port), timeout=5):
-            return True
+            return len(self.worker_pids()) == self.workers
         return False
 
     def start(self):
