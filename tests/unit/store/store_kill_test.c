@@ -4,6 +4,7 @@
 
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 #include <time.h>
 
@@ -11,7 +12,7 @@
 
 static char home[64];
 static char dir[128];
-static volatile uint64_t *acknowledged; /* shared with the children */
+static _Atomic uint64_t *acknowledged; /* shared with the children */
 
 static uint64_t random_state = 4711;
 
@@ -39,6 +40,16 @@ static int teardown(void **state)
     munmap((void *)(uintptr_t)acknowledged, 4096);
     temp_remove(home);
     return 0;
+}
+
+/* The highest: another writer may have gone on since number was committed. */
+static void acknowledge(uint64_t number)
+{
+    uint64_t seen = atomic_load(acknowledged);
+
+    while (seen < number
+           && !atomic_compare_exchange_weak(acknowledged, &seen, number)) {
+    }
 }
 
 /* Commit n: the sequence, a record n of some size, and the sum of all. */
@@ -84,7 +95,7 @@ static met_error step(met_store *store)
     }
     error = met__txn_commit(txn);
     if (error == MET_OK) {
-        *acknowledged = number;
+        acknowledge(number);
     }
     return error;
 }
