@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 static inline int temp_remove_entry(const char *path, const struct stat *found,
@@ -23,15 +24,34 @@ static inline void temp_remove(const char *path)
     nftw(path, temp_remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+static inline void temp_directory_in(const char *base, char *path, size_t size)
+{
+    snprintf(path, size, "%s/met-XXXXXX", base);
+    if (mkdtemp(path) == NULL) {
+        perror(path);
+        abort();
+    }
+}
+
 /* Fills path (at least 64 bytes) with a fresh empty directory. */
 static inline void temp_directory(char *path, size_t size)
 {
     const char *base = getenv("TMPDIR");
 
-    snprintf(path, size, "%s/met-XXXXXX", base ? base : "/tmp");
-    if (mkdtemp(path) == NULL) {
-        perror(path);
-        abort();
+    temp_directory_in(base ? base : "/tmp", path, size);
+}
+
+/* The same in memory, where there is room: for tests that are to do much
+ * between two moments, or that would wait for a disk thousands of times. */
+static inline void temp_directory_fast(char *path, size_t size)
+{
+    struct statvfs room;
+
+    if (statvfs("/dev/shm", &room) == 0 && access("/dev/shm", W_OK) == 0
+        && (double)room.f_bavail * (double)room.f_frsize > 1e9) {
+        temp_directory_in("/dev/shm", path, size);
+    } else {
+        temp_directory(path, size);
     }
 }
 

@@ -122,11 +122,14 @@ static met_error add(met_recorder *recorder, int thread, uint64_t life,
 
 static void tick(met_recorder *recorder, worker *me)
 {
+    uint64_t lost = recorder->files_lost;
     met_error error = met__recorder_tick(recorder);
 
     met__fetch_add(&shared->now_ns, (uint64_t)MET__SECOND_NS * 5);
     NEED(error == MET_OK || error == MET_E_CORRUPT);
-    if (error == MET_E_CORRUPT) {
+    /* Cut in the middle of a tick, it is the next that makes it anew. */
+    NEED(error == MET_E_CORRUPT || recorder->files_lost == lost);
+    if (recorder->files_lost > lost) {
         NEED(met__load_relaxed(&me->life) + 1 < LIVES);
         met__store_relaxed(&me->slot, recorder->slot.number);
         met__fetch_add(&me->life, 1);
