@@ -3,6 +3,7 @@ what it is told to say."""
 import json
 import pathlib
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -269,6 +270,14 @@ def test_report_has_every_row_and_draws_what_grows(tmp_path):
     first, last = [[float(number) for number in point.split()]
                    for point in path.getAttribute("d")[1:].split("L")]
     assert first[0] == report.LEFT < last[0] and first[1] > last[1]
+
+
+def test_what_was_measured_once_has_no_quartiles():
+    words = runpy.run_path(str(TOP / "bench" / "run"))["program_words"](
+        [{"case": "open", "customers": 5, "ns": 6.5},
+         {"case": "put", "ns": 3.0, "ns_low": 2.0, "ns_high": 4.0}])
+    assert words[1:] == [["open", "", "6.5", "", "", "", "customers 5"],
+                         ["put", "", "3.0", "2.0 to 4.0", "", "", ""]]
 
 
 def test_report_leaves_out_what_has_one_row():
