@@ -19,8 +19,8 @@ MET_BEGIN_DECLS
  *
  * Counts settled usage: call met_store_settle first for the last second's. Who
  * asks before serving does not ask here but met_gateway_admit, with subject and
- * feature: it enforces allowances from shared memory, to the unit, in less than
- * a microsecond. Of a meter that neither counts nor sums it reserves nothing:
+ * feature: it enforces allowances from shared memory, to the unit, in about a
+ * microsecond. Of a meter that neither counts nor sums it reserves nothing:
  * it lets in while something was left at the last settlement. A value that is
  * no sum (latest, avg, min, max) is held against what is granted, and owes
  * nothing when it falls. A soft limit never takes access away; a hard one does
