@@ -283,3 +283,9 @@ def test_what_was_measured_once_has_no_quartiles():
 def test_report_leaves_out_what_has_one_row():
     alone = table.compared([measured("one key", "ours", 60, True)])
     assert not report.pictures(alone, {1024: alone})
+
+
+def test_what_is_measured_in_bytes_alone_has_no_time():
+    words = runpy.run_path(str(TOP / "bench" / "run"))["program_words"](
+        [{"case": "mapped", "bytes": 7}])
+    assert words[1] == ["mapped", "", "", "", "", "", "bytes 7"]
