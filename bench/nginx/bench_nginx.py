@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """nginx with the module beside nginx alone, and beside what nginx itself has
-for the same: limit_req and auth_request. One worker, one small file, the same
-load in turns; requests a second, and the worker's processor time a request.
+for the same: limit_req and auth_request; and nginx with add_header lines of the
+same size as the module's, which is what telling the client costs anybody. One
+worker, one small file, the same load in turns; requests a second, and the
+worker's processor time a request.
 
     bench_nginx.py BUILD-DIRECTORY [--rounds N] [--seconds N]
 
 Prints one JSON line for each: medians of the rounds, their range, and how much
-more processor time than nginx alone. Needs nginx and wrk."""
+more processor time than nginx alone, and than nginx with such lines. Needs
+nginx and wrk."""
 import argparse
 import json
 import os
@@ -55,6 +58,10 @@ http {{
         listen 127.0.0.1:{port};
         root {home};
         location /alone/ {{ alias {home}/files/; }}
+        location /lines/ {{
+            {lines}
+            alias {home}/files/;
+        }}
         location /own/ {{
             auth_request /known;
             limit_req zone=one burst=1000000 nodelay;
@@ -71,7 +78,15 @@ http {{
 }}
 """
 
+LINES = (("X-RateLimit-Limit-Second", 1000000),
+         ("X-RateLimit-Remaining-Second", 999999),
+         ("X-RateLimit-Limit-Minute", 1000000),
+         ("X-RateLimit-Remaining-Minute", 999999),
+         ("RateLimit-Limit", 1000000), ("RateLimit-Remaining", 999999),
+         ("RateLimit-Reset", 60))
+
 PLACES = (("nginx alone", "alone"),
+          ("seven add_header lines", "lines"),
           ("limit_req twice and auth_request", "own"),
           ("the module: key, group, two windows, usage", "metered"))
 
@@ -111,6 +126,8 @@ def start(home, build):
                    capture_output=True)
     (home / "nginx.conf").write_text(CONFIG.format(
         home=home, port=port, user="user root;" if os.getuid() == 0 else "",
+        lines=" ".join(f"add_header {name} {value};"
+                       for name, value in LINES),
         module=build / "bindings/nginx/ngx_http_metering_module.so"))
     nginx = subprocess.Popen(["nginx", "-p", home, "-e", home / "error.log",
                               "-c", home / "nginx.conf"])
@@ -154,6 +171,7 @@ def main():
             nginx.terminate()
             nginx.wait()
     alone = statistics.median(us for us, _ in found["alone"])
+    lines = statistics.median(us for us, _ in found["lines"])
     base = statistics.median(rate for _, rate in found["alone"])
     for label, place in PLACES:
         micros = [us for us, _ in found[place]]
@@ -164,6 +182,7 @@ def main():
             "cpu_us_low": round(min(micros), 2),
             "cpu_us_high": round(max(micros), 2),
             "more_us": round(statistics.median(micros) - alone, 2),
+            "more_than_lines_us": round(statistics.median(micros) - lines, 2),
             "requests_per_second": round(rate),
             "share_of_alone": round(rate / base, 3)}))
 
