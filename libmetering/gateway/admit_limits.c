@@ -452,10 +452,16 @@ void met__admit_limit_headers(met__admission *admission)
     if (admission->limit_result.window_count == 0) {
         return;
     }
-    if (met__limiter_headers(&admission->limit_result, &options,
-                             gateway->response, sizeof gateway->response,
-                             &size)
-        == MET_OK) {
+    if (options.styles == MET_LIMITER_HEADERS_KONG) {
+        size = met__lines_write(
+            &gateway->lines[admission->limit % MET__KNOWN_LINES],
+            &admission->limit_result, gateway->response);
+    }
+    if (size > 0
+        || met__limiter_headers(&admission->limit_result, &options,
+                                gateway->response, sizeof gateway->response,
+                                &size)
+               == MET_OK) {
         decision->response_headers = gateway->response;
         decision->response_headers_size = size;
     }

@@ -5,7 +5,7 @@
 #define MET_GATEWAY_GATEWAY_HANDLE_H
 
 #include "gateway/snapshot_files.h"
-#include "limit/limiter.h"
+#include "limit/limiter_lines.h"
 #include "meter/recorder.h"
 
 #define MET__REASONS (MET_GATEWAY_REASON_NO_CREDIT_AVAILABLE + 1)
@@ -39,6 +39,9 @@ typedef struct met__seen_event {
     met__hash128 mark;
     met__seen_shape shape;
 } met__seen_event;
+
+/* Header lines of limits, at the place that their number names. */
+#define MET__KNOWN_LINES 16u
 
 struct met_gateway {
     met_store *store; /* a reference of its own */
@@ -77,6 +80,7 @@ struct met_gateway {
     char response[MET__RESPONSE_HEADERS_SIZE];
     met__gateway_counters counters;
     met__seen_event seen[MET__SEEN_EVENTS];
+    met__lines lines[MET__KNOWN_LINES];
 };
 
 /* Arguments were checked by the caller. Errors as the public calls. */
