@@ -160,7 +160,8 @@ met_error met_billing_run_open(met_store *store, int64_t as_of_ns,
     }
     if (error == MET_OK) {
         run->store = store;
-        error = met__billing_run_open(store, as_of_ns, &run->run);
+        error = met__billing_run_open(store, as_of_ns, MET__RUN_JOBS_MAX,
+                                      &run->run);
     }
     if (error != MET_OK && run != NULL) {
         met__release(platform, run, sizeof *run);
@@ -200,6 +201,7 @@ met_error met_billing_run_step(met_billing_run *run,
                                met_billing_report *report_out,
                                met_error_info *info)
 {
+    met__run_report done;
     met_billing_report report;
     met__call call;
 
@@ -209,10 +211,10 @@ met_error met_billing_run_step(met_billing_run *run,
     }
     met_error error = met__call_begin(&call, run->store, info);
     if (error == MET_OK) {
-        error = met__billing_run_step(run->run, &call.why);
-        report = report_of(met__billing_run_report(run->run));
+        error = met__billing_run_step(run->run, &done, &call.why);
     }
     if (error == MET_OK) {
+        report = report_of(&done);
         error = met__struct_write(report_out, sizeof report.struct_size,
                                   &report, sizeof report);
         if (error != MET_OK) {

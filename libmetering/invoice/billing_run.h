@@ -38,14 +38,21 @@ typedef struct met__run_report {
 
 typedef struct met__billing_run met__billing_run;
 
+/* Customers of one pass over usage, some 400 bytes each; two groups of so many
+ * are under way when two threads work. */
+#define MET__RUN_JOBS_MAX 250000
+
 /* as_of_ns is also the time of all that is made. */
 met_error met__billing_run_open(met_store *store, int64_t as_of_ns,
-                                met__billing_run **run_out);
+                                size_t jobs_max, met__billing_run **run_out);
 /* A part of the work: at most one write transaction, of a few hundred
- * customers. MET_OK also when some of them failed. */
+ * customers. MET_OK also when some of them failed. Any number of threads; one
+ * that finds nothing to do waits for the others. report_out is written in any
+ * case. */
 met_error met__billing_run_step(met__billing_run *run,
+                                met__run_report *report_out,
                                 met_error_info *info);
-const met__run_report *met__billing_run_report(const met__billing_run *run);
-void met__billing_run_close(met__billing_run *run); /* may be NULL */
+/* While nobody steps; may be NULL. */
+void met__billing_run_close(met__billing_run *run);
 
 #endif

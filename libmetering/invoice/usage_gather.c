@@ -8,17 +8,18 @@
  * the wishes is found in a plain list. */
 #include "invoice/usage_gather.h"
 
-#include "base/check.h"
+#include <stdlib.h>
+
 #include "base/index_map.h"
 #include "entitlement/allowance.h"
+#include "invoice/long_list.h"
 #include "meter/amount.h"
+#include "meter/subject_index.h"
 #include "meter/usage_match.h"
-#include "meter/usage_scan.h"
 
 #define NOTHING UINT32_MAX
 #define TERMS_MAX 4096 /* features in one gathering */
 #define SUBJECTS_MAX (1u << 22)
-#define FIRST_ROOM 256
 
 /* What is counted: a feature's usage. */
 typedef struct term {
@@ -54,14 +55,6 @@ typedef struct use {
     uint32_t next;     /* from 1; 0: the last */
 } use;
 
-/* A list that grows: lists of millions do not live in an arena. */
-typedef struct list {
-    void *items;
-    size_t count;
-    size_t room;
-    size_t size; /* of an item */
-} list;
-
 struct met__usage_gather {
     met_store *store;
     const met__platform *platform;
@@ -69,74 +62,27 @@ struct met__usage_gather {
     met__index_map subject_map;
     uint32_t turn; /* the owner whose turn it is, from 1; 0: a new one's */
     uint32_t reserved_too;
-    list terms;
-    list wishes;
-    list subjects;
-    list owners;
-    list uses;
-    list shapes; /* by number: 0 not looked at, NOTHING, or a use from 1 */
+    met__long_list terms;
+    met__long_list wishes;
+    met__long_list subjects;
+    met__long_list owners;
+    met__long_list uses;
+    met__long_list shapes;  /* by number: 0 not looked at, NOTHING, or a use
+                               from 1 */
+    met__long_list numbers; /* of shapes that the subjects are known to have */
+    met__shape_set only; /* known 0: all shapes are looked at */
     met__txn *txn;
     met__usage_scan scan;
+    int is_begun; /* there is something to read */
     int is_scanning;
-    int reserved;
 };
 
-/* --- Lists ---------------------------------------------------------------- */
-static met_error grow(met__usage_gather *self, list *of, size_t count)
-{
-    size_t room = of->room == 0 ? FIRST_ROOM : of->room;
-    void *items;
-
-    while (room < count) {
-        room += room / 2;
-    }
-    if (room == of->room) {
-        return MET_OK;
-    }
-    items = met__reallocate(self->platform, of->items, of->room * of->size,
-                            room * of->size);
-    if (items == NULL) {
-        return MET_E_NO_MEMORY;
-    }
-    if (of == &self->shapes) { /* the others are written one by one */
-        memset((char *)items + of->room * of->size, 0,
-               (room - of->room) * of->size);
-    }
-    of->items = items;
-    of->room = room;
-    return MET_OK;
-}
-
-static void *item_at(const list *of, size_t index)
-{
-    return (char *)of->items + index * of->size;
-}
-
-/* A new one, all zero. */
-static met_error append(met__usage_gather *self, list *of, void **item_out)
-{
-    met_error error = grow(self, of, of->count + 1);
-
-    if (error == MET_OK) {
-        *item_out = item_at(of, of->count++);
-        memset(*item_out, 0, of->size);
-    }
-    return error;
-}
-
-static void drop(met__usage_gather *self, list *of)
-{
-    met__release(self->platform, of->items, of->room * of->size);
-    of->items = NULL;
-    of->count = 0;
-    of->room = 0;
-}
-
 /* --- From create to destroy ----------------------------------------------- */
-static list *list_at(met__usage_gather *self, int index)
+static met__long_list *list_at(met__usage_gather *self, int index)
 {
-    list *all[] = {&self->terms,  &self->wishes, &self->subjects,
-                   &self->owners, &self->uses,   &self->shapes};
+    met__long_list *all[] = {&self->terms, &self->wishes, &self->subjects,
+                   &self->owners, &self->uses, &self->shapes,
+                   &self->numbers};
 
     return index < (int)(sizeof all / sizeof *all) ? all[index] : NULL;
 }
@@ -146,7 +92,8 @@ met_error met__usage_gather_create(met_store *store,
 {
     static const size_t sizes[] = {sizeof(term),  sizeof(wish),
                                    sizeof(subject), sizeof(owner),
-                                   sizeof(use),   sizeof(uint32_t)};
+                                   sizeof(use),   sizeof(uint32_t),
+                                   sizeof(uint64_t)};
     const met__platform *platform = met__store_platform(store);
     met__usage_gather *self = met__allocate(platform, sizeof *self);
 
@@ -168,8 +115,9 @@ void met__usage_gather_clear(met__usage_gather *self)
 {
     met__usage_gather_end(self);
     self->turn = 0;
+    self->only = (met__shape_set){0};
     for (int i = 0; list_at(self, i) != NULL; i++) {
-        drop(self, list_at(self, i));
+        met__long_list_drop(self->platform, list_at(self, i));
     }
     met__arena_release(&self->arena);
     met__arena_init(&self->arena, self->platform);
@@ -238,7 +186,7 @@ static met_error find_term(met__usage_gather *self,
     void *item;
 
     for (size_t i = 0; i < self->terms.count; i++) {
-        const term *known = item_at(&self->terms, i);
+        const term *known = met__long_list_at(&self->terms, i);
         if (known->meter.aggregation == wanted->meter->aggregation
             && met__text_equal(known->feature.id, wanted->feature->id)) {
             *index_out = (uint32_t)i;
@@ -253,11 +201,23 @@ static met_error find_term(met__usage_gather *self,
     }
     met_error error = copy_term(self, wanted, &made);
     if (error == MET_OK) {
-        error = append(self, &self->terms, &item);
+        error = met__long_list_add(self->platform, &self->terms, &item);
     }
     if (error == MET_OK) {
         *(term *)item = made;
         *index_out = (uint32_t)self->terms.count - 1;
+    }
+    return error;
+}
+
+static met_error add_number(void *context, uint64_t number)
+{
+    met__usage_gather *self = context;
+    void *item;
+    met_error error = met__long_list_add(self->platform, &self->numbers, &item);
+
+    if (error == MET_OK) {
+        *(uint64_t *)item = number;
     }
     return error;
 }
@@ -267,12 +227,15 @@ static met_error add_subject(met__usage_gather *self, met__text name,
 {
     met__hash128 hash = hash_of(self, name);
     void *item;
-    met_error error = append(self, &self->subjects, &item);
+    met_error error = met__long_list_add(self->platform, &self->subjects, &item);
 
     if (error == MET_OK) {
         *(subject *)item = (subject){hash.high, index, 0};
         error = met__index_map_add(&self->subject_map, hash.low,
                                    self->subjects.count - 1);
+    }
+    if (error == MET_OK && self->only.known > 0) {
+        error = met__subject_index_each(self->txn, name, add_number, self);
     }
     return error;
 }
@@ -281,8 +244,13 @@ static met_error add_owner(met__usage_gather *self,
                            const met__customer *customer)
 {
     void *item;
-    met_error error = append(self, &self->owners, &item);
+    met_error error = self->owners.count == 0
+                          ? met__subject_index_known(self->txn, &self->only)
+                          : MET_OK;
 
+    if (error == MET_OK) {
+        error = met__long_list_add(self->platform, &self->owners, &item);
+    }
     if (error != MET_OK) {
         return error;
     }
@@ -310,7 +278,7 @@ static wish *find_wish(const met__usage_gather *self, const owner *of,
     uint32_t at = of->first;
 
     while (at != 0) {
-        wish *found = item_at(&self->wishes, at - 1);
+        wish *found = met__long_list_at(&self->wishes, at - 1);
         if (found->term == term_index
             && found->from == period.from_ns / MET__MINUTE_NS
             && found->to == period.to_ns / MET__MINUTE_NS) {
@@ -342,14 +310,14 @@ static met_error note(void *context, const met__usage_wish *wanted,
         error = add_owner(self, wanted->customer);
     }
     if (error != MET_OK
-        || find_wish(self, item_at(&self->owners, self->turn - 1), term_index,
+        || find_wish(self, met__long_list_at(&self->owners, self->turn - 1), term_index,
                      wanted->period)
                != NULL) {
         return error;
     }
-    error = append(self, &self->wishes, &item);
+    error = met__long_list_add(self->platform, &self->wishes, &item);
     if (error == MET_OK) {
-        owner *of = item_at(&self->owners, self->turn - 1);
+        owner *of = met__long_list_at(&self->owners, self->turn - 1);
         *(wish *)item = (wish){
             .from = (uint32_t)(wanted->period.from_ns / MET__MINUTE_NS),
             .to = (uint32_t)(wanted->period.to_ns / MET__MINUTE_NS),
@@ -368,30 +336,54 @@ met__usage_source met__usage_gather_wishes(met__usage_gather *self,
 }
 
 /* --- The pass ------------------------------------------------------------- */
-met_error met__usage_gather_begin(met__usage_gather *self, met__txn *txn)
+static int compare_number(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+void met__usage_gather_begin(met__usage_gather *self)
+{
+    if (self->numbers.count > 0) {
+        qsort(self->numbers.items, self->numbers.count, sizeof(uint64_t),
+              compare_number);
+    }
+    self->only.numbers = self->numbers.items;
+    self->only.count = self->numbers.count;
+    self->is_begun = self->wishes.count > 0;
+}
+
+static met_error begin_scan(met__usage_gather *self)
 {
     int64_t from = INT64_MAX;
     int64_t to = 0;
 
-    MET__ASSERT(!self->is_scanning && self->txn == txn);
     for (size_t i = 0; i < self->wishes.count; i++) {
-        const wish *one = item_at(&self->wishes, i);
+        wish *one = met__long_list_at(&self->wishes, i);
         from = one->from < from ? one->from : from;
         to = one->to > to ? one->to : to;
-    }
-    if (from >= to) {
-        return MET_OK; /* nobody wishes anything */
+        one->sum = 0;
+        one->is_unknown = 0;
     }
     self->is_scanning = 1;
-    return met__usage_scan_begin(txn, from, to, NULL, &self->scan);
+    return met__usage_scan_begin(self->txn, from, to,
+                                 self->only.known > 0 ? &self->only : NULL,
+                                 &self->scan);
 }
 
-void met__usage_gather_end(met__usage_gather *self)
+static void end_scan(met__usage_gather *self)
 {
     if (self->is_scanning) {
         met__usage_scan_end(&self->scan);
         self->is_scanning = 0;
     }
+}
+
+void met__usage_gather_end(met__usage_gather *self)
+{
+    end_scan(self);
+    self->is_begun = 0;
     self->txn = NULL;
 }
 
@@ -399,18 +391,18 @@ void met__usage_gather_end(met__usage_gather *self)
 static met_error add_uses(met__usage_gather *self, uint32_t owner_index,
                           const met__usage_shape *shape, uint32_t *first)
 {
-    const owner *of = item_at(&self->owners, owner_index);
+    const owner *of = met__long_list_at(&self->owners, owner_index);
     met_error error = MET_OK;
 
     for (uint32_t at = of->first; error == MET_OK && at != 0;) {
-        const wish *one = item_at(&self->wishes, at - 1);
-        const term *what = item_at(&self->terms, one->term);
+        const wish *one = met__long_list_at(&self->wishes, at - 1);
+        const term *what = met__long_list_at(&self->terms, one->term);
         met__usage_match match;
         void *item;
         if (met__usage_matches(&what->meter, shape, &match)
             && met__filters_hold(&what->meter, what->feature.filters,
                                  what->feature.filter_count, match.values)) {
-            error = append(self, &self->uses, &item);
+            error = met__long_list_add(self->platform, &self->uses, &item);
             if (error == MET_OK) {
                 *(use *)item = (use){at - 1, match.quantity, *first};
                 *first = (uint32_t)self->uses.count;
@@ -435,7 +427,7 @@ static met_error look_up(met__usage_gather *self, uint64_t number,
     met__hash128 hash = hash_of(self, shape.subject);
     while (error == MET_OK
            && met__index_map_next(&self->subject_map, hash.low, &place)) {
-        const subject *known = item_at(&self->subjects, place.index);
+        const subject *known = met__long_list_at(&self->subjects, place.index);
         if (known->check == hash.high) {
             error = add_uses(self, known->owner, &shape, &first);
         }
@@ -453,11 +445,12 @@ static met_error uses_of(met__usage_gather *self, uint64_t number,
     if (number >= UINT32_MAX) {
         return MET_E_LIMIT;
     }
-    error = grow(self, &self->shapes, (size_t)number + 1);
+    error = met__long_list_reach(self->platform, &self->shapes,
+                                 (size_t)number + 1);
     if (error != MET_OK) {
         return error;
     }
-    known = item_at(&self->shapes, number);
+    known = met__long_list_at(&self->shapes, number);
     if (*known == 0) {
         error = look_up(self, number, known);
     }
@@ -492,33 +485,46 @@ static met_error add_item(const met__usage_item *item, uint32_t quantity,
     return met__amount_add(&to->sum, value) ? MET_OK : MET_E_OVERFLOW;
 }
 
+static met_error add_next(met__usage_gather *self)
+{
+    const met__usage_item *item;
+    uint32_t at = 0;
+    met_error error = met__usage_scan_next(&self->scan, &item);
+
+    if (error == MET_OK) {
+        error = uses_of(self, item->words[MET__PART_SHAPE], &at);
+        error = error == MET_E_NOT_FOUND ? MET_E_CORRUPT : error;
+    }
+    while (error == MET_OK && at != 0 && at != NOTHING) {
+        const use *one = met__long_list_at(&self->uses, at - 1);
+        wish *to = met__long_list_at(&self->wishes, one->wish);
+        error = add_item(item, one->quantity, met__long_list_at(&self->terms, to->term),
+                         to);
+        at = one->next;
+    }
+    return error;
+}
+
 met_error met__usage_gather_pass(met__usage_gather *self, size_t items_max,
                                  size_t *count_out, int *is_done)
 {
-    const met__usage_item *item;
     met_error error = MET_OK;
 
-    *is_done = !self->is_scanning;
+    *is_done = 0;
     *count_out = 0;
-    while (error == MET_OK && !*is_done && *count_out < items_max) {
-        uint32_t at = 0;
-        error = met__usage_scan_next(&self->scan, &item);
-        if (error == MET_E_NOT_FOUND) {
-            *is_done = 1;
-            return MET_OK;
-        }
-        ++*count_out;
-        if (error == MET_OK) {
-            error = uses_of(self, item->words[MET__PART_SHAPE], &at);
-        }
-        while (error == MET_OK && at != 0 && at != NOTHING) {
-            const use *one = item_at(&self->uses, at - 1);
-            wish *to = item_at(&self->wishes, one->wish);
-            error = add_item(item, one->quantity,
-                             item_at(&self->terms, to->term), to);
-            at = one->next;
-        }
+    if (self->is_begun && !self->is_scanning) {
+        error = begin_scan(self);
     }
+    while (error == MET_OK && self->is_begun && *count_out < items_max) {
+        error = add_next(self);
+        *count_out += error == MET_OK;
+        self->is_begun = error != MET_E_NOT_FOUND;
+    }
+    if (error == MET_OK || error == MET_E_NOT_FOUND) {
+        *is_done = !self->is_begun;
+        return MET_OK;
+    }
+    end_scan(self);
     return error;
 }
 
@@ -536,7 +542,7 @@ static met_error answer(void *context, const met__usage_wish *wanted,
         || find_term(self, wanted, 0, &term_index) != MET_OK) {
         return MET_E_NOT_FOUND;
     }
-    of = item_at(&self->owners, self->turn - 1);
+    of = met__long_list_at(&self->owners, self->turn - 1);
     if (of->check != check_of_owner(self, wanted->customer)) {
         return MET_E_NOT_FOUND;
     }

@@ -29,8 +29,9 @@ met__usage_source met__usage_gather_wishes(met__usage_gather *gather,
                                            met__txn *txn);
 
 /* The pass, in parts: looks at up to `items_max` items, until *is_done. txn is
- * the same every time. */
-met_error met__usage_gather_begin(met__usage_gather *gather, met__txn *txn);
+ * that of the wishes, and goes on until the end. A part that failed begins the
+ * pass anew. */
+void met__usage_gather_begin(met__usage_gather *gather);
 met_error met__usage_gather_pass(met__usage_gather *gather, size_t items_max,
                                  size_t *count_out, int *is_done);
 void met__usage_gather_end(met__usage_gather *gather);

@@ -143,8 +143,10 @@ typedef struct found {
 } found;
 
 /* MET_E_LIMIT: they are more than wanted. */
-static met_error keep(found *list, uint64_t number)
+static met_error keep(void *context, uint64_t number)
 {
+    found *list = context;
+
     if (list->count == list->count_max) {
         return MET_E_LIMIT;
     }
@@ -165,7 +167,10 @@ static met_error keep(found *list, uint64_t number)
     return MET_OK;
 }
 
-static met_error find_one(met__txn *txn, met__text subject, found *list)
+met_error met__subject_index_each(met__txn *txn, met__text subject,
+                                  met_error (*visit)(void *context,
+                                                     uint64_t number),
+                                  void *context)
 {
     unsigned char prefix[8];
     met__scan scan;
@@ -178,8 +183,8 @@ static met_error find_one(met__txn *txn, met__text subject, found *list)
     while (error == MET_OK
            && (error = met__scan_next(&scan, &key, &value)) == MET_OK) {
         error = key.size == ENTRY_SIZE
-                    ? keep(list, met__get_u64((const unsigned char *)key.data
-                                              + 8))
+                    ? visit(context,
+                            met__get_u64((const unsigned char *)key.data + 8))
                     : MET_E_CORRUPT;
     }
     met__scan_end(&scan);
@@ -208,24 +213,33 @@ static met_error look_behind(met__txn *txn, met__shape_set *set)
     return error == MET_E_NOT_FOUND ? MET_OK : error;
 }
 
+met_error met__subject_index_known(met__txn *txn, met__shape_set *set_out)
+{
+    met__shape_set set = {0};
+    met_error error = last_indexed(txn, &set.known);
+
+    if (error == MET_OK) {
+        error = look_behind(txn, &set);
+    }
+    *set_out = set;
+    return error;
+}
+
 met_error met__subject_index_find(met__txn *txn, const met__text *subjects,
                                   size_t subject_count, size_t shapes_max,
                                   met__arena *arena, met__shape_set *set_out,
                                   int *is_known_out)
 {
-    met__shape_set set = {0};
+    met__shape_set set;
     found list = {.arena = arena, .count_max = shapes_max};
-    met_error error = last_indexed(txn, &set.known);
+    met_error error = met__subject_index_known(txn, &set);
 
     *is_known_out = 0;
     if (error != MET_OK || set.known == 0) {
         return error;
     }
     for (size_t i = 0; error == MET_OK && i < subject_count; i++) {
-        error = find_one(txn, subjects[i], &list);
-    }
-    if (error == MET_OK) {
-        error = look_behind(txn, &set);
+        error = met__subject_index_each(txn, subjects[i], keep, &list);
     }
     if (error != MET_OK) {
         return error == MET_E_LIMIT ? MET_OK : error;
@@ -244,17 +258,14 @@ met_error met__subject_index_is_empty(met__txn *txn,
                                       const met__text *subjects,
                                       size_t subject_count, int *is_empty_out)
 {
-    met__shape_set set = {0};
+    met__shape_set set;
     found list = {.count_max = 0}; /* the first one ends it */
-    met_error error = last_indexed(txn, &set.known);
+    met_error error = met__subject_index_known(txn, &set);
 
-    if (error == MET_OK) {
-        error = look_behind(txn, &set);
-    }
     *is_empty_out = error == MET_OK && !set.has_later;
     for (size_t i = 0; *is_empty_out && error == MET_OK && i < subject_count;
          i++) {
-        error = find_one(txn, subjects[i], &list);
+        error = met__subject_index_each(txn, subjects[i], keep, &list);
     }
     *is_empty_out &= error == MET_OK;
     return error == MET_E_LIMIT ? MET_OK : error;

@@ -19,6 +19,14 @@ met_error met__subject_index_find(met__txn *txn, const met__text *subjects,
                                   size_t subject_count, size_t shapes_max,
                                   met__arena *arena, met__shape_set *set_out,
                                   int *is_known_out);
+/* The same for many, one by one. First what is in the index, a set that names
+ * none; known 0: nothing. Then each number of a subject, until visit fails.
+ * MET_E_CORRUPT */
+met_error met__subject_index_known(met__txn *txn, met__shape_set *set_out);
+met_error met__subject_index_each(met__txn *txn, met__text subject,
+                                  met_error (*visit)(void *context,
+                                                     uint64_t number),
+                                  void *context);
 /* Whether these subjects have no shape at all, and so no usage. Asks for no
  * memory of its own. MET_E_CORRUPT */
 met_error met__subject_index_is_empty(met__txn *txn,

@@ -54,7 +54,7 @@ BASE_ONLY = [
     "readdir", "stat", "fstat", "lstat", "getrandom", "getpid", "fork",
     "fcntl", "flock", "getenv", "setenv", "rand", "random", "srand",
     "abort", "exit", "signal", "sigaction", "pthread_atfork",
-    "pthread_create", "pthread_mutex_lock",
+    "pthread_create", "pthread_mutex_lock", "pthread_cond_wait",
 ]
 ATOMIC_PATTERN = (r"(?<!met)__atomic_|__sync_|_Atomic|stdatomic|"
                   r"atomic_(load|store|compare|fetch|exchange)")
