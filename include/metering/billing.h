@@ -2,7 +2,7 @@
  *
  * A run makes drafts of what is due, collects late usage, issues what nobody
  * has to approve, and says what was not paid in time. It is made of steps, so
- * that the host decides when and in which thread. A run that was killed is
+ * that the host decides when and in which threads. A run that was killed is
  * opened again and makes the same invoices; any number of runs may go on at
  * once, in as many processes: nothing is billed twice. */
 #ifndef METERING_BILLING_H
@@ -155,19 +155,27 @@ MET_API MET_NODISCARD met_error met_billing_run_open(
  * Do a part of a run: look at some 2,000 customers, read some 200,000 records
  * of usage, or bill some 250 customers in one transaction.
  *
- * A customer that cannot be billed is left as it was and counted; the others
- * go on. After an error the run may be tried again or closed.
+ * Several threads may step one run at the same time: while one writes, another
+ * looks at the next customers and reads their usage. A step that finds nothing
+ * to do waits until a step of another thread has ended. With any number of
+ * threads the same invoices are made.
  *
- * @param run         open run, in one thread at a time
- * @param report_out  how far it is: what was done since it was opened.
- *                    MET_BILLING_DONE: to the end
+ * A customer that cannot be billed is left as it was and counted; the others
+ * go on. An error is told to the thread whose step failed, and to nobody else;
+ * any thread may try again, or all stop and one closes the run.
+ *
+ * @param run         open run
+ * @param report_out  how far the run is: what all threads did since it was
+ *                    opened. MET_BILLING_DONE: to the end. Written only on
+ *                    MET_OK
  * @param info        NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_DISK_FULL ·
  *         MET_E_MAP_FULL · MET_E_IO · MET_E_BUSY · MET_E_LIMIT ·
  *         MET_E_OVERFLOW · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
- * @blocks waits for the store's one writer and for the disk; a tenth of a
- *         second is usual
- * @thread one at a time      @fork no: MET_E_FORKED in a child
+ * @blocks waits for the store's one writer, for the disk, and for another
+ *         thread's step when that has all there is to do; a tenth of a second
+ *         is usual
+ * @thread any, also at the same time      @fork no: MET_E_FORKED in a child
  * @since 0.1
  */
 MET_API MET_NODISCARD met_error met_billing_run_step(
@@ -177,9 +185,11 @@ MET_API MET_NODISCARD met_error met_billing_run_step(
 /**
  * Give a run up, or end it.
  *
- * @param run  may be NULL; what it has billed stays billed
- * @blocks never      @thread one at a time
- * @fork in a forked child it frees memory      @since 0.1
+ * @param run  may be NULL; no thread is in a step of it. What it has billed
+ *             stays billed
+ * @blocks never      @thread one, when the last step has returned
+ * @fork in a forked child it frees memory, unless a thread was in a step when
+ *       the process forked: then leave it      @since 0.1
  */
 MET_API void met_billing_run_close(met_billing_run *run);
 

@@ -1,5 +1,5 @@
 /* Memory and a disk that fail on order: the k-th call, once or for ever.
- * One of each per test program; no threads. */
+ * One of each per test program; memory of any threads, the disk of one. */
 #ifndef TESTS_SUPPORT_FAULTS_H
 #define TESTS_SUPPORT_FAULTS_H
 
@@ -23,10 +23,17 @@ typedef struct faulty_memory {
 
 static inline int faulty_memory_fails(faulty_memory *memory)
 {
-    long call = ++memory->calls;
-    return memory->fail_at != 0
-           && (call == memory->fail_at
-               || (memory->for_ever && call > memory->fail_at));
+    long call = __atomic_add_fetch(&memory->calls, 1, __ATOMIC_RELAXED);
+    long fail_at = __atomic_load_n(&memory->fail_at, __ATOMIC_RELAXED);
+    return fail_at != 0
+           && (call == fail_at || (memory->for_ever && call > fail_at));
+}
+
+static inline void faulty_count(faulty_memory *memory, long blocks,
+                                size_t bytes)
+{
+    (void)__atomic_add_fetch(&memory->live, blocks, __ATOMIC_RELAXED);
+    (void)__atomic_add_fetch(&memory->bytes, bytes, __ATOMIC_RELAXED);
 }
 
 static inline void *faulty_allocate(void *context, size_t size)
@@ -35,8 +42,7 @@ static inline void *faulty_allocate(void *context, size_t size)
     void *block = faulty_memory_fails(memory) ? NULL : malloc(size);
 
     if (block != NULL) {
-        memory->live++;
-        memory->bytes += size;
+        faulty_count(memory, 1, size);
         memset(block, 0xa5, size); /* nobody may count on zeros */
     }
     return block;
@@ -49,8 +55,7 @@ static inline void *faulty_reallocate(void *context, void *old,
     void *block = faulty_memory_fails(memory) ? NULL : realloc(old, size_new);
 
     if (block != NULL) {
-        memory->bytes += size_new - size_old;
-        memory->live += old == NULL;
+        faulty_count(memory, old == NULL, size_new - size_old);
     }
     return block;
 }
@@ -60,8 +65,7 @@ static inline void faulty_release(void *context, void *block, size_t size)
     faulty_memory *memory = context;
 
     if (block != NULL) {
-        memory->live--;
-        memory->bytes -= size;
+        faulty_count(memory, -1, -size);
         free(block);
     }
 }
