@@ -31,12 +31,17 @@ typedef struct bench_result {
 #define BENCH_CLOCK CLOCK_MONOTONIC
 #endif
 
-static inline uint64_t bench_now_ns(void)
+static inline uint64_t bench_ns_of(clockid_t clock)
 {
     struct timespec now;
 
-    clock_gettime(BENCH_CLOCK, &now);
+    clock_gettime(clock, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static inline uint64_t bench_now_ns(void)
+{
+    return bench_ns_of(BENCH_CLOCK);
 }
 
 /* Keeps the compiler from dropping what nobody reads. */

@@ -29,10 +29,23 @@ def test_a_run_bills_everybody_once(tool):
     usage = tool.json("invoice", "recompute", "INV-0001", "--usage")
     assert usage["is_changed"] is False
     assert usage["total"] == usage["total_now"] == invoice["totals"]["total"]
+    for threads in ("0", "65", "two"):
+        tool.refused("billing", "run", "--threads", threads,
+                     reason="--threads", status=2)
     tool.refused("billing", "run", "--as-of", "2199-01-01T00:00:00Z",
                  reason="as_of")
     tool.refused("billing", "run", "--follow", "--as-of", MONTH,
                  reason="--as-of", status=2)
+
+
+def test_threads_bill_what_one_does(tool):
+    begin(tool)
+    report = tool.json("billing", "run", "--as-of", MONTH, "--threads", "5")
+    assert (report["drafts"], report["issued"], report["failed"]) == (1, 1, 0)
+    invoice = tool.json("invoice", "show", "INV-0001")
+    assert invoice["issued_at"] == MONTH
+    again = tool.json("billing", "run", "--as-of", MONTH, "--threads", "1")
+    assert again["drafts"] == 0
 
 
 def test_a_draft_waits_for_somebody(tool):

@@ -1,12 +1,22 @@
 /* Commands on billing many customers: run, profile. */
 #include "tool.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "yaml.h"
 
+#define THREADS_MAX 64
+
 /* --- Runs ----------------------------------------------------------------- */
+typedef struct run_wish {
+    int64_t as_of_ns; /* 0: now */
+    int threads;
+    int is_quiet;
+} run_wish;
+
 static const struct {
     const char *name;
     size_t offset;
@@ -79,33 +89,92 @@ static void show_progress(const met_billing_report *report)
                   0);
 }
 
-/* One run to its end; *as_of_out is its instant. */
-static int run_once(tool *self, int64_t as_of_ns, int is_quiet,
-                    int64_t *as_of_out)
+/* A thread that steps the run until it is over, or somebody's step failed. */
+typedef struct stepper {
+    pthread_t thread;
+    met_billing_run *run;
+    int *is_stopping;
+    int is_shown;
+    met_error error;
+    met_error_info info;
+    met_billing_report report;
+} stepper;
+
+static void *step_to_the_end(void *context)
 {
-    met_billing_report report = {.struct_size = sizeof report};
+    stepper *self = context;
+
+    while (self->report.stage != MET_BILLING_DONE
+           && !__atomic_load_n(self->is_stopping, __ATOMIC_RELAXED)) {
+        self->error = met_billing_run_step(self->run, &self->report,
+                                           &self->info);
+        if (self->error != MET_OK) {
+            __atomic_store_n(self->is_stopping, 1, __ATOMIC_RELAXED);
+        } else if (self->is_shown) {
+            show_progress(&self->report);
+        }
+    }
+    return NULL;
+}
+
+/* This thread is one of them. When there are no more threads to be had, fewer
+ * do the same. Returns the one whose report is the last word. */
+static const stepper *step_together(met_billing_run *run, stepper *steppers,
+                                    int threads)
+{
+    int is_stopping = 0;
+    int started = 1;
+    const stepper *last = &steppers[0];
+
+    for (int i = 0; i < threads; i++) {
+        steppers[i] = (stepper){.run = run,
+                                .is_stopping = &is_stopping,
+                                .is_shown = i == 0,
+                                .info = {.struct_size = sizeof(met_error_info)},
+                                .report = {.struct_size =
+                                               sizeof(met_billing_report)}};
+    }
+    while (started < threads
+           && pthread_create(&steppers[started].thread, NULL, step_to_the_end,
+                             &steppers[started])
+                  == 0) {
+        started++;
+    }
+    (void)step_to_the_end(&steppers[0]);
+    for (int i = 1; i < started; i++) {
+        pthread_join(steppers[i].thread, NULL);
+        if (last->error == MET_OK && steppers[i].error != MET_OK) {
+            last = &steppers[i];
+        }
+    }
+    return last;
+}
+
+/* One run to its end; *as_of_out is its instant. */
+static int run_once(tool *self, const run_wish *wish, int64_t *as_of_out)
+{
+    static stepper steppers[THREADS_MAX];
     met_error_info info = {.struct_size = sizeof info};
     met_billing_run *run = NULL;
     met_error error =
-        met_billing_run_open(self->store, as_of_ns, &run, &info);
+        met_billing_run_open(self->store, wish->as_of_ns, &run, &info);
 
-    while (error == MET_OK && report.stage != MET_BILLING_DONE) {
-        error = met_billing_run_step(run, &report, &info);
-        if (error == MET_OK) {
-            show_progress(&report);
-        }
-    }
-    tool_progress_end();
-    met_billing_run_close(run);
     if (error != MET_OK) {
         return tool_error(self, error, &info);
     }
-    *as_of_out = report.as_of_ns;
-    int status = print_report(self, &report, is_quiet);
-    if (report.failed > 0) {
-        return tool_fail(self, "%s: %s%s", report.failed_name,
-                         report.failed_reason,
-                         report.failed > 1 ? ", and others" : "");
+    const stepper *last = step_together(run, steppers, wish->threads);
+    const met_billing_report *report = &last->report;
+    tool_progress_end();
+    met_billing_run_close(run);
+    if (last->error != MET_OK) {
+        return tool_error(self, last->error, &last->info);
+    }
+    *as_of_out = report->as_of_ns;
+    int status = print_report(self, report, wish->is_quiet);
+    if (report->failed > 0) {
+        return tool_fail(self, "%s: %s%s", report->failed_name,
+                         report->failed_reason,
+                         report->failed > 1 ? ", and others" : "");
     }
     return status;
 }
@@ -120,36 +189,46 @@ static int settle(tool *self)
 }
 
 /* What another one left is brought to its end first. */
-static int run_all(tool *self, int64_t as_of_ns, int is_quiet)
+static int run_all(tool *self, const run_wish *wish)
 {
     int64_t done_ns = 0;
     int status = settle(self);
 
     if (status == TOOL_OK) {
-        status = run_once(self, as_of_ns, is_quiet, &done_ns);
+        status = run_once(self, wish, &done_ns);
     }
-    return status == TOOL_OK && as_of_ns != 0 && done_ns != as_of_ns
-               ? run_once(self, as_of_ns, is_quiet, &done_ns)
+    return status == TOOL_OK && wish->as_of_ns != 0
+                   && done_ns != wish->as_of_ns
+               ? run_once(self, wish, &done_ns)
                : status;
 }
 
 static int run_pass(tool *self, void *context)
 {
-    (void)context;
-    (void)run_all(self, 0, 1); /* what failed was said; the next pass tries */
+    (void)run_all(self, context); /* what failed was said; the next tries */
     return TOOL_OK;
+}
+
+static int default_threads(void)
+{
+    return sysconf(_SC_NPROCESSORS_ONLN) > 1 ? 2 : 1;
 }
 
 int command_billing_run(tool *self)
 {
     int is_following = tool_flag(self, "follow");
+    run_wish wish = {.is_quiet = is_following};
     int64_t interval_ns;
-    int64_t as_of_ns;
-    int status = tool_option_time(self, "as-of", 0, &as_of_ns);
+    int64_t threads = 1;
+    int status = tool_option_time(self, "as-of", 0, &wish.as_of_ns);
 
-    if (status == TOOL_OK && is_following && as_of_ns != 0) {
+    if (status == TOOL_OK && is_following && wish.as_of_ns != 0) {
         return tool_usage(self, "--follow goes without --as-of");
     }
+    status = status == TOOL_OK
+                 ? tool_option_number(self, "threads", default_threads(), 1,
+                                      THREADS_MAX, &threads)
+                 : status;
     status = status == TOOL_OK
                  ? tool_follow_interval(self, is_following, &interval_ns)
                  : status;
@@ -157,8 +236,9 @@ int command_billing_run(tool *self)
     if (status != TOOL_OK) {
         return status;
     }
-    return is_following ? tool_follow(self, interval_ns, NULL, run_pass)
-                        : run_all(self, as_of_ns, 0);
+    wish.threads = (int)threads;
+    return is_following ? tool_follow(self, interval_ns, &wish, run_pass)
+                        : run_all(self, &wish);
 }
 
 /* --- Profiles ------------------------------------------------------------- */
