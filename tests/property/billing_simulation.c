@@ -5,12 +5,16 @@
  * twice, sums are sums, numbers have no gap, and every document is made again
  * to the byte.
  *
- *     billing_simulation [--count CUSTOMER-YEARS] [--seed N] [--plant]
+ *     billing_simulation [--count CUSTOMER-YEARS] [--seed N] [--threads N]
+ *                        [--plant]
+ *
+ * --threads: that step each run, in small groups.
  *
  * What is to come out is counted here, beside the library: units by
  * subscription and month; only the price of a quantity is asked of
  * met_price_rate, which has an oracle of its own. */
 #include "property/billing_documents.h"
+#include "unit/invoice/billing_threads.h"
 
 #include "metering/rating.h"
 
@@ -26,6 +30,7 @@
 static unsigned wanted = 2000;
 static uint64_t seed = 1;
 static int is_planted;
+static unsigned threads = 1;
 
 static const char *const prices[PLANS] = {
     "{\"type\":\"unit\",\"amount\":\"0.013\"}",
@@ -178,6 +183,21 @@ static void settle_what_runs(void)
 }
 
 /* --- Runs ----------------------------------------------------------------- */
+static void run_whole(void)
+{
+    met__run_report done = {0};
+
+    if (threads == 1) {
+        must_run(NULL);
+        return;
+    }
+    assert_int_equal(run_in_threads(store, clock_now_ns, 7, threads, NULL,
+                                    &done),
+                     MET_OK);
+    assert_int_equal(done.stage, MET__RUN_DONE);
+    assert_int_equal(done.failed, 0);
+}
+
 static void run_partly(void)
 {
     met_billing_run *runs[2] = {NULL, NULL};
@@ -254,7 +274,7 @@ static void live_one_step(void)
         run_partly();
         break;
     case 1:
-        must_run(NULL);
+        run_whole();
         break;
     case 2:
         (void)finalize(people[random_below(CUSTOMERS)].key, NULL);
@@ -459,7 +479,7 @@ static void end_year(void)
     settle_what_runs();
     clock_now_ns += 40 * MET__DAY_NS;
     for (int i = 0; i < 6; i++) {
-        must_run(NULL);
+        run_whole();
         for (size_t p = 0; p < CUSTOMERS; p++) {
             if (people[p].is_manual) {
                 look_at_drafts(&people[p]);
@@ -468,7 +488,7 @@ static void end_year(void)
         clock_now_ns += MET__DAY_NS;
     }
     for (int i = 0; i < 2; i++) { /* what another run left, then now */
-        must_run(NULL);
+        run_whole();
     }
 }
 
@@ -513,6 +533,8 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--plant") == 0) {
             is_planted = 1;
+        } else if (i + 1 < argc && strcmp(argv[i], "--threads") == 0) {
+            threads = (unsigned)strtoul(argv[++i], NULL, 10);
         } else if (i + 1 < argc && strcmp(argv[i], "--count") == 0) {
             wanted = (unsigned)strtoul(argv[++i], NULL, 10);
         } else if (i + 1 < argc && strcmp(argv[i], "--seed") == 0) {

@@ -3,6 +3,7 @@
  * invoices that it would have made, and no other. */
 #include "support/syscalls.h"
 #include "unit/invoice/billing_support.h"
+#include "unit/invoice/billing_threads.h"
 
 #include <signal.h>
 #include <sys/wait.h>
@@ -15,7 +16,8 @@ static long calls;
 
 static void kill_here(void)
 {
-    if (kill_at != 0 && ++calls == kill_at) {
+    if (kill_at != 0
+        && __atomic_add_fetch(&calls, 1, __ATOMIC_RELAXED) == kill_at) {
         kill(getpid(), SIGKILL);
     }
 }
@@ -70,9 +72,12 @@ static void begin(void)
     store = NULL;
 }
 
-/* In a process of its own; its exit status, or 128 when it was killed. */
-static int run_in_child(const char *name, long at)
+/* In a process of its own, by one thread, or by more in small groups; its exit
+ * status, or 128 when it was killed. */
+static int run_in_threads_of_child(const char *name, long at,
+                                   unsigned threads)
 {
+    met__run_report done = {0};
     int status = 0;
 
     fflush(NULL);
@@ -86,12 +91,20 @@ static int run_in_child(const char *name, long at)
         write_faults.before = kill_here;
         calls = 0;
         kill_at = at;
-        met_error error = run_on(mine, AS_OF);
+        met_error error =
+            threads > 1 ? run_in_threads(mine, time_of(AS_OF), 50, threads,
+                                         NULL, &done)
+                        : run_on(mine, AS_OF);
         kill_at = 0;
-        _exit(error == MET_OK && report.failed == 0 ? 0 : 1);
+        _exit(error == MET_OK && report.failed + done.failed == 0 ? 0 : 1);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
+static int run_in_child(const char *name, long at)
+{
+    return run_in_threads_of_child(name, at, 1);
 }
 
 static char *result_of(const char *name)
@@ -105,19 +118,18 @@ static char *result_of(const char *name)
     return text;
 }
 
-static void killed_at_every_call(void **state)
+static void killed_by(unsigned threads)
 {
     int kills = 0;
 
-    (void)state;
     begin();
     copy_store("whole");
     assert_int_equal(run_in_child("whole", 0), 0);
     char *expected = result_of("whole");
     assert_non_null(strstr(expected, "INV-0300"));
-    for (long at = 1;; at++) {
+    for (long at = 1;; at += 2 * threads - 1) { /* of two every third */
         copy_store("killed");
-        int status = run_in_child("killed", at);
+        int status = run_in_threads_of_child("killed", at, threads);
         if (status != 128) {
             assert_int_equal(status, 0);
             break; /* it has fewer calls */
@@ -131,6 +143,19 @@ static void killed_at_every_call(void **state)
     assert_true(kills > 8);
     free(expected);
     assert_int_equal(open_documents("s", 0, &store), MET_OK);
+}
+
+static void killed_at_every_call(void **state)
+{
+    (void)state;
+    killed_by(1);
+}
+
+/* Whatever each of them was at. */
+static void killed_with_two_threads(void **state)
+{
+    (void)state;
+    killed_by(2);
 }
 
 /* The call is told, nothing is half done, and it goes on when there is room. */
@@ -204,6 +229,7 @@ int main(void)
     cmocka_unit_test_setup_teardown(name, billing_setup, billing_teardown)
     const struct CMUnitTest tests[] = {
         CASE(killed_at_every_call),
+        CASE(killed_with_two_threads),
         CASE(the_disk_is_full),
         CASE(two_processes_at_once),
     };
