@@ -163,6 +163,7 @@ static met_error plan_job(met__billing_group *group, int is_invoice,
 {
     met__billing_job job = {.name = name, .is_invoice = (uint16_t)is_invoice};
     met_error_info why = {.struct_size = sizeof why};
+    uint64_t measured = context->report->measured;
     met__arena arena;
     int is_wanted = 0;
 
@@ -173,12 +174,18 @@ static met_error plan_job(met__billing_group *group, int is_invoice,
     met_error error = met__billing_job_ask(context, &job, &is_wanted);
     job.turn = met__usage_gather_turn(group->gather);
     met__arena_release(&arena);
-    context->report->customers += !is_invoice;
     if (error != MET_OK && error != MET_E_LIMIT && is_of_job(error)) {
         note_failure(context->report, &job, error, &why);
-        return MET_OK;
+        error = MET_OK;
+    } else if (error == MET_OK && is_wanted) {
+        error = keep_job(group, &job);
     }
-    return error == MET_OK && is_wanted ? keep_job(group, &job) : error;
+    if (error == MET_OK) {
+        context->report->customers += !is_invoice;
+    } else {
+        context->report->measured = measured; /* it comes again */
+    }
+    return error;
 }
 
 /* MET_E_LIMIT: as many as one pass can have. */

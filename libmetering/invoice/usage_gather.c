@@ -227,7 +227,8 @@ static met_error add_subject(met__usage_gather *self, met__text name,
 {
     met__hash128 hash = hash_of(self, name);
     void *item;
-    met_error error = met__long_list_add(self->platform, &self->subjects, &item);
+    met_error error =
+        met__long_list_add(self->platform, &self->subjects, &item);
 
     if (error == MET_OK) {
         *(subject *)item = (subject){hash.high, index, 0};
@@ -310,8 +311,8 @@ static met_error note(void *context, const met__usage_wish *wanted,
         error = add_owner(self, wanted->customer);
     }
     if (error != MET_OK
-        || find_wish(self, met__long_list_at(&self->owners, self->turn - 1), term_index,
-                     wanted->period)
+        || find_wish(self, met__long_list_at(&self->owners, self->turn - 1),
+                     term_index, wanted->period)
                != NULL) {
         return error;
     }
@@ -498,8 +499,8 @@ static met_error add_next(met__usage_gather *self)
     while (error == MET_OK && at != 0 && at != NOTHING) {
         const use *one = met__long_list_at(&self->uses, at - 1);
         wish *to = met__long_list_at(&self->wishes, one->wish);
-        error = add_item(item, one->quantity, met__long_list_at(&self->terms, to->term),
-                         to);
+        error = add_item(item, one->quantity,
+                         met__long_list_at(&self->terms, to->term), to);
         at = one->next;
     }
     return error;
