@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "entitlement/balance.h"
+#include "entitlement/holder_cache.h"
 #include "entitlement/ledger.h"
 
 /* --- Documents ------------------------------------------------------------ */
@@ -160,9 +161,8 @@ met_error met__access_document(met__txn *txn, met__text customer_key,
                                met__arena *arena, met__node **node_out,
                                met_error_info *info)
 {
-    met__holder *holder = NULL;
-    met_error error =
-        met__holder_by_key(txn, customer_key, arena, &holder, info);
+    const met__holder *holder = NULL;
+    met_error error = met__holder_kept(txn, customer_key, &holder, info);
 
     if (error != MET_OK) {
         return error;
@@ -182,13 +182,13 @@ met_error met__access_list(met__txn *txn, met__text customer_key,
                            met__node **node_out, met_error_info *info)
 {
     met__node *items = met__node_array(arena);
-    met__holder *holder = NULL;
+    const met__holder *holder = NULL;
     met__node *item;
     int64_t at = met__minute_last(at_ns);
     met_error error =
         items == NULL
             ? MET_E_NO_MEMORY
-            : met__holder_by_key(txn, customer_key, arena, &holder, info);
+            : met__holder_kept(txn, customer_key, &holder, info);
 
     for (size_t i = 0; error == MET_OK && i < holder->count; i++) {
         const met__allowance *allowance = &holder->allowances[i];

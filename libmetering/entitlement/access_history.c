@@ -6,9 +6,9 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "entitlement/access.h"
-#include "entitlement/allowance.h"
 #include "entitlement/entitled_parts.h"
 #include "entitlement/grant_history.h"
+#include "entitlement/holder_cache.h"
 #include "entitlement/ledger.h"
 
 typedef struct story {
@@ -297,7 +297,6 @@ met_error met__access_history(met__txn *txn, met__text customer_key,
     int64_t now_ns = met__txn_now_ns(txn);
     int64_t end_ns = met__minute_last(now_ns) + 1;
     story self = {.txn = txn, .arena = arena, .info = info};
-    met__holder *holder = NULL;
     met__period usage_period;
     uint64_t number;
 
@@ -313,8 +312,7 @@ met_error met__access_history(met__txn *txn, met__text customer_key,
                          "must lie before to_ns");
     }
     met_error error =
-        met__holder_by_key(txn, customer_key, arena, &holder, info);
-    self.holder = holder;
+        met__holder_kept(txn, customer_key, &self.holder, info);
     if (error == MET_OK) {
         error = find_allowance(&self, feature_key, period.to_ns - 1);
     }
@@ -327,7 +325,7 @@ met_error met__access_history(met__txn *txn, met__text customer_key,
         error = make_bounds(&self, period, window_ns, end_ns);
     }
     if (error == MET_OK) {
-        error = met__ledger_open(txn, holder, self.allowance, arena, info,
+        error = met__ledger_open(txn, self.holder, self.allowance, arena, info,
                                  &self.ledger);
     }
     return error == MET_OK ? build(&self, node_out) : error;

@@ -458,11 +458,10 @@ met_error met__holder_of(met__txn *txn, const met__customer *customer,
     return error;
 }
 
-met_error met__holder_by_key(met__txn *txn, met__text customer_key,
-                             met__arena *arena, met__holder **holder_out,
-                             met_error_info *info)
+met_error met__holder_read(met__txn *txn, met__text customer_key,
+                           met__terms_cache *terms, met__arena *arena,
+                           met__holder **holder_out, met_error_info *info)
 {
-    met__terms_cache terms = {0};
     met__customer *customer;
     met_error error = met__customer_get(txn, customer_key, arena, &customer);
 
@@ -474,7 +473,17 @@ met_error met__holder_by_key(met__txn *txn, met__text customer_key,
     if (error != MET_OK) {
         return error;
     }
-    return met__holder_of(txn, customer, &terms, arena, holder_out);
+    return met__holder_of(txn, customer, terms, arena, holder_out);
+}
+
+met_error met__holder_by_key(met__txn *txn, met__text customer_key,
+                             met__arena *arena, met__holder **holder_out,
+                             met_error_info *info)
+{
+    met__terms_cache terms = {0};
+
+    return met__holder_read(txn, customer_key, &terms, arena, holder_out,
+                            info);
 }
 
 /* --- Looking up ----------------------------------------------------------- */

@@ -37,6 +37,18 @@ void met__txn_abort(met__txn *txn); /* may be NULL */
 met_store *met__txn_store(const met__txn *txn);
 met__ulid_series *met__txn_ids(met__txn *txn);
 
+/* What a later room has read and keeps with the open store, as the first member
+ * of what it is. A transaction has it alone, from the first time that it asks
+ * until it is over; release frees it, with the store at the latest. What a write
+ * transaction keeps goes with it: what it reads may never have been. */
+typedef struct met__kept met__kept;
+struct met__kept {
+    void (*release)(met__kept *kept);
+};
+met__kept *met__txn_kept(met__txn *txn); /* NULL: there is none */
+/* In place of what there is, which is freed. NULL: nothing. */
+void met__txn_keep(met__txn *txn, met__kept *kept);
+
 /* Values are stored with an XXH3-64 over key and value; a wrong one is
  * MET_E_CORRUPT. A value returned points into the map and lives until the next
  * write or the end of the transaction. MET_E_NOT_FOUND is not an accident:

@@ -22,6 +22,7 @@ struct met_store {
     met__atomic_u64 marks;    /* write transactions ever begun */
     uint64_t device;          /* of data.mdb, which stays open: */
     uint64_t inode;           /* nobody else can get these two */
+    met__atomic_u64 kept;     /* a met__kept *, or 0 */
     uint32_t references;
     uint32_t fork_generation;
 };
@@ -35,6 +36,7 @@ struct met__txn {
     uint32_t is_write;
     uint32_t reserved;
     uint64_t mark; /* the byte of data.mdb that says who writes */
+    met__kept *kept;
 };
 
 extern const char *const met__table_names[MET__TABLE_COUNT];

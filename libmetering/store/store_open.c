@@ -95,7 +95,11 @@ met_store *met__store_new_handle(const met__platform *platform,
 void met__store_free_handle(met_store *store)
 {
     met__platform platform = store->platform;
+    met__kept *kept = (met__kept *)(uintptr_t)met__exchange(&store->kept, 0);
 
+    if (kept != NULL) {
+        kept->release(kept);
+    }
     /* In a forked child LMDB belongs to the parent: closing it would take the
      * parent's reader slots and locks away. */
     if (store->env != NULL

@@ -82,11 +82,22 @@ static void mark_writer(met__txn *txn, int is_set)
     (void)os->mark(os->context, file, txn->mark, is_set);
 }
 
+static met__kept *exchange_kept(met_store *store, met__kept *kept)
+{
+    return (met__kept *)(uintptr_t)met__exchange(&store->kept,
+                                                 (uintptr_t)kept);
+}
+
 static void release_txn(met__txn *txn)
 {
     if (!is_forked(txn)) {
         mark_writer(txn, 0);
     }
+    if (txn->kept != NULL && !txn->is_write) {
+        /* Another thread may have given one back meanwhile. */
+        txn->kept = exchange_kept(txn->store, txn->kept);
+    }
+    met__txn_keep(txn, NULL);
     met__release(&txn->store->platform, txn, sizeof *txn);
 }
 
@@ -174,6 +185,23 @@ met_store *met__txn_store(const met__txn *txn)
 met__ulid_series *met__txn_ids(met__txn *txn)
 {
     return &txn->ids;
+}
+
+/* --- What rooms keep ------------------------------------------------------ */
+met__kept *met__txn_kept(met__txn *txn)
+{
+    if (txn->kept == NULL && !txn->is_write) {
+        txn->kept = exchange_kept(txn->store, NULL);
+    }
+    return txn->kept;
+}
+
+void met__txn_keep(met__txn *txn, met__kept *kept)
+{
+    if (txn->kept != NULL) {
+        txn->kept->release(txn->kept);
+    }
+    txn->kept = kept;
 }
 
 /* --- Records -------------------------------------------------------------- */

@@ -7,6 +7,7 @@
  *   contract_sweep memory | below | disk [FUNCTION]: only that row */
 #include "contract/guard.h"
 #include "contract/world.h"
+#include "support/kept.h"
 #include "support/syscalls.h"
 
 #include <sys/wait.h>
@@ -125,6 +126,7 @@ static void sweep(const contract_row *row, const failing *fault)
             begin_row(row);
         }
         uint64_t before = w.store != NULL ? world_digest() : 0;
+        forget_kept(w.store);
         long live = w.memory.live;
         long open_files = w.disk.open_files;
         arm(fault, k);
@@ -132,6 +134,9 @@ static void sweep(const contract_row *row, const failing *fault)
         done = *fault->calls < k;
         disarm();
         if (!done) {
+            if (error != MET_OK && row->before == NULL) {
+                forget_kept(w.store);
+            }
             if (error != MET_OK && row->before == NULL
                 && (w.memory.live != live
                     || w.disk.open_files != open_files)) {

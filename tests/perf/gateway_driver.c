@@ -3,11 +3,12 @@
  *
  *     gateway_driver CASE COUNT
  *
- * CASE: key (and a group), windows (two more), allowance (and that, too); or
- * compile, which is no request: the first gateway over COUNT more customers,
- * each with a subscription, an allowance and a key. The store's map is small,
- * because such tools have no room for a large one. Ends with 1 when a request
- * is not admitted. */
+ * CASE: key (and a group), windows (two more), allowance (and that, too),
+ * access (only that of a subject), amounts (what is left of the allowance, from
+ * the store); or compile, which is no request: the first gateway over COUNT
+ * more customers, each with a subscription, an allowance and a key. The store's
+ * map is small, because such tools have no room for a large one. Ends with 1
+ * when a request is not admitted. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,7 +117,21 @@ static void ask(met_gateway *gateway)
     serve_request(gateway, &request, &nothing);
 }
 
-static void serve(met_gateway *gateway, const char *key)
+/* What is left of an allowance, with every amount. */
+static void read_amounts(met_store *store)
+{
+    met_error_info info = {.struct_size = sizeof info};
+    met_buffer json = {NULL, 0, NULL};
+
+    must(met_entitlement_get(store, "q", 1, "f", 1, 0, &json, &info), &info);
+    if (strstr(json.data, "\"has_access\":true") == NULL) {
+        fprintf(stderr, "no access: %s\n", json.data);
+        exit(1);
+    }
+    met_buffer_release(&json);
+}
+
+static void serve(met_store *store, met_gateway *gateway, const char *key)
 {
     met_pair headers[4];
     met_gateway_request request = bench_request(headers);
@@ -125,19 +140,25 @@ static void serve(met_gateway *gateway, const char *key)
         ask(gateway);
         return;
     }
+    if (strcmp(key, "amounts") == 0) {
+        read_amounts(store);
+        return;
+    }
     headers[3].value = key;
     headers[3].value_size = strlen(key);
     serve_request(gateway, &request, &bench_outcome);
 }
 
 /* The part whose instructions are counted. */
-void gateway_driver_run(met_gateway *gateway, const char *key, int count);
-__attribute__((noinline)) void gateway_driver_run(met_gateway *gateway,
+void gateway_driver_run(met_store *store, met_gateway *gateway,
+                        const char *key, int count);
+__attribute__((noinline)) void gateway_driver_run(met_store *store,
+                                                  met_gateway *gateway,
                                                   const char *key, int count)
 {
     for (int i = 0; i < count; i++) {
         clock_ns += STEP / 100;
-        serve(gateway, key);
+        serve(store, gateway, key);
     }
 }
 
@@ -199,9 +220,10 @@ int main(int count, char **words)
     clock_ns += 2 * INT64_C(60000000000);
     met_gateway *gateway = gateway_driver_open(store);
     for (int i = 0; !is_compile && i < WARM; i++) {
-        serve(gateway, words[1]);
+        serve(store, gateway, words[1]);
     }
-    gateway_driver_run(gateway, words[1], is_compile ? 0 : atoi(words[2]));
+    gateway_driver_run(store, gateway, words[1],
+                       is_compile ? 0 : atoi(words[2]));
     met_gateway_close(gateway);
     met_store_close(store);
     snprintf(command, sizeof command, "rm -r %s", home);

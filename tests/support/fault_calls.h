@@ -5,6 +5,7 @@
 #define TESTS_SUPPORT_FAULT_CALLS_H
 
 #include "support/documents.h"
+#include "support/kept.h"
 #include "support/syscalls.h"
 
 #include "metering/catalog.h"
@@ -37,6 +38,7 @@ static inline void test_fault__allocations(void **state)
             for (; !done; k++) {
                 uint64_t before = stored_digest();
                 fresh();
+                forget_kept(store);
                 long live = memory.live;
                 memory.calls = 0;
                 memory.fail_at = k;
@@ -52,6 +54,7 @@ static inline void test_fault__allocations(void **state)
                     fail_msg("%s, allocation %ld: %s", fault_calls[i].name, k,
                              met_error_name(error));
                 }
+                forget_kept(store);
                 assert_int_equal(memory.live, live);
                 if (!done || !fault_calls[i].writes) {
                     assert_int_equal(stored_digest(), before);
@@ -79,6 +82,7 @@ static inline void test_fault__memory_below(void **state)
         for (long k = 1; !done; k++) {
             uint64_t before = stored_digest();
             fresh();
+            forget_kept(store);
             syscall_arm(&memory_faults, k, 0, 0);
             met_error error = fault_calls[i].run();
             done = memory_faults.calls < k;

@@ -51,7 +51,7 @@ def test_balance(filled):
                                     "OVERAGE"]
     assert table[1].split()[:4] == ["example_service", "100.5", "0", "0"]
     filled.refused("entitlement", "balance", "mara", "example_service",
-                   "--at", "2020-01-01T00:00:00Z", reason='no "balance"')
+                   "--at", "2020-01-01T00:00:00Z", reason='"no_subscription"')
     filled.refused("entitlement", "balance", "nobody",
                    reason="MET_E_NOT_FOUND")
 

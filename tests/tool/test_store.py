@@ -28,6 +28,9 @@ def test_help(tool):
     assert "secrets" in out
     assert tool.run("backup", "--help", store=False)[0] == out
     tool.refused("help", "nothing", reason="no command", status=2)
+    tool.refused("nothing", reason="Try: metering help\n", status=2)
+    tool.refused("meter", "create", reason="Try: metering help meter\n",
+                 status=2)
 
 
 def test_version(tool):

@@ -147,6 +147,16 @@ static const tool_command *find(int count, char **words, int *used_out)
     return NULL;
 }
 
+static int is_noun(const char *word)
+{
+    const tool_command *row = tool_commands;
+
+    while (row->noun != NULL && strcmp(row->noun, word) != 0) {
+        row++;
+    }
+    return row->noun != NULL;
+}
+
 static int asks_for_help(int count, char **words)
 {
     for (int i = 0; i < count && strcmp(words[i], "--") != 0; i++) {
@@ -164,6 +174,7 @@ static int run(tool *self, int count, char **words)
     const tool_command *row = find(count, words, &used);
 
     if (row == NULL) {
+        self->command = is_noun(words[0]) ? words[0] : NULL;
         return tool_usage(self, "no command \"%s%s%s\"", words[0],
                           count > 1 ? " " : "", count > 1 ? words[1] : "");
     }

@@ -202,7 +202,10 @@ int tool_print_member(const tool *self, const char *answer, size_t size,
     } else if (root != NULL) {
         json_t *node = at_path(root, path);
         if (node == NULL) {
-            status = tool_fail(self, "there is no \"%s\"", path);
+            char *text = json_dumps(root, JSON_COMPACT);
+            status = tool_fail(self, "there is no \"%s\" in %s", path,
+                               text != NULL ? text : "the answer");
+            free(text);
         } else if (json_is_string(node)) {
             puts(json_string_value(node));
         } else {
