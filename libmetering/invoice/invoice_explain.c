@@ -321,6 +321,12 @@ void met__view_explain(const met__node *line, met__buffer *buffer)
 {
     const met__node *price = met__view_member(line, "price");
 
+    if (met__view_is_minimum(line)) {
+        say(buffer, "What the plan's minimum asks beyond all other lines of "
+                    "the billing period.\n");
+        explain_tax(buffer, line);
+        return;
+    }
     explain_before(buffer, line);
     explain_unit_config(buffer, met__view_member(line, "unit_config"));
     explain_price(buffer, price);

@@ -257,10 +257,10 @@ static const met__node *only_part(const met__node *line)
 static void write_line_head(met__buffer *page, const met__node *line)
 {
     met__text plan = met__view_plan(line);
-    int is_flat = met__view_is_flat(line);
+    int is_bare = met__view_has_no_quantity(line);
 
     met__page_raw(page, "<tr><td class=\"name\"><b>");
-    met__page_name(page, met__view_text(line, "name"));
+    met__page_name(page, met__view_name(line));
     met__page_raw(page, "</b>");
     if (met__view_is_true(line, "is_correction")) {
         write_tag(page, "late usage");
@@ -269,9 +269,9 @@ static void write_line_head(met__buffer *page, const met__node *line)
         write_tag(page, "still running");
     }
     met__page_raw(page, "</td>");
-    write_cell(page, is_flat ? met__text_of("", 0)
+    write_cell(page, is_bare ? met__text_of("", 0)
                              : met__view_text(line, "quantity"), "");
-    write_cell(page, is_flat ? met__text_of("", 0)
+    write_cell(page, is_bare ? met__text_of("", 0)
                              : met__view_text(only_part(line),
                                               "per_unit_amount"), "");
     write_cell(page, met__view_text(part(line, "totals"), "total"),
@@ -353,9 +353,10 @@ static int says_more(met__text explanation, const met__node *detail)
 }
 
 /* "tier 1: 10000 x 0.01" behind "Usage price for tier 1" is the second half. */
-static met__text explanation_of(const met__node *detail, met__text name)
+static met__text explanation_of(const met__node *line,
+                                const met__node *detail, met__text name)
 {
-    met__text all = met__view_text(detail, "explanation");
+    met__text all = met__view_explanation(line, detail);
     size_t size = 0;
 
     while (size < all.size && all.data[size] != ':') {
@@ -371,7 +372,7 @@ static void write_detail(met__buffer *page, const met__node *line,
                          const met__node *detail)
 {
     met__text name = detail_name(line, detail);
-    met__text explanation = explanation_of(detail, name);
+    met__text explanation = explanation_of(line, detail, name);
 
     met__page_raw(page, "<tr class=\"detail\"><td class=\"name\">");
     met__page_name(page, name);

@@ -178,7 +178,7 @@ static void write_line_head(const met__node *line, met__buffer *buffer,
     met__text plan = met__view_plan(line);
 
     begin(left);
-    append(left, met__view_text(line, "name"));
+    append(left, met__view_name(line));
     if (plan.size > 0) {
         met__buffer_text(left, " (");
         append(left, plan);
@@ -192,12 +192,11 @@ static void write_line_head(const met__node *line, met__buffer *buffer,
 static void write_line_period(const met__node *line, met__buffer *buffer,
                               met__buffer *left)
 {
-    met__text type = met__view_text(met__view_member(line, "price"), "type");
     met__text quantity = met__view_text(line, "quantity");
 
     begin(left);
     met__view_period(left, met__view_member(line, "period"));
-    if (quantity.size > 0 && !met__text_equal(type, MET__TEXT("flat"))) {
+    if (quantity.size > 0 && !met__view_has_no_quantity(line)) {
         met__buffer_text(left, left->size > 0 ? ", quantity " : "quantity ");
         append(left, quantity);
     }
@@ -208,7 +207,8 @@ static void write_line_period(const met__node *line, met__buffer *buffer,
         put_row(buffer, INDENT, MET__TEXT("still running"),
                 met__text_of("", 0));
     }
-    if (met__view_is_true(line, "is_correction")) {
+    if (met__view_is_true(line, "is_correction")
+        && !met__view_is_minimum(line)) {
         begin(left);
         met__buffer_text(left, "late usage: ");
         append(left, met__view_text(line, "quantity_total"));
@@ -247,7 +247,7 @@ static void write_line(const met__node *line, met__buffer *buffer,
     for (size_t i = 0; i < count; i++) {
         const met__node *detail = details->as.items[i];
         const met__node *discounts = met__view_member(detail, "discounts");
-        met__text explanation = met__view_text(detail, "explanation");
+        met__text explanation = met__view_explanation(line, detail);
         met__text amount =
             met__view_amount(met__view_member(detail, "totals"));
         if (explanation.size == 0) {

@@ -67,11 +67,32 @@ met__text met__view_plan(const met__node *line)
     return name.size > 0 ? name : met__view_text(plan, "key");
 }
 
-int met__view_is_flat(const met__node *line)
+int met__view_is_minimum(const met__node *line)
 {
-    return met__text_equal(
-        met__view_text(met__view_member(line, "price"), "type"),
-        MET__TEXT("flat"));
+    return met__text_equal(met__view_text(line, "key"),
+                           MET__TEXT("$minimum"));
+}
+
+met__text met__view_name(const met__node *line)
+{
+    return met__view_is_minimum(line) ? MET__TEXT("Minimum of the plan")
+                                      : met__view_text(line, "name");
+}
+
+met__text met__view_explanation(const met__node *line,
+                                const met__node *detail)
+{
+    return met__view_is_minimum(line)
+               ? MET__TEXT("what it asks beyond all other lines")
+               : met__view_text(detail, "explanation");
+}
+
+int met__view_has_no_quantity(const met__node *line)
+{
+    return met__view_is_minimum(line)
+           || met__text_equal(
+               met__view_text(met__view_member(line, "price"), "type"),
+               MET__TEXT("flat"));
 }
 
 int met__view_is_credit_note(const met__node *invoice)

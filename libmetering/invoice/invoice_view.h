@@ -18,7 +18,14 @@ int met__view_is_negative(met__text amount);
 /* The amount of a line before its discounts: it has either of the two. */
 met__text met__view_amount(const met__node *totals);
 met__text met__view_plan(const met__node *line); /* its name, else its key */
-int met__view_is_flat(const met__node *line);
+/* What the plan's minimum asks beyond all other lines. */
+int met__view_is_minimum(const met__node *line);
+met__text met__view_name(const met__node *line);
+/* How a part of the line came to its amount; empty when it has no words. */
+met__text met__view_explanation(const met__node *line,
+                                const met__node *detail);
+/* A fee, or such a minimum. */
+int met__view_has_no_quantity(const met__node *line);
 int met__view_is_credit_note(const met__node *invoice);
 /* "draft", "voided", "deleted", or "" when it is what it looks like. */
 met__text met__view_mark(const met__node *invoice);

@@ -53,6 +53,11 @@ static const struct sentence {
     {PRICE("\"type\":\"matrix\",\"dimension\":\"model\",\"values\":[{\"value\":"
            "\"small\",\"amount\":\"0.001\"}],\"default_amount\":\"0.01\""),
      "By model:\nsmall: 0.001 each.\nOthers: 0.01 each.\n"},
+    {"{\"key\":\"$minimum\",\"is_correction\":true,\"quantity_total\":"
+     "\"0\",\"price\":{\"type\":\"unit\",\"amount\":\"0\","
+     "\"commitments\":{\"minimum\":\"10\"}}}",
+     "What the plan's minimum asks beyond all other lines of the billing "
+     "period.\n"},
     {"{\"price\":{\"type\":\"unit\",\"amount\":\"1\",\"commitments\":{"
      "\"minimum\":\"10\",\"maximum\":\"500\"}},\"discounts\":{\"usage\":"
      "\"100\",\"percentage\":\"10\"}}",

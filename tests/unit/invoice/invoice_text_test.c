@@ -175,6 +175,23 @@ static void other_kinds_are_left_out(void **state)
     }
 }
 
+/* It has no quantity, and so no late usage. */
+static void the_minimum_of_a_plan(void **state)
+{
+    const char *text = render(
+        "{\"number\":\"I-1\",\"lines\":[{\"key\":\"$minimum\",\"name\":"
+        "\"Pro\",\"quantity\":\"0\",\"is_correction\":true,"
+        "\"quantity_total\":\"0\",\"period\":{\"from\":"
+        "\"2026-01-01T00:00:00Z\",\"to\":\"2026-02-01T00:00:00Z\"},"
+        "\"price\":{\"type\":\"unit\"},\"detailed_lines\":[{\"explanation\":"
+        "\"minimum 10, billed 0\"}],\"totals\":{\"total\":\"10.00\"}}]}");
+
+    (void)state;
+    assert_non_null(strstr(text, "\nMinimum of the plan  "));
+    assert_non_null(strstr(text, "\n  2026-01-01 to 2026-02-01\n"
+                                 "  what it asks beyond all other lines\n"));
+}
+
 static void notes_of_their_own(void **state)
 {
     const char *text = render(
@@ -211,6 +228,7 @@ int main(void)
         CASE(hostile_texts_are_tamed),
         CASE(other_kinds_are_left_out),
         CASE(notes_of_their_own),
+        CASE(the_minimum_of_a_plan),
         CASE(memory_runs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
