@@ -120,33 +120,57 @@ met_error met__decimal_parse(met__text text, met_decimal *value_out)
     return MET_OK;
 }
 
-/* Digits of the coefficient, most significant first; returns their count. */
+/* Digits of the coefficient, most significant first; returns their count. A
+ * division of 128 bits costs ten of 64, and nearly all fit into these. */
 static int digits_of(met__wide value, char out[40])
 {
     char reversed[40];
+    uint64_t low;
     int count = 0;
 
-    do {
+    while (value > UINT64_MAX) {
         reversed[count++] = (char)('0' + (int)(value % 10));
         value /= 10;
-    } while (value != 0);
+    }
+    low = (uint64_t)value;
+    do {
+        reversed[count++] = (char)('0' + (int)(low % 10));
+        low /= 10;
+    } while (low != 0);
     for (int i = 0; i < count; i++) {
         out[i] = reversed[count - 1 - i];
     }
     return count;
 }
 
+/* Zeros at the end that are behind the last of these places go. */
+static met__wide without_zeros(met__wide whole, int places_min, int *power)
+{
+    while (*power < -places_min && whole > UINT64_MAX && whole % 10 == 0) {
+        whole /= 10;
+        ++*power;
+    }
+    if (whole <= UINT64_MAX) {
+        uint64_t low = (uint64_t)whole;
+        while (*power < -places_min && low != 0 && low % 10 == 0) {
+            low /= 10;
+            ++*power;
+        }
+        whole = low;
+    }
+    return whole;
+}
+
 /* Plain notation with at least `places_min` decimals. */
 static met_error print(met_decimal value, int places_min, met__buffer *buffer)
 {
     char digits[40];
-    met__wide whole = met__decimal_coefficient(value);
+    char text[MET_DECIMAL_TEXT_SIZE];
+    size_t size = 0;
     int power = met__decimal_exponent(value);
+    met__wide whole =
+        without_zeros(met__decimal_coefficient(value), places_min, &power);
 
-    while (power < -places_min && whole != 0 && whole % 10 == 0) {
-        whole /= 10;
-        power++;
-    }
     if (whole == 0) {
         power = -places_min;
     }
@@ -160,22 +184,22 @@ static met_error print(met_decimal value, int places_min, met__buffer *buffer)
         return MET_E_OVERFLOW;
     }
     if (met__decimal_sign(value) && whole != 0) {
-        met__buffer_byte(buffer, '-');
+        text[size++] = '-';
     }
     if (integer <= 0) {
-        met__buffer_byte(buffer, '0');
+        text[size++] = '0';
     }
     for (int i = 0; i < integer; i++) {
-        met__buffer_byte(buffer, i < count ? digits[i] : '0');
+        text[size++] = i < count ? digits[i] : '0';
     }
     for (int i = 0; i < shown; i++) {
         int at = integer + i;
         if (i == 0) {
-            met__buffer_byte(buffer, '.');
+            text[size++] = '.';
         }
-        met__buffer_byte(buffer,
-                         at >= 0 && at < count ? digits[at] : '0');
+        text[size++] = at >= 0 && at < count ? digits[at] : '0';
     }
+    met__buffer_append(buffer, text, size);
     return buffer->error;
 }
 
