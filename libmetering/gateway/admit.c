@@ -176,6 +176,67 @@ static void begin(met__admission *admission, met_gateway *gateway,
     admission->ticket->cost = admission->cost;
 }
 
+/* --- What will be read ---------------------------------------------------- */
+/* Fewer consumers than this are in the processor's caches anyway. */
+#define FETCH_FROM 512u
+#define LINE 64u
+
+static void fetch(const void *from, size_t size)
+{
+    const char *line = from;
+
+    for (size_t at = 0; at < size; at += LINE) {
+        met__prefetch(line + at);
+    }
+}
+
+/* Of a consumer among many nothing is near. What the next steps read of it is
+ * asked for at once, and not by one step after the other. */
+static void fetch_consumer(const met__admission *admission)
+{
+    const met__snapshot *snapshot = admission->snapshot;
+    const met__snapshot_consumer *consumer =
+        met__snapshot_consumer_at(snapshot, admission->consumer);
+
+    if (consumer == NULL
+        || snapshot->count[MET__SECTION_CONSUMER] < FETCH_FROM) {
+        return;
+    }
+    const met__snapshot_row *row =
+        met__snapshot_row_at(snapshot, consumer->rows.first);
+    const met__snapshot_scope *scope =
+        met__snapshot_scope_at(snapshot, consumer->scopes.first);
+    if (consumer->rows.count > 0 && row != NULL) {
+        fetch(row, sizeof *row);
+    }
+    if (consumer->scopes.count > 0 && scope != NULL) {
+        fetch(scope, sizeof *scope);
+    }
+    /* Texts of one consumer lie one behind the other. */
+    fetch(met__snapshot_text(snapshot, consumer->id).data, LINE);
+    met__text headers = met__snapshot_text(snapshot, consumer->headers);
+    fetch(headers.data, headers.size + LINE);
+}
+
+static void fetch_quota(const met__admission *admission)
+{
+    const met__snapshot *snapshot = admission->snapshot;
+    const met__snapshot_consumer *consumer =
+        met__snapshot_consumer_at(snapshot, admission->consumer);
+
+    if (consumer == NULL
+        || snapshot->count[MET__SECTION_CONSUMER] < FETCH_FROM) {
+        return;
+    }
+    met__range rows = met__snapshot_range(snapshot, MET__SECTION_ROW,
+                                          consumer->rows);
+    for (uint32_t i = 0; i < rows.count && i < MET_GATEWAY_QUOTAS_MAX; i++) {
+        met__quota_fetch(
+            admission->gateway->quota,
+            met__snapshot_row_at(snapshot, rows.first + i)->row.key);
+    }
+}
+
 /* Nothing is known of anybody: the snapshot was cut short. */
 static met_error decide_blindly(met__admission *admission)
 {
@@ -212,9 +273,16 @@ static met_error decide(met__admission *admission)
     }
     /* Also of who is refused: the host may write it into a log. */
     met_error error = met__admit_query(admission);
-    if (error != MET_OK || !met__admit_key(admission)
-        || !met__admit_groups(admission) || !met__admit_peek(admission)) {
+    if (error != MET_OK || !met__admit_key(admission)) {
         return error;
+    }
+    fetch_consumer(admission);
+    if (!met__admit_groups(admission)) {
+        return MET_OK;
+    }
+    fetch_quota(admission);
+    if (!met__admit_peek(admission)) {
+        return MET_OK;
     }
     if (!met__admit_reserve(admission) || !met__admit_count(admission)) {
         met__ticket_release(gateway, admission->ticket);

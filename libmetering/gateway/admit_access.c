@@ -173,10 +173,12 @@ static void with_subject(met__admission *admission)
 
     if (request->subject_size > PREFIX
         && memcmp(request->subject, prefix, PREFIX) == 0) {
+        met__text name = {request->subject + PREFIX,
+                          request->subject_size - PREFIX};
         admission->consumer = met__snapshot_consumer_find(
-            admission->snapshot,
-            met__text_of(request->subject + PREFIX,
-                         request->subject_size - PREFIX));
+            admission->snapshot, name,
+            met__snapshot_name_hash(
+                met__store_secret(admission->gateway->store), name));
     }
 }
 

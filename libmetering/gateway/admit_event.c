@@ -98,8 +98,11 @@ size_t met__admit_event_room(const met__admission *admission)
 }
 
 /* --- Into the ticket ------------------------------------------------------ */
-/* Those that are known at admit. */
+/* Those that are known at admit, and of them those that the route knows. */
 #define WANTED_NOW ((UINT32_C(1) << MET__ATTRIBUTE_RESPONSE_STATUS) - 1)
+#define OF_ROUTE_SIZE \
+    (MET__ATTRIBUTE_REQUEST_METHOD * (3 + MET__VALUE_SIZE_MAX))
+#define OF_ROUTE ((UINT32_C(1) << MET__ATTRIBUTE_REQUEST_METHOD) - 1)
 
 /* Where in the ticket's text the next one goes. */
 typedef struct place {
@@ -143,14 +146,73 @@ static int is_of_outcome(met__text name)
            || met__text_equal(name, MET__TEXT("response_size_bytes"));
 }
 
+static void put_wanted(const met__admission *admission, uint32_t wanted,
+                       place *to)
+{
+    met__text none = {NULL, 0};
+
+    for (; wanted != 0; wanted &= wanted - 1) {
+        uint32_t number = (uint32_t)__builtin_ctz(wanted);
+        met__text value = cut(text_of(admission, number));
+        if (value.size > 0) {
+            put_attribute(to, number, none, value);
+        }
+    }
+}
+
+/* Nothing that is longer is kept. */
+static void learn_route(const met__admission *admission,
+                        met__route_event *known)
+{
+    unsigned char bytes[OF_ROUTE_SIZE];
+    place to = {bytes, bytes + sizeof bytes, 0};
+
+    put_wanted(admission, admission->gateway->wanted & OF_ROUTE, &to);
+    size_t size = (size_t)(to.at - bytes);
+    known->generation = 0;
+    if (size <= sizeof known->bytes) {
+        memcpy(known->bytes, bytes, size);
+        known->plan = admission->gateway->value_plan;
+        known->generation = admission->gateway->generation;
+        known->route = admission->route;
+        known->service = admission->service;
+        known->size = (uint16_t)size;
+        known->count = to.count;
+    }
+}
+
+/* What the route and its service say; 0: it must be read. */
+static int put_route(const met__admission *admission, place *to)
+{
+    met_gateway *gateway = admission->gateway;
+    met__route_event *known =
+        &gateway->route_events[admission->route % MET__ROUTE_EVENTS];
+
+    if (admission->route == MET__NONE || admission->service == MET__NONE) {
+        return 0; /* the request may name them */
+    }
+    if (known->generation != gateway->generation
+        || known->route != admission->route
+        || known->service != admission->service
+        || known->plan != gateway->value_plan) {
+        learn_route(admission, known);
+    }
+    if (known->generation == 0
+        || known->size > (size_t)(to->end - to->at)) {
+        return 0;
+    }
+    memcpy(to->at, known->bytes, known->size);
+    to->at += known->size;
+    to->count = (uint16_t)(to->count + known->count);
+    return 1;
+}
+
 void met__admit_event(met__admission *admission)
 {
     met__ticket *ticket = admission->ticket;
     const met_gateway_request *request = admission->request;
     const met__snapshot_consumer *consumer =
         met__snapshot_consumer_at(admission->snapshot, admission->consumer);
-    met__text none = {NULL, 0};
-
     met__text subject =
         consumer != NULL
             ? met__snapshot_text(admission->snapshot, consumer->subject)
@@ -163,14 +225,9 @@ void met__admit_event(met__admission *admission)
     put_text(&to, subject);
     ticket->subject_size = (uint16_t)subject.size;
     met__gateway_follow_meters(admission->gateway);
-    for (uint32_t wanted = admission->gateway->wanted & WANTED_NOW;
-         wanted != 0; wanted &= wanted - 1) {
-        uint32_t number = (uint32_t)__builtin_ctz(wanted);
-        met__text value = cut(text_of(admission, number));
-        if (value.size > 0) {
-            put_attribute(&to, number, none, value);
-        }
-    }
+    uint32_t wanted = admission->gateway->wanted & WANTED_NOW;
+    put_wanted(admission,
+               put_route(admission, &to) ? wanted & ~OF_ROUTE : wanted, &to);
     for (size_t i = 0; i < request->attribute_count; i++) {
         const met_pair *pair = &request->attributes[i];
         met__text name = {pair->key, pair->key_size};

@@ -40,6 +40,20 @@ typedef struct met__seen_event {
     met__seen_shape shape;
 } met__seen_event;
 
+/* What the event of every request of a route says of route and service, as the
+ * ticket has it; at the place that the route's number names. */
+#define MET__ROUTE_EVENTS 16u
+#define MET__ROUTE_EVENT_SIZE 232u
+typedef struct met__route_event {
+    uint64_t plan; /* of the meters whose wishes these are */
+    uint32_t generation; /* of the snapshot; 0: nobody's */
+    uint32_t route;
+    uint32_t service;
+    uint16_t count; /* of attributes */
+    uint16_t size;
+    unsigned char bytes[MET__ROUTE_EVENT_SIZE];
+} met__route_event;
+
 /* Header lines of limits, at the place that their number names. */
 #define MET__KNOWN_LINES 16u
 
@@ -81,6 +95,7 @@ struct met_gateway {
     met__gateway_counters counters;
     met__seen_event seen[MET__SEEN_EVENTS];
     met__lines lines[MET__KNOWN_LINES];
+    met__route_event route_events[MET__ROUTE_EVENTS];
 };
 
 /* Arguments were checked by the caller. Errors as the public calls. */

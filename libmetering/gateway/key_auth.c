@@ -22,6 +22,9 @@ static int same_name(const char *name, size_t size, met__text wanted,
     if (size != wanted.size) {
         return 0;
     }
+    if (!as_hyphen && memcmp(name, wanted.data, size) == 0) {
+        return 1;
+    }
     for (size_t i = 0; i < size; i++) {
         char c = as_hyphen && wanted.data[i] == '_' ? '-' : wanted.data[i];
         if (name[i] != c && lower(name[i]) != lower(c)) {
@@ -165,12 +168,12 @@ static met__text decode_value(met__text value, char *scratch)
 
 /* --- The rule ------------------------------------------------------------- */
 
-/* One name. 0: go on with the next one. */
-static uint32_t find_name(const met__key_auth *auth, uint32_t index,
-                          const met_gateway_request *request, char *scratch,
-                          met__key_place *place)
+/* What is not in the header: how often the key is in the query, else in the
+ * body; -1: neither a key nor another place. */
+static int count_arguments(const met__key_auth *auth, met__text name,
+                           const met_gateway_request *request, char *scratch,
+                           met__key_place *place)
 {
-    met__text name = auth->names[index];
     const struct {
         uint32_t where;
         met__text text;
@@ -180,17 +183,13 @@ static uint32_t find_name(const met__key_auth *auth, uint32_t index,
     };
     int count = 0;
 
-    if ((auth->flags & MET__KEY_IN_HEADER) != 0) {
-        count = count_header(request, name, &place->key);
-        place->where = MET__KEY_IN_HEADER;
-    }
     for (size_t i = 0; count == 0 && i < 2; i++) {
         argument found = {0};
         if ((auth->flags & places[i].where) != 0 && places[i].text.size > 0) {
             count = count_argument(places[i].text, name, &found);
         }
         if (count == 1 && !found.has_value) {
-            return 0; /* "?apikey": neither a key nor another place */
+            return -1; /* "?apikey" */
         }
         if (count == 1) {
             place->key = decode_value(found.value, scratch);
@@ -204,7 +203,25 @@ static uint32_t find_name(const met__key_auth *auth, uint32_t index,
             &place->key);
         place->where = MET__KEY_IN_BODY;
     }
+    return count;
+}
+
+/* One name. 0: go on with the next one. */
+static uint32_t find_name(const met__key_auth *auth, uint32_t index,
+                          const met_gateway_request *request, char *scratch,
+                          met__key_place *place)
+{
+    met__text name = auth->names[index];
+    int count = 0;
+
+    if ((auth->flags & MET__KEY_IN_HEADER) != 0) {
+        count = count_header(request, name, &place->key);
+        place->where = MET__KEY_IN_HEADER;
+    }
     if (count == 0) {
+        count = count_arguments(auth, name, request, scratch, place);
+    }
+    if (count <= 0) {
         return 0;
     }
     place->name = index;

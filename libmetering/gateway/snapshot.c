@@ -32,13 +32,14 @@ size_t met__snapshot_record_size(uint32_t section)
         [MET__SECTION_FEATURE] = sizeof(met__snapshot_feature),
         [MET__SECTION_FILTER] = sizeof(met__snapshot_filter),
         [MET__SECTION_ROW] = sizeof(met__snapshot_row),
+        [MET__SECTION_CONSUMER_SLOT] = sizeof(uint32_t),
     };
     return section < MET__SECTION_COUNT ? sizes[section] : 1;
 }
 
 /* --- Opening -------------------------------------------------------------- */
 
-/* Every section inside the file, and a power of two of slots. */
+/* Every section inside the file, and powers of two of slots. */
 static int take_sections(const met__snapshot_directory *directory,
                          met__snapshot *snapshot)
 {
@@ -54,8 +55,9 @@ static int take_sections(const met__snapshot_directory *directory,
         snapshot->data[i] = snapshot->file.memory + offset;
         snapshot->count[i] = (uint32_t)count;
     }
-    uint32_t slots = snapshot->count[MET__SECTION_CREDENTIAL_SLOT];
-    return (slots & (slots - 1)) == 0;
+    uint32_t keys = snapshot->count[MET__SECTION_CREDENTIAL_SLOT];
+    uint32_t names = snapshot->count[MET__SECTION_CONSUMER_SLOT];
+    return (keys & (keys - 1)) == 0 && (names & (names - 1)) == 0;
 }
 
 static met_error check_body(met__snapshot *snapshot, const char *path,
@@ -175,12 +177,6 @@ uint32_t met__snapshot_route_find(const met__snapshot *snapshot,
     return find_by_name(snapshot, MET__SECTION_ROUTE, name);
 }
 
-uint32_t met__snapshot_consumer_find(const met__snapshot *snapshot,
-                                     met__text username)
-{
-    return find_by_name(snapshot, MET__SECTION_CONSUMER, username);
-}
-
 static met__text path_at(const met__snapshot *snapshot, uint32_t index)
 {
     const met__snapshot_path *path = met__snapshot_path_at(snapshot, index);
@@ -212,8 +208,9 @@ static uint32_t route_of_path(const met__snapshot *snapshot, uint32_t index,
     met__text path = path_at(snapshot, index);
     uint32_t any = MET__NONE;
 
-    for (uint32_t i = index; i != MET__NONE
-                             && met__text_equal(path_at(snapshot, i), path);
+    for (uint32_t i = index;
+         i == index
+         || (i != MET__NONE && met__text_equal(path_at(snapshot, i), path));
          i--) {
         const met__snapshot_path *one = met__snapshot_path_at(snapshot, i);
         met__text wanted = met__snapshot_text(snapshot, one->method);
@@ -250,26 +247,64 @@ uint32_t met__snapshot_route_match(const met__snapshot *snapshot,
     return MET__NONE;
 }
 
-uint32_t met__snapshot_credential_find(const met__snapshot *snapshot,
-                                       const met__credential_hash *hash)
-{
-    const uint32_t *slots =
-        (const uint32_t *)snapshot->data[MET__SECTION_CREDENTIAL_SLOT];
-    uint32_t count = snapshot->count[MET__SECTION_CREDENTIAL_SLOT];
-    uint64_t at;
+/* Whether the record is the one that is looked for. */
+typedef int is_wanted(const met__snapshot *snapshot, uint32_t record,
+                      const void *wanted);
 
-    memcpy(&at, hash->bytes, sizeof at);
+/* Slots of a damaged table may all be taken: the walk ends anyway. */
+static inline uint32_t find_slot(const met__snapshot *snapshot,
+                                 uint32_t section, uint64_t at,
+                                 is_wanted *is, const void *wanted)
+{
+    const uint32_t *slots = (const uint32_t *)snapshot->data[section];
+    uint32_t count = snapshot->count[section];
+
     for (uint32_t steps = 0; steps < count; steps++, at++) {
         uint32_t slot = slots[at & (count - 1)];
         if (slot == 0) {
             break;
         }
-        const met__snapshot_credential *found =
-            met__snapshot_credential_at(snapshot, slot - 1);
-        if (found != NULL
-            && met__credential_hash_equal(&found->hash, hash)) {
+        if (is(snapshot, slot - 1, wanted)) {
             return slot - 1;
         }
     }
     return MET__NONE;
+}
+
+static int is_credential(const met__snapshot *snapshot, uint32_t record,
+                         const void *hash)
+{
+    const met__snapshot_credential *found =
+        met__snapshot_credential_at(snapshot, record);
+
+    return found != NULL && met__credential_hash_equal(&found->hash, hash);
+}
+
+uint32_t met__snapshot_credential_find(const met__snapshot *snapshot,
+                                       const met__credential_hash *hash)
+{
+    uint64_t at;
+
+    memcpy(&at, hash->bytes, sizeof at);
+    return find_slot(snapshot, MET__SECTION_CREDENTIAL_SLOT, at,
+                     is_credential, hash);
+}
+
+static int is_consumer(const met__snapshot *snapshot, uint32_t record,
+                       const void *username)
+{
+    const met__snapshot_consumer *found =
+        met__snapshot_consumer_at(snapshot, record);
+    const met__text *wanted = username;
+
+    return found != NULL
+           && met__text_equal(met__snapshot_text(snapshot, found->username),
+                              *wanted);
+}
+
+uint32_t met__snapshot_consumer_find(const met__snapshot *snapshot,
+                                     met__text username, uint64_t hash)
+{
+    return find_slot(snapshot, MET__SECTION_CONSUMER_SLOT, hash, is_consumer,
+                     &username);
 }

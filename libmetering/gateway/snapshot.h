@@ -8,13 +8,14 @@
 #ifndef MET_GATEWAY_SNAPSHOT_H
 #define MET_GATEWAY_SNAPSHOT_H
 
+#include "base/hash.h"
 #include "base/mapped_file.h"
 #include "entitlement/access.h"
 #include "gateway/credential.h"
 #include "gateway/key_auth.h"
 
 #define MET__SNAPSHOT_MAGIC "METSNAP1"
-#define MET__SNAPSHOT_LAYOUT 5u /* in the names of files, too */
+#define MET__SNAPSHOT_LAYOUT 6u /* in the names of files, too */
 #define MET__SNAPSHOT_SIZE_MAX (UINT64_C(1) << 31)
 #define MET__NONE UINT32_MAX
 
@@ -34,6 +35,7 @@ enum {
     MET__SECTION_FEATURE,
     MET__SECTION_FILTER,
     MET__SECTION_ROW,
+    MET__SECTION_CONSUMER_SLOT, /* u32: consumer + 1, 0 = free */
     MET__SECTION_COUNT
 };
 
@@ -90,7 +92,6 @@ typedef struct met__snapshot_path {
     uint32_t parent;
 } met__snapshot_path;
 
-/* Sorted by username. */
 typedef struct met__snapshot_consumer {
     met__ref username;
     met__ref id;
@@ -365,17 +366,24 @@ static inline met__range met__snapshot_range(const met__snapshot *snapshot,
 /* Whether two lists of group numbers have one in common. */
 int met__snapshot_groups_overlap(const met__snapshot *snapshot, met__range a,
                                  met__range b);
-/* By name; MET__NONE when there is none. */
+/* By name, or by username and its hash; MET__NONE when there is none. */
 uint32_t met__snapshot_service_find(const met__snapshot *snapshot,
                                     met__text name);
 uint32_t met__snapshot_route_find(const met__snapshot *snapshot,
                                   met__text name);
 uint32_t met__snapshot_consumer_find(const met__snapshot *snapshot,
-                                     met__text username);
+                                     met__text username, uint64_t hash);
 /* The route with the longest path that `path` begins with and that takes the
  * method; of equal paths the one that names the method. */
 uint32_t met__snapshot_route_match(const met__snapshot *snapshot,
                                    met__text path, met__text method);
+/* Where the slots of a table begin: of a store, nobody can choose names that
+ * come together. */
+static inline uint64_t met__snapshot_name_hash(const met__secret *secret,
+                                               met__text name)
+{
+    return met__hash64(secret, name.data, name.size);
+}
 /* By the hash of a key. */
 uint32_t met__snapshot_credential_find(const met__snapshot *snapshot,
                                        const met__credential_hash *hash);

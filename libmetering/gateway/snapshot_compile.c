@@ -450,11 +450,38 @@ static met_error add_consumer(met__compile *compile, const met__node *node)
                : met__compile_name(compile, "consumer_id", id, number);
 }
 
-/* The table of keys, at most half full. */
-static met_error add_slots(met__compile *compile)
+/* --- Tables --------------------------------------------------------------- */
+/* Where the search for a record begins. */
+typedef uint64_t start_of(const met__compile *compile, uint32_t index);
+
+static uint64_t start_of_key(const met__compile *compile, uint32_t index)
+{
+    const met__snapshot_credential *credential = met__snapshot_get(
+        compile->writer, MET__SECTION_CREDENTIAL, index);
+    uint64_t at;
+
+    memcpy(&at, credential->hash.bytes, sizeof at);
+    return at;
+}
+
+static uint64_t start_of_name(const met__compile *compile, uint32_t index)
+{
+    const met__snapshot_consumer *consumer = met__snapshot_get(
+        compile->writer, MET__SECTION_CONSUMER, index);
+    const char *texts = compile->writer->sections[MET__SECTION_TEXT].data;
+
+    return met__snapshot_name_hash(
+        met__store_secret(met__txn_store(compile->txn)),
+        met__text_of(texts + consumer->username.offset,
+                     consumer->username.size));
+}
+
+/* The table of a section's records, at most half full. */
+static met_error add_slots(met__compile *compile, uint32_t section,
+                           uint32_t slots, start_of *start)
 {
     met__snapshot_writer *writer = compile->writer;
-    uint32_t count = met__snapshot_count(writer, MET__SECTION_CREDENTIAL);
+    uint32_t count = met__snapshot_count(writer, section);
     uint32_t capacity = 1;
 
     while (capacity < 2 * (uint64_t)count) {
@@ -462,19 +489,16 @@ static met_error add_slots(met__compile *compile)
     }
     for (uint32_t i = 0; count > 0 && i < capacity; i++) {
         uint32_t free_slot = 0;
-        met__snapshot_add(writer, MET__SECTION_CREDENTIAL_SLOT, &free_slot);
+        met__snapshot_add(writer, slots, &free_slot);
     }
     if (met__snapshot_writer_error(writer) != MET_OK) {
         return met__snapshot_writer_error(writer);
     }
     for (uint32_t i = 0; i < count; i++) {
-        const met__snapshot_credential *credential =
-            met__snapshot_get(writer, MET__SECTION_CREDENTIAL, i);
-        uint64_t at;
+        uint64_t at = start(compile, i);
         uint32_t *slot;
-        memcpy(&at, credential->hash.bytes, sizeof at);
         do {
-            slot = met__snapshot_get(writer, MET__SECTION_CREDENTIAL_SLOT,
+            slot = met__snapshot_get(writer, slots,
                                      (uint32_t)(at++ & (capacity - 1)));
         } while (*slot != 0);
         *slot = i + 1;
@@ -508,7 +532,12 @@ static met_error compile_all(met__compile *compile)
         error = met__compile_each(compile, "consumer", add_consumer);
     }
     if (error == MET_OK) {
-        error = add_slots(compile);
+        error = add_slots(compile, MET__SECTION_CREDENTIAL,
+                          MET__SECTION_CREDENTIAL_SLOT, start_of_key);
+    }
+    if (error == MET_OK) {
+        error = add_slots(compile, MET__SECTION_CONSUMER,
+                          MET__SECTION_CONSUMER_SLOT, start_of_name);
     }
     if (error == MET_OK) {
         error = met__compile_each(compile, "plugin", met__compile_plugin);

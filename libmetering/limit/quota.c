@@ -221,13 +221,24 @@ static met_error claim(met__quota_cell *cell, met__hash128 key)
     return high == key.high ? MET_OK : MET_E_NOT_FOUND;
 }
 
+/* Zero means free. */
+static met__hash128 never_free(met__hash128 key)
+{
+    return (met__hash128){key.low != 0 ? key.low : 1,
+                          key.high != 0 ? key.high : 1};
+}
+
+/* Where the search for a cell begins. */
+static uint64_t home(const met__quota_table *table, met__hash128 key)
+{
+    return ((never_free(key).low >> 32) * table->count) >> 32;
+}
+
 static met_error find(const met__quota_table *table, met__hash128 key,
                       int may_create, met__quota_cell **cell_out)
 {
-    /* Zero means free. */
-    met__hash128 whole = {key.low != 0 ? key.low : 1,
-                          key.high != 0 ? key.high : 1};
-    uint64_t place = ((whole.low >> 32) * table->count) >> 32;
+    met__hash128 whole = never_free(key);
+    uint64_t place = home(table, key);
     uint64_t stride = 1 + (((whole.high >> 32) * (table->count - 1)) >> 32);
 
     for (uint64_t i = 0; i < table->probes; i++) {
@@ -250,6 +261,14 @@ static met_error find(const met__quota_table *table, met__hash128 key,
         place -= place >= table->count ? table->count : 0;
     }
     return may_create ? MET_E_TABLE_FULL : MET_E_NOT_FOUND;
+}
+
+void met__quota_fetch(const met__quota_table *table, met__hash128 key)
+{
+    const met__quota_cell *cell = &table->cells[home(table, key)];
+
+    met__prefetch(&cell->side[0]);
+    met__prefetch(&cell->side[1]);
 }
 
 /* Of what was cut off nothing is known; that a cell is missing least of all. */

@@ -98,6 +98,8 @@ met_error met__quota_open(const met__platform *platform, const char *path,
                           met__quota_table **table_out,
                           uint32_t *is_empty_out, met_error_info *info);
 void met__quota_close(met__quota_table *table); /* may be NULL */
+/* Sends for the cell of a key that will be asked for. */
+void met__quota_fetch(const met__quota_table *table, met__hash128 key);
 /* Which file it is: a ticket is for the table of this number. */
 uint64_t met__quota_id(const met__quota_table *table);
 /* MET_E_CORRUPT: its file was cut short. What is called then answers so too,

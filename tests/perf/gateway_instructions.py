@@ -20,8 +20,8 @@ COUNTS = {"key": 1000, "windows": 1000, "allowance": 1000, "access": 1000,
 BOUNDS = {
     "Debug": {"key": 12840, "windows": 21400, "allowance": 24320,
               "access": 12540, "amounts": 73300, "compile": 247700},
-    "RelWithDebInfo": {"key": 4240, "windows": 6520, "allowance": 7580,
-                       "access": 5900, "amounts": 41500, "compile": 123400},
+    "RelWithDebInfo": {"key": 4080, "windows": 6300, "allowance": 7360,
+                       "access": 4340, "amounts": 41500, "compile": 123400},
 }
 
 

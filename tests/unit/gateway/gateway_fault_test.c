@@ -246,7 +246,7 @@ static void test_fault__damaged_snapshot_while_serving(void **state)
 static void test_fault__damaged_tables(void **state)
 {
     static const char *const names[] = {"limits-3.map", "quota-2.map",
-                                        "gateway/current-5.map"};
+                                        "gateway/current-6.map"};
     static const struct {
         off_t at;
         int is_cut;

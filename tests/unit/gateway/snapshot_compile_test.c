@@ -78,6 +78,8 @@ static void nothing_at_all(void **state)
     assert_int_equal(met__snapshot_route_match(&snapshot, MET__TEXT("/"),
                                                MET__TEXT("GET")),
                      MET__NONE);
+    assert_int_equal(
+        met__snapshot_consumer_find(&snapshot, MET__TEXT("a"), 7), MET__NONE);
     assert_int_equal(snapshot.global.record[MET__PLUGIN_KEY_AUTH],
                      MET__NONE);
     let_go(store, &snapshot);
@@ -107,6 +109,17 @@ static void apply_many(met_store *store, int first, int count)
     free(json);
 }
 
+/* As the gateway finds who is named as a subject. */
+static uint32_t named(const met_store *store, const met__snapshot *snapshot,
+                      const char *username)
+{
+    met__text name = met__text_z(username);
+
+    return met__snapshot_consumer_find(
+        snapshot, name,
+        met__snapshot_name_hash(met__store_secret(store), name));
+}
+
 static void many_consumers(void **state)
 {
     met_store *store = fresh_store();
@@ -123,8 +136,15 @@ static void many_consumers(void **state)
         snprintf(key, sizeof key, "k%d", i);
         snprintf(name, sizeof name, "u%d", i);
         assert_text(holder_of(store, &snapshot, key), name);
+        assert_ref(&snapshot,
+                   met__snapshot_consumer_at(&snapshot,
+                                             named(store, &snapshot, name))
+                       ->username,
+                   name);
     }
     assert_text(holder_of(store, &snapshot, "k10000"), "");
+    assert_int_equal(named(store, &snapshot, "u10000"), MET__NONE);
+    assert_int_equal(named(store, &snapshot, ""), MET__NONE);
     let_go(store, &snapshot);
 }
 

@@ -104,6 +104,26 @@ static void bounds(void **state)
     let_go(store, &snapshot);
 }
 
+/* A table without a free slot, of records that are not there: a search ends. */
+static void full_table(void **state)
+{
+    met_store *store;
+    met__snapshot snapshot = map_json(routes, &store);
+    uint32_t slots[4] = {7, 7, UINT32_MAX, 7};
+    met__credential_hash hash = {{3}};
+
+    (void)state;
+    snapshot.data[MET__SECTION_CONSUMER_SLOT] = (unsigned char *)slots;
+    snapshot.count[MET__SECTION_CONSUMER_SLOT] = 4;
+    snapshot.data[MET__SECTION_CREDENTIAL_SLOT] = (unsigned char *)slots;
+    snapshot.count[MET__SECTION_CREDENTIAL_SLOT] = 4;
+    assert_int_equal(
+        met__snapshot_consumer_find(&snapshot, MET__TEXT("a"), 7), MET__NONE);
+    assert_int_equal(met__snapshot_credential_find(&snapshot, &hash),
+                     MET__NONE);
+    let_go(store, &snapshot);
+}
+
 /* Every byte of the file, and every length. */
 static void damage(void **state)
 {
@@ -164,6 +184,7 @@ int main(void)
         cmocka_unit_test(routes_by_path),
         cmocka_unit_test(by_name),
         cmocka_unit_test(bounds),
+        cmocka_unit_test(full_table),
         cmocka_unit_test(damage),
     };
     return SNAPSHOT_TESTS(tests);
