@@ -23,7 +23,8 @@ typedef struct admission {
     uint32_t is_admitted;
     uint32_t is_completed;
     met_error error; /* of one request of a batch */
-    met_gateway_ticket ticket;
+    PyObject *block; /* bytes in which the ticket lies, of a whole batch */
+    met_gateway_ticket *ticket;
 } admission;
 
 /* --- Gateway -------------------------------------------------------------- */
@@ -195,9 +196,6 @@ static int keep_decision(admission *out, const met_gateway_decision *decision)
     out->reason = decision->reason;
     out->failure = decision->failure;
     out->is_admitted = decision->is_admitted;
-    if (decision->is_admitted) {
-        out->ticket = decision->ticket;
-    }
     return is_failed ? -1 : 0;
 }
 
@@ -251,19 +249,24 @@ static int read_call(native_handle *self, PyObject **values,
 static PyObject *admit(native_handle *self, const met_gateway_request *request)
 {
     native_state *state = native_state_of(self);
-    met_gateway_decision decision;
+    met_gateway_decision *decision;
     admission *out = native_new(state->admission_type);
-    if (out == NULL) {
+    if (out == NULL
+        || (out->block = native_block(1, sizeof *decision)) == NULL) {
+        native_drop(out);
         return NULL;
     }
-    decision.struct_size = sizeof decision;
-    met_error error = met_gateway_admit(self->object, request, &decision);
+    decision = (met_gateway_decision *)(void *)PyBytes_AsString(out->block);
+    decision->struct_size = sizeof *decision;
+    met_error error = met_gateway_admit(self->object, request, decision);
     if (error != MET_OK) {
         Py_DECREF(out);
-        return native_raise(state, error, NULL);
+        return native_raise_of(state, error, "request",
+                               "is not valid: a text, a time or the cost");
     }
     out->gateway = native_keep(self);
-    if (keep_decision(out, &decision) != 0) {
+    out->ticket = &decision->ticket;
+    if (keep_decision(out, decision) != 0) {
         Py_DECREF(out);
         return NULL;
     }
@@ -296,8 +299,8 @@ static const char *const reason_names[] = {
     "CUSTOMER_NOT_FOUND", "COST_NEVER", "FAILURE", "FEATURE_NOT_FOUND",
     "NO_CREDIT_AVAILABLE"};
 
-static PyObject *admission_of(native_handle *self,
-                              const met_gateway_batch_result *result)
+static PyObject *admission_of(native_handle *self, PyObject *block,
+                              met_gateway_batch_result *result)
 {
     admission *out = native_new(native_state_of(self)->admission_type);
 
@@ -313,9 +316,8 @@ static PyObject *admission_of(native_handle *self,
                 : "";
         out->failure = result->failure;
         out->is_admitted = result->is_admitted;
-        if (result->is_admitted) {
-            out->ticket = result->ticket;
-        }
+        out->block = native_keep(block);
+        out->ticket = &result->ticket;
     }
     return (PyObject *)out;
 }
@@ -325,27 +327,29 @@ static PyObject *admit_all(native_handle *self,
                            const met_gateway_request *request,
                            const native_flat *keys)
 {
-    met_gateway_batch_result *results =
-        PyMem_Malloc(keys->count * sizeof *results);
+    met_gateway_batch_result *results;
+    PyObject *block = native_block(keys->count, sizeof *results);
     PyObject *out = NULL;
 
-    if (results == NULL) {
-        return PyErr_NoMemory();
+    if (block == NULL) {
+        return NULL;
     }
+    results = (met_gateway_batch_result *)(void *)PyBytes_AsString(block);
     met_error error =
         met_gateway_admit_batch(self->object, request, keys->texts,
                                 keys->offsets, keys->count, results);
     out = error == MET_OK ? PyList_New((Py_ssize_t)keys->count)
-                          : native_raise(native_state_of(self), error, NULL);
+                          : native_raise_of(native_state_of(self), error,
+                                            "request", "is not valid");
     for (size_t i = 0; out != NULL && i < keys->count; i++) {
-        PyObject *item = admission_of(self, &results[i]);
+        PyObject *item = admission_of(self, block, &results[i]);
         if (item == NULL) {
             Py_CLEAR(out);
         } else {
             (void)PyList_SetItem(out, (Py_ssize_t)i, item);
         }
     }
-    PyMem_Free(results);
+    Py_DECREF(block);
     return out;
 }
 
@@ -401,6 +405,7 @@ static void admission_dealloc(PyObject *object)
     for (int i = 0; i < A_TEXTS; i++) {
         native_drop(self->texts[i]);
     }
+    native_drop(self->block);
     native_drop(self->gateway);
     native_free(object);
 }
@@ -442,11 +447,12 @@ static PyObject *admission_complete(PyObject *object, PyObject *const *words,
     }
     outcome.flags = values[5] == Py_False ? MET_GATEWAY_NOT_SERVED : 0;
     met_error error = met_gateway_complete(self->gateway->object,
-                                           &self->ticket, &outcome);
+                                           self->ticket, &outcome);
     /* After a wrong number it may be tried again. */
     self->is_completed = error != MET_E_INVALID && error != MET_E_FORKED;
     if (error != MET_OK) {
-        return native_raise(state, error, NULL);
+        return native_raise_of(state, error, "outcome",
+                               "has a number of more than 15 digits");
     }
     Py_RETURN_NONE;
 }

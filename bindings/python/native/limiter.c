@@ -9,6 +9,8 @@ static met_limiter *limiter_of(native_handle *handle)
     return handle->object;
 }
 
+#define NOT_VALID "is not valid: the key, the cost, the time or own windows"
+
 /* --- Limiter -------------------------------------------------------------- */
 static void close_limiter(void *limiter)
 {
@@ -229,7 +231,7 @@ static PyObject *decided(PyObject *object, const char *function, decide call,
         call(limiter_of(self->limiter), &request, &out->result);
     if (error != MET_OK) {
         Py_DECREF(out);
-        return native_raise(state, error, NULL);
+        return native_raise_of(state, error, "request", NOT_VALID);
     }
     out->limiter = native_keep(self->limiter);
     return (PyObject *)out;
@@ -264,7 +266,8 @@ static PyObject *policy_allow(PyObject *object, PyObject *const *words,
     met_error error = met_limiter_check(limiter_of(self->limiter),
                                         &request, &result);
     if (error != MET_OK) {
-        return native_raise(native_state_of(self), error, NULL);
+        return native_raise_of(native_state_of(self), error, "request",
+                               NOT_VALID);
     }
     return PyBool_FromLong((long)result.is_allowed);
 }
@@ -289,7 +292,7 @@ static PyObject *policy_reset(PyObject *object, PyObject *const *words,
     met_error error =
         met_limiter_reset(limiter_of(self->limiter), &request);
     if (error != MET_OK) {
-        return native_raise(native_state_of(self), error, NULL);
+        return native_raise_of(native_state_of(self), error, "key", NOT_VALID);
     }
     Py_RETURN_NONE;
 }

@@ -103,7 +103,8 @@ static int take_buffer(native_state *state, batch_buffers *self, int i,
 
 /* The library checks offsets and costs before it reads them again: others may
  * write to them meanwhile, so it gets copies. */
-static int copy_inputs(batch_buffers *self, met_limiter_batch *batch)
+static int copy_inputs(native_state *state, batch_buffers *self,
+                       met_limiter_batch *batch)
 {
     size_t offsets = (self->count + 1) * sizeof(uint32_t);
     size_t begin = (offsets + 7) & ~(size_t)7;
@@ -122,7 +123,7 @@ static int copy_inputs(batch_buffers *self, met_limiter_batch *batch)
         batch->costs = (const uint64_t *)(void *)(copy + begin);
     }
     if (batch->key_offsets[self->count] > (size_t)self->views[B_KEYS].len) {
-        PyErr_SetString(PyExc_ValueError, "offsets: end beyond keys");
+        native_raise_field(state, MET_E_INVALID, "offsets", "end beyond keys");
         return -1;
     }
     return 0;
@@ -158,7 +159,7 @@ static int read_batch(native_policy *self, PyObject **values,
                                  &batch->monotonic_ns) != 0
                    || native_i64(state, values[B_UTC], "utc_ns",
                                  &batch->utc_ns) != 0
-                   || copy_inputs(buffers, batch) != 0
+                   || copy_inputs(state, buffers, batch) != 0
                ? -1
                : 0;
 }
@@ -268,7 +269,9 @@ static PyObject *give_back(PyObject *object, const native_names *names,
     memcpy(place, &ticket, sizeof ticket);
     PyBuffer_Release(&view);
     return error == MET_OK ? PyLong_FromUnsignedLong(withheld)
-                           : native_raise(state, error, NULL);
+                           : native_raise_of(state, error, "tickets",
+                                             "has no such ticket of this "
+                                             "limiter at index");
 }
 
 PyObject *native_policy_refund(PyObject *object, PyObject *const *words,

@@ -92,6 +92,8 @@ static PyObject *decision_repr(PyObject *object)
         (unsigned long long)told->remaining, (unsigned long long)told->limit);
 }
 
+#define NOTHING_LEFT "has nothing that can be given back"
+
 static PyObject *decision_refund(PyObject *object, PyObject *words)
 {
     native_decision *self = (native_decision *)object;
@@ -107,7 +109,8 @@ static PyObject *decision_refund(PyObject *object, PyObject *words)
     met_error error = met_limiter_refund(
         self->limiter->object, &self->result.ticket, cost, &withheld);
     return error == MET_OK ? PyLong_FromUnsignedLong(withheld)
-                           : native_raise(native_state_of(self), error, NULL);
+                           : native_raise_of(native_state_of(self), error,
+                                             "decision", NOTHING_LEFT);
 }
 
 static PyObject *decision_release(PyObject *object, PyObject *nothing)
@@ -122,7 +125,8 @@ static PyObject *decision_release(PyObject *object, PyObject *nothing)
     met_error error = met_limiter_release(
         self->limiter->object, &self->result.ticket, &withheld);
     return error == MET_OK ? PyLong_FromUnsignedLong(withheld)
-                           : native_raise(native_state_of(self), error, NULL);
+                           : native_raise_of(native_state_of(self), error,
+                                             "decision", NOTHING_LEFT);
 }
 
 static PyObject *decision_headers(PyObject *object, PyObject *const *words,

@@ -37,6 +37,14 @@ void *native_raise(native_state *state, met_error error,
                               is_told ? info->reason : "");
 }
 
+void *native_raise_of(native_state *state, met_error error, const char *field,
+                      const char *reason)
+{
+    return error == MET_E_INVALID || error == MET_E_LIMIT
+               ? native_raise_field(state, error, field, reason)
+               : native_raise(state, error, NULL);
+}
+
 int native_wrong_type(const char *field, const char *wanted, PyObject *got)
 {
     PyObject *name = PyType_GetName(Py_TYPE(got));
@@ -53,6 +61,11 @@ int native_wrong_type(const char *field, const char *wanted, PyObject *got)
 void *native_new(PyObject *type)
 {
     return PyType_GenericAlloc((PyTypeObject *)type, 0);
+}
+
+PyObject *native_block(size_t count, size_t size)
+{
+    return PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(count * size));
 }
 
 void native_free(PyObject *self)

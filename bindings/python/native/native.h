@@ -53,6 +53,9 @@ static inline void native_drop(void *object)
 /* A zeroed object of a type of ours, or NULL. */
 void *native_new(PyObject *type);
 
+/* Memory that objects of ours share, as bytes: nothing is in it yet. */
+PyObject *native_block(size_t count, size_t size);
+
 /* --- Handles --------------------------------------------------------------
  * An object of the library behind a Python object. It is closed when nobody is
  * in a call on it and nothing that needs it is open; until then a close waits
@@ -120,6 +123,10 @@ void *native_raise(native_state *state, met_error error,
                    const met_error_info *info);
 void *native_raise_field(native_state *state, met_error error,
                          const char *field, const char *reason);
+/* Of a call that gives no reason: what is wrong with `field` when anything is
+ * that the caller gave. */
+void *native_raise_of(native_state *state, met_error error, const char *field,
+                      const char *reason);
 /* TypeError "field: must be …, not <type>"; returns -1. */
 int native_wrong_type(const char *field, const char *wanted, PyObject *got);
 

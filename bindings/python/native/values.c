@@ -204,8 +204,9 @@ static int too_large(native_state *state, const char *field,
     return -1;
 }
 
-int native_u64(native_state *state, PyObject *value, const char *field,
-               uint64_t *out)
+static int unsigned_of(native_state *state, PyObject *value,
+                       const char *field, uint64_t most, const char *bounds,
+                       uint64_t *out)
 {
     if (value == NULL || value == Py_None) {
         return 0;
@@ -215,10 +216,21 @@ int native_u64(native_state *state, PyObject *value, const char *field,
     }
     uint64_t number = PyLong_AsUnsignedLongLong(value);
     if (number == UINT64_MAX && PyErr_Occurred()) {
-        return too_large(state, field, "must be 0 to 2^64 - 1");
+        return too_large(state, field, bounds);
+    }
+    if (number > most) {
+        native_raise_field(state, MET_E_INVALID, field, bounds);
+        return -1;
     }
     *out = number;
     return 0;
+}
+
+int native_u64(native_state *state, PyObject *value, const char *field,
+               uint64_t *out)
+{
+    return unsigned_of(state, value, field, UINT64_MAX,
+                       "must be 0 to 2^64 - 1", out);
 }
 
 int native_u32(native_state *state, PyObject *value, const char *field,
@@ -226,12 +238,9 @@ int native_u32(native_state *state, PyObject *value, const char *field,
 {
     uint64_t number = *out;
 
-    if (native_u64(state, value, field, &number) != 0) {
-        return -1;
-    }
-    if (number > UINT32_MAX) {
-        native_raise_field(state, MET_E_INVALID, field,
-                           "must be 0 to 2^32 - 1");
+    if (unsigned_of(state, value, field, UINT32_MAX, "must be 0 to 2^32 - 1",
+                    &number)
+        != 0) {
         return -1;
     }
     *out = (uint32_t)number;

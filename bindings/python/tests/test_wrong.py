@@ -261,3 +261,35 @@ def test_middlewares_survive_odd_requests(store, path):
     assert counted(store) == before + 2
     app.close()
     web.close()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_errors_say_what_is_wrong_with_what(store, limiter):
+    policy = limiter.policy("free", "5/minute")
+    gateway = store.gateway()
+    request = gateway.admit("GET", "/anything", {"apikey": "ariel-key"})
+    wrong = [
+        (lambda: policy.refund(bytearray(b"\xff" * 4096), 1), "tickets"),
+        (lambda: policy.check_batch(b"abc", array("I", [0, 5]),
+                                    allowed=array("I", [0])), "offsets"),
+        (lambda: gateway.admit("GET", "/anything", utc_ns=-5), "request"),
+        (lambda: gateway.admit("GET", "/", subject=b"\xff"), "request"),
+        (lambda: request.complete(quantity=1 << 63), "outcome"),
+        (lambda: request.complete(status=-1), "status")]
+    for call, field in wrong:
+        with pytest.raises(metering.InvalidError) as told:
+            call()
+        assert (told.value.field, bool(told.value.reason)) == (field, True)
+    assert "2^32" in told.value.reason
+    request.complete(200)
+
+
+def test_admissions_of_a_batch_outlive_it(store):
+    gateway = store.gateway()
+    before = counted(store)
+    kept = gateway.admit_many(["ariel-key"] * 50, "GET", "/anything")[7::9]
+    gateway.admit_many(["nobody"] * 50, "GET", "/anything")
+    for request in kept:
+        assert request.is_admitted
+        request.complete(200)
+    assert counted(store) == before + len(kept)
