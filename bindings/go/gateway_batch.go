@@ -27,8 +27,7 @@ import "time"
 // A KeyBatch is API keys of requests that are alike in everything else, to be
 // decided together by [Gateway.AdmitBatch]. It is of one goroutine at a time.
 type KeyBatch struct {
-	keys    []byte
-	offsets []uint32
+	flatKeys
 	results []C.met_gateway_batch_result
 	gateway *Gateway // of the results
 	// Of each result: 1 when it is completed.
@@ -37,16 +36,10 @@ type KeyBatch struct {
 }
 
 // Add appends the key of a request; "" is a request without one.
-func (b *KeyBatch) Add(key string) {
-	if len(b.offsets) == 0 {
-		b.offsets = append(b.offsets, 0)
-	}
-	b.keys = append(b.keys, key...)
-	b.offsets = append(b.offsets, uint32(len(b.keys)))
-}
+func (b *KeyBatch) Add(key string) { b.add(key) }
 
 // Len is how many keys there are.
-func (b *KeyBatch) Len() int { return keyCount(b.offsets) }
+func (b *KeyBatch) Len() int { return b.count() }
 
 // Reset forgets the keys and the results, and keeps the memory. Complete what
 // was admitted before.

@@ -45,8 +45,7 @@ type Batch struct {
 	Remaining []uint64
 	WaitNs    []int64
 
-	keys    []byte
-	offsets []uint32
+	flatKeys
 	costs   []uint64 // none while all are 1
 	tickets []C.met_limiter_ticket
 	limiter *Limiter // of the tickets
@@ -58,11 +57,7 @@ func (b *Batch) Add(key string, cost uint64) {
 	if cost != 1 || len(b.costs) != 0 {
 		b.weigh(cost)
 	}
-	if len(b.offsets) == 0 {
-		b.offsets = append(b.offsets, 0)
-	}
-	b.keys = append(b.keys, key...)
-	b.offsets = append(b.offsets, uint32(len(b.keys)))
+	b.add(key)
 }
 
 // weigh appends the cost of the next key, after the ones of those before it.
@@ -74,7 +69,7 @@ func (b *Batch) weigh(cost uint64) {
 }
 
 // Len is how many keys there are.
-func (b *Batch) Len() int { return keyCount(b.offsets) }
+func (b *Batch) Len() int { return b.count() }
 
 // Reset forgets the keys and the answers, and keeps the memory.
 func (b *Batch) Reset() {
@@ -147,12 +142,41 @@ func (b *Batch) Release(i int) (withheld uint32, err error) {
 	})
 }
 
-// keyCount is how many keys lie between offsets.
-func keyCount(offsets []uint32) int {
-	if len(offsets) == 0 {
+// flatKeys are keys one behind the other, and where each begins and the last
+// one ends.
+type flatKeys struct {
+	keys    []byte
+	offsets []uint32
+}
+
+// add appends a key; mostly there is room, which one look says.
+func (f *flatKeys) add(key string) {
+	begin, count := len(f.keys), len(f.offsets)
+	end := begin + len(key)
+	if count == 0 || count == cap(f.offsets) || end > cap(f.keys) {
+		f.grow(key)
+		return
+	}
+	f.keys = f.keys[:end]
+	copy(f.keys[begin:], key)
+	f.offsets = f.offsets[:count+1]
+	f.offsets[count] = uint32(end)
+}
+
+func (f *flatKeys) grow(key string) {
+	if len(f.offsets) == 0 {
+		f.offsets = append(f.offsets, 0)
+	}
+	f.keys = append(f.keys, key...)
+	f.offsets = append(f.offsets, uint32(len(f.keys)))
+}
+
+// count is how many keys lie between offsets.
+func (f *flatKeys) count() int {
+	if len(f.offsets) == 0 {
 		return 0
 	}
-	return len(offsets) - 1
+	return len(f.offsets) - 1
 }
 
 // keysFit says when offsets of 32 bits cannot tell where keys lie.
