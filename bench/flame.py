@@ -8,7 +8,7 @@ Width is samples that perf took, from FUNCTION (its callers are left out) up to
 what it calls. Needs perf, and a program with debug information. That of
 docs/gateway_flame.svg is
 
-    bench/flame.py gateway_driver_run DRIVER allowance 2000000
+    bench/flame.py gateway_driver_run DRIVER allowance 1000000
 
 and docs/nginx_flame.svg ten seconds of the worker of nginx/bench_nginx.py, with
 the module and under its load, the kernel's part with it:

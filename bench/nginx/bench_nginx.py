@@ -92,8 +92,14 @@ PLACES = (("nginx alone", "alone"),
 
 
 def worker_of(master):
+    """The master listens before there is a worker."""
     path = pathlib.Path(f"/proc/{master}/task/{master}/children")
-    return path.read_text().split()[0]
+    for _ in range(200):
+        children = path.read_text().split()
+        if children:
+            return children[0]
+        time.sleep(0.05)
+    sys.exit("nginx has no worker")
 
 
 def processor_seconds(pid):
