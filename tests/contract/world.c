@@ -329,7 +329,7 @@ void world_make(void)
         .allocator = {&w.memory, faulty_allocate, faulty_reallocate,
                       faulty_release},
         .clock = {NULL, now_ns, now_ns}};
-    temp_directory(w.home, sizeof w.home);
+    temp_directory_fast(w.home, sizeof w.home);
     w.map_size = SWEEP_MAP_SIZE;
     snprintf(w.path, sizeof w.path, "%s/made", w.home);
     w.now_ns = time_of("2026-01-10T00:00:30Z");

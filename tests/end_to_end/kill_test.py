@@ -88,7 +88,7 @@ def main():
     chance = random.Random(20260101)
     begin = datetime.datetime.now(datetime.timezone.utc)
     answered = others = 0
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(dir=story.fast_directory()) as name:
         store = pathlib.Path(name) / "store"
         story.metering(store, "apply", *(story.STORY / file for file in (
             "kong.yaml", "catalog.yaml", "load.yaml")))

@@ -43,7 +43,7 @@ static void start(void)
     char path[128];
     int is_new = 0;
 
-    temp_directory(home, sizeof home);
+    temp_directory_fast(home, sizeof home);
     snprintf(path, sizeof path, "%s/s", home);
     if (met__store_open(&platform, path, UINT64_C(16) << 20, 1, &store, NULL)
         != MET_OK) {

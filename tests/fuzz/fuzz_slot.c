@@ -117,7 +117,7 @@ static void start(void)
     if (access("/dev/shm", W_OK) == 0) {
         setenv("TMPDIR", "/dev/shm", 0); /* nobody's power goes here */
     }
-    temp_directory(home, sizeof home);
+    temp_directory_fast(home, sizeof home);
     snprintf(path, sizeof path, "%s/s", home);
     must(met__store_open(&platform, path, UINT64_C(1) << 30, 1, &store, NULL)
          == MET_OK);

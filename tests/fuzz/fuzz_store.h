@@ -70,7 +70,7 @@ static inline void start_store(const char *catalog)
     if (access("/dev/shm", W_OK) == 0) {
         setenv("TMPDIR", "/dev/shm", 0);
     }
-    temp_directory(home, sizeof home);
+    temp_directory_fast(home, sizeof home);
     snprintf(path, sizeof path, "%s/s", home);
     must(met_store_open(path, strlen(path), &config, &store, &info) == MET_OK);
     if (met_catalog_apply(store, catalog, strlen(catalog),

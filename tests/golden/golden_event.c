@@ -35,7 +35,7 @@ static int begin_case(event_case *now, golden *self)
 
     *now = (event_case){.self = self,
                         .info = {.struct_size = sizeof now->info}};
-    temp_directory(now->home, sizeof now->home);
+    temp_directory_fast(now->home, sizeof now->home);
     snprintf(path, sizeof path, "%s/s", now->home);
     return must(now,
                 met_store_open(path, strlen(path), &config, &now->store,

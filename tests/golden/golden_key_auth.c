@@ -206,7 +206,7 @@ void golden_run_key_auth_case(golden *self, const met__node *item)
         golden_skip(self, "keys are looked for in forms, not in JSON bodies");
         return;
     }
-    temp_directory(home, sizeof home);
+    temp_directory_fast(home, sizeof home);
     open_store(&c, home);
     if (!self->failed) {
         ask(&c);

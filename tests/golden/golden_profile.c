@@ -298,7 +298,7 @@ static void run_number(golden *self, const met__node *item)
     }
     (void)met__decimal_to_i64(golden_decimal(self, input, "allocated"),
                               &count);
-    temp_directory(home, sizeof home);
+    temp_directory_fast(home, sizeof home);
     snprintf(path, sizeof path, "%s/s", home);
     if (met_store_open(path, strlen(path), &config, &store, &info) != MET_OK) {
         golden_fail(self, "%s: %s", info.field, info.reason);

@@ -39,7 +39,7 @@ static int begin_case(usage_case *now, golden *self)
     *now = (usage_case){.self = self};
     now->info.struct_size = sizeof now->info;
     now_ns = INT64_C(1735689600000000000); /* 2025 */
-    temp_directory(now->home, sizeof now->home);
+    temp_directory_fast(now->home, sizeof now->home);
     snprintf(path, sizeof path, "%s/s", now->home);
     if (met_store_open(path, strlen(path), &config, &now->store, &now->info)
         != MET_OK) {

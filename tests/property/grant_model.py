@@ -3,6 +3,7 @@
 Amounts are whole thousandths. The measures: 0 adds up, 1 counts what is new in
 its usage period, 2 is a level.
 """
+import bisect
 import calendar
 import datetime
 import math
@@ -63,17 +64,18 @@ def points(anchor, every, first, last):
           + parts.get("H", 0) * 60 + parts.get("m", 0)) * 60 * SECOND
 
     def point(n):
-        return (add_months(anchor, n * months, False) if months else anchor
-                ) + n * ns
+        return add_months(anchor, n * months, False) + n * ns
 
+    if not months:
+        return set(range(anchor - (anchor - first) // ns * ns, last + 1, ns))
     found = set()
     n = 0
-    while point(n) <= last:
-        found.add(point(n))
+    while (at := point(n)) <= last:
+        found.add(at)
         n += 1
     n = -1
-    while point(n) >= first:
-        found.add(point(n))
+    while (at := point(n)) >= first:
+        found.add(at)
         n -= 1
     return {t for t in found if first <= t <= last}
 
@@ -147,6 +149,11 @@ class Model:
         self.bounds = asked["bounds"]
         self.windows = []
         self.pieces = self.cut()
+        self.places = []  # those that are no rollovers, and those that are
+        for wanted in (False, True):
+            some = [piece for piece in self.pieces if wanted == bool(
+                piece.why & ROLLOVER and piece.begin == piece.end)]
+            self.places.append(([piece.begin for piece in some], some))
         self.begin(asked["start"])
 
     def begin(self, state):
@@ -193,12 +200,9 @@ class Model:
         """The one that an instant's payments belong to, or None."""
         if at < self.split:
             return None
-        found = None
-        for piece in self.pieces:
-            if piece.begin <= at and is_rollover == bool(
-                    piece.why & ROLLOVER and piece.begin == piece.end):
-                found = piece
-        return found
+        begins, pieces = self.places[is_rollover]
+        index = bisect.bisect_right(begins, at)
+        return pieces[index - 1] if index > 0 else None
 
     # --- Paying ---
     def pay(self, at, amount, piece, but_due=False):
@@ -261,9 +265,11 @@ class Model:
         for grant in self.grants:
             times |= {t for t in grant.times if self.start < t < self.until}
             times |= {t for t in grant.recurs if t > self.start}
-        events = [e for e in self.usage_list
-                  if self.start <= e[0] < self.until]
-        times |= {t for t, _ in events}
+        events = {}
+        for at, value in self.usage_list:
+            if self.start <= at < self.until:
+                events.setdefault(at, []).append(value)
+        times |= set(events)
         self.seen = {v for t, v in self.usage_list
                      if self.since <= t < self.start}
         window_usage = 0
@@ -292,11 +298,10 @@ class Model:
                     self.windows[-1][0] = window_usage
                 window_usage = 0
                 self.windows.append([0, *self.value(at)[0::2][:2]])
-            for when, value in events:
-                if when == at:
-                    before = self.usage
-                    self.event(at, value, piece)
-                    window_usage += self.usage - before
+            for value in events.get(at, ()):
+                before = self.usage
+                self.event(at, value, piece)
+                window_usage += self.usage - before
             if piece is not None:
                 piece.overage = self.overage
                 piece.left = {g.id: g.balance for g in self.grants}

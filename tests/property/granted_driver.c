@@ -82,7 +82,7 @@ static met_error open_store(void)
         "{\"key\":\"" FEATURE "\",\"name\":\"F\",\"meter\":{\"key\":\"m\"}}";
     met_platform given = {.struct_size = sizeof given};
 
-    temp_directory(home, sizeof home);
+    temp_directory_fast(home, sizeof home);
     given.clock = (met_clock){NULL, read_clock, read_clock};
     met_store_config config = {.struct_size = sizeof config,
                                .platform = &given,

@@ -543,7 +543,7 @@ static int setup(void **state)
     met_store *store = NULL;
 
     (void)state;
-    temp_directory(home, sizeof home);
+    temp_directory_fast(home, sizeof home);
     all = mmap(NULL, sizeof *all, PROT_READ | PROT_WRITE,
                MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(all != MAP_FAILED);

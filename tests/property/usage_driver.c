@@ -67,7 +67,7 @@ static int open_all(void)
                                .flags = MET_STORE_CREATE};
 
     close_all();
-    temp_directory(home, sizeof home);
+    temp_directory_fast(home, sizeof home);
     snprintf(path, sizeof path, "%s/s", home);
     if (met_store_open(path, strlen(path), &config, &store, &info)
         != MET_OK) {

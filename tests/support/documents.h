@@ -76,7 +76,7 @@ static inline int documents_setup(void **state)
     (void)state;
     kept = platform;
     met__arena_init(&answer_arena, &kept);
-    temp_directory(home, sizeof home);
+    temp_directory_fast(home, sizeof home);
     clock_now_ns = time_of("2026-03-15T10:30:00Z");
     memset(&memory, 0, sizeof memory);
     answer = NULL;

@@ -250,7 +250,7 @@ static void survives_kills(void **state)
 
 static int setup(void **state)
 {
-    temp_directory(home, sizeof home);
+    temp_directory_fast(home, sizeof home);
     snprintf(path, sizeof path, "%s/quota.map", home);
     seen = mmap(NULL, sizeof *seen, PROT_READ | PROT_WRITE,
                 MAP_SHARED | MAP_ANONYMOUS, -1, 0);

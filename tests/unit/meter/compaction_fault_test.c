@@ -240,7 +240,7 @@ static int setup(void **state)
     met__node *node = NULL;
     met__txn *txn = NULL;
 
-    temp_directory(home, sizeof home);
+    temp_directory_fast(home, sizeof home);
     test_now_ns = START_NS;
     memory = (faulty_memory){0};
     faulty_disk_init(&disk);

@@ -288,7 +288,7 @@ static void test_event_power__cuts(void **state)
 
 static int setup(void **state)
 {
-    temp_directory(home, sizeof home);
+    temp_directory_fast(home, sizeof home);
     test_now_ns = START_NS;
     return 0;
 }

@@ -81,7 +81,7 @@ static void open_store(void)
 
 static int setup(void **state)
 {
-    temp_directory(home, sizeof home);
+    temp_directory_fast(home, sizeof home);
     test_now_ns = START_NS;
     sweep_reset();
     acknowledged = 0;

@@ -55,7 +55,7 @@ static void make(met_store *at)
 
 static int setup(void **state)
 {
-    temp_directory(home, sizeof home);
+    temp_directory_fast(home, sizeof home);
     test_now_ns = START_NS;
     random_state = 4711;
     go = mmap(NULL, sizeof *go, PROT_READ | PROT_WRITE,

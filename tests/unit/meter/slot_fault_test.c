@@ -76,7 +76,7 @@ static void open_store(void)
 
 static int setup(void **state)
 {
-    temp_directory(home, sizeof home);
+    temp_directory_fast(home, sizeof home);
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE,
                   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(shared != MAP_FAILED);

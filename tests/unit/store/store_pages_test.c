@@ -59,7 +59,7 @@ static void fill(met_store *store)
 
 static int setup(void **state)
 {
-    temp_directory(home, sizeof home);
+    temp_directory_fast(home, sizeof home);
     snprintf(dir, sizeof dir, "%s/s", home);
     snprintf(data_path, sizeof data_path, "%s/data.mdb", dir);
     met_store *store = must_open(dir, 1);
