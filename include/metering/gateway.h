@@ -245,8 +245,9 @@ typedef struct met_gateway_outcome {
  * @param gateway_out  written only on MET_OK; close with met_gateway_close
  * @param info         may be NULL
  * @return MET_OK · MET_E_INVALID · MET_E_UNSUPPORTED (an unknown flag or a
- *         field of a newer version) · MET_E_NO_MEMORY · MET_E_LIMIT (slots of
- *         recorders, or entities beyond 2^31 bytes) ·
+ *         field of a newer version) · MET_E_NO_MEMORY · MET_E_LIMIT (1,000
+ *         recorders and gateways are live or wait to be settled, or entities
+ *         beyond 2^31 bytes) ·
  *         MET_E_CONFLICT · MET_E_NOT_FOUND (a directory is gone) ·
  *         MET_E_FOREIGN · MET_E_LAYOUT · MET_E_CORRUPT · MET_E_DISK_FULL ·
  *         MET_E_MAP_FULL · MET_E_IO · MET_E_BUSY · MET_E_FORKED · MET_E_BUG

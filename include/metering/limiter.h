@@ -123,7 +123,7 @@ typedef struct met_limiter_config {
     uint64_t capacity;
     uint32_t full_policy; /* MET_LIMITER_FULL_… */
     uint32_t clock;       /* MET_LIMITER_CLOCK_… */
-    const met_platform *platform;
+    const met_platform *platform; /* copied; NULL: the library's own */
 } met_limiter_config;
 
 /* One window of a policy. Frozen; reserved must be 0. */

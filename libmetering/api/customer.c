@@ -21,27 +21,20 @@ static met_error begin_by_key(met__call *call, met_store *store,
 }
 
 /* --- Customers ------------------------------------------------------------ */
+static met_error put_now(met__txn *txn, const met__node *node,
+                         const met__path *path, uint32_t *change_out,
+                         met_error_info *info)
+{
+    return met__customer_put(txn, node, path, met__txn_now_ns(txn),
+                             change_out, info);
+}
+
 met_error met_customer_put(met_store *store, const char *json,
                            size_t json_size, met_buffer *json_out,
                            met_error_info *info)
 {
-    static const met__path path = {NULL, "customer", 0};
-    met__call call;
-    met__node *node = NULL;
-    met__node *document = NULL;
-    met_error error = met__call_put(&call, store, json, json_size, &node,
-                                    info);
-
-    if (error == MET_OK) {
-        error = met__customer_put(call.txn, node, &path,
-                                  met__txn_now_ns(call.txn), NULL, &call.why);
-    }
-    if (error == MET_OK) {
-        error = met__customer_document(call.txn,
-                                       met__node_get(node, "key")->as.text,
-                                       &call.arena, &document);
-    }
-    return met__call_end(&call, error, document, json_out);
+    return met__call_put_keyed(store, json, json_size, "customer", put_now,
+                               met__customer_document, json_out, info);
 }
 
 met_error met_customer_get(met_store *store, const char *key, size_t key_size,

@@ -250,8 +250,8 @@ static met_error claim(met_recorder *recorder, met_error_info *info)
 
     for (uint32_t i = 0; error == MET_OK && !is_claimed; i++) {
         if (i == MET__SLOTS_MAX) {
-            return met__fail(info, MET_E_LIMIT, "",
-                             "%d slot files wait to be settled",
+            return met__fail(info, MET_E_LIMIT, "recorders",
+                             "%d slot files are in use or wait to be settled",
                              MET__SLOTS_MAX);
         }
         error = try_claim(recorder, i, boot, &is_claimed, info);

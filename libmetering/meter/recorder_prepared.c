@@ -1,6 +1,6 @@
 /* Quicker ways to count. A shape that was seen, as that of a prepared event, is
- * not looked up again. A batch reads many events before it counts the first, so that the memory it
- * will need is on its way.
+ * not looked up again. A batch reads many events before it counts the first, so
+ * that the memory it will need is on its way.
  * In: events. Out: what met__recorder_add would have made of them. */
 #include "base/check.h"
 #include "meter/recorder_state.h"

@@ -468,20 +468,6 @@ static void test_cut_slot(void **state)
     world_close_handles(); /* while zeros are in the place of the files */
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    world_make();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    world_remove();
-    return 0;
-}
-
 static int restore(void **state)
 {
     (void)state;
@@ -501,5 +487,5 @@ int main(void)
         TEST(test_recorder_bounds), TEST(test_cut_slot),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, world_make, world_remove);
 }

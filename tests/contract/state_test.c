@@ -295,22 +295,14 @@ static void test_damaged(void **state)
 
 static int setup(void **state)
 {
-    (void)state;
     answered = 0;
-    world_make();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    world_remove();
-    return 0;
+    return world_make(state);
 }
 
 int main(int count, char **arguments)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) \
+    cmocka_unit_test_setup_teardown(name, setup, world_remove)
     const struct CMUnitTest tests[] = {
         TEST(test_forked),   TEST(test_over),    TEST(test_readers),
         TEST(test_outgrown), TEST(test_damaged), TEST(test_damaged_below),

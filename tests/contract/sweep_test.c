@@ -211,25 +211,10 @@ static void test_disk(void **state)
     assert_int_equal(complaints, 0);
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    complaints = 0;
-    is_used = 0;
-    world_make();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    world_remove();
-    return 0;
-}
-
 int main(int count, char **arguments)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) \
+    cmocka_unit_test_setup_teardown(name, world_make, world_remove)
     const struct CMUnitTest memory[] = {TEST(test_memory)};
     const struct CMUnitTest below[] = {TEST(test_memory_below)};
     const struct CMUnitTest disk[] = {TEST(test_disk)};

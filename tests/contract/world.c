@@ -321,8 +321,9 @@ static void make_files(void)
     w.made_ns = w.now_ns;
 }
 
-void world_make(void)
+int world_make(void **state)
 {
+    (void)state;
     faulty_disk_init(&w.disk);
     w.platform = (met_platform){
         .struct_size = sizeof w.platform,
@@ -340,10 +341,13 @@ void world_make(void)
     make_files();
     snprintf(w.path, sizeof w.path, "%s/s", w.home);
     world_restore();
+    return 0;
 }
 
-void world_remove(void)
+int world_remove(void **state)
 {
+    (void)state;
     world_close();
     temp_remove(w.home);
+    return 0;
 }

@@ -53,8 +53,8 @@ typedef struct world {
 
 extern world w;
 
-void world_make(void);
-void world_remove(void);
+int world_make(void **state); /* set-up and tear-down of cmocka's */
+int world_remove(void **state);
 /* The store as it was made, open; handles closed. */
 void world_restore(void);
 void world_close(void); /* handles and store */

@@ -155,6 +155,36 @@ static void test_fault__commit(void **state)
     assert_true(faults_met > 5);
 }
 
+/* Every slot file is taken, here by what nobody can read; then one is not. */
+static void test_fault__no_slot_left(void **state)
+{
+    met_recorder *recorder = NULL;
+    char name[32];
+
+    (void)state;
+    for (int slot = 0; slot < MET__SLOTS_MAX; slot++) {
+        snprintf(name, sizeof name, "s/tally/%04d.map", slot);
+        FILE *file = fopen(temp_path(home, name), "wb");
+        assert_non_null(file);
+        assert_true(fputs("this is no slot file", file) >= 0);
+        assert_int_equal(fclose(file), 0);
+    }
+    last_info = (met_error_info){.struct_size = sizeof last_info};
+    assert_int_equal(met_recorder_open(store, NULL, &recorder, &last_info),
+                     MET_E_LIMIT);
+    assert_null(recorder);
+    assert_string_equal(last_info.field, "recorders");
+    assert_string_equal(last_info.reason,
+                        "1000 slot files are in use or wait to be settled");
+    temp_remove(temp_path(home, "s/tally/0777.map"));
+    recorder = must_recorder(store, 32);
+    assert_int_equal(recorder->slot.number, 777);
+    add(recorder, "1", 1);
+    met__recorder_close(recorder);
+    assert_int_equal(must_settle(store).slots_damaged, MET__SLOTS_MAX - 1);
+    assert_int_equal(settled_events(store), acknowledged);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -163,6 +193,7 @@ int main(void)
         TEST(test_fault__disk),
         TEST(test_fault__disk_full),
         TEST(test_fault__commit),
+        TEST(test_fault__no_slot_left),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
