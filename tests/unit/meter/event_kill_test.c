@@ -119,6 +119,16 @@ static void test_event_kill__at_every_call(void **state)
 }
 
 /* --- At any instruction --------------------------------------------------- */
+/* Ends a child that cannot go on, and says where. */
+static void must(int where, met_error error)
+{
+    if (error != MET_OK) {
+        met__fetch_add(&all->failures, 1);
+        print_error("a child at %d: %s\n", where, met_error_name(error));
+        _exit(where);
+    }
+}
+
 /* All children send the same events, from a little before where all are to a
  * little behind it. */
 static void ingest_for_ever(void)
@@ -126,18 +136,12 @@ static void ingest_for_ever(void)
     met_store *store = NULL;
     met__ingest *ingest = NULL;
 
-    if (open_store(NULL, &store) != MET_OK
-        || met__ingest_open(store, NULL, 0, &ingest, NULL) != MET_OK) {
-        met__fetch_add(&all->failures, 1);
-        _exit(2);
-    }
+    must(2, open_store(NULL, &store));
+    must(3, met__ingest_open(store, NULL, 0, &ingest, NULL));
     for (;;) {
         uint64_t next = met__load_acquire(&all->next);
         uint64_t first = next < 5 ? 0 : next - 5;
-        if (ingest_numbers(ingest, first, BATCH, NULL, NULL) != MET_OK) {
-            met__fetch_add(&all->failures, 1);
-            _exit(3);
-        }
+        must(4, ingest_numbers(ingest, first, BATCH, NULL, NULL));
         met__fetch_add(&all->batches, 1);
         while (next < first + BATCH
                && !met__cas(&all->next, &next, first + BATCH)) {
@@ -151,18 +155,14 @@ static void record_for_ever(void)
     met_recorder *recorder = NULL;
     test_event event = {.type = "r", .subject = "u"};
 
-    if (open_store(NULL, &store) != MET_OK
-        || met__recorder_open(store, 16, &recorder, NULL) != MET_OK) {
-        met__fetch_add(&all->failures, 1);
-        _exit(4);
-    }
+    must(5, open_store(NULL, &store));
+    must(6, met__recorder_open(store, 16, &recorder, NULL));
     for (;;) {
         met_error error = add_event(recorder, &event);
         if (error == MET_OK) {
             met__fetch_add(&all->recorded, 1);
         } else if (error != MET_E_TALLY_FULL) {
-            met__fetch_add(&all->failures, 1);
-            _exit(5);
+            must(7, error);
         }
     }
 }
@@ -171,15 +171,9 @@ static void settle_for_ever(void)
 {
     met_store *store = NULL;
 
-    if (open_store(NULL, &store) != MET_OK) {
-        met__fetch_add(&all->failures, 1);
-        _exit(6);
-    }
+    must(8, open_store(NULL, &store));
     for (;;) {
-        if (met__settle(store, NULL, 0, 0, NULL, NULL) != MET_OK) {
-            met__fetch_add(&all->failures, 1);
-            _exit(7);
-        }
+        must(9, met__settle(store, NULL, 0, 0, NULL, NULL));
     }
 }
 
@@ -326,7 +320,7 @@ static int setup(void **state)
 {
     met_store *store = NULL;
 
-    temp_directory_fast(home, sizeof home);
+    temp_directory(home, sizeof home);
     test_now_ns = START_NS;
     all = mmap(NULL, sizeof *all, PROT_READ | PROT_WRITE,
                MAP_SHARED | MAP_ANONYMOUS, -1, 0);

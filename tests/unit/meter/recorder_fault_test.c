@@ -5,6 +5,7 @@
 #include "usage_support.h"
 
 #include "fault_sweep.h"
+#include "meter/recorder_state.h"
 
 static char home[64];
 static met_store *store;
