@@ -201,7 +201,8 @@ static uint32_t paths_up_to(const met__snapshot *snapshot, met__text path)
 }
 
 /* Of the records with the same path as `index`, the last of them: the one for
- * the method, else the one for any; none when neither is there. */
+ * the method, else the one for any; none when neither is there. Of several the
+ * last is the first by name. */
 static uint32_t route_of_path(const met__snapshot *snapshot, uint32_t index,
                               met__text method)
 {
@@ -215,7 +216,7 @@ static uint32_t route_of_path(const met__snapshot *snapshot, uint32_t index,
         const met__snapshot_path *one = met__snapshot_path_at(snapshot, i);
         met__text wanted = met__snapshot_text(snapshot, one->method);
         if (wanted.size == 0) {
-            any = one->route;
+            any = any == MET__NONE ? one->route : any;
         } else if (met__text_equal(wanted, method)) {
             return one->route;
         }

@@ -252,6 +252,45 @@ static void test_admit__arguments(void **state)
                      MET_E_INVALID);
 }
 
+/* From some hundred consumers on, what is known of one is asked for early. */
+static void test_admit__among_many_consumers(void **state)
+{
+    enum { MANY = 600 };
+    met__platform platform;
+    met__buffer text;
+    char key[32];
+
+    (void)state;
+    must_apply_story(STORY_LIMIT);
+    must_sell("ariel", "hard", "{\"type\":\"free\"}", "2", "false");
+    assert_ok(met__platform_init(&platform, NULL, NULL));
+    met__buffer_init(&text, &platform);
+    met__buffer_text(&text, "{\"consumers\":[");
+    for (int i = 0; i < MANY; i++) {
+        met__buffer_print(&text,
+                          "%s{\"username\":\"many-%d\","
+                          "\"keyauth_credentials\":[{\"key\":\"many-%d-key\"}]}",
+                          i > 0 ? "," : "", i, i);
+    }
+    met__buffer_text(&text, "]}");
+    assert_ok(apply_document(text.data));
+    met__buffer_release(&text);
+    must_open_gateway(0);
+    assert_int_equal(serve("/anything", "ariel-key"), 200);
+    assert_true(has_header("X-RateLimit-Remaining-Minute: 4\r\n"));
+    assert_int_equal(serve("/anything", "ariel-key"), 200);
+    assert_int_equal(serve("/anything", "ariel-key"), 429);
+    assert_string_equal(decision.reason_name, "USAGE_LIMIT_REACHED");
+    for (int i = 0; i < MANY; i += MANY - 1) {
+        snprintf(key, sizeof key, "many-%d-key", i);
+        assert_int_equal(serve("/anything", key), 403);
+        assert_string_equal(decision.reason_name, "NOT_ALLOWED");
+        assert_int_equal(serve("/other", key), 200);
+        key[strlen(key) - strlen("-key")] = 0;
+        assert_string_equal(decision.consumer, key);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) \
@@ -267,6 +306,7 @@ int main(void)
         TEST(test_admit__changes_are_followed),
         TEST(test_admit__hostile_requests_count),
         TEST(test_admit__arguments),
+        TEST(test_admit__among_many_consumers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

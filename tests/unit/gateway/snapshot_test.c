@@ -12,6 +12,12 @@ static const char routes[] =
     "\"methods\":[\"POST\"]},"
     "{\"name\":\"put\",\"service\":{\"name\":\"s\"},\"paths\":[\"/only\"],"
     "\"methods\":[\"PUT\"]},"
+    "{\"name\":\"t2\",\"service\":{\"name\":\"s\"},\"paths\":[\"/t\"]},"
+    "{\"name\":\"t1\",\"service\":{\"name\":\"s\"},\"paths\":[\"/t\"]},"
+    "{\"name\":\"u2\",\"service\":{\"name\":\"s\"},\"paths\":[\"/t\"],"
+    "\"methods\":[\"PUT\"]},"
+    "{\"name\":\"u1\",\"service\":{\"name\":\"s\"},\"paths\":[\"/t\"],"
+    "\"methods\":[\"PUT\"]},"
     "{\"name\":\"dark\",\"service\":{\"name\":\"off\"},\"paths\":[\"/d\"]}]}";
 
 static void routes_by_path(void **state)
@@ -33,6 +39,8 @@ static void routes_by_path(void **state)
         {"no such method", "/only", "GET", ""},
         {"the method", "/only", "PUT", "put"},
         {"methods are case-sensitive", "/only", "put", ""},
+        {"the same path twice: the first name", "/t", "GET", "t1"},
+        {"the same method twice: the first name", "/t", "PUT", "u1"},
         {"a service out of service", "/d", "GET", ""},
         {"before all", "", "GET", ""},
         {"shorter than any", "/", "GET", ""},
@@ -86,6 +94,7 @@ static void bounds(void **state)
     met_store *store;
     met__snapshot snapshot = map_json(routes, &store);
     uint32_t room = snapshot.count[MET__SECTION_TEXT];
+    uint32_t count = snapshot.count[MET__SECTION_ROUTE];
 
     (void)state;
     assert_text(met__snapshot_text(&snapshot, (met__ref){room, 1}), "");
@@ -94,10 +103,10 @@ static void bounds(void **state)
     assert_null(met__snapshot_route_at(&snapshot, MET__NONE));
     assert_null(met__snapshot_consumer_at(&snapshot, 0));
     met__range range = met__snapshot_range(&snapshot, MET__SECTION_ROUTE,
-                                           (met__range){4, UINT32_MAX});
+                                           (met__range){count - 1, UINT32_MAX});
     assert_int_equal(range.count, 1);
     range = met__snapshot_range(&snapshot, MET__SECTION_ROUTE,
-                                (met__range){6, 1});
+                                (met__range){count + 1, 1});
     assert_int_equal(range.count, 0);
     assert_false(met__snapshot_groups_overlap(
         &snapshot, (met__range){0, 9}, (met__range){7, UINT32_MAX}));
