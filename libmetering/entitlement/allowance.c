@@ -458,7 +458,7 @@ met_error met__holder_of(met__txn *txn, const met__customer *customer,
     return error;
 }
 
-met_error met__holder_read(met__txn *txn, met__text customer_key,
+met_error met__holder_load(met__txn *txn, met__text customer_key,
                            met__terms_cache *terms, met__arena *arena,
                            met__holder **holder_out, met_error_info *info)
 {
@@ -482,7 +482,7 @@ met_error met__holder_by_key(met__txn *txn, met__text customer_key,
 {
     met__terms_cache terms = {0};
 
-    return met__holder_read(txn, customer_key, &terms, arena, holder_out,
+    return met__holder_load(txn, customer_key, &terms, arena, holder_out,
                             info);
 }
 

@@ -40,7 +40,7 @@ met_error met__holder_of(met__txn *txn, const met__customer *customer,
                          met__holder **holder_out);
 
 /* Of the customer with this key; MET_E_NOT_FOUND names "customer_key". */
-met_error met__holder_read(met__txn *txn, met__text customer_key,
+met_error met__holder_load(met__txn *txn, met__text customer_key,
                            met__terms_cache *terms, met__arena *arena,
                            met__holder **holder_out, met_error_info *info);
 /* The same, of one customer alone. */

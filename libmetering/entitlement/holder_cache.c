@@ -81,7 +81,7 @@ met_error met__holder_kept(met__txn *txn, met__text customer_key,
         || !met__text_equal(place->holder->customer->key, customer_key)) {
         met__arena_release(&place->arena);
         place->holder = NULL;
-        error = met__holder_read(txn, customer_key, &self->terms,
+        error = met__holder_load(txn, customer_key, &self->terms,
                                  &place->arena, &place->holder, info);
     }
     if (error == MET_OK) {

@@ -269,7 +269,8 @@ static void test_admit__among_many_consumers(void **state)
     for (int i = 0; i < MANY; i++) {
         met__buffer_print(&text,
                           "%s{\"username\":\"many-%d\","
-                          "\"keyauth_credentials\":[{\"key\":\"many-%d-key\"}]}",
+                          "\"keyauth_credentials\":"
+                          "[{\"key\":\"many-%d-key\"}]}",
                           i > 0 ? "," : "", i, i);
     }
     met__buffer_text(&text, "]}");
