@@ -18,6 +18,9 @@
  * thousand here. */
 #define LOCK_FILE_SIZE 65536
 #define PATH_MAX_SIZE MET__STORE_PATH_MAX
+/* How often somebody else is waited for: half a second in all. */
+#define TURNS 9
+#define FIRST_PAUSE_NS INT64_C(1000000)
 
 static met_store *registry; /* guarded by the process lock */
 
@@ -378,12 +381,45 @@ static met_error check_files(met_store *store, met_error_info *info)
     return error == MET_OK ? MET_OK : fail_page(info, error, name, &report);
 }
 
+static met_error open_env(met_store *store, const char *path,
+                          uint64_t map_size, met_error_info *info)
+{
+    int dead = 0;
+    met_error error = met__store_open_env(store, path, map_size);
+
+    if (error != MET_OK) {
+        return met__fail(info, error, path, "LMDB cannot be opened: %s",
+                         met_error_message(error));
+    }
+    mdb_reader_check(store->env, &dead);
+    error = open_tables(store, info);
+    return error == MET_OK ? check_identity(store, info) : error;
+}
+
+/* Who opens a store that nobody has open makes LMDB's lock file anew. One that
+ * dies over it leaves a wrong number of the last transaction to those who
+ * waited: none of them may write. They let go, and one of them makes the file
+ * anew. */
+static met_error open_env_in_turn(met_store *store, const char *path,
+                                  uint64_t map_size, met_error_info *info)
+{
+    const met__os *os = store->platform.os;
+    met_error error = open_env(store, path, map_size, info);
+
+    for (int i = 0; error == MET_E_BUSY && i < TURNS; i++) {
+        mdb_env_close(store->env);
+        store->env = NULL;
+        os->pause(os->context, FIRST_PAUSE_NS << i);
+        error = open_env(store, path, map_size, info);
+    }
+    return error;
+}
+
 static met_error open_store(const met__platform *platform, const char *path,
                             uint64_t map_size, const met__os_stat *data,
                             met_store **store_out, met_error_info *info)
 {
     met_store *store = met__store_new_handle(platform, path);
-    int dead = 0;
 
     if (store == NULL) {
         return met__fail_code(info, MET_E_NO_MEMORY);
@@ -393,18 +429,7 @@ static met_error open_store(const met__platform *platform, const char *path,
     met__store_clear_abandoned(platform, path);
     met_error error = check_files(store, info);
     if (error == MET_OK) {
-        error = met__store_open_env(store, path, map_size);
-        if (error != MET_OK) {
-            met__fail(info, error, path, "LMDB cannot be opened: %s",
-                      met_error_message(error));
-        }
-    }
-    if (error == MET_OK) {
-        mdb_reader_check(store->env, &dead);
-        error = open_tables(store, info);
-    }
-    if (error == MET_OK) {
-        error = check_identity(store, info);
+        error = open_env_in_turn(store, path, map_size, info);
     }
     if (error != MET_OK) {
         met__store_free_handle(store);

@@ -320,7 +320,7 @@ static int setup(void **state)
 {
     met_store *store = NULL;
 
-    temp_directory(home, sizeof home);
+    temp_directory_fast(home, sizeof home);
     test_now_ns = START_NS;
     all = mmap(NULL, sizeof *all, PROT_READ | PROT_WRITE,
                MAP_SHARED | MAP_ANONYMOUS, -1, 0);

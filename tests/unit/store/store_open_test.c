@@ -1,6 +1,9 @@
 /* Opening: references, identity, foreign and damaged files, forks. */
 #include "store_support.h"
 
+#include <pthread.h>
+#include <signal.h>
+
 #include "base/hash.h"
 #include "metering/store.h"
 #include "store/superblock.h"
@@ -481,6 +484,78 @@ static void test_open__read_only_directory(void **state)
     assert_int_equal(in_child(open_unprivileged, path), 0);
 }
 
+/* --- A lock file that was made half -------------------------------------- */
+static pid_t holder; /* has the store open */
+static int pauses;
+
+static void end_holder(void *context, int64_t ns)
+{
+    (void)context;
+    assert_true(ns > 0);
+    if (pauses++ == 1) { /* it has to be waited for more than once */
+        assert_int_equal(kill(holder, SIGKILL), 0);
+        assert_int_equal(waitpid(holder, NULL, 0), holder);
+    }
+}
+
+/* LMDB makes its lock file anew when nobody has the store open, and writes 0
+ * for the last transaction before it looks it up. Who dies between leaves the
+ * 0 to those who waited for the file. */
+static void test_open__lock_file_made_half(void **state)
+{
+    static const uint64_t nothing = 0;
+    met__os table = *met__os_default();
+    met__platform platform = faulty_platform(NULL, NULL);
+    met_store *store = NULL;
+    char path[128];
+    int ready[2];
+    char byte = 0;
+
+    snprintf(path, sizeof path, "%s/s", home);
+    store = must_open(path, 1);
+    assert_int_equal(put_one(store, "a", "1"), MET_OK);
+    assert_int_equal(put_one(store, "b", "2"), MET_OK);
+    met_store_close(store);
+    assert_int_equal(pipe(ready), 0);
+    holder = fork();
+    assert_true(holder >= 0);
+    if (holder == 0) {
+        if (try_open(path, 0, &store) != MET_OK
+            || write(ready[1], &byte, 1) != 1) {
+            _exit(1);
+        }
+        for (;;) {
+            pause();
+        }
+    }
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    int file = open(temp_path(path, "lock.mdb"), O_RDWR);
+    /* behind magic, format and a mutex */
+    assert_int_equal(pwrite(file, &nothing, sizeof nothing,
+                            8 + sizeof(pthread_mutex_t)),
+                     sizeof nothing);
+    close(file);
+
+    pauses = 0;
+    table.pause = end_holder;
+    platform.os = &table;
+    met_error error = met__store_open(&platform, path, SMALL_MAP, 0, &store,
+                                      &last_info);
+    if (pauses < 2) {
+        kill(holder, SIGKILL); /* or it would outlive a failed test */
+    }
+    assert_int_equal(error, MET_OK);
+    assert_int_equal(pauses, 2);
+    assert_true(has_one(store, "a", "1"));
+    assert_int_equal(put_one(store, "c", "3"), MET_OK);
+    met_store_close(store);
+    store = must_open(path, 0);
+    assert_true(has_one(store, "b", "2") && has_one(store, "c", "3"));
+    met_store_close(store);
+    close(ready[0]);
+    close(ready[1]);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -493,6 +568,7 @@ int main(void)
         TEST(test_open__fork),
         TEST(test_open__child_closes_its_memory),
         TEST(test_open__read_only_directory),
+        TEST(test_open__lock_file_made_half),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
