@@ -190,16 +190,25 @@ static void fetch(const void *from, size_t size)
     }
 }
 
+/* The request's consumer; NULL: nobody, or of a few. */
+static const met__snapshot_consumer *one_of_many(
+    const met__admission *admission)
+{
+    const met__snapshot *snapshot = admission->snapshot;
+
+    return snapshot->count[MET__SECTION_CONSUMER] < FETCH_FROM
+               ? NULL
+               : met__snapshot_consumer_at(snapshot, admission->consumer);
+}
+
 /* Of a consumer among many nothing is near. What the next steps read of it is
  * asked for at once, and not by one step after the other. */
 static void fetch_consumer(const met__admission *admission)
 {
     const met__snapshot *snapshot = admission->snapshot;
-    const met__snapshot_consumer *consumer =
-        met__snapshot_consumer_at(snapshot, admission->consumer);
+    const met__snapshot_consumer *consumer = one_of_many(admission);
 
-    if (consumer == NULL
-        || snapshot->count[MET__SECTION_CONSUMER] < FETCH_FROM) {
+    if (consumer == NULL) {
         return;
     }
     const met__snapshot_row *row =
@@ -221,11 +230,9 @@ static void fetch_consumer(const met__admission *admission)
 static void fetch_quota(const met__admission *admission)
 {
     const met__snapshot *snapshot = admission->snapshot;
-    const met__snapshot_consumer *consumer =
-        met__snapshot_consumer_at(snapshot, admission->consumer);
+    const met__snapshot_consumer *consumer = one_of_many(admission);
 
-    if (consumer == NULL
-        || snapshot->count[MET__SECTION_CONSUMER] < FETCH_FROM) {
+    if (consumer == NULL) {
         return;
     }
     met__range rows = met__snapshot_range(snapshot, MET__SECTION_ROW,
