@@ -89,9 +89,9 @@ MET_API MET_NODISCARD met_error met_meter_list(met_store *store,
  * @param key    not necessarily NUL-terminated
  * @param info   NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (a feature
- *         in service measures it: archive that first; or a subscription that
- *         has not ended counts by it) · MET_E_NO_MEMORY ·
- *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT ·
+ *         in service measures it: archive that first; or a subscription counts
+ *         by it that goes on, or that ended and is not billed to its end: run
+ *         the billing first) · MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT ·
  *         MET_E_FORKED · MET_E_BUG
  * @blocks waits for the store's one writer and for the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1

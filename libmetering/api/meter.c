@@ -6,6 +6,7 @@
 #include "base/caller_struct.h"
 #include "catalog/meter_guard.h"
 #include "customer/subscription.h"
+#include "invoice/billed_until.h"
 #include "meter/plan_signal.h"
 #include "meter/recorder.h"
 
@@ -36,18 +37,22 @@ met_error met_meter_list(met_store *store, met_buffer *json_out,
     return met__call_list(store, met__meter_list, json_out, info);
 }
 
-/* Features may be archived while subscriptions to them go on. */
+/* Features may be archived while subscriptions to them go on; and what was used
+ * before a subscription ended is still to be billed. */
 static met_error check_subscriptions(met__call *call, met__text meter_key)
 {
-    met__text customer = {NULL, 0};
+    met__meter_use use = {{NULL, 0}, 0};
     met_error error = met__subscription_using_meter(
-        call->txn, meter_key, met__txn_now_ns(call->txn), &call->arena,
-        &customer);
+        call->txn, meter_key, met__txn_now_ns(call->txn), met__billed_to_end,
+        &call->arena, &use);
 
-    return error == MET_OK && customer.size > 0
+    return error == MET_OK && use.customer_key.size > 0
                ? met__fail(&call->why, MET_E_CONFLICT, "key",
-                           "the subscription of %.*s counts by it",
-                           (int)customer.size, customer.data)
+                           use.is_over
+                               ? "the subscription of %.*s that ended is not "
+                                 "billed to its end"
+                               : "the subscription of %.*s counts by it",
+                           (int)use.customer_key.size, use.customer_key.data)
                : error;
 }
 

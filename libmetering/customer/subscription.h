@@ -175,11 +175,21 @@ met_error met__subscription_plan(met__txn *txn,
                                  const met__subscription *subscription,
                                  met__arena *arena, met__plan **plan_out);
 
-/* A customer whose running or scheduled subscription counts by this meter,
- * archived features included; empty when there is none. */
+/* A subscription that counts by a meter, archived features included. */
+typedef struct met__meter_use {
+    met__text customer_key; /* empty: there is none */
+    int is_over;            /* and still needed */
+} met__meter_use;
+
+/* One that is over needs the meter until is_done says 1. */
+typedef met_error met__subscription_done(met__txn *txn,
+                                         const met__subscription *subscription,
+                                         met__arena *arena, int *is_done_out);
 met_error met__subscription_using_meter(met__txn *txn, met__text meter_key,
-                                        int64_t now_ns, met__arena *arena,
-                                        met__text *customer_key_out);
+                                        int64_t now_ns,
+                                        met__subscription_done *is_done,
+                                        met__arena *arena,
+                                        met__meter_use *use_out);
 /* How many were ever made to a version of a plan: the guard of removing it. */
 met_error met__subscription_to_plan(met__txn *txn, met__text plan_key,
                                     uint32_t plan_version, size_t *count_out);

@@ -239,10 +239,11 @@ typedef struct meter_search {
     met__arena *arena;
     met__text meter_key;
     int64_t now_ns;
+    met__subscription_done *is_done;
     met__text plan_key; /* of the last subscription: most have the same */
     uint32_t plan_version;
     int plan_uses;
-    met__text customer_key; /* found; empty: nobody */
+    met__meter_use use;
 } meter_search;
 
 static met_error plan_uses_meter(const meter_search *search,
@@ -275,14 +276,25 @@ static met_error look_for_meter(void *context, met__text key,
     meter_search *search = context;
     met__subscription *found = NULL;
     met__plan *plan = NULL;
+    int is_over;
+    int is_done = 0;
 
     (void)key;
+    if (search->use.customer_key.size > 0) {
+        return MET_OK;
+    }
     met_error error = met__record_error(
         met__subscription_read(record, NULL, MET__STATES_RECORD,
                                search->arena, &found, NULL, NULL));
-    if (error != MET_OK || search->customer_key.size > 0
-        || met__subscription_status_at(found, search->now_ns)
-               == MET__SUBSCRIPTION_INACTIVE) {
+    if (error != MET_OK) {
+        return error;
+    }
+    is_over = met__subscription_status_at(found, search->now_ns)
+              == MET__SUBSCRIPTION_INACTIVE;
+    if (is_over) {
+        error = search->is_done(search->txn, found, search->arena, &is_done);
+    }
+    if (error != MET_OK || is_done) {
         return error;
     }
     if (!met__text_equal(found->plan_key, search->plan_key)
@@ -296,23 +308,26 @@ static met_error look_for_meter(void *context, met__text key,
         search->plan_version = found->plan_version;
     }
     if (error == MET_OK && search->plan_uses) {
-        search->customer_key = found->customer_key;
+        search->use = (met__meter_use){found->customer_key, is_over};
     }
     return error;
 }
 
 met_error met__subscription_using_meter(met__txn *txn, met__text meter_key,
-                                        int64_t now_ns, met__arena *arena,
-                                        met__text *customer_key_out)
+                                        int64_t now_ns,
+                                        met__subscription_done *is_done,
+                                        met__arena *arena,
+                                        met__meter_use *use_out)
 {
     meter_search search = {.txn = txn, .arena = arena,
-                           .meter_key = meter_key, .now_ns = now_ns};
+                           .meter_key = meter_key, .now_ns = now_ns,
+                           .is_done = is_done};
     met_error error =
         met__records_each(txn, MET__TABLE_SUBSCRIPTION, met__text_z(""),
                           arena, &search, look_for_meter);
 
     if (error == MET_OK) {
-        *customer_key_out = search.customer_key;
+        *use_out = search.use;
     }
     return error;
 }

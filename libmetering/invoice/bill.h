@@ -94,7 +94,7 @@ typedef struct met__line_draft {
     met__node *details;
     int64_t number; /* of the moment of its quantity; 0: now */
     int is_final; /* no draft of an invoice takes it back */
-    int reserved;
+    int is_as_billed; /* the meter that was billed by knows nothing of it now */
 } met__line_draft;
 
 /* A visitor of met__billables_each; context: the bill. Rates the period, takes

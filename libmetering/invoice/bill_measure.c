@@ -36,6 +36,8 @@ static met_error measure_values(const met__bill *bill, met__line_draft *draft,
     return error;
 }
 
+/* A meter that was removed, and may have been put anew: a later one with its
+ * key has none of the usage that was billed, and takes nothing of it back. */
 static met_error find_meter(const met__bill *bill, met__line_draft *draft,
                             met__meter **meter_out)
 {
@@ -44,6 +46,14 @@ static met_error find_meter(const met__bill *bill, met__line_draft *draft,
         met__cached_meter(bill->cache, bill->txn, draft->billable->card,
                           bill->arena, &feature, meter_out);
 
+    if (draft->booked != NULL
+        && (error == MET_E_NOT_FOUND
+            || (error == MET_OK
+                && !met__meter_knows(*meter_out,
+                                     draft->billable->period.to_ns)))) {
+        draft->is_as_billed = 1;
+        error = MET_OK;
+    }
     if (error == MET_E_NOT_FOUND) {
         return met__fail(bill->info, MET_E_CONFLICT, "meter",
                          "the meter \"%.*s\" of a billed feature is gone",
@@ -114,10 +124,10 @@ met_error met__bill_measure(const met__bill *bill, met__line_draft *draft)
 {
     const met__billable *billable = draft->billable;
     met__period period = billable->period;
-    met__meter *meter;
+    met__meter *meter = NULL;
     met_error error = find_meter(bill, draft, &meter);
 
-    if (error != MET_OK) {
+    if (error != MET_OK || draft->is_as_billed) {
         return error;
     }
     period.to_ns = usage_end(bill, billable);

@@ -56,8 +56,9 @@ static void make_key(met__text subscription_id, char key[KEY_SIZE])
     key[MET__ULID_SIZE] = '\0';
 }
 
-met_error met__billed_until_get(met__txn *txn, met__text subscription_id,
-                                uint64_t terms, met__billed_until *out)
+/* Of whatever terms; all 0 when there is none. */
+static met_error load(met__txn *txn, met__text subscription_id,
+                      met__billed_until *out)
 {
     char key[KEY_SIZE];
     met__text value;
@@ -72,11 +73,38 @@ met_error met__billed_until_get(met__txn *txn, met__text subscription_id,
     }
     if (error == MET_OK) {
         const unsigned char *bytes = (const unsigned char *)value.data;
-        if (met__get_u64(bytes + 16) == terms) {
-            out->to_ns = (int64_t)met__get_u64(bytes);
-            out->number = met__get_u64(bytes + 8);
-            out->terms = terms;
-        }
+        out->to_ns = (int64_t)met__get_u64(bytes);
+        out->number = met__get_u64(bytes + 8);
+        out->terms = met__get_u64(bytes + 16);
+    }
+    return error == MET_E_NOT_FOUND ? MET_OK : error;
+}
+
+met_error met__billed_until_get(met__txn *txn, met__text subscription_id,
+                                uint64_t terms, met__billed_until *out)
+{
+    met_error error = load(txn, subscription_id, out);
+
+    if (error == MET_OK && out->terms != terms) {
+        *out = (met__billed_until){0};
+    }
+    return error;
+}
+
+met_error met__billed_to_end(met__txn *txn,
+                             const met__subscription *subscription,
+                             met__arena *arena, int *is_billed_out)
+{
+    met__billed_until until = {0};
+    met__customer *customer = NULL;
+    met_error error = load(txn, subscription->id, &until);
+
+    *is_billed_out = subscription->active_to_ns != 0
+                     && until.to_ns >= subscription->active_to_ns;
+    if (error == MET_OK && !*is_billed_out) {
+        error = met__customer_get(txn, subscription->customer_key, arena,
+                                  &customer);
+        *is_billed_out = error == MET_E_NOT_FOUND;
     }
     return error == MET_E_NOT_FOUND ? MET_OK : error;
 }

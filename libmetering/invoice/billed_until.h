@@ -28,4 +28,11 @@ met_error met__billed_until_get(met__txn *txn, met__text subscription_id,
 met_error met__billed_until_put(met__txn *txn, met__text subscription_id,
                                 const met__billed_until *until);
 
+/* Whether what fell due until its end is billed: usage that comes in later, and
+ * other terms, are another matter. Of one that goes on, 0. A subscription whose
+ * customer is gone is nobody's bill: 1. */
+met_error met__billed_to_end(met__txn *txn,
+                             const met__subscription *subscription,
+                             met__arena *arena, int *is_billed_out);
+
 #endif

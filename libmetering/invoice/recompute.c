@@ -341,7 +341,8 @@ typedef struct comparison {
     met__node *lines;
 } comparison;
 
-/* A metered line has a feature; what its period came to is asked again. */
+/* A metered line has a feature; what its period came to is asked again, of a
+ * meter that still knows it. */
 static met_error ask_now(comparison *self, const met__node *line,
                          const met__line_basis *basis, met_decimal *out)
 {
@@ -360,6 +361,11 @@ static met_error ask_now(comparison *self, const met__node *line,
     }
     if (error == MET_OK && until.size > 0) {
         error = met__time_parse(until, &period.to_ns);
+    }
+    if (error == MET_E_NOT_FOUND
+        || (error == MET_OK && !met__meter_knows(meter, period.to_ns))) {
+        *out = basis->quantity;
+        return MET_OK;
     }
     return error == MET_OK
                ? met__customer_usage(self->base.txn, self->customer, feature,

@@ -58,6 +58,13 @@ typedef struct met__meter {
     uint32_t reserved_too;
 } met__meter;
 
+/* 0: it began to count after that, and has nothing of what was used until then.
+ */
+static inline int met__meter_knows(const met__meter *meter, int64_t until_ns)
+{
+    return meter->counts_from_ns < until_ns;
+}
+
 /* Shape and own rules, no store. */
 met_error met__meter_read(const met__node *node, const met__path *path,
                           met__arena *arena, met__meter **meter_out,

@@ -118,6 +118,9 @@ def test_out_of_service(filled):
     for item in filled.json("list", "subscriptions")["items"]:
         if item["status"] == "active":
             filled.run("subscription", "cancel", item["id"])
+    filled.refused("meter", "remove", "api_requests",
+                   reason="of rosario that ended is not billed to its end")
+    filled.run("customer", "remove", "rosario")
     filled.run("meter", "remove", "api_requests")
     assert filled.json("list", "meters")["items"] == []
     filled.run("gateway", "remove", "consumer", "guest")

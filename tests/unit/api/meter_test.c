@@ -182,6 +182,9 @@ static void test_api_meter__removed_in_use(void **state)
     assert_ok(meter_get("api_requests"));
     assert_ok(subscription_cancel(id, 0, 0));
     clock_now_ns += MET__HOUR_NS;
+    assert_told(meter_remove("api_requests"), MET_E_CONFLICT, "key",
+                "of rosario that ended is not billed to its end");
+    assert_ok(customer_remove("rosario"));
     assert_ok(meter_remove("api_requests"));
 }
 

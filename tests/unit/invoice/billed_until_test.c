@@ -1,9 +1,11 @@
 /* A run measures what fell due since the last one, and what was billed and has
  * changed since: each late unit is found by the next run, once, whichever way
  * it came. */
+#include "support/catalog_calls.h"
 #include "unit/invoice/billing_support.h"
 
 #include "metering/event.h"
+#include "metering/meter.h"
 
 #define LONG_AGO "2025-03-01T00:00:00Z"
 
@@ -150,24 +152,36 @@ static void late_by_an_adjustment(void **state)
 }
 
 /* Only when no subscription runs. */
+static void must_join(const char *subject)
+{
+    char json[256];
+
+    snprintf(json, sizeof json,
+             "{\"key\":\"a\",\"name\":\"Customer a\",\"currency\":\"USD\","
+             "\"usage_attribution\":{\"subject_keys\":[\"consumer:a\","
+             "\"%s\"]}}",
+             subject);
+    fresh();
+    assert_ok(met_customer_put(store, json, strlen(json), NULL, &told));
+}
+
+static void must_cancel(const char *id, const char *at)
+{
+    fresh();
+    assert_ok(met_subscription_cancel(store, id, strlen(id), time_of(at),
+                                      MET_ALLOW_PAST, NULL, &told));
+}
+
 static void a_subject_that_joins(void **state)
 {
-    static const char both[] =
-        "{\"key\":\"a\",\"name\":\"Customer a\",\"currency\":\"USD\","
-        "\"usage_attribution\":{\"subject_keys\":[\"consumer:a\",\"b\"]}}";
-
     (void)state;
     must_use("b", "2025-06-20T10:00:00Z", 2);
     must_settle();
     next_day(0, 0);
-    fresh();
-    assert_ok(met_subscription_cancel(store, id_of_a, strlen(id_of_a),
-                                      time_of(MARCH), MET_ALLOW_PAST, NULL,
-                                      &told));
+    must_cancel(id_of_a, MARCH);
     next_day(12, 0);
     next_day(0, 0);
-    fresh();
-    assert_ok(met_customer_put(store, both, sizeof both - 1, NULL, &told));
+    must_join("b");
     next_day(12, 1);
     assert_ok(get("INV-0002"));
     assert_shown("lines.0.period.from", "2025-06-01T00:00:00Z");
@@ -267,6 +281,66 @@ static void with_a_minimum(void **state)
     assert_shown("items.3.totals.total", "1.00");
 }
 
+static met_error remove_meter(void)
+{
+    fresh();
+    return met_meter_remove(store, "api_requests", 12, &told);
+}
+
+/* What was billed by a meter stays as it is when the meter is gone, also when
+ * there is another one with its key: that one knows nothing of it. */
+static void a_meter_that_is_gone(void **state)
+{
+    static const char *const names[] = {"b", "c"};
+
+    (void)state;
+    must_cancel(id_of_a, MARCH);
+    next_day(12, 0);
+    assert_ok(feature_archive("example_service"));
+    assert_ok(remove_meter());
+    for (int i = 0; i < 2; i++) {
+        must_join(names[i]); /* all periods are looked at again */
+        next_day(0, 0);
+        assert_ok(preview("a", NULL, 0));
+        assert_shown("lines.0", "");
+        met_buffer *buffer = fresh();
+        assert_ok(keep(met_invoice_recompute(store, "INV-0001", 8,
+                                             MET_INVOICE_USAGE, buffer,
+                                             &told),
+                       buffer));
+        assert_shown("is_changed", "false");
+        if (i == 0) {
+            must_put_requests_meter();
+        }
+    }
+}
+
+/* A meter stays until all that it counted is billed. */
+static void a_meter_that_is_to_be_billed(void **state)
+{
+    char id[32];
+
+    (void)state;
+    must_cancel(id_of_a, MARCH);
+    snprintf(id, sizeof id, "%s", subscribe_from("b", "unit", MARCH));
+    must_use("consumer:b", "2026-03-20T10:00:00Z", 4);
+    must_settle();
+    must_run("2026-03-31T02:00:00Z");
+    clock_now_ns = time_of("2026-04-01T00:30:00Z");
+    must_cancel(id, "2026-04-01T00:00:00Z");
+    assert_ok(feature_archive("example_service"));
+    assert_told(remove_meter(), MET_E_CONFLICT, "key",
+                "of b that ended is not billed to its end");
+    must_run("2026-04-01T00:30:00Z"); /* a draft that waits for late usage */
+    assert_told(remove_meter(), MET_E_CONFLICT, "key",
+                "not billed to its end");
+    must_run("2026-04-01T01:00:00Z");
+    assert_int_equal(report.issued, 1);
+    must_run("2026-04-02T00:00:00Z");
+    assert_ok(remove_meter());
+    next_day(0, 0);
+}
+
 int main(void)
 {
 #define CASE(name) \
@@ -282,6 +356,8 @@ int main(void)
         CASE(by_hand),
         CASE(behind_a_draft),
         CASE(with_a_minimum),
+        CASE(a_meter_that_is_gone),
+        CASE(a_meter_that_is_to_be_billed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
