@@ -87,20 +87,20 @@ static void count_flow(met__run_report *report,
     }
 }
 
+/* Where nothing is owed nobody pays, and nothing is overdue. */
 static met_error go_on(met__invoice_flow *flow)
 {
-    met_error error;
+    uint32_t end = met__decimal_is_zero(flow->invoice->totals.total)
+                       ? MET__ACTION_PAID
+                       : MET__ACTION_OVERDUE;
+    met_error error = MET_OK;
 
     if (flow->invoice->state == MET__STATE_ISSUED) {
         error = met__flow_act(flow, MET__ACTION_NEXT);
-        if (error == MET_OK) {
-            error = met__flow_act(flow, MET__ACTION_OVERDUE);
-        }
-        return error;
+    } else if (flow->invoice->state != MET__STATE_PENDING) {
+        return met__flow_advance(flow);
     }
-    return flow->invoice->state == MET__STATE_PENDING
-               ? met__flow_act(flow, MET__ACTION_OVERDUE)
-               : met__flow_advance(flow);
+    return error == MET_OK ? met__flow_act(flow, end) : error;
 }
 
 static met_error do_invoice(met__job_context *context, met__text id)

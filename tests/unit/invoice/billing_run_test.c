@@ -155,6 +155,22 @@ static void what_is_not_paid_is_overdue(void **state)
     assert_int_equal(report.drafts, 0);
 }
 
+/* It waits for its date, as any: it may still be void. */
+static void what_is_nothing_is_paid(void **state)
+{
+    (void)state;
+    subscribe_from("a", "unit", FEBRUARY);
+    must_run("2026-03-01T02:00:00Z");
+    assert_ok(get("INV-0001"));
+    assert_shown("totals.total", "0.00");
+    assert_shown("status", "issued");
+    must_run("2026-04-05T00:00:00Z");
+    assert_int_equal(report.overdue, 0);
+    assert_ok(get("INV-0001"));
+    assert_shown("status", "paid");
+    assert_shown("paid_at", "2026-04-05T00:00:00Z");
+}
+
 /* One that cannot be billed is left as it was; all others are billed. */
 static void one_that_fails_stops_nobody(void **state)
 {
@@ -506,6 +522,7 @@ int main(void)
         CASE(late_usage_is_collected),
         CASE(somebody_has_to_approve),
         CASE(what_is_not_paid_is_overdue),
+        CASE(what_is_nothing_is_paid),
         CASE(one_that_fails_stops_nobody),
         CASE(two_at_once_bill_once),
         CASE(a_run_that_was_left_goes_on),
