@@ -91,8 +91,8 @@ MET_API MET_NODISCARD met_error met_meter_list(met_store *store,
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (a feature
  *         in service measures it: archive that first; or a subscription counts
  *         by it that goes on, or that ended and is not billed to its end: run
- *         the billing first) · MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT ·
- *         MET_E_FORKED · MET_E_BUG
+ *         the billing first) · MET_E_NO_MEMORY · MET_E_DISK_FULL ·
+ *         MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
  * @blocks waits for the store's one writer and for the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
  */

@@ -11,6 +11,15 @@ static int setup(void **state)
     return failed;
 }
 
+static met_error interim(const char *customer)
+{
+    met_buffer *buffer = fresh();
+
+    return keep(met_invoice_interim(store, customer, strlen(customer), 0,
+                                    buffer, &told),
+                buffer);
+}
+
 static void thresholds_make_interim_invoices(void **state)
 {
     (void)state;
@@ -61,8 +70,6 @@ static void thresholds_make_interim_invoices(void **state)
 
 static void an_interim_invoice_by_hand(void **state)
 {
-    met_buffer *buffer;
-
     (void)state;
     must_publish_card("least",
                       story_card("{\"type\":\"unit\",\"amount\":\"1\","
@@ -70,32 +77,58 @@ static void an_interim_invoice_by_hand(void **state)
                                  NULL));
     subscribe_from("a", "least", MARCH);
     clock_now_ns = time_of("2026-03-02T12:00:00Z");
-    buffer = fresh();
-    assert_told(keep(met_invoice_interim(store, "a", 1, 0, buffer, &told),
-                     buffer),
-                MET_E_CONFLICT, "as_of", "nothing is due");
+    assert_told(interim("a"), MET_E_CONFLICT, "as_of", "nothing is due");
     must_use("a", "2026-03-02T10:00:00Z", 4);
     must_settle();
-    buffer = fresh();
-    assert_ok(keep(met_invoice_interim(store, "a", 1, 0, buffer, &told),
-                   buffer));
+    assert_ok(interim("a"));
     assert_shown("totals.total", "4.00");
     assert_ok(preview("a", NULL, MET_INVOICE_OPEN_PERIOD));
     assert_shown("lines", "[]");
-    buffer = fresh();
-    assert_told(keep(met_invoice_interim(store, "a", 1, 0, buffer, &told),
-                     buffer),
-                MET_E_CONFLICT, "as_of", "nothing is due");
+    assert_told(interim("a"), MET_E_CONFLICT, "as_of", "nothing is due");
     must_run("2026-04-01T02:00:00Z");
     assert_ok(get("INV-0002"));
     assert_shown("lines.0.quantity", "0");
     assert_shown("totals.total", "6.00");
     assert_ok(put_profile(NULL, "{\"workflow\":{\"invoicing\":{"
                                 "\"progressive_billing\":false}}}"));
-    buffer = fresh();
-    assert_told(keep(met_invoice_interim(store, "a", 1, 0, buffer, &told),
-                     buffer),
-                MET_E_CONFLICT, "billing_profile", "progressive_billing");
+    assert_told(interim("a"), MET_E_CONFLICT, "billing_profile",
+                "progressive_billing");
+}
+
+/* A line of 34 digits before the point, and one of a cent. */
+static void an_interim_sum_of_too_many_digits(void **state)
+{
+    static const char plan[] =
+        "{\"key\":\"huge\",\"name\":\"H\",\"currency\":\"USD\","
+        "\"billing_cadence\":\"P1M\",\"phases\":[{\"key\":\"p\",\"name\":"
+        "\"P\",\"rate_cards\":["
+        "{\"key\":\"example_service\",\"name\":\"F\",\"feature\":{\"key\":"
+        "\"example_service\"},\"billing_cadence\":\"P1M\",\"price\":{"
+        "\"type\":\"unit\",\"amount\":"
+        "\"1000000000000000000000000000000000\"}},"
+        "{\"key\":\"second\",\"name\":\"S\",\"feature\":{\"key\":"
+        "\"second\"},\"billing_cadence\":\"P1M\",\"price\":{"
+        "\"type\":\"unit\",\"amount\":\"0.01\"}}]}]}";
+
+    (void)state;
+    must_put_feature("{\"key\":\"second\",\"name\":\"Second\",\"meter\":{"
+                     "\"key\":\"api_requests\"}}");
+    must_publish("huge", plan);
+    subscribe_from("a", "huge", MARCH);
+    must_use("a", "2026-03-02T10:00:00Z", 1);
+    must_settle();
+    clock_now_ns = time_of("2026-03-02T12:00:00Z");
+    assert_ok(put_profile("a", "{\"usage_thresholds\":[\"5\"]}"));
+    uint64_t before = stored_digest();
+    assert_told(interim("a"), MET_E_OVERFLOW, "totals", "34 digits");
+    assert_told(preview("a", NULL, MET_INVOICE_OPEN_PERIOD), MET_E_OVERFLOW,
+                "totals", "\"second\"");
+    assert_true(stored_digest() == before);
+    assert_ok(run_on(store, NULL));
+    assert_int_equal(report.failed, 1);
+    assert_string_equal(report.failed_name, "a");
+    assert_non_null(strstr(report.failed_reason, "34 digits"));
+    assert_int_equal(report.drafts + report.issued, 0);
 }
 
 /* Late usage that takes something away is a credit note at once. */
@@ -217,6 +250,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(thresholds_make_interim_invoices),
         CASE(an_interim_invoice_by_hand),
+        CASE(an_interim_sum_of_too_many_digits),
         CASE(corrections_by_credit_note),
         CASE(one_correction_after_the_other),
         CASE(a_draft_is_read_up_to_the_last_moment),
