@@ -67,9 +67,9 @@ void met__buffer_take_back(met_buffer *buffer);
 /* --- Numbers as text, on paths where printf is too slow ------------------- */
 #define MET__DIGITS_MAX 20
 
-/* Decimal digits without a NUL, two by two; how many. */
-static inline size_t met__put_digits(char out[MET__DIGITS_MAX],
-                                     uint64_t value)
+/* Two by two. */
+static inline size_t met__put_long_digits(char out[MET__DIGITS_MAX],
+                                          uint64_t value)
 {
     static const char pairs[] =
         "00010203040506070809101112131415161718192021222324252627282930313233"
@@ -109,6 +109,27 @@ static inline size_t met__put_digits(char out[MET__DIGITS_MAX],
         out[0] = (char)('0' + value);
     }
     return size;
+}
+
+/* Decimal digits without a NUL; how many. May write over all of out. Eight
+ * digits are found at once: halves of fours, of twos, of ones, each in a lane
+ * of its own, the first digit in the lowest byte. */
+static inline size_t met__put_digits(char out[MET__DIGITS_MAX],
+                                     uint64_t value)
+{
+    if (value >= UINT64_C(100000000)
+        || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__) {
+        return met__put_long_digits(out, value);
+    }
+    uint64_t fours = value / 10000 | value % 10000 << 32;
+    uint64_t high = (fours * 10486) >> 20 & UINT64_C(0x7f0000007f);
+    uint64_t twos = high | (fours - high * 100) << 16;
+    high = (twos * 103) >> 10 & UINT64_C(0x000f000f000f000f);
+    uint64_t ones = high | (twos - high * 10) << 8;
+    uint32_t zeros = ones == 0 ? 7 : (uint32_t)__builtin_ctzll(ones) / 8;
+    ones = (ones | UINT64_C(0x3030303030303030)) >> (zeros * 8);
+    memcpy(out, &ones, sizeof ones);
+    return 8 - zeros;
 }
 
 /* --- Big-endian integers: their byte order is their numeric order. -------- */

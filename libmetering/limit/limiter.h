@@ -11,6 +11,8 @@
 /* Of a request's flags, beside the public ones: of an admitted request only the
  * times of the window that is reported are sure to be told. */
 #define MET__LIMITER_REPORTED 0x80000000u
+/* Nothing will be given back: the ticket may stay empty. */
+#define MET__LIMITER_NO_TICKET 0x40000000u
 
 /* config is complete (read through the growable-struct reader). */
 met_error met__limiter_open(const met__platform *platform,

@@ -114,14 +114,22 @@ size_t met__lines_write(met__lines *lines, const met_limiter_result *result,
         || (!is_of(lines, result) && !learn(lines, result))) {
         return 0;
     }
+    char left[MET__DIGITS_MAX]; /* of the one that is reported */
+    size_t size = 0;
     for (uint32_t i = 0; i < result->window_count; i++) {
         at = put_piece(at, &lines->left[i]);
-        at += met__put_digits(at, result->windows[i].remaining);
+        size_t digits = met__put_digits(at, result->windows[i].remaining);
+        if (i == result->reported) {
+            memcpy(left, at, sizeof left);
+            size = digits;
+        }
+        at += digits;
     }
     const met_limiter_window_result *shown =
         &result->windows[result->reported];
     at = put_piece(at, &lines->reported[result->reported]);
-    at += met__put_digits(at, shown->remaining);
+    memcpy(at, left, sizeof left);
+    at += size;
     at = put_piece(at, &lines->reset);
     at += met__put_digits(at, met__header_reset(shown));
     memcpy(at, "\r\n", 3);

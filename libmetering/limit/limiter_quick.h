@@ -184,6 +184,8 @@ static inline void met__quick_answer(const met__quick *q,
 {
     int is_brief = (q->flags & MET_LIMITER_BRIEF) != 0;
     int is_one = !is_brief && (q->flags & MET__LIMITER_REPORTED) != 0;
+    int has_ticket =
+        !is_refusing && (q->flags & MET__LIMITER_NO_TICKET) == 0;
     uint64_t least = UINT64_MAX;
     uint32_t reported = 0;
 
@@ -203,7 +205,7 @@ static inline void met__quick_answer(const met__quick *q,
             least = result->remaining;
             reported = i;
         }
-        if (!is_refusing) {
+        if (has_ticket) {
             met__ticket_add(&out->ticket, i, window->owner, &window->mark);
         }
     }
@@ -216,7 +218,7 @@ static inline void met__quick_answer(const met__quick *q,
         out->wait_ns = is_brief || out->windows[0].wait_ns != 0
                            ? out->windows[0].wait_ns
                            : 1;
-    } else {
+    } else if (has_ticket) {
         met__ticket_end(&out->ticket, q->policy, q->ask.cost, &q->key);
     }
 }

@@ -354,20 +354,14 @@ static uint64_t used_tape(const met__snapshot *snapshot,
     return read_copy(snapshot, shape, time).used;
 }
 
-/* How long until at most `room` weighs. */
-static inline uint64_t wait_of(const tape_copy *copy,
-                               const met__snapshot *snapshot,
-                               const met__shape *shape, uint64_t now,
-                               uint64_t room)
+/* How long until so many slots after the newest hit. */
+static inline uint64_t wait_of(const tape_copy *copy, const met__shape *shape,
+                               uint64_t now, uint64_t later)
 {
-    if (copy->used <= room) {
-        return 0;
-    }
     uint64_t newest =
         met__window_ticks(shape, now) + copy->late - copy->passed;
-    uint64_t later =
-        met__tape_until(&copy->state, snapshot->history, shape, room);
     uint64_t until = (newest + later) * shape->tick_ns;
+
     return until > now ? until - now : 1; /* 1: a record nobody wrote */
 }
 
@@ -377,7 +371,11 @@ static uint64_t wait_tape(const met__snapshot *snapshot,
 {
     tape_copy copy = read_copy(snapshot, shape, time);
 
-    return wait_of(&copy, snapshot, shape, time->monotonic_ns, room);
+    return copy.used <= room
+               ? 0
+               : wait_of(&copy, shape, time->monotonic_ns,
+                         met__tape_until(&copy.state, snapshot->history,
+                                         shape, room));
 }
 
 /* The moment the oldest quantum is forgotten. */
@@ -387,9 +385,12 @@ static uint64_t reset_tape(const met__snapshot *snapshot,
 {
     tape_copy copy = read_copy(snapshot, shape, time);
 
-    return copy.used == 0 ? 0
-                          : wait_of(&copy, snapshot, shape,
-                                    time->monotonic_ns, copy.used - 1);
+    return copy.used == 0
+               ? 0
+               : wait_of(&copy, shape, time->monotonic_ns,
+                         met__tape_until_less(&copy.state, snapshot->history,
+                                              shape, copy.passed,
+                                              copy.used));
 }
 
 static int is_idle_tape(uint64_t head, const met__shape *shape,

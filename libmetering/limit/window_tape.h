@@ -81,5 +81,11 @@ uint64_t met__tape_weight(const met__tape_state *state,
 uint64_t met__tape_until(const met__tape_state *state,
                          const uint64_t *history, const met__shape *shape,
                          uint64_t room);
+/* The same of one less than the `used` that weigh `passed` slots after the
+ * newest hit, at most `slots`: in one walk. */
+uint64_t met__tape_until_less(const met__tape_state *state,
+                              const uint64_t *history,
+                              const met__shape *shape, uint64_t passed,
+                              uint64_t used);
 
 #endif

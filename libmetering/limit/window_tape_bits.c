@@ -63,6 +63,7 @@ uint64_t met__tape_passed(const met__tape_state *state,
 typedef struct tape_walk {
     uint32_t zeros;
     uint32_t ones;
+    uint32_t newer; /* 0s that are newer than the oldest 1 so far */
     uint64_t word; /* the bits at hand, next one highest */
     uint32_t length;
     uint32_t chunk; /* chunks that are left: before this one */
@@ -117,13 +118,17 @@ static int walk_over(tape_walk *walk, uint32_t length, uint64_t zeros_max,
     if (length == 0) {
         return 1;
     }
-    uint32_t ones = ones_in(walk->word >> (64 - length));
+    uint64_t bits = walk->word >> (64 - length);
+    uint32_t ones = ones_in(bits);
     if (walk->ones + ones > ones_max
         || walk->zeros + length - ones > zeros_max) {
         return 0;
     }
     walk->ones += ones;
     walk->zeros += length - ones;
+    if (ones > 0) {
+        walk->newer = walk->zeros - (uint32_t)__builtin_ctzll(bits);
+    }
     walk->word = length < 64 ? walk->word << length : 0;
     walk->length -= length;
     return 1;
@@ -222,3 +227,24 @@ uint64_t met__tape_until(const met__tape_state *state,
     return shape->slots + UINT64_C(1) - walk.zeros;
 }
 
+uint64_t met__tape_until_less(const met__tape_state *state,
+                              const uint64_t *history,
+                              const met__shape *shape, uint64_t passed,
+                              uint64_t used)
+{
+    uint64_t most = met__tape_quanta(shape);
+    tape_walk walk = walk_begin(state);
+
+    walk_on(&walk, history, shape->slots - passed, most);
+    uint64_t kept = (uint64_t)walk.ones * shape->quantum;
+    uint64_t newer = walk.newer;
+    if (passed > 0) {
+        walk_on(&walk, history, shape->slots, most);
+    }
+    uint64_t old = (uint64_t)walk.ones * shape->quantum;
+    if (state->count < old || state->count - old + kept != used) {
+        /* Counted by force, or garbage. */
+        return met__tape_until(state, history, shape, used - 1);
+    }
+    return shape->slots + UINT64_C(1) - (kept > 0 ? newer : 0);
+}

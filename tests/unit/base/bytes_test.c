@@ -140,6 +140,7 @@ static void test_digits(void **state)
     }
     for (uint64_t value = 0; value < 2000; value++) {
         check_digits(value);
+        check_digits(value * 99991 + 57); /* beyond eight digits, too */
     }
 }
 
