@@ -144,24 +144,28 @@ met_error met_gateway_complete(met_gateway *gateway,
                                met_gateway_ticket *ticket,
                                const met_gateway_outcome *outcome)
 {
-    met_gateway_outcome known = {.struct_size = sizeof known};
+    met_gateway_outcome known;
 
     if (gateway == NULL || ticket == NULL) {
         return MET_E_INVALID;
     }
-    if (outcome != NULL) {
+    if (outcome == NULL) {
+        known = (met_gateway_outcome){.struct_size = sizeof known};
+        outcome = &known;
+    } else if (outcome->struct_size != sizeof *outcome) {
         met_error error = met__struct_read(&known, sizeof known,
                                            sizeof known.struct_size, outcome,
                                            "outcome", NULL);
         if (error != MET_OK) {
             return error;
         }
+        outcome = &known;
     }
-    if ((known.flags & ~(uint32_t)MET_GATEWAY_NOT_SERVED) != 0
-        || known.reserved != 0) {
+    if ((outcome->flags & ~(uint32_t)MET_GATEWAY_NOT_SERVED) != 0
+        || outcome->reserved != 0) {
         return MET_E_UNSUPPORTED;
     }
-    return met__gateway_complete(gateway, ticket, &known);
+    return met__gateway_complete(gateway, ticket, outcome);
 }
 
 met_error met_gateway_tick(met_gateway *gateway)

@@ -33,6 +33,40 @@ static inline int met__text_equal(met__text a, met__text b)
            && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
+/* The same, in place: of names that are usually short. */
+static inline int met__bytes_equal(const char *a, const char *b, size_t size)
+{
+    uint64_t first[2];
+    uint64_t last[2];
+    uint32_t half[2];
+
+    if (size > 2 * sizeof *first) {
+        return memcmp(a, b, size) == 0;
+    }
+    if (size >= sizeof *first) {
+        memcpy(&first[0], a, sizeof *first);
+        memcpy(&first[1], b, sizeof *first);
+        memcpy(&last[0], a + size - sizeof *last, sizeof *last);
+        memcpy(&last[1], b + size - sizeof *last, sizeof *last);
+        return ((first[0] ^ first[1]) | (last[0] ^ last[1])) == 0;
+    }
+    for (; size >= sizeof *half; size -= sizeof *half) {
+        memcpy(&half[0], a, sizeof *half);
+        memcpy(&half[1], b, sizeof *half);
+        if (half[0] != half[1]) {
+            return 0;
+        }
+        a += sizeof *half;
+        b += sizeof *half;
+    }
+    for (; size > 0; size--) {
+        if (*a++ != *b++) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 /* Byte order, shorter first when one is the other's beginning. */
 int met__text_compare(met__text a, met__text b);
 

@@ -151,10 +151,20 @@ static int with_key(met__admission *admission,
     return 1;
 }
 
-static void read_names(const met__snapshot *snapshot,
-                       const met__snapshot_key_auth *auth,
-                       met__key_auth *names)
+/* Names of keys: those of the request before are mostly those of this one. */
+static const met__key_auth *read_names(met__admission *admission,
+                                       const met__snapshot_key_auth *auth)
 {
+    met_gateway *gateway = admission->gateway;
+    const met__snapshot *snapshot = admission->snapshot;
+    met__key_auth *names = &gateway->key_names;
+
+    if (gateway->key_names_of == auth
+        && gateway->key_names_generation == gateway->generation) {
+        return names;
+    }
+    gateway->key_names_of = auth;
+    gateway->key_names_generation = gateway->generation;
     names->flags = auth->flags;
     names->name_count = auth->name_count < MET__KEY_NAMES_MAX
                             ? auth->name_count
@@ -162,6 +172,7 @@ static void read_names(const met__snapshot *snapshot,
     for (uint32_t i = 0; i < names->name_count; i++) {
         names->names[i] = met__snapshot_text(snapshot, auth->names[i]);
     }
+    return names;
 }
 
 /* The host knows who it is. */
@@ -187,7 +198,6 @@ int met__admit_key(met__admission *admission)
     const met__snapshot *snapshot = admission->snapshot;
     const met__snapshot_key_auth *auth = met__snapshot_key_auth_at(
         snapshot, admission->plugins->record[MET__PLUGIN_KEY_AUTH]);
-    met__key_auth names;
     met__key_place place;
 
     if (auth == NULL) {
@@ -208,8 +218,8 @@ int met__admit_key(met__admission *admission)
                         met__text_of(admission->request->key,
                                      admission->request->key_size));
     }
-    read_names(snapshot, auth, &names);
-    uint32_t found = met__key_auth_find(&names, admission->request,
+    uint32_t found = met__key_auth_find(read_names(admission, auth),
+                                        admission->request,
                                         admission->gateway->scratch, &place);
     if (found == MET__KEY_NOT_NEEDED) {
         admission->is_preflight = 1;
@@ -244,9 +254,7 @@ met_error met__admit_query(met__admission *admission)
     out->size = 0;
     out->error = MET_OK;
     if (auth != NULL && (auth->flags & MET__KEY_HIDE) != 0) {
-        met__key_auth names;
-        read_names(snapshot, auth, &names);
-        met__key_auth_hide(&names, query, out);
+        met__key_auth_hide(read_names(admission, auth), query, out);
     } else {
         met__buffer_append(out, query.data, query.size);
     }
@@ -342,44 +350,82 @@ static void add_given_groups(const met__admission *admission, size_t *size)
     add_lines(gateway, size, MET__TEXT("\r\n"));
 }
 
-/* Header lines for the upstream: who it is, and its groups (MET__ACL_HEADER_*).
- */
-static void tell_upstream(met__admission *admission, uint32_t header)
+/* The lines of consumer, credential and groups when they lie one behind the
+ * other, as they are compiled for a consumer's first key; else empty. */
+static met__text lines_together(const met__snapshot *snapshot,
+                                const met__snapshot_consumer *consumer,
+                                const met__snapshot_credential *credential)
+{
+    met__ref all = consumer->headers;
+    met__ref groups = consumer->groups_header;
+
+    if (credential == NULL
+        || credential->header.offset != all.offset + all.size
+        || groups.offset
+               != credential->header.offset + credential->header.size) {
+        return (met__text){"", 0};
+    }
+    all.size += credential->header.size + groups.size;
+    return met__snapshot_text(snapshot, all);
+}
+
+/* The same put together, MET__ACL_HEADER_*. */
+static void put_lines(met__admission *admission, uint32_t header,
+                      const met__snapshot_consumer *consumer,
+                      const met__snapshot_credential *credential)
 {
     met_gateway *gateway = admission->gateway;
+    const met__snapshot *snapshot = admission->snapshot;
+    size_t size = 0;
+
+    if (header == MET__ACL_HEADER_AUTHENTICATED) {
+        add_given_groups(admission, &size);
+    }
+    if (consumer != NULL) {
+        add_lines(gateway, &size,
+                  met__snapshot_text(snapshot, consumer->headers));
+        if (credential != NULL) {
+            add_lines(gateway, &size,
+                      met__snapshot_text(snapshot, credential->header));
+        } else if (admission->is_anonymous) {
+            add_lines(gateway, &size,
+                      MET__TEXT("X-Anonymous-Consumer: true\r\n"));
+        }
+        if (header == MET__ACL_HEADER_CONSUMER) {
+            add_lines(gateway, &size,
+                      met__snapshot_text(snapshot, consumer->groups_header));
+        }
+    }
+    admission->decision->upstream_headers = gateway->upstream;
+    admission->decision->upstream_headers_size = size;
+}
+
+/* Header lines for the upstream: who it is, and its groups. */
+static void tell_upstream(met__admission *admission, uint32_t header)
+{
     met_gateway_decision *decision = admission->decision;
     const met__snapshot *snapshot = admission->snapshot;
     const met__snapshot_consumer *consumer =
         met__snapshot_consumer_at(snapshot, admission->consumer);
     const met__snapshot_credential *credential =
         met__snapshot_credential_at(snapshot, admission->credential);
-    size_t size = 0;
 
-    if (header == MET__ACL_HEADER_AUTHENTICATED) {
-        add_given_groups(admission, &size);
-        decision->upstream_headers = gateway->upstream;
-        decision->upstream_headers_size = size;
+    if (consumer != NULL) {
+        met__text name = met__snapshot_text(snapshot, consumer->username);
+        decision->consumer = name.data;
+        decision->consumer_size = name.size;
+        if (header == MET__ACL_HEADER_CONSUMER) {
+            met__text lines = lines_together(snapshot, consumer, credential);
+            decision->upstream_headers = lines.data;
+            decision->upstream_headers_size = lines.size;
+            if (lines.size > 0) {
+                return;
+            }
+        }
     }
-    if (consumer == NULL) {
-        return;
+    if (consumer != NULL || header == MET__ACL_HEADER_AUTHENTICATED) {
+        put_lines(admission, header, consumer, credential);
     }
-    met__text name = met__snapshot_text(snapshot, consumer->username);
-    decision->consumer = name.data;
-    decision->consumer_size = name.size;
-    add_lines(gateway, &size, met__snapshot_text(snapshot,
-                                                 consumer->headers));
-    if (credential != NULL) {
-        add_lines(gateway, &size, met__snapshot_text(snapshot,
-                                                     credential->header));
-    } else if (admission->is_anonymous) {
-        add_lines(gateway, &size, MET__TEXT("X-Anonymous-Consumer: true\r\n"));
-    }
-    if (header == MET__ACL_HEADER_CONSUMER) {
-        add_lines(gateway, &size,
-                  met__snapshot_text(snapshot, consumer->groups_header));
-    }
-    decision->upstream_headers = gateway->upstream;
-    decision->upstream_headers_size = size;
 }
 
 int met__admit_groups(met__admission *admission)

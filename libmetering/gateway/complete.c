@@ -14,7 +14,7 @@
 typedef struct completion {
     met_gateway *gateway;
     met__ticket *ticket;
-    met_gateway_outcome outcome;
+    const met_gateway_outcome *outcome;
     uint64_t quantity;
     met_pair pairs[PAIRS_MAX];
     size_t pair_count;
@@ -57,7 +57,7 @@ static int is_usage(const completion *c, const met__ticket_quota *quota)
     char digits[MET__DIGITS_MAX];
 
     while (end <= sizeof c->ticket->text && end - at >= 3) {
-        uint64_t number = outcome_number(&c->outcome, text[at]);
+        uint64_t number = outcome_number(c->outcome, text[at]);
         size_t size = text[at + 1] | (size_t)text[at + 2] << 8;
         size_t digit_count = number != 0 ? met__put_digits(digits, number) : 0;
         at += 3;
@@ -83,9 +83,9 @@ static int64_t true_cost(const completion *c, const met__ticket_quota *quota)
     case MET__COST_QUANTITY:
         return units_of(c->quantity);
     case MET__COST_REQUEST_SIZE:
-        return units_of(c->outcome.request_size_bytes);
+        return units_of(c->outcome->request_size_bytes);
     case MET__COST_RESPONSE_SIZE:
-        return units_of(c->outcome.response_size_bytes);
+        return units_of(c->outcome->response_size_bytes);
     default:
         return 0;
     }
@@ -172,7 +172,7 @@ static void add_quantity(completion *c, met__text name, uint64_t value)
 
 static void read_quantities(completion *c)
 {
-    const met_gateway_outcome *outcome = &c->outcome;
+    const met_gateway_outcome *outcome = c->outcome;
 
     c->quantity_count = 0;
     add_quantity(c, MET__TEXT("request_size_bytes"),
@@ -211,7 +211,7 @@ static int read_pairs(completion *c)
     for (size_t i = 0; i < NUMBERS; i++) {
         if ((c->gateway->wanted & numbers[i].wanted) != 0) {
             add_number(c, i, numbers[i].name,
-                       outcome_number(&c->outcome, numbers[i].attribute));
+                       outcome_number(c->outcome, numbers[i].attribute));
         }
     }
     return read_texts(c);
@@ -237,7 +237,7 @@ static void find_seen(completion *c)
     }
     for (size_t i = 0; i < NUMBERS; i++) {
         more[i + 1] = (c->gateway->wanted & numbers[i].wanted) != 0
-                          ? outcome_number(&c->outcome, numbers[i].attribute)
+                          ? outcome_number(c->outcome, numbers[i].attribute)
                           : 0;
     }
     memcpy(c->ticket->text + size, more, sizeof more);
@@ -341,7 +341,7 @@ met_error met__gateway_complete(met_gateway *gateway,
     }
     c.gateway = gateway;
     c.ticket = (met__ticket *)(void *)ticket;
-    c.outcome = *outcome;
+    c.outcome = outcome;
     c.quantity_count = 0;
     if (c.ticket->magic != MET__TICKET_MAGIC
         || c.ticket->store_mark != gateway->store_mark

@@ -90,6 +90,10 @@ struct met_gateway {
     char *upstream; /* header lines for the upstream */
     size_t upstream_room;
     met__buffer query; /* without the key */
+    const met__snapshot_key_auth *key_names_of; /* whose names these are */
+    uint32_t key_names_generation;
+    uint32_t reserved_names;
+    met__key_auth key_names;
     char scratch[MET_GATEWAY_KEY_SIZE_MAX + 1];
     char response[MET__RESPONSE_HEADERS_SIZE];
     met__gateway_counters counters;

@@ -16,16 +16,9 @@ static unsigned char lower(char c)
 }
 
 /* as_hyphen: an underscore of the wanted name stands for a hyphen. */
-static int same_name(const char *name, size_t size, met__text wanted,
-                     int as_hyphen)
+static int same_name(const char *name, met__text wanted, int as_hyphen)
 {
-    if (size != wanted.size) {
-        return 0;
-    }
-    if (!as_hyphen && memcmp(name, wanted.data, size) == 0) {
-        return 1;
-    }
-    for (size_t i = 0; i < size; i++) {
+    for (size_t i = 0; i < wanted.size; i++) {
         char c = as_hyphen && wanted.data[i] == '_' ? '-' : wanted.data[i];
         if (name[i] != c && lower(name[i]) != lower(c)) {
             return 0;
@@ -34,30 +27,34 @@ static int same_name(const char *name, size_t size, met__text wanted,
     return 1;
 }
 
+/* 0: the wanted name; 1: it with hyphens for its underscores; -1: another. */
+static int name_of(const char *name, met__text wanted)
+{
+    if (met__bytes_equal(name, wanted.data, wanted.size)
+        || same_name(name, wanted, 0)) {
+        return 0;
+    }
+    return memchr(wanted.data, '_', wanted.size) != NULL
+                   && same_name(name, wanted, 1)
+               ? 1
+               : -1;
+}
+
 /* How often a header is there, 0 to 2; its first value. */
 static int count_header(const met_gateway_request *request, met__text wanted,
                         met__text *value_out)
 {
     int count[2] = {0, 0};
     met__text value[2] = {{NULL, 0}, {NULL, 0}};
-    int ways = -1; /* not known yet: most headers differ in length */
 
     for (size_t i = 0; i < request->header_count; i++) {
         const met_pair *header = &request->headers[i];
         if (header->key_size != wanted.size) {
-            continue;
+            continue; /* most headers differ in length */
         }
-        if (ways < 0) {
-            ways = memchr(wanted.data, '_', wanted.size) != NULL ? 2 : 1;
-        }
-        for (int as_hyphen = 0; as_hyphen < ways; as_hyphen++) {
-            if (same_name(header->key, header->key_size, wanted, as_hyphen)) {
-                if (count[as_hyphen]++ == 0) {
-                    value[as_hyphen] =
-                        met__text_of(header->value, header->value_size);
-                }
-                break;
-            }
+        int way = name_of(header->key, wanted);
+        if (way >= 0 && count[way]++ == 0) {
+            value[way] = met__text_of(header->value, header->value_size);
         }
     }
     int which = count[0] > 0 ? 0 : 1;
@@ -235,20 +232,22 @@ uint32_t met__key_auth_find(const met__key_auth *auth,
                             const met_gateway_request *request,
                             char *scratch, met__key_place *place_out)
 {
+    met__text preflight = MET__TEXT("OPTIONS");
+
     *place_out = (met__key_place){{NULL, 0}, 0, 0};
     if ((auth->flags & MET__KEY_ON_PREFLIGHT) == 0
-        && met__text_equal(met__text_of(request->method, request->method_size),
-                           MET__TEXT("OPTIONS"))) {
+        && request->method_size == preflight.size
+        && met__bytes_equal(request->method, preflight.data,
+                            preflight.size)) {
         return MET__KEY_NOT_NEEDED;
     }
     for (uint32_t i = 0; i < auth->name_count && i < MET__KEY_NAMES_MAX;
          i++) {
-        met__key_place place = {{NULL, 0}, 0, 0};
-        uint32_t found = find_name(auth, i, request, scratch, &place);
+        uint32_t found = find_name(auth, i, request, scratch, place_out);
         if (found != 0) {
-            *place_out = place;
             return found;
         }
+        *place_out = (met__key_place){{NULL, 0}, 0, 0};
     }
     return MET__KEY_MISSING;
 }
