@@ -80,5 +80,12 @@ met_error met__compile_features(met__compile *compile);
 met_error met__compile_rows(met__compile *compile,
                             met__snapshot_consumer *consumer,
                             met__text subject);
+/* The lines for the upstream, without those of the second and later keys. */
+met_error met__compile_lines(met__compile *compile, const met__node *node,
+                             met__snapshot_consumer *consumer,
+                             met__ref *credential_out);
+met_error met__compile_line(met__compile *compile,
+                            const met__node *credential,
+                            met__ref *header_out);
 
 #endif
