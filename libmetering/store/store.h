@@ -39,8 +39,8 @@ met__ulid_series *met__txn_ids(met__txn *txn);
 
 /* What a later room has read and keeps with the open store, as the first member
  * of what it is. A transaction has it alone, from the first time that it asks
- * until it is over; release frees it, with the store at the latest. What a write
- * transaction keeps goes with it: what it reads may never have been. */
+ * until it is over; release frees it, with the store at the latest. What a
+ * write transaction keeps goes with it: what it reads may never have been. */
 typedef struct met__kept met__kept;
 struct met__kept {
     void (*release)(met__kept *kept);

@@ -82,6 +82,8 @@ PLANTS = [
      "81 columns, at most 80"),
     ("sizes", append(HEADER, f"/* {'·' * 75} */\n"),
      "81 columns, at most 80"),
+    ("sizes", append(FEATURE, f"/* {'·' * 75} */\n"),
+     "81 columns, at most 80"),
     ("sizes", append(FEATURE, f"/* {'·' * 74} */\n"), None),
     ("sizes", append("libmetering/catalog/discounts.c", function(71)),
      "planted: 71 lines, at most 70"),
