@@ -14,9 +14,9 @@ MET_BEGIN_DECLS
  * Create a feature, or change its name and description.
  *
  * @param store      open store
- * @param json       {"key", "name", "description"?, "meter"?: {"key",
- *                   "filters"?: {dimension: condition}}}: up to 10 of the
- *                   meter's dimensions, all must hold; a condition is a text,
+ * @param json       {"key", "name", "description"?, "labels"?, "meter"?:
+ *                   {"key", "filters"?: {dimension: condition}}}: up to 10 of
+ *                   the meter's dimensions, all must hold; a condition is a text,
  *                   {"eq" or "neq" or "contains" or "ncontains": text}, {"in"
  *                   or "nin": [text]}, {"exists": bool} or {"and" or "or":
  *                   [condition]}, nested twice at most
@@ -142,7 +142,7 @@ MET_API MET_NODISCARD met_error met_plan_put(met_store *store,
  * @param json_out  the draft; NULL when not wanted
  * @param info      NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (there is
- *         a draft) · MET_E_LIMIT · MET_E_NO_MEMORY · MET_E_DISK_FULL ·
+ *         a draft) · MET_E_LIMIT (2^32 - 1 versions) · MET_E_NO_MEMORY · MET_E_DISK_FULL ·
  *         MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED ·
  *         MET_E_BUG; nothing is stored then
  * @owner  json_out with met_buffer_release
@@ -304,9 +304,10 @@ MET_API MET_NODISCARD met_error met_plan_list(met_store *store,
  * @return MET_OK · MET_E_INVALID (not JSON, an unknown member, two objects of
  *         one key, or as the put of that kind) · MET_E_UNSUPPORTED (a field
  *         that is not served; with MET_APPLY_STRICT also an entity) ·
- *         MET_E_NOT_FOUND (a reference) · MET_E_CONFLICT · MET_E_LIMIT ·
- *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO ·
- *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG; nothing is stored then
+ *         MET_E_NOT_FOUND (a reference) · MET_E_CONFLICT · MET_E_OVERFLOW (a
+ *         number of more than 34 digits) · MET_E_LIMIT · MET_E_NO_MEMORY ·
+ *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT ·
+ *         MET_E_FORKED · MET_E_BUG; nothing is stored then
  * @units  nanoseconds UTC
  * @owner  caller keeps json; report_out with met_buffer_release
  * @blocks waits for the store's one writer and for the disk; a dry run waits
@@ -335,7 +336,8 @@ MET_API MET_NODISCARD met_error met_catalog_apply(met_store *store,
  *                  "_export_version": 1, "meters", "features", "notice_rules",
  *                  "plans", "customers", "subscriptions",
  *                  "entitlements", "grants", "resets", "billing_profiles",
- *                  "services", "routes", "consumers", "plugins"}
+ *                  "services", "routes", "consumer_groups", "consumers",
+ *                  "plugins"}
  * @param info      NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NO_MEMORY · MET_E_BUSY (too many
  *         readers) · MET_E_IO · MET_E_MAP_FULL · MET_E_CORRUPT · MET_E_FORKED ·

@@ -13,7 +13,7 @@ MET_BEGIN_DECLS
  * Create or replace a customer.
  *
  * @param store      open store
- * @param json       {"key", "name", "description"?, "currency"?,
+ * @param json       {"key", "name", "description"?, "labels"?, "currency"?,
  *                   "usage_attribution"?: {"subject_keys": [text, ...]}}
  * @param json_size  bytes; no NUL needed
  * @param json_out   the stored document; NULL when not wanted
@@ -101,10 +101,9 @@ MET_API MET_NODISCARD met_error met_customer_list(met_store *store,
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (a
  *         subscription runs or is scheduled, an entitlement that stands alone
  *         is in force, an invoice is not issued yet, or settled usage or a fee
- *         is not billed) · MET_E_UNSUPPORTED and
- *         MET_E_OVERFLOW (as met_invoice_preview) · MET_E_NO_MEMORY ·
- *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT ·
- *         MET_E_FORKED · MET_E_BUG
+ *         is not billed) · MET_E_UNSUPPORTED, MET_E_OVERFLOW and MET_E_LIMIT
+ *         (as met_invoice_preview) · MET_E_NO_MEMORY · MET_E_DISK_FULL ·
+ *         MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
  * @blocks waits for the store's one writer and for the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
  */
@@ -136,6 +135,7 @@ MET_API MET_NODISCARD met_error met_customer_remove(met_store *store,
  * @return MET_OK · MET_E_INVALID · MET_E_UNSUPPORTED · MET_E_NOT_FOUND (the
  *         customer or the plan, named in info) · MET_E_CONFLICT (the plan is
  *         not active; another subscription at that time; another currency) ·
+ *         MET_E_OVERFLOW (a number of more than 34 digits in custom_plan) ·
  *         MET_E_LIMIT · MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL ·
  *         MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG; nothing is
  *         stored then
@@ -217,7 +217,8 @@ MET_API MET_NODISCARD met_error met_subscription_continue(met_store *store,
  * @param info      NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (not
  *         active; the plan is not active; another currency) ·
- *         MET_E_UNSUPPORTED · MET_E_OVERFLOW · MET_E_LIMIT ·
+ *         MET_E_UNSUPPORTED · MET_E_OVERFLOW (a number of more than 34 digits
+ *         in custom_plan) · MET_E_LIMIT ·
  *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO ·
  *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG; nothing is stored then
  * @units  nanoseconds UTC
@@ -365,8 +366,8 @@ MET_API MET_NODISCARD met_error met_subscription_list(
  * @param info       NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (as
  *         met_customer_remove; a consumer stands for anonymous clients) ·
- *         MET_E_UNSUPPORTED and MET_E_OVERFLOW (as met_invoice_preview) ·
- *         MET_E_LIMIT ·
+ *         MET_E_UNSUPPORTED, MET_E_OVERFLOW and MET_E_LIMIT (as
+ *         met_invoice_preview; also json) ·
  *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO ·
  *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG; nothing is stored then
  * @owner  caller keeps json; json_out with met_buffer_release

@@ -112,7 +112,8 @@ MET_API MET_NODISCARD met_error met_decimal_multiply(const met_decimal *a,
  * @param places     0 … MET_DECIMAL_PLACES_MAX
  * @param rounding   one of MET_ROUND_*
  * @param value_out  written only on MET_OK; may be an operand
- * @return MET_OK · MET_E_INVALID (also b = 0) · MET_E_OVERFLOW
+ * @return MET_OK · MET_E_INVALID (NULL, not finite and canonical, other places
+ *         or rounding, b = 0) · MET_E_OVERFLOW (more than 34 digits)
  * @blocks never
  * @thread any      @fork any      @alloc none      @since 0.1
  */
@@ -129,7 +130,8 @@ MET_API MET_NODISCARD met_error met_decimal_divide(const met_decimal *a,
  * @param places     0 … MET_DECIMAL_PLACES_MAX
  * @param rounding   one of MET_ROUND_*
  * @param value_out  written only on MET_OK; may be an operand
- * @return MET_OK · MET_E_INVALID · MET_E_OVERFLOW
+ * @return MET_OK · MET_E_INVALID (NULL, not finite and canonical, other places
+ *         or rounding)
  * @blocks never
  * @thread any      @fork any      @alloc none      @since 0.1
  */
@@ -143,7 +145,7 @@ MET_API MET_NODISCARD met_error met_decimal_round(const met_decimal *value,
  *
  * @param a, b       operands
  * @param order_out  -1, 0 or 1
- * @return MET_OK · MET_E_INVALID
+ * @return MET_OK · MET_E_INVALID (NULL, or not finite and canonical)
  * @blocks never
  * @thread any      @fork any      @alloc none      @since 0.1
  */

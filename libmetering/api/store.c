@@ -87,11 +87,11 @@ met_error met_store_backup(met_store *store, const char *path,
 typedef met_error (*report_part)(met_store *store, met__arena *arena,
                                  met__node *report);
 
-/* One object out of all parts, as JSON. A part that finds damage has still
- * something to report; any other error gives nothing. */
+/* One object out of all parts, as JSON; with is_of_damage also when damage was
+ * found. Any other error gives nothing. */
 static met_error give_report(met_store *store, const report_part *parts,
-                             size_t part_count, met_buffer *report_out,
-                             met_error_info *info)
+                             size_t part_count, int is_of_damage,
+                             met_buffer *report_out, met_error_info *info)
 {
     met__arena arena;
     met__buffer buffer;
@@ -113,7 +113,8 @@ static met_error give_report(met_store *store, const report_part *parts,
     for (size_t i = 0; error == MET_OK && i < part_count; i++) {
         error = parts[i](store, &arena, report);
     }
-    if (error == MET_OK || (error == MET_E_CORRUPT && report->count > 0)) {
+    if (error == MET_OK
+        || (error == MET_E_CORRUPT && is_of_damage && report->count > 0)) {
         met__json_write(report, 0, &buffer);
         met_error given = met__buffer_give(&buffer, report_out);
         error = given == MET_OK ? error : given;
@@ -127,8 +128,8 @@ met_error met_store_check(met_store *store, met_buffer *report_out,
                           met_error_info *info)
 {
     static const report_part parts[] = {met__store_verify};
-    return give_report(store, parts, sizeof parts / sizeof *parts, report_out,
-                       info);
+    return give_report(store, parts, sizeof parts / sizeof *parts, 1,
+                       report_out, info);
 }
 
 met_error met_store_stats(met_store *store, met_buffer *report_out,
@@ -137,6 +138,6 @@ met_error met_store_stats(met_store *store, met_buffer *report_out,
     static const report_part parts[] = {met__store_describe,
                                         met__tally_describe,
                                         met__limits_describe};
-    return give_report(store, parts, sizeof parts / sizeof *parts, report_out,
-                       info);
+    return give_report(store, parts, sizeof parts / sizeof *parts, 0,
+                       report_out, info);
 }

@@ -68,8 +68,9 @@ static met_error same_plan(met__txn *txn, const met__plan *wanted,
 
 /* Gives the draft its place: that of the draft there is, or the next one. */
 static met_error place_draft(met__txn *txn, met__plan *wanted,
-                             const met__plan *now, int64_t now_ns,
-                             met__arena *arena)
+                             const met__plan *now, const met__path *path,
+                             int64_t now_ns, met__arena *arena,
+                             met_error_info *info)
 {
     wanted->updated_at_ns = now_ns;
     if (now != NULL && met__plan_status(now, now_ns) == MET__PLAN_DRAFT) {
@@ -79,7 +80,9 @@ static met_error place_draft(met__txn *txn, met__plan *wanted,
         return MET_OK;
     }
     if (now != NULL && now->version == UINT32_MAX) {
-        return MET_E_LIMIT;
+        return met__fail_at(info, MET_E_LIMIT, path, "version",
+                            "would be the one behind %u",
+                            (unsigned)UINT32_MAX);
     }
     wanted->version = now != NULL ? now->version + 1 : 1;
     wanted->created_at_ns = now_ns;
@@ -180,7 +183,7 @@ static met_error put_draft(met__txn *txn, const met__node *node,
         *plan_out = now;
         return error;
     }
-    error = place_draft(txn, wanted, now, now_ns, arena);
+    error = place_draft(txn, wanted, now, path, now_ns, arena, info);
     *change = now == NULL ? MET__CHANGE_CREATED : MET__CHANGE_UPDATED;
     *plan_out = wanted;
     return error == MET_OK ? met__plan_version_put(txn, wanted, arena) : error;
@@ -220,7 +223,7 @@ met_error met__plan_next(met__txn *txn, met__text key, int64_t now_ns,
     }
     if (error == MET_OK) {
         met__plan next = *now;
-        error = place_draft(txn, &next, now, now_ns, &arena);
+        error = place_draft(txn, &next, now, NULL, now_ns, &arena, info);
         next.effective_from_ns = 0;
         next.effective_to_ns = 0;
         if (error == MET_OK) {

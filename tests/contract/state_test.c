@@ -293,6 +293,32 @@ static void test_damaged(void **state)
     assert_true(answered > 60);
 }
 
+/* What recorders hold is compared with records: those are damaged, and the
+ * parts that could be told are not told, either. */
+static void test_damaged_stats(void **state)
+{
+    const met_event event = {.struct_size = sizeof event,
+                             .type = "kong.api_request", .type_size = 16,
+                             .subject = "consumer:ada", .subject_size = 12};
+    int status = 0;
+
+    (void)state;
+    world_restore();
+    assert_ok(met_recorder_open(w.store, NULL, &w.recorder, &w.told));
+    assert_ok(met_recorder_add(w.recorder, &event, &w.told));
+    assert_ok(met_store_settle(w.store, NULL, NULL, &w.told));
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        damage_all();
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(met_store_stats(w.store, OUT), MET_E_CORRUPT);
+    assert_null(w.out.data);
+}
+
 static int setup(void **state)
 {
     answered = 0;
@@ -306,6 +332,7 @@ int main(int count, char **arguments)
     const struct CMUnitTest tests[] = {
         TEST(test_forked),   TEST(test_over),    TEST(test_readers),
         TEST(test_outgrown), TEST(test_damaged), TEST(test_damaged_below),
+        TEST(test_damaged_stats),
     };
 
     only_function = count > 1 ? arguments[1] : NULL;

@@ -72,6 +72,20 @@ const char *quoted(const char *text);
 #define OUT &w.out, &w.told
 #define INFO &w.told
 
+/* The guard looks at the rest: that there is a reason, and that no output is
+ * written. */
+#define EXPECT(code, call)                                                  \
+    do {                                                                    \
+        w.told = (met_error_info){.struct_size = sizeof w.told};            \
+        met_error seen = (call);                                            \
+        if (seen != (code)) {                                               \
+            fail_msg("%d: %s at \"%s\": \"%s\", not %s", __LINE__,          \
+                     met_error_name(seen), w.told.field, w.told.reason,     \
+                     met_error_name(code));                                 \
+        }                                                                   \
+        met_buffer_release(&w.out);                                         \
+    } while (0)
+
 /* --- Rows ----------------------------------------------------------------- */
 enum {
     ROW_PURE = 1,     /* asks no store, and so works in a child, too */
