@@ -103,8 +103,10 @@ def test_a_time_without_a_zone_is_refused(store):
     naive = datetime(2026, 1, 1)
     with pytest.raises(ValueError, match="^at: .*time zone"):
         store.entitlement("ariel", "example_service", naive)
-    with pytest.raises(ValueError, match="^active_from: .*time zone"):
+    with pytest.raises(metering.InvalidError, match="^active_from: .*zone") \
+            as caught:
         store.subscribe({"active_from": naive})
+    assert (caught.value.field, caught.value.code) == ("active_from", 0)
 
 
 def test_a_recorder_counts_and_usage_has_rows(store):

@@ -123,6 +123,14 @@ CLASSES: dict[str, type[MeteringError]] = {
 }
 
 
+def invalid(field: str, reason: str) -> InvalidError:
+    """What the binding refuses by itself."""
+    made = InvalidError(f"{field}: {reason}")
+    made.field = field
+    made.reason = reason
+    return made
+
+
 def error_of(code: int, name: str, message: str, field: bytes,
              reason: bytes) -> MeteringError:
     """The exception of an error of the library; texts may be cut anywhere."""

@@ -10,6 +10,7 @@ from typing import NamedTuple, Union
 
 from . import _native
 from ._native import Policy
+from .errors import invalid
 from .handle import Handle
 
 SECOND = 1_000_000_000
@@ -76,8 +77,8 @@ class Window(NamedTuple):
         """"5/minute", "100/30s", "1000/hour"."""
         found = WINDOW_TEXT.match(text)
         if found is None or found[3] not in UNITS:
-            raise ValueError(f"windows: {text!r} is not like 5/minute or "
-                             "100/30s")
+            raise invalid("windows", f"{text!r} is not like 5/minute or "
+                          "100/30s")
         return cls(int(found[1]), int(found[2] or 1) * UNITS[found[3]],
                    int(algorithm))
 
@@ -119,7 +120,7 @@ def address_key(address: str, *, scope: str | bytes = "", kind: int = 0,
 def choice(value: str, names: tuple[str, ...], field: str) -> int:
     """1 for the first name, 2 for the second."""
     if value not in names:
-        raise ValueError(f"{field}: must be {' or '.join(names)}")
+        raise invalid(field, f"must be {' or '.join(names)}")
     return names.index(value) + 1
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Union
 
 from . import _native
+from .errors import invalid
 from .values import Document, Number, decode, encode
 
 PriceDocument = Union[Mapping[str, object], str]
@@ -62,7 +63,7 @@ def render_invoice(invoice: Mapping[str, object] | str,
                    format: str = "text") -> str:
     """An invoice for people: "text", "html", "csv" or "json"."""
     if format not in FORMATS:
-        raise ValueError(f"format: must be one of {', '.join(FORMATS)}")
+        raise invalid("format", f"must be one of {', '.join(FORMATS)}")
     return _native.invoice_render(encode(invoice), FORMATS.index(format) + 1)
 
 

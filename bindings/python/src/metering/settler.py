@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from . import _native
-from .errors import MeteringError
+from .errors import MeteringError, invalid
 from .store import Path, Store
 from .store import open as open_store
 
@@ -34,7 +34,7 @@ class Settler:
                  also: Callable[[], object] | None = None,
                  settle: bool = True) -> None:
         if interval <= 0:
-            raise ValueError("interval: must be above 0")
+            raise invalid("interval", "must be above 0")
         self.path = path
         self.interval = interval
         self.also = also

@@ -9,6 +9,8 @@ from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, Union
 
+from .errors import invalid
+
 Document = dict[str, Any]
 Moment = Union[datetime, int]
 Number = Union[int, Decimal]
@@ -51,7 +53,7 @@ def moment_of(value: object, field: str) -> int:
         raise TypeError(f"{field}: must be a datetime with a time zone, or "
                         f"nanoseconds, not {type(value).__name__}")
     if value.tzinfo is None or value.utcoffset() is None:
-        raise ValueError(f"{field}: must be a datetime with a time zone")
+        raise invalid(field, "must be a datetime with a time zone")
     return (value - EPOCH) // MICROSECOND * 1000
 
 
@@ -75,7 +77,7 @@ def text_of_moment(value: Moment, field: str) -> str:
 
 def text_of_number(value: Decimal, field: str) -> str:
     if not value.is_finite():
-        raise ValueError(f"{field}: must be a finite number")
+        raise invalid(field, "must be a finite number")
     return format(value, "f")
 
 
