@@ -65,6 +65,7 @@ def test_queue(ruled):
     assert second["threshold"]["value"] == "99.5"
     out, _ = ruled.run("notice", "list", "--limit", "1")
     assert first["id"] in out and second["id"] not in out
+    assert first["rule"]["key"] in out
     taken = ruled.json("notice", "next", "--lease", "5m")["items"]
     assert [item["id"] for item in taken] == [first["id"]]
     out, _ = ruled.run("notice", "next", "--limit", "10")
@@ -75,7 +76,7 @@ def test_queue(ruled):
     ruled.refused("notice", "ack", "x", reason="MET_E_INVALID")
     ruled.refused("notice", "next", "--lease", "soon", reason="--lease",
                   status=2)
-    ruled.refused("notice", "next", "--lease", "2d", reason="lease_ns")
+    ruled.refused("notice", "next", "--lease", "2d", reason="--lease: must")
 
 
 def test_follow(ruled):

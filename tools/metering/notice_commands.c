@@ -47,8 +47,9 @@ static int put_rules(tool *self)
 static int list_rules(tool *self)
 {
     static const char *const columns[] = {
-        "key", "type", "thresholds", "when_reached", "features", "disabled",
-        NULL};
+    "id",          "created_at",     "type",            "rule.key",
+    "customer.key", "feature.key",   "threshold.type",  "threshold.value",
+    "value.usage", "value.balance",  "deliveries",      NULL};
     met_error_info info = {.struct_size = sizeof info};
     met_buffer answer = {0};
     met_error error = met_notice_rule_list(self->store, &answer, &info);
@@ -118,7 +119,8 @@ int command_notice_rule(tool *self)
 
 /* --- The queue ------------------------------------------------------------ */
 static const char *const columns[] = {
-    "id",           "created_at",  "type",        "customer.key",
+    "id",          "created_at",     "type",          "rule.key",
+    "customer.key",
     "feature.key",  "threshold.type", "threshold.value",
     "value.usage",  "value.balance",  "deliveries", NULL};
 

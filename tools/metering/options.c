@@ -40,8 +40,26 @@ int tool_usage(const tool *self, const char *format, ...)
     return TOOL_USAGE;
 }
 
+/* An instant or a time that the library was given was an option here: as_of_ns
+ * is --as-of. Other fields are members of documents. */
+static const char *shown_field(const char *field, char *room, size_t room_size)
+{
+    size_t size = strlen(field);
+
+    if (size < 3 || strcmp(field + size - 3, "_ns") != 0) {
+        return field;
+    }
+    snprintf(room, room_size, "--%.*s", (int)(size - 3), field);
+    for (char *at = room; (at = strchr(at, '_')) != NULL;) {
+        *at = '-';
+    }
+    return room;
+}
+
 int tool_error(const tool *self, met_error error, const met_error_info *info)
 {
+    char room[MET_ERROR_FIELD_SIZE + 2];
+
     if (info == NULL || info->reason[0] == '\0') {
         return tool_fail(self, "%s (%s)", met_error_message(error),
                          met_error_name(error));
@@ -49,8 +67,9 @@ int tool_error(const tool *self, met_error error, const met_error_info *info)
     if (info->field[0] == '\0') {
         return tool_fail(self, "%s (%s)", info->reason, met_error_name(error));
     }
-    return tool_fail(self, "%s: %s (%s)", info->field, info->reason,
-                     met_error_name(error));
+    return tool_fail(self, "%s: %s (%s)",
+                     shown_field(info->field, room, sizeof room),
+                     info->reason, met_error_name(error));
 }
 
 int tool_next_option(const char **at, tool_option_name *option_out)
