@@ -1,6 +1,7 @@
 /* Errors: one list makes codes, names and messages. Numbers are pinned for
- * ever: never renumbered, never reused. A denied request, an empty allowance
- * or the end of a list is data, never an error. */
+ * ever: never renumbered, never reused. A denied request or an empty allowance
+ * is data, never an error. Every call names what it may answer; MET_E_BUG, a
+ * check of ours that failed, may come of any, named or not. */
 #ifndef METERING_ERROR_H
 #define METERING_ERROR_H
 
