@@ -13,15 +13,15 @@ MAY_INCLUDE = {
     "limit": {"base"},
     "meter": FOUNDATION,
     "catalog": FOUNDATION | {"meter"},
-    "customer": FOUNDATION | {"meter", "catalog"},
+    "customer": {"base", "store", "meter", "catalog"},
     "entitlement": FOUNDATION | {"meter", "catalog", "customer", "limit"},
-    "rating": {"base", "document", "catalog"},
+    "rating": {"base", "catalog"},
     "invoice": FOUNDATION | {"meter", "catalog", "customer", "entitlement",
                              "rating"},
     "gateway": FOUNDATION | {"meter", "catalog", "customer", "entitlement",
                              "limit"},
-    "api": FOUNDATION | {"limit", "meter", "catalog", "customer",
-                         "entitlement", "rating", "invoice", "gateway"},
+    "api": {"base", "store", "limit", "meter", "catalog", "customer",
+            "entitlement", "rating", "invoice", "gateway"},
 }
 
 # In which headers of another room a narrower law holds: room -> room -> files.
