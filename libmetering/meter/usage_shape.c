@@ -117,7 +117,7 @@ met_error met__usage_shape_decode(met__text value, met__usage_shape *shape_out)
     const unsigned char *at = (const unsigned char *)value.data;
     const unsigned char *end = at + value.size;
     int is_good = value.size >= HEAD && at[1] <= MET__ATTRIBUTES_MAX
-                  && at[2] <= MET__QUANTITIES_MAX;
+                  && at[2] <= MET__QUANTITIES_MAX && at[3] == 0;
 
     if (!is_good) {
         return MET_E_CORRUPT;
