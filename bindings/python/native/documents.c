@@ -2,6 +2,9 @@
  * may wait for the disk, and so give the GIL away. */
 #include "native.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "calls.h"
 
 #define TEXTS_MAX 3
@@ -54,11 +57,37 @@ static const struct {
 } calls[] = {
 #define CALL_ROW(name, signature, ...) {#name, signature, call_##name},
     NATIVE_CALLS(CALL_ROW)
-    {"store_settle", "n", call_store_settle},
-    {"store_compact", "nn", call_store_compact},
+    {"store_settle", "cells_max#", call_store_settle},
+    {"store_compact", "records_max# as_of#", call_store_compact},
 };
 
 #define CALLS (sizeof calls / sizeof calls[0])
+
+#define PARAMETER_SIZE 32
+
+/* The next parameter of a signature, without its kind, and where the one after
+ * it begins. */
+static const char *next_parameter(const char *at, char name[PARAMETER_SIZE],
+                                  char *kind)
+{
+    size_t size = strcspn(at, " ");
+    const char *after = at[size] == ' ' ? at + size + 1 : at + size;
+
+    *kind = size > 0 ? at[size - 1] : '\0';
+    size -= *kind == '?' || *kind == '#';
+    (void)snprintf(name, PARAMETER_SIZE, "%.*s", (int)size, at);
+    return after;
+}
+
+static int wants(const char *signature)
+{
+    int count = *signature != '\0';
+
+    for (; *signature != '\0'; signature++) {
+        count += *signature == ' ';
+    }
+    return count;
+}
 
 /* Texts stay owned by the tuple of words. */
 static int read_call(native_state *state, const char *signature,
@@ -68,21 +97,23 @@ static int read_call(native_state *state, const char *signature,
     int texts = 0;
     int numbers = 0;
 
-    if (given != (Py_ssize_t)strlen(signature)) {
-        PyErr_Format(PyExc_TypeError, "call() needs %zd arguments, got %zd",
-                     (Py_ssize_t)strlen(signature), given);
+    if (given != wants(signature)) {
+        PyErr_Format(PyExc_TypeError, "call() needs %d arguments, got %zd",
+                     wants(signature), given);
         return -1;
     }
     for (Py_ssize_t i = 0; i < given; i++) {
         PyObject *value = PyTuple_GetItem(words, i + 1);
+        char name[PARAMETER_SIZE];
+        char kind;
         int is_wrong;
-        if (signature[i] == 'n') {
-            is_wrong = native_i64(state, value, "number",
-                                  &a->number[numbers++]);
+        signature = next_parameter(signature, name, &kind);
+        if (kind == '#') {
+            is_wrong = native_i64(state, value, name, &a->number[numbers++]);
         } else {
             int (*take)(PyObject *, const char *, const char **, size_t *) =
-                signature[i] == 'o' ? native_text_or_none : native_text;
-            is_wrong = take(value, "text", &a->text[texts], &a->size[texts]);
+                kind == '?' ? native_text_or_none : native_text;
+            is_wrong = take(value, name, &a->text[texts], &a->size[texts]);
             texts++;
         }
         if (is_wrong) {

@@ -84,9 +84,11 @@ def test_an_error_names_the_field(store):
         {"price": {"amount": 0.1}}]}]}), r"phases\[0\].rate_cards\[0\].price"
      ".amount"),
     (lambda s: s.usage("api_requests", from_=1.5), "from_"),
-    (lambda s: s.settle(1.0), "number"),
+    (lambda s: s.settle(1.0), "cells_max"),
     (lambda s: s.entitlement("ariel", "example_service", 1.0), "at"),
-    (lambda s: s.entitlement(1.0, "example_service"), "text"),
+    (lambda s: s.entitlement(1.0, "example_service"), "customer"),
+    (lambda s: s.entitlement("ariel", 1.0), "feature"),
+    (lambda s: s.plan("free", version=1.0), "version"),
     (lambda s: metering.rate({"type": "unit", "amount": 0.1}, 1), "amount"),
     (lambda s: metering.rate({"type": "unit", "amount": "0.1"}, 1.0),
      "quantity"),
