@@ -16,10 +16,10 @@ MET_BEGIN_DECLS
  * @param store      open store
  * @param json       {"key", "name", "description"?, "labels"?, "meter"?:
  *                   {"key", "filters"?: {dimension: condition}}}: up to 10 of
- *                   the meter's dimensions, all must hold; a condition is a text,
- *                   {"eq" or "neq" or "contains" or "ncontains": text}, {"in"
- *                   or "nin": [text]}, {"exists": bool} or {"and" or "or":
- *                   [condition]}, nested twice at most
+ *                   the meter's dimensions, all must hold; a condition is a
+ *                   text, {"eq" or "neq" or "contains" or "ncontains": text},
+ *                   {"in" or "nin": [text]}, {"exists": bool} or {"and" or
+ *                   "or": [condition]}, nested twice at most
  * @param json_size  bytes; no NUL needed
  * @param json_out   the stored document; NULL when not wanted
  * @param info       NULL, or where to put field path and reason
@@ -142,9 +142,9 @@ MET_API MET_NODISCARD met_error met_plan_put(met_store *store,
  * @param json_out  the draft; NULL when not wanted
  * @param info      NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_NOT_FOUND · MET_E_CONFLICT (there is
- *         a draft) · MET_E_LIMIT (2^32 - 1 versions) · MET_E_NO_MEMORY · MET_E_DISK_FULL ·
- *         MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED ·
- *         MET_E_BUG; nothing is stored then
+ *         a draft) · MET_E_LIMIT (2^32 - 1 versions) · MET_E_NO_MEMORY ·
+ *         MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_IO · MET_E_CORRUPT ·
+ *         MET_E_FORKED · MET_E_BUG; nothing is stored then
  * @owner  json_out with met_buffer_release
  * @blocks waits for the store's one writer and for the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1

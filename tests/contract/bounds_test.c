@@ -38,7 +38,7 @@ static void subscribe(const char *key, int fees, const char *amount,
                                 INFO));
 }
 
-/* What one invoice cannot say: its customer stays, and what is due stays due. */
+/* What one invoice cannot say: the customer stays, and what is due. */
 static void expect_no_bill(const char *key, met_error error)
 {
     size_t size = strlen(key);
