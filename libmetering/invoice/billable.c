@@ -177,21 +177,22 @@ static met_error visit_phases(const period_walk *walk, met__arena *arena,
 }
 
 /* Only what has no end can be ended: it was billed without one. */
-static met_error visit_void(period_walk *walk, met__arena *arena,
+static met_error visit_void(const period_walk *owed, met__arena *arena,
                             met_error_info *info)
 {
-    met__subscription endless = *walk->subscription;
+    met__subscription endless = *owed->subscription;
     int64_t to_ns = endless.active_to_ns;
+    period_walk walk = *owed;
 
-    if (to_ns == 0 || to_ns > walk->wanted->as_of_ns
-        || to_ns <= walk->wanted->done_to_ns) {
+    if (to_ns == 0 || to_ns > owed->wanted->as_of_ns
+        || to_ns <= owed->wanted->done_to_ns) {
         return MET_OK;
     }
     endless.active_to_ns = 0;
-    walk->subscription = &endless;
-    walk->void_from_ns = to_ns;
-    walk->from_ns = 0;
-    return visit_phases(walk, arena, info);
+    walk.subscription = &endless;
+    walk.void_from_ns = to_ns;
+    walk.from_ns = 0;
+    return visit_phases(&walk, arena, info);
 }
 
 met_error met__billables_each(const met__billables *wanted, met__arena *arena,

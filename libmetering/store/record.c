@@ -301,7 +301,7 @@ static met_error read_value(reader *r, int depth, met__node **node_out)
     }
     if (tag <= 0x7f || tag >= 0xe0) {
         node->kind = MET__NODE_INTEGER;
-        node->as.integer = (int8_t)tag;
+        node->as.integer = (int64_t)tag - (tag <= 0x7f ? 0 : 0x100);
     } else if (tag == 0xc2 || tag == 0xc3) {
         node->kind = MET__NODE_BOOLEAN;
         node->as.boolean = tag == 0xc3;
