@@ -150,7 +150,7 @@ static void record_for_ever(int number)
             }
             must(5, met__recorder_tick(recorder));
         }
-        if (error != MET_OK || turn % 512 == 0) { /* others want to run */
+        if (error != MET_OK || turn % 64 == 0) { /* others want to run */
             pause_us(400);
         }
         if (turn % (64 * pace) == 0) { /* and a life that ends well */
