@@ -92,7 +92,9 @@ def main():
         store = pathlib.Path(name) / "store"
         story.metering(store, "apply", *(story.STORY / file for file in (
             "kong.yaml", "catalog.yaml", "load.yaml")))
-        for _ in range(kills):
+        for number in range(kills):
+            if number % 8 == 7:  # or the files of the dead pile up
+                story.metering(store, "settle")
             gateway = story.Gateway(store, THREADS)
             clients = [Client(gateway.port) for _ in range(CLIENTS)]
             for client in clients:
