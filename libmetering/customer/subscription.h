@@ -61,11 +61,6 @@ met_error met__subscription_phase_at(const met__subscription *subscription,
 met_error met__subscription_billing_period(
     const met__subscription *subscription, const met__plan *plan,
     int64_t at_ns, met__period *period_out);
-/* The same recurrence rule for any cadence, such as a usage period. */
-met_error met__subscription_period(const met__subscription *subscription,
-                                   const met__plan *plan,
-                                   const met__duration *cadence,
-                                   int64_t at_ns, met__period *period_out);
 /* Usage is known per minute: an instant that parts usage is applied at the
  * start of its minute. */
 met__period met__usage_bounds(met__period period);

@@ -87,12 +87,12 @@ met_error met__subscription_phase_at(const met__subscription *subscription,
     return MET_E_NOT_FOUND;
 }
 
-met_error met__subscription_period(const met__subscription *subscription,
-                                   const met__plan *plan,
-                                   const met__duration *cadence, int64_t at_ns,
-                                   met__period *period_out)
+met_error met__subscription_billing_period(
+    const met__subscription *subscription, const met__plan *plan,
+    int64_t at_ns, met__period *period_out)
 {
-    met__recurrence recurrence = {subscription->billing_anchor_ns, *cadence};
+    met__recurrence recurrence = {subscription->billing_anchor_ns,
+                                  plan->billing_cadence};
     met__period phase;
     met__period period;
     size_t index;
@@ -112,15 +112,6 @@ met_error met__subscription_period(const met__subscription *subscription,
     period_out->to_ns =
         period.to_ns < phase.to_ns ? period.to_ns : phase.to_ns;
     return MET_OK;
-}
-
-met_error met__subscription_billing_period(
-    const met__subscription *subscription, const met__plan *plan,
-    int64_t at_ns, met__period *period_out)
-{
-    return met__subscription_period(subscription, plan,
-                                    &plan->billing_cadence, at_ns,
-                                    period_out);
 }
 
 met__period met__usage_bounds(met__period period)

@@ -68,10 +68,14 @@ met_error met__compile_group(met__compile *compile, met__text name,
     return MET_OK;
 }
 
+/* A stored entity; the node lives only during the call. */
+typedef met_error (*compile_entity)(met__compile *compile,
+                                    const met__node *node);
+
 /* Stored objects are read with an arena of their own each: there may be a
  * million. */
-met_error met__compile_each(met__compile *compile, const char *kind,
-                            met__compile_entity entity)
+static met_error compile_each(met__compile *compile, const char *kind,
+                              compile_entity entity)
 {
     met__scan scan;
     met__text prefix;
@@ -456,10 +460,10 @@ static met_error add_slots(met__compile *compile, uint32_t section,
 
 static met_error compile_all(met__compile *compile)
 {
-    met_error error = met__compile_each(compile, "service", add_service);
+    met_error error = compile_each(compile, "service", add_service);
 
     if (error == MET_OK) {
-        error = met__compile_each(compile, "route", add_route);
+        error = compile_each(compile, "route", add_route);
     }
     if (error == MET_OK) {
         error = sort_paths(compile);
@@ -468,14 +472,13 @@ static met_error compile_all(met__compile *compile)
         error = met__compile_features(compile);
     }
     if (error == MET_OK) {
-        error = met__compile_each(compile, "consumer_group",
-                                  add_consumer_group);
+        error = compile_each(compile, "consumer_group", add_consumer_group);
     }
     if (error == MET_OK) {
-        error = met__compile_each(compile, "plugin", add_plan);
+        error = compile_each(compile, "plugin", add_plan);
     }
     if (error == MET_OK) {
-        error = met__compile_each(compile, "consumer", add_consumer);
+        error = compile_each(compile, "consumer", add_consumer);
     }
     if (error == MET_OK) {
         error = add_slots(compile, MET__SECTION_CREDENTIAL,
@@ -486,7 +489,7 @@ static met_error compile_all(met__compile *compile)
                           MET__SECTION_CONSUMER_SLOT, start_of_name);
     }
     if (error == MET_OK) {
-        error = met__compile_each(compile, "plugin", met__compile_plugin);
+        error = compile_each(compile, "plugin", met__compile_plugin);
     }
     if (error == MET_OK) {
         error = met__compile_scopes(compile);

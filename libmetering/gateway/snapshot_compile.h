@@ -63,11 +63,6 @@ met_error met__compile_name(met__compile *compile, const char *kind,
 /* The number of a group, given when it is new. */
 met_error met__compile_group(met__compile *compile, met__text name,
                              uint32_t *number_out);
-/* A stored entity; the node lives only during the call. */
-typedef met_error (*met__compile_entity)(met__compile *compile,
-                                         const met__node *node);
-met_error met__compile_each(met__compile *compile, const char *kind,
-                            met__compile_entity entity);
 int64_t met__node_integer_at(const met__node *object, const char *name,
                              int64_t standard);
 met_error met__compile_plugin(met__compile *compile, const met__node *node);

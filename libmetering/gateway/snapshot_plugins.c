@@ -8,7 +8,7 @@
 #include "gateway/snapshot_compile.h"
 #include "meter/meter_def.h"
 
-/* The whole run ends with it: met__compile_each looks after each entity. */
+/* The whole run ends with it: compile_each looks after each entity. */
 static void writer_fails(met__compile *compile)
 {
     compile->writer->sections[MET__SECTION_TEXT].error = MET_E_NO_MEMORY;

@@ -50,10 +50,11 @@ met_error met__credit_note_index(met__txn *txn, const met__invoice *note,
                            : error;
 }
 
-met_error met__credit_note_each(met__txn *txn, met__text invoice_id,
-                                met__arena *arena, void *context,
-                                met_error (*visit)(void *context,
-                                                   met__invoice *note))
+/* The credit notes of an invoice, oldest first. */
+static met_error each_note(met__txn *txn, met__text invoice_id,
+                           met__arena *arena, void *context,
+                           met_error (*visit)(void *context,
+                                              met__invoice *note))
 {
     met__text prefix;
     met__text key;
@@ -454,7 +455,7 @@ met_error met__credit_note_create(met__txn *txn, met__text name,
     }
     error = load_lines(&self);
     if (error == MET_OK) {
-        error = met__credit_note_each(txn, id, arena, &self, take_note);
+        error = each_note(txn, id, arena, &self, take_note);
     }
     if (error == MET_OK) {
         error = read_request(&self, node);

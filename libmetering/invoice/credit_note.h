@@ -16,11 +16,6 @@ met_error met__credit_note_create(met__txn *txn, met__text name,
                                   met__arena *arena, met__node **node_out,
                                   met_error_info *info);
 
-/* The credit notes of an invoice, oldest first. */
-met_error met__credit_note_each(met__txn *txn, met__text invoice_id,
-                                met__arena *arena, void *context,
-                                met_error (*visit)(void *context,
-                                                   met__invoice *note));
 /* A note is found from its invoice. */
 met_error met__credit_note_index(met__txn *txn, const met__invoice *note,
                                  met__arena *arena);

@@ -13,7 +13,8 @@
 #define DELETABLE(from) STEP(from, DELETE, DELETING)
 #define EDITABLE(from) STEP(from, UPDATE, UPDATING), DELETABLE(from)
 
-const met__invoice_step met__invoice_steps[] = {
+/* Every legal step, ended by one of state 0. */
+static const met__invoice_step steps[] = {
     STEP(CREATED, NEXT, WAITING),
     STEP(CREATED, FAIL, INVALID),
     EDITABLE(CREATED),
@@ -207,7 +208,7 @@ const met__invoice_step *met__invoice_step_find(
     uint32_t state, uint32_t action, const met__invoice_moment *moment)
 {
     MET__ASSERT_OR(moment != NULL, NULL);
-    for (const met__invoice_step *step = met__invoice_steps; step->from != 0;
+    for (const met__invoice_step *step = steps; step->from != 0;
          step++) {
         if (step->from == state && step->action == action
             && holds(step->when, moment)) {
@@ -219,7 +220,7 @@ const met__invoice_step *met__invoice_step_find(
 
 int met__invoice_step_is_legal(uint32_t state, uint32_t action)
 {
-    for (const met__invoice_step *step = met__invoice_steps; step->from != 0;
+    for (const met__invoice_step *step = steps; step->from != 0;
          step++) {
         if (step->from == state && step->action == action) {
             return 1;

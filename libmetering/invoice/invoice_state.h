@@ -105,9 +105,6 @@ typedef struct met__invoice_moment {
     int reserved;
 } met__invoice_moment;
 
-/* Every legal step, ended by one of state 0. */
-extern const met__invoice_step met__invoice_steps[];
-
 /* NULL: no such step, or none whose condition holds. */
 const met__invoice_step *met__invoice_step_find(
     uint32_t state, uint32_t action, const met__invoice_moment *moment);

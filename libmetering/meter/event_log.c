@@ -9,8 +9,8 @@
 #define LIMIT_DEFAULT 100
 
 /* --- Records -------------------------------------------------------------- */
-void met__event_log_key(const met__logged_event *event,
-                        unsigned char out[MET__EVENT_KEY_SIZE])
+static void event_key(const met__logged_event *event,
+                      unsigned char out[MET__EVENT_KEY_SIZE])
 {
     met__put_u64(out, (uint64_t)event->utc_ns);
     met__put_u64(out + 8, event->batch);
@@ -70,7 +70,7 @@ met_error met__event_log_put(met__txn *txn, const met__logged_event *event,
     for (size_t i = 0; i < 5; i++) {
         at = put_text(at, texts[i]);
     }
-    met__event_log_key(event, key);
+    event_key(event, key);
     return met__txn_put(txn, MET__TABLE_EVENT, key, sizeof key, value, size);
 }
 
@@ -254,7 +254,7 @@ static met_error get_logged(met__txn *txn, int64_t utc_ns, uint32_t index,
                                .index = index};
     met__text value;
 
-    met__event_log_key(&place, bytes);
+    event_key(&place, bytes);
     met_error error = met__txn_get(txn, MET__TABLE_EVENT, bytes, sizeof bytes,
                                    &value);
     if (error == MET_OK) {

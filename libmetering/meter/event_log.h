@@ -32,8 +32,6 @@ typedef struct met__logged_event {
     met__text actor;
 } met__logged_event;
 
-void met__event_log_key(const met__logged_event *event,
-                        unsigned char out[MET__EVENT_KEY_SIZE]);
 met_error met__event_log_put(met__txn *txn, const met__logged_event *event,
                              met__arena *arena);
 /* Texts point into the value. MET_E_CORRUPT */

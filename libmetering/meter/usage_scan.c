@@ -92,7 +92,8 @@ static met_error pass_over(met__grain_scan *scan, int64_t minute,
 }
 
 /* --- One table ------------------------------------------------------------ */
-met_error met__grain_scan_seek(met__grain_scan *scan, int64_t minute)
+/* Goes back, or on, to the first item of a minute or later. */
+static met_error seek_minute(met__grain_scan *scan, int64_t minute)
 {
     unsigned char start[4];
 
@@ -121,7 +122,7 @@ met_error met__grain_scan_begin(met__txn *txn, uint32_t minutes, int64_t from,
     scan_out->looked_at = 0;
     met_error error = met__scan_begin(txn, met__usage_table(minutes), NULL, 0,
                                       &scan_out->scan);
-    return error == MET_OK ? met__grain_scan_seek(scan_out, from) : error;
+    return error == MET_OK ? seek_minute(scan_out, from) : error;
 }
 
 met_error met__grain_scan_behind(met__grain_scan *scan,
@@ -184,8 +185,8 @@ met_error met__usage_scan_seek(met__usage_scan *scan, int64_t minute)
 
     scan->given = -1;
     for (int i = 0; error == MET_OK && i < MET__GRAINS; i++) {
-        error = met__grain_scan_seek(&scan->grains[i],
-                                     minute - minute % grain_minutes[i]);
+        error = seek_minute(&scan->grains[i],
+                            minute - minute % grain_minutes[i]);
         if (error == MET_OK) {
             error = load(scan, i);
         }

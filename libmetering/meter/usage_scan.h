@@ -32,8 +32,6 @@ typedef struct met__grain_scan {
 met_error met__grain_scan_begin(met__txn *txn, uint32_t minutes, int64_t from,
                                 int64_t to, const met__shape_set *only,
                                 met__grain_scan *scan_out);
-/* Goes back, or on, to the first item of a minute or later. */
-met_error met__grain_scan_seek(met__grain_scan *scan, int64_t minute);
 /* Goes on behind an item, which may be gone by now. */
 met_error met__grain_scan_behind(met__grain_scan *scan,
                                  const met__usage_item *item);

@@ -122,9 +122,10 @@ met_error met__rating_discount_usage(met__rating *rating)
 }
 
 /* --- After the model ------------------------------------------------------ */
-met_error met__line_add_discount(met__line *line, met__text child_id,
-                                 const char *reason, met_decimal amount,
-                                 met__arena *arena)
+/* Adds a discount to a line and its totals. */
+static met_error add_discount(met__line *line, met__text child_id,
+                              const char *reason, met_decimal amount,
+                              met__arena *arena)
 {
     size_t count = line->discount_count;
     met__line_discount *grown =
@@ -169,8 +170,8 @@ met_error met__rating_discount_percentage(met__rating *rating)
         error = met__rating_multiply(rating, line->totals.total, ratio,
                                      &amount);
         if (error == MET_OK && !met__decimal_is_zero(amount)) {
-            error = met__line_add_discount(
-                line, child_id, "ratecard_percentage", amount, rating->arena);
+            error = add_discount(line, child_id, "ratecard_percentage",
+                                 amount, rating->arena);
         }
     }
     return error;
@@ -214,8 +215,8 @@ met_error met__rating_cap(met__rating *rating)
         }
         if (error == MET_OK && !met__decimal_is_zero(amount)) {
             error =
-                met__line_add_discount(line, MET__TEXT("line_maximum_spend"),
-                                       "maximum_spend", amount, rating->arena);
+                add_discount(line, MET__TEXT("line_maximum_spend"),
+                             "maximum_spend", amount, rating->arena);
         }
         billed = sum;
     }

@@ -72,10 +72,6 @@ met_error met__rating_fill_up(met__rating *rating);
 met_error met__rated_settle(met__rated *rated, const met__rate_input *input,
                             met__arena *arena, met_error_info *info);
 
-/* Adds a discount to a line and its totals. */
-met_error met__line_add_discount(met__line *line, met__text child_id,
-                                 const char *reason, met_decimal amount,
-                                 met__arena *arena);
 /* The two halves of met__lines_subtract: lines in any order, then in their
  * order, with indexes from 0. MET_E_CONFLICT from the second. */
 met_error met__lines_difference(const met__line *current, size_t current_count,
