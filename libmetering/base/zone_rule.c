@@ -62,15 +62,18 @@ static int take_number(cursor *c, int32_t maximum, int32_t *out)
     return c->at > start;
 }
 
+#define OFFSET_HOURS_MAX 24 /* POSIX: 0 to 24 */
+#define CLOCK_HOURS_MAX 167 /* the extension: of when clocks change */
+
 /* [+-]hours[:minutes[:seconds]] */
-static int take_clock(cursor *c, int32_t *seconds_out)
+static int take_clock(cursor *c, int32_t hours_max, int32_t *seconds_out)
 {
     int32_t hours = 0;
     int32_t minutes = 0;
     int32_t seconds = 0;
     int sign = take(c, '-') ? -1 : (take(c, '+'), 1);
 
-    if (!take_number(c, 167, &hours)
+    if (!take_number(c, hours_max, &hours)
         || (take(c, ':')
             && (!take_number(c, 59, &minutes)
                 || (take(c, ':') && !take_number(c, 59, &seconds))))) {
@@ -98,7 +101,8 @@ static int take_day(cursor *c, met__zone_day *out)
         out->kind = 'N';
         is_good = take_number(c, 365, &out->day);
     }
-    return is_good && (!take(c, '/') || take_clock(c, &out->second));
+    return is_good
+           && (!take(c, '/') || take_clock(c, CLOCK_HOURS_MAX, &out->second));
 }
 
 met_error met__zone_rule_read(met__text text, met__zone_rule *rule_out)
@@ -107,7 +111,8 @@ met_error met__zone_rule_read(met__text text, met__zone_rule *rule_out)
     met__zone_rule rule = {0};
     int32_t west;
 
-    if (text.size == 0 || !take_name(&c) || !take_clock(&c, &west)) {
+    if (text.size == 0 || !take_name(&c)
+        || !take_clock(&c, OFFSET_HOURS_MAX, &west)) {
         return MET_E_CORRUPT;
     }
     rule.standard = -west;
@@ -118,7 +123,7 @@ met_error met__zone_rule_read(met__text text, met__zone_rule *rule_out)
             return MET_E_CORRUPT;
         }
         if (peek(&c) != ',') {
-            if (!take_clock(&c, &west)) {
+            if (!take_clock(&c, OFFSET_HOURS_MAX, &west)) {
                 return MET_E_CORRUPT;
             }
             rule.saving = -west;

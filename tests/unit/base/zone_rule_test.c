@@ -53,8 +53,9 @@ static void test_texts_that_are_none(void **state)
         "CET-1CEST,M13.1.0,M1.1.0", "CET-1CEST,M0.1.0,M1.1.0",
         "CET-1CEST,M1.6.0,M1.1.0", "CET-1CEST,M1.1.7,M1.1.0",
         "CET-1CEST,J0,J5", "CET-1CEST,J366,J5", "CET-1CEST,366,5",
-        "CET-168", "CET-1:60", "CET-1CEST,M3.5.0,M10.5.0/3x", "CET-1 ",
-        "CET-99999999999999",
+        "CET-25", "CET25CEST-1,M3.5.0,M10.5.0",
+        "CET-1CEST-25,M3.5.0,M10.5.0", "CET-1:60",
+        "CET-1CEST,M3.5.0,M10.5.0/3x", "CET-1 ", "CET-99999999999999",
     };
     met__zone_rule rule;
 
