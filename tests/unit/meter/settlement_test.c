@@ -429,6 +429,29 @@ static void test_settlement__many_transactions(void **state)
     assert_int_equal(report.cells, 0);
 }
 
+/* Many owners came and left, and nobody settled between. */
+static void test_settlement__owner_after_owner(void **state)
+{
+    char subject[16];
+
+    must_meter(store, COUNT_METER("c", "t", "\"x\":\"$.a\""));
+    for (int i = 0; i < 12; i++) {
+        met_recorder *recorder = must_recorder(store, 0);
+        snprintf(subject, sizeof subject, "s%d", i);
+        for (int n = 0; n <= i; n++) {
+            must_add(recorder, "t", subject, "a");
+        }
+        met__recorder_close(recorder);
+    }
+    met__settle_report report = must_settle(store);
+    assert_int_equal(report.events, 78);
+    assert_int_equal(report.parts, 12);
+    assert_int_equal(settled_events(store), 78);
+    report = must_settle(store);
+    assert_int_equal(report.events, 0);
+    assert_int_equal(settled_events(store), 78);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -439,6 +462,7 @@ int main(void)
         TEST(test_settlement__steps),
         TEST(test_settlement__bounded),
         TEST(test_settlement__many_transactions),
+        TEST(test_settlement__owner_after_owner),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
