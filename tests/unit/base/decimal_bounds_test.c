@@ -94,6 +94,7 @@ static void test_prints(void **state)
     assert_printed(met__decimal_make(1, 0, 0), 0, "0");
     assert_printed(number("-1.50"), 1, "-1.5");
     assert_printed(number("0.05"), 2, "0.05");
+    assert_printed(number("1.5"), 3, "1.500");
     met__buffer_init(&buffer, &platform);
     assert_int_equal(met__decimal_print_fixed(number("1.25"), 1, &buffer),
                      MET_E_INVALID);
@@ -262,6 +263,45 @@ static void test_scaled(void **state)
     assert_int_equal(out, 0);
 }
 
+static void test_zeros_and_integers(void **state)
+{
+    const met_decimal zero = met__decimal_zero();
+    met_decimal out = number("7");
+    int64_t whole = 7;
+
+    assert_int_equal(met__decimal_add(number("1.50"), zero, &out), MET_OK);
+    assert_is(out, "1.5");
+    assert_int_equal(met__decimal_add(zero, number("-2"), &out), MET_OK);
+    assert_is(out, "-2");
+    assert_int_equal(met__decimal_add(far(3), zero, &out), MET_OK);
+    assert_is(out, "1000");
+    assert_int_equal(met__decimal_add(zero, far(3), &out), MET_OK);
+    assert_is(out, "1000");
+    assert_int_equal(met__decimal_subtract(number("2"), zero, &out), MET_OK);
+    assert_is(out, "2");
+    assert_is(met__decimal_negate(met__decimal_make(1, 0, 3)), "0");
+    assert_is(met__decimal_from_i64(INT64_MIN), "-9223372036854775808");
+    assert_is(met__decimal_from_scaled(15, 1), "1.5");
+    assert_int_equal(met__decimal_to_i64(met__decimal_make(1, 0, -3), &whole),
+                     MET_OK);
+    assert_int_equal(whole, 0);
+    assert_int_equal(met__decimal_to_i64(met__decimal_make(1, 250, -1),
+                                         &whole),
+                     MET_OK);
+    assert_int_equal(whole, -25);
+    assert_int_equal(met__decimal_round(number("2.0"), 0, MET_ROUND_CEILING,
+                                        &out),
+                     MET_OK);
+    assert_is(out, "2");
+    assert_int_equal(met__decimal_round(met__decimal_make(0, 200, -2), 0,
+                                        MET_ROUND_UP, &out),
+                     MET_OK);
+    assert_is(out, "2");
+    assert_int_equal(met__decimal_divide_peer(number("1"), number("8"), &out),
+                     MET_OK);
+    assert_is(out, "0.125");
+}
+
 static void test_compares(void **state)
 {
     static const struct {
@@ -344,6 +384,7 @@ int main(void)
         cmocka_unit_test(test_quotients),
         cmocka_unit_test(test_rounding_of_long_ones),
         cmocka_unit_test(test_scaled),
+        cmocka_unit_test(test_zeros_and_integers),
         cmocka_unit_test(test_compares),
         cmocka_unit_test(test_wide),
     };
