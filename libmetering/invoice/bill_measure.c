@@ -6,6 +6,17 @@
 #include "base/check.h"
 #include "entitlement/customer_usage.h"
 #include "invoice/line_usage.h"
+#include "store/write_log.h"
+
+/* What is measured now is of a moment that begins with the transaction that
+ * writes, so no other one may do it. */
+static met_error measure_now(const met__bill *bill, met__line_draft *draft)
+{
+    met__write_log *log = met__txn_log_of(bill->txn);
+
+    draft->number = 0;
+    return log != NULL ? met__log_refuse(log) : MET_OK;
+}
 
 /* A price by dimension: its values, and their sum. */
 static met_error measure_values(const met__bill *bill, met__line_draft *draft,
@@ -96,13 +107,15 @@ static met_error ask(const met__bill *bill, met__line_draft *draft,
     met_error error = MET_E_NOT_FOUND;
 
     if (is_known(bill, draft)) {
-        error = bill->source->quantity(bill->source->context, &wish,
+        error = bill->source->quantity(bill->source->context,
+                                       bill->source->turn, &wish,
                                        quantity_out);
     }
-    if (error == MET_E_NOT_FOUND) {
-        draft->number = 0;
+    if (error != MET_E_NOT_FOUND) {
+        return error;
     }
-    return error == MET_E_NOT_FOUND
+    error = measure_now(bill, draft);
+    return error == MET_OK
                ? met__customer_usage(bill->txn, bill->customer,
                                      draft->feature, meter, period,
                                      MET__USAGE_ANY, quantity_out,
@@ -136,8 +149,9 @@ met_error met__bill_measure(const met__bill *bill, met__line_draft *draft)
         if (bill->is_dry) {
             return MET_OK; /* it is not gathered */
         }
-        draft->number = 0;
-        return measure_values(bill, draft, meter, period);
+        error = measure_now(bill, draft);
+        return error == MET_OK ? measure_values(bill, draft, meter, period)
+                               : error;
     }
     error = ask(bill, draft, meter, period, &draft->basis.quantity);
     return error == MET_OK && billable->price->has_fixed

@@ -7,12 +7,9 @@
  * transaction, and what was booked is not billed again. */
 #include "invoice/billing_group.h"
 
-#include <stdio.h>
-
 #include "meter/usage_late.h"
 
 #define JOBS_PER_STEP 2000    /* looked at */
-#define JOBS_PER_WRITE 256    /* others wait for the writer meanwhile */
 #define ITEMS_PER_STEP 200000 /* of usage */
 
 static const met__platform *platform_of(const met__billing_group *group)
@@ -25,6 +22,9 @@ met_error met__billing_group_init(met__billing_group *group,
                                   met_store *store)
 {
     *group = (met__billing_group){.store = store};
+    for (size_t i = 0; i < MET__GROUP_BATCHES; i++) {
+        met__write_log_init(&group->batches[i].log, platform_of(group));
+    }
     met__arena_init(&group->arena, platform_of(group));
     return met__usage_gather_create(store, &group->gather);
 }
@@ -45,7 +45,12 @@ void met__billing_group_clear(met__billing_group *group)
     group->phase = MET__GROUP_PLANNING;
     group->is_last = 0;
     group->job_count = 0;
-    group->done = 0;
+    group->begun = 0;
+    group->written = 0;
+    for (size_t i = 0; i < MET__GROUP_BATCHES; i++) {
+        group->batches[i].state = MET__BATCH_FREE;
+        met__write_log_release(&group->batches[i].log);
+    }
 }
 
 void met__billing_group_release(met__billing_group *group)
@@ -55,38 +60,6 @@ void met__billing_group_release(met__billing_group *group)
         met__usage_gather_destroy(group->gather);
         met__release(platform_of(group), group->jobs,
                      group->job_room * sizeof *group->jobs);
-    }
-}
-
-/* --- Failures ------------------------------------------------------------- */
-/* What concerns one customer, and not the run. */
-static int is_of_job(met_error error)
-{
-    switch (error) {
-    case MET_E_CONFLICT:
-    case MET_E_UNSUPPORTED:
-    case MET_E_OVERFLOW:
-    case MET_E_LIMIT:
-    case MET_E_INVALID:
-    case MET_E_NOT_FOUND:
-    case MET_E_CORRUPT:
-        return 1;
-    default:
-        return 0;
-    }
-}
-
-static void note_failure(met__run_report *report, met__billing_job *job,
-                         met_error error, const met_error_info *why)
-{
-    job->is_failed = 1;
-    if (report->failed++ == 0) {
-        snprintf(report->failed_name, sizeof report->failed_name, "%.*s",
-                 (int)job->name.size, job->name.data);
-        snprintf(report->failed_reason, sizeof report->failed_reason,
-                 "%s%s%s", why->code == error ? why->field : "",
-                 why->code == error ? ": " : "",
-                 why->code == error ? why->reason : met_error_message(error));
     }
 }
 
@@ -170,12 +143,12 @@ static met_error plan_job(met__billing_group *group, int is_invoice,
     met__arena_init(&arena, platform_of(group));
     context->arena = &arena;
     context->info = &why;
-    met__usage_gather_turn_to(group->gather, 0);
+    met__usage_gather_next(group->gather);
     met_error error = met__billing_job_ask(context, &job, &is_wanted);
     job.turn = met__usage_gather_turn(group->gather);
     met__arena_release(&arena);
-    if (error != MET_OK && error != MET_E_LIMIT && is_of_job(error)) {
-        note_failure(context->report, &job, error, &why);
+    if (error != MET_OK && error != MET_E_LIMIT && met__billing_error_is_of_job(error)) {
+        met__billing_job_failed(context->report, &job, error, &why);
         error = MET_OK;
     } else if (error == MET_OK && is_wanted) {
         error = keep_job(group, &job);
@@ -258,6 +231,8 @@ static met_error plan(met__billing_group *group, met__run_part *part)
     }
     group->is_last = error == MET_E_NOT_FOUND;
     group->phase = MET__GROUP_READING;
+    group->order = part->order;
+    part->order += group->job_count;
     met__usage_gather_begin(group->gather);
     return MET_OK;
 }
@@ -279,110 +254,112 @@ static met_error read_some(met__billing_group *group, met__run_part *part)
 }
 
 /* --- Writing -------------------------------------------------------------- */
-static met_error do_jobs(met__billing_group *group, met__job_context *context,
-                         size_t end, size_t *failed_out)
+static met__batch_scope scope_of(met__billing_group *group,
+                                 const met__run_part *part)
 {
-    met_error error = MET_OK;
-
-    for (size_t i = group->done; error == MET_OK && i < end; i++) {
-        met__arena arena;
-        if (group->jobs[i].is_failed) {
-            continue;
-        }
-        met__arena_init(&arena, platform_of(group));
-        context->arena = &arena;
-        *failed_out = i;
-        met__usage_gather_turn_to(group->gather, group->jobs[i].turn);
-        error = met__billing_job_do(context, &group->jobs[i]);
-        met__arena_release(&arena);
-    }
-    return error;
+    return (met__batch_scope){.store = group->store,
+                              .gather = group->gather,
+                              .jobs = group->jobs,
+                              .number = (int64_t)group->number,
+                              .as_of_ns = part->place.as_of_ns,
+                              .order = group->order,
+                              .has_place =
+                                  part->stage == MET__RUN_CUSTOMERS};
 }
 
-/* One transaction. A job that fails is left out, and the others are done
- * again. */
-static met_error write_once(met__billing_group *group, met__run_part *part,
-                            size_t end, met_error_info *why,
-                            size_t *failed_out)
+/* --- What is to be done --------------------------------------------------- */
+static met__billing_batch *batch_at(met__billing_group *group, size_t index)
 {
-    met__run_report report = part->report;
-    met__bill_cache cache = {0};
-    met__job_context context = {
-        .info = why,
-        .source = met__usage_gather_answers(group->gather),
-        .source_number = (int64_t)group->number,
-        .as_of_ns = part->place.as_of_ns,
-        .order = part->order,
-        .cache = &cache,
-        .report = &report};
-    met__arena arena;
-    met_error error = met__txn_begin(group->store, 1, &context.txn);
-
-    *failed_out = end;
-    if (error != MET_OK) {
-        return error;
-    }
-    met__arena_init(&arena, platform_of(group));
-    cache.arena = &arena;
-    error = do_jobs(group, &context, end, failed_out);
-    if (error == MET_OK && part->stage == MET__RUN_CUSTOMERS) {
-        *failed_out = end;
-        error = met__billing_place_put(context.txn, part->place.as_of_ns,
-                                       group->jobs[end - 1].name, &arena);
-    }
-    met__arena_release(&arena);
-    if (error != MET_OK) {
-        met__txn_abort(context.txn);
-        return error;
-    }
-    *failed_out = end;
-    error = met__txn_commit(context.txn);
-    if (error == MET_OK) {
-        part->report = report;
-        part->order = context.order;
-    }
-    return error;
+    return &group->batches[index % MET__GROUP_BATCHES];
 }
 
-static met_error write_some(met__billing_group *group, met__run_part *part,
-                            met_error_info *info)
+/* The next one to be made, or NULL. */
+static met__billing_batch *want_batch(met__billing_group *group)
 {
-    size_t end = group->done + JOBS_PER_WRITE;
-    met_error error = MET_OK;
-
-    end = end < group->job_count ? end : group->job_count;
-    while (group->done < end) {
-        met_error_info why = {.struct_size = sizeof why};
-        size_t failed = end;
-        error = write_once(group, part, end, &why, &failed);
-        if (error == MET_OK) {
-            group->done = end;
-        } else if (failed < end && is_of_job(error)) {
-            note_failure(&part->report, &group->jobs[failed], error, &why);
-        } else {
-            return why.code == error
-                       ? met__fail(info, error, why.field, "%s", why.reason)
-                       : error;
+    for (size_t i = group->written; i < group->begun; i++) {
+        if (batch_at(group, i)->state == MET__BATCH_WANTED) {
+            return batch_at(group, i);
         }
     }
-    if (group->done == group->job_count) {
-        group->phase = MET__GROUP_DONE;
+    size_t first = group->begun * MET__BATCH_JOBS;
+    size_t left = group->job_count - (first < group->job_count
+                                          ? first
+                                          : group->job_count);
+    if (left == 0 || group->begun - group->written == MET__GROUP_BATCHES) {
+        return NULL;
     }
-    return MET_OK;
+    met__billing_batch *batch = batch_at(group, group->begun++);
+    batch->first = first;
+    batch->end = first + (left < MET__BATCH_JOBS ? left : MET__BATCH_JOBS);
+    batch->state = MET__BATCH_WANTED;
+    return batch;
 }
 
-/* --- Steps ---------------------------------------------------------------- */
-met_error met__billing_group_step(met__billing_group *group,
-                                  met__run_part *part, met_error_info *info)
+int met__billing_group_pick(met__billing_group *group, int is_oldest,
+                            met__group_task *task_out)
 {
-    switch (group->phase) {
-    case MET__GROUP_PLANNING:
-        return plan(group, part);
-    case MET__GROUP_READING:
-        return read_some(group, part);
-    case MET__GROUP_WRITING:
-        return write_some(group, part, info);
+    met__billing_batch *batch = batch_at(group, group->written);
+
+    *task_out = (met__group_task){.kind = MET__TASK_STEP};
+    if (group->is_held) {
+        return 0;
+    }
+    if (group->phase < MET__GROUP_WRITING) {
+        group->is_held = 1;
+        return 1;
+    }
+    if (is_oldest && group->written < group->begun
+        && batch->state == MET__BATCH_MADE) {
+        *task_out = (met__group_task){MET__TASK_WRITE, 0, batch};
+    } else {
+        *task_out = (met__group_task){MET__TASK_MAKE, 0, want_batch(group)};
+    }
+    if (task_out->batch != NULL) {
+        task_out->batch->state = MET__BATCH_HELD;
+    }
+    return task_out->batch != NULL;
+}
+
+int met__billing_group_is_done(const met__billing_group *group)
+{
+    return !group->is_held && group->phase == MET__GROUP_WRITING
+           && group->written * MET__BATCH_JOBS >= group->job_count;
+}
+
+void met__billing_group_end(met__billing_group *group,
+                            const met__group_task *task, met_error error)
+{
+    switch (task->kind) {
+    case MET__TASK_STEP:
+        group->is_held = 0;
+        break;
+    case MET__TASK_MAKE:
+        task->batch->state =
+            error == MET_OK ? MET__BATCH_MADE : MET__BATCH_WANTED;
+        break;
     default:
-        return MET_OK;
+        task->batch->state =
+            error == MET_OK ? MET__BATCH_FREE : MET__BATCH_MADE;
+        group->written += error == MET_OK;
+        break;
+    }
+}
+
+/* --- Tasks ---------------------------------------------------------------- */
+met_error met__billing_group_do(met__billing_group *group,
+                                const met__group_task *task,
+                                met__run_part *part, met_error_info *info)
+{
+    met__batch_scope scope = scope_of(group, part);
+
+    switch (task->kind) {
+    case MET__TASK_MAKE:
+        return met__billing_batch_make(&scope, task->batch);
+    case MET__TASK_WRITE:
+        return met__billing_batch_write(&scope, task->batch, &part->report,
+                                        info);
+    default:
+        return group->phase == MET__GROUP_PLANNING ? plan(group, part)
+                                                   : read_some(group, part);
     }
 }

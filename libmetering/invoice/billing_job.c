@@ -2,6 +2,8 @@
  * that were gathered. Out: drafts, invoices, credit notes; counts. */
 #include "invoice/billing_job.h"
 
+#include <stdio.h>
+
 #include "base/check.h"
 #include "invoice/invoice_flow.h"
 #include "store/object.h"
@@ -328,4 +330,35 @@ met_error met__billing_job_do(met__job_context *context,
 {
     return job->is_invoice ? do_invoice(context, job->name)
                            : do_customer(context, job->name);
+}
+
+/* --- Failures ------------------------------------------------------------- */
+int met__billing_error_is_of_job(met_error error)
+{
+    switch (error) {
+    case MET_E_CONFLICT:
+    case MET_E_UNSUPPORTED:
+    case MET_E_OVERFLOW:
+    case MET_E_LIMIT:
+    case MET_E_INVALID:
+    case MET_E_NOT_FOUND:
+    case MET_E_CORRUPT:
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+void met__billing_job_failed(met__run_report *report, met__billing_job *job,
+                             met_error error, const met_error_info *why)
+{
+    job->is_failed = 1;
+    if (report->failed++ == 0) {
+        snprintf(report->failed_name, sizeof report->failed_name, "%.*s",
+                 (int)job->name.size, job->name.data);
+        snprintf(report->failed_reason, sizeof report->failed_reason,
+                 "%s%s%s", why->code == error ? why->field : "",
+                 why->code == error ? ": " : "",
+                 why->code == error ? why->reason : met_error_message(error));
+    }
 }

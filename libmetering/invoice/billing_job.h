@@ -34,4 +34,10 @@ met_error met__billing_job_ask(met__job_context *context,
 met_error met__billing_job_do(met__job_context *context,
                               const met__billing_job *job);
 
+/* What concerns one customer, and not the run. */
+int met__billing_error_is_of_job(met_error error);
+/* It stays as it is; the report names the first one. */
+void met__billing_job_failed(met__run_report *report, met__billing_job *job,
+                             met_error error, const met_error_info *why);
+
 #endif

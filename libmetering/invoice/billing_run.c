@@ -91,13 +91,14 @@ static met__billing_group *group_at(met__billing_run *run, uint32_t n)
     return &run->groups[(run->oldest + n) % GROUPS];
 }
 
-/* A group that this thread may work on; NULL: others have all that can be done
- * now. When nobody works, there is one. */
-static met__billing_group *pick(met__billing_run *run)
+/* What this thread may do; NULL: others are at all that can be done now. When
+ * nobody works, there is something. The oldest group comes first, and what it
+ * has made is written before anything else. */
+static met__billing_group *pick(met__billing_run *run, met__group_task *task)
 {
     for (uint32_t n = 0; n < run->count; n++) {
         met__billing_group *group = group_at(run, n);
-        if (!group->is_held && (n == 0 || group->phase < MET__GROUP_WRITING)) {
+        if (met__billing_group_pick(group, n == 0, task)) {
             return group;
         }
     }
@@ -105,7 +106,9 @@ static met__billing_group *pick(met__billing_run *run)
         return NULL;
     }
     run->is_planning = 1;
-    return group_at(run, run->count++);
+    met__billing_group *group = group_at(run, run->count++);
+    (void)met__billing_group_pick(group, run->count == 1, task);
+    return group;
 }
 
 static void add_report(met__run_report *to, const met__run_report *from)
@@ -154,30 +157,38 @@ static met_error end_group(met__billing_run *run)
 
 /* Inside the monitor, but for the work itself. */
 static met_error work(met__billing_run *run, met__billing_group *group,
-                      met_error_info *info)
+                      const met__group_task *task, met_error_info *info)
 {
-    uint32_t phase = group->phase;
+    int was_planning = group->phase == MET__GROUP_PLANNING;
     met__run_part part = {.stage = run->report.stage,
                           .jobs_max = run->jobs_max,
                           .order = run->order,
                           .place = run->place};
 
-    group->is_held = 1;
     met__monitor_leave(&run->monitor);
-    met_error error = met__billing_group_step(group, &part, info);
+    met_error error = met__billing_group_do(group, task, &part, info);
     met__monitor_enter(&run->monitor);
-    group->is_held = 0;
+    met__billing_group_end(group, task, error);
     add_report(&run->report, &part.report);
-    if (phase == MET__GROUP_PLANNING) {
+    if (was_planning) {
+        run->order = part.order;
         run->place = part.place;
         run->is_planning = group->phase == MET__GROUP_PLANNING;
         run->is_planned = group->is_last;
-    } else if (phase == MET__GROUP_WRITING) {
-        run->order = part.order;
     }
-    return error == MET_OK && group->phase == MET__GROUP_DONE
-               ? end_group(run)
-               : error;
+    return error;
+}
+
+/* A group without jobs is over as soon as it is the oldest. */
+static met_error end_groups(met__billing_run *run)
+{
+    met_error error = MET_OK;
+
+    while (error == MET_OK && run->count > 0
+           && met__billing_group_is_done(group_at(run, 0))) {
+        error = end_group(run);
+    }
+    return error;
 }
 
 met_error met__billing_run_step(met__billing_run *run,
@@ -185,15 +196,21 @@ met_error met__billing_run_step(met__billing_run *run,
                                 met_error_info *info)
 {
     met__billing_group *group = NULL;
-    met_error error = MET_OK;
+    met__group_task task;
+    met_error error;
 
     met__monitor_enter(&run->monitor);
-    while (run->report.stage != MET__RUN_DONE
-           && (group = pick(run)) == NULL) {
+    /* What another thread could not end is ended by the next. */
+    while ((error = end_groups(run)) == MET_OK
+           && run->report.stage != MET__RUN_DONE
+           && (group = pick(run, &task)) == NULL) {
         met__monitor_wait(&run->monitor);
     }
-    if (run->report.stage != MET__RUN_DONE) {
-        error = work(run, group, info);
+    if (error == MET_OK && run->report.stage != MET__RUN_DONE) {
+        error = work(run, group, &task, info);
+        if (error == MET_OK) {
+            error = end_groups(run);
+        }
         met__monitor_tell(&run->monitor);
     }
     *report_out = run->report;

@@ -3,6 +3,7 @@
 #include "invoice/invoice_record.h"
 
 #include "base/check.h"
+#include "store/write_log.h"
 
 /* --- A customer's letters ------------------------------------------------- */
 /* Latin letters with marks, from U+00C0 to U+017F, as they are written
@@ -99,50 +100,31 @@ met_error met__invoice_number(met__txn *txn,
     met__text series =
         is_credit_note ? profile->credit_series : profile->series;
     const char *name = sequence_of(series, arena);
-    const char *number;
-    char prefix[5];
-    uint64_t sequence;
+    const char *before;
+    char prefix[5] = "";
 
     MET__ASSERT(series.size > 0);
-    if (name == NULL) {
-        return MET_E_NO_MEMORY;
-    }
-    met_error error = met__txn_sequence(txn, name, &sequence);
-    if (error != MET_OK) {
-        return error;
-    }
     if (profile->has_customer_prefix) {
         met__customer_prefix(customer_name, prefix);
-        number = met__arena_print(arena, "%.*s-%s-%llu", (int)series.size,
-                                  series.data, prefix,
-                                  (unsigned long long)sequence);
-    } else {
-        number = met__arena_print(arena, "%.*s-%04llu", (int)series.size,
-                                  series.data, (unsigned long long)sequence);
     }
-    if (number == NULL) {
+    before = met__arena_print(arena, "%.*s-%s%s", (int)series.size,
+                              series.data, prefix, prefix[0] ? "-" : "");
+    if (name == NULL || before == NULL) {
         return MET_E_NO_MEMORY;
     }
-    *number_out = met__text_z(number);
-    return MET_OK;
+    return met__txn_numbered(txn, name, met__text_z(before),
+                             profile->has_customer_prefix ? 1 : 4, arena,
+                             number_out);
 }
 
 met_error met__draft_number(met__txn *txn, met__text customer_name,
                             met__arena *arena, met__text *number_out)
 {
+    char before[sizeof "DRAFT-" + 5] = "DRAFT-";
     char prefix[5];
-    uint64_t sequence;
-    met_error error = met__txn_sequence(txn, "draft", &sequence);
 
-    if (error != MET_OK) {
-        return error;
-    }
     met__customer_prefix(customer_name, prefix);
-    const char *number = met__arena_print(arena, "DRAFT-%s-%llu", prefix,
-                                          (unsigned long long)sequence);
-    if (number == NULL) {
-        return MET_E_NO_MEMORY;
-    }
-    *number_out = met__text_z(number);
-    return MET_OK;
+    strcat(strcat(before, prefix), "-");
+    return met__txn_numbered(txn, "draft", met__text_z(before), 1, arena,
+                             number_out);
 }

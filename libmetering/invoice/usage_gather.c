@@ -60,7 +60,7 @@ struct met__usage_gather {
     const met__platform *platform;
     met__arena arena;
     met__index_map subject_map;
-    uint32_t turn; /* the owner whose turn it is, from 1; 0: a new one's */
+    uint32_t turn; /* the owner who wishes, from 1; 0: a new one */
     uint32_t reserved_too;
     met__long_list terms;
     met__long_list wishes;
@@ -178,23 +178,28 @@ static met_error copy_term(met__usage_gather *self,
     return error == MET_E_NOT_FOUND ? MET_E_CORRUPT : error;
 }
 
-static met_error find_term(met__usage_gather *self,
-                           const met__usage_wish *wanted, int may_add,
-                           uint32_t *index_out)
+static int knows_term(const met__usage_gather *self,
+                      const met__usage_wish *wanted, uint32_t *index_out)
 {
-    term made;
-    void *item;
-
     for (size_t i = 0; i < self->terms.count; i++) {
         const term *known = met__long_list_at(&self->terms, i);
         if (known->meter.aggregation == wanted->meter->aggregation
             && met__text_equal(known->feature.id, wanted->feature->id)) {
             *index_out = (uint32_t)i;
-            return MET_OK;
+            return 1;
         }
     }
-    if (!may_add) {
-        return MET_E_NOT_FOUND;
+    return 0;
+}
+
+static met_error need_term(met__usage_gather *self,
+                           const met__usage_wish *wanted, uint32_t *index_out)
+{
+    term made;
+    void *item;
+
+    if (knows_term(self, wanted, index_out)) {
+        return MET_OK;
     }
     if (self->terms.count == TERMS_MAX) {
         return MET_E_LIMIT;
@@ -268,9 +273,9 @@ uint32_t met__usage_gather_turn(const met__usage_gather *self)
     return self->turn;
 }
 
-void met__usage_gather_turn_to(met__usage_gather *self, uint32_t turn)
+void met__usage_gather_next(met__usage_gather *self)
 {
-    self->turn = turn;
+    self->turn = 0;
 }
 
 static wish *find_wish(const met__usage_gather *self, const owner *of,
@@ -290,7 +295,8 @@ static wish *find_wish(const met__usage_gather *self, const owner *of,
     return NULL;
 }
 
-static met_error note(void *context, const met__usage_wish *wanted,
+static met_error note(void *context, uint32_t turn,
+                      const met__usage_wish *wanted,
                       met_decimal *quantity_out)
 {
     met__usage_gather *self = context;
@@ -298,6 +304,7 @@ static met_error note(void *context, const met__usage_wish *wanted,
     void *item;
     met_error error = MET_OK;
 
+    (void)turn;
     *quantity_out = met__decimal_zero();
     if (!met__meter_is_additive(wanted->meter)
         || wanted->period.from_ns >= wanted->period.to_ns) {
@@ -306,7 +313,7 @@ static met_error note(void *context, const met__usage_wish *wanted,
     if (self->wishes.count == MET__WISHES_MAX) {
         return MET_E_LIMIT;
     }
-    error = find_term(self, wanted, 1, &term_index);
+    error = need_term(self, wanted, &term_index);
     if (error == MET_OK && self->turn == 0) {
         error = add_owner(self, wanted->customer);
     }
@@ -333,7 +340,7 @@ met__usage_source met__usage_gather_wishes(met__usage_gather *self,
                                            met__txn *txn)
 {
     self->txn = txn;
-    return (met__usage_source){self, note};
+    return (met__usage_source){self, note, 0, 0};
 }
 
 /* --- The pass ------------------------------------------------------------- */
@@ -530,20 +537,21 @@ met_error met__usage_gather_pass(met__usage_gather *self, size_t items_max,
 }
 
 /* --- Answers -------------------------------------------------------------- */
-static met_error answer(void *context, const met__usage_wish *wanted,
+static met_error answer(void *context, uint32_t turn,
+                        const met__usage_wish *wanted,
                         met_decimal *quantity_out)
 {
-    met__usage_gather *self = context;
+    const met__usage_gather *self = context;
     uint64_t words[2];
     uint32_t term_index;
     const owner *of;
     const wish *found;
 
-    if (!met__meter_is_additive(wanted->meter) || self->turn == 0
-        || find_term(self, wanted, 0, &term_index) != MET_OK) {
+    if (!met__meter_is_additive(wanted->meter) || turn == 0
+        || !knows_term(self, wanted, &term_index)) {
         return MET_E_NOT_FOUND;
     }
-    of = met__long_list_at(&self->owners, self->turn - 1);
+    of = met__long_list_at(&self->owners, turn - 1);
     if (of->check != check_of_owner(self, wanted->customer)) {
         return MET_E_NOT_FOUND;
     }
@@ -560,7 +568,9 @@ static met_error answer(void *context, const met__usage_wish *wanted,
         quantity_out);
 }
 
-met__usage_source met__usage_gather_answers(met__usage_gather *self)
+met__usage_source met__usage_gather_answers(const met__usage_gather *self,
+                                            uint32_t turn)
 {
-    return (met__usage_source){self, answer};
+    /* It is only read. */
+    return (met__usage_source){(void *)(uintptr_t)self, answer, turn, 0};
 }

@@ -18,9 +18,9 @@ void met__usage_gather_destroy(met__usage_gather *gather); /* may be NULL */
 /* Forgets all. */
 void met__usage_gather_clear(met__usage_gather *gather);
 
-/* Whose turn it is, to wish or to be answered: 0 is a new one's, who gets a
- * number with the first wish. All wishes of a turn are one customer's. */
-void met__usage_gather_turn_to(met__usage_gather *gather, uint32_t turn);
+/* The next one's turn to wish, and then its number: 0, it had no wish. All
+ * wishes of a turn are one customer's. */
+void met__usage_gather_next(met__usage_gather *gather);
 uint32_t met__usage_gather_turn(const met__usage_gather *gather);
 
 /* A source that notes what it is asked for and answers 0. MET_E_LIMIT: no
@@ -36,7 +36,9 @@ met_error met__usage_gather_pass(met__usage_gather *gather, size_t items_max,
                                  size_t *count_out, int *is_done);
 void met__usage_gather_end(met__usage_gather *gather);
 
-/* A source that gives the answers. */
-met__usage_source met__usage_gather_answers(met__usage_gather *gather);
+/* A source that gives the answers to one who wished; for several threads at
+ * the same time. */
+met__usage_source met__usage_gather_answers(const met__usage_gather *gather,
+                                            uint32_t turn);
 
 #endif

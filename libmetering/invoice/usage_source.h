@@ -17,8 +17,11 @@ typedef struct met__usage_wish {
 /* What a gathering knows; MET_E_NOT_FOUND: it does not, ask the store. */
 typedef struct met__usage_source {
     void *context;
-    met_error (*quantity)(void *context, const met__usage_wish *wish,
+    met_error (*quantity)(void *context, uint32_t turn,
+                          const met__usage_wish *wish,
                           met_decimal *quantity_out);
+    uint32_t turn; /* whose wishes are answered */
+    uint32_t reserved;
 } met__usage_source;
 
 #endif

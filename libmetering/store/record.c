@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "store/store.h"
+#include "store/write_log.h"
 
 /* What readers accept; documents have MET__DOCUMENT_DEPTH_MAX, and rooms wrap
  * a few levels around them. */
@@ -41,6 +42,7 @@ typedef struct writer {
     met__buffer buffer;
     msgpack_packer packer;
     const met__record_names *names;
+    met__write_log *log; /* or NULL */
 } writer;
 
 static int pack_name(writer *to, met__text name)
@@ -68,6 +70,10 @@ static int pack(writer *to, const met__node *node, int depth)
     case MET__NODE_DECIMAL:
         return pack_decimal(packer, node->as.decimal);
     case MET__NODE_TEXT:
+        if (to->log != NULL && met__log_is_number(node->as.text)) {
+            met__log_hole(to->log, to->buffer.size);
+            return 0;
+        }
         return pack_text(packer, node->as.text);
     case MET__NODE_ARRAY:
         result = msgpack_pack_array(packer, node->count);
@@ -93,7 +99,8 @@ static met_error put(met__txn *txn, met__table table, met__text key,
                      const met__node *node, int is_append)
 {
     const met_store *store = met__txn_store(txn);
-    writer to = {.names = met__store_names(store)};
+    writer to = {.names = met__store_names(store),
+                 .log = met__txn_log_of(txn)};
 
     MET__ASSERT(txn != NULL && node != NULL);
     met__buffer_init(&to.buffer, met__store_platform(store));

@@ -8,6 +8,7 @@
 #include "store/record_names.h"
 #include "store/store.h"
 #include "store/superblock.h"
+#include "store/write_log.h"
 
 struct met_store {
     met_store *next; /* in the registry of this process */
@@ -27,6 +28,8 @@ struct met_store {
     uint32_t fork_generation;
 };
 
+#define MET__SEQUENCE_KEY_SIZE 64
+
 struct met__txn {
     met_store *store;
     MDB_txn *txn;
@@ -37,7 +40,17 @@ struct met__txn {
     uint32_t reserved;
     uint64_t mark; /* the byte of data.mdb that says who writes */
     met__kept *kept;
+    met__write_log *log; /* where a read transaction writes */
+    /* The last sequence that was asked for; empty: none. It is stored when
+     * another one is, or at the end. */
+    char sequence[MET__SEQUENCE_KEY_SIZE];
+    uint64_t sequence_number;
+    int is_sequence_new;
+    int reserved_too;
 };
+
+/* Stores the sequence that is kept. */
+met_error met__txn_put_sequence(met__txn *txn);
 
 extern const char *const met__table_names[MET__TABLE_COUNT];
 

@@ -151,7 +151,7 @@ met_error met__txn_commit(met__txn *txn)
 {
     MET__ASSERT(txn != NULL);
     met_store *store = txn->store;
-    met_error error = txn->error;
+    met_error error = is_forked(txn) ? MET_OK : met__txn_put_sequence(txn);
     if (is_forked(txn)) {
         error = MET_E_FORKED; /* LMDB's part belongs to the parent */
     } else if (error != MET_OK) {
@@ -251,10 +251,14 @@ met_error met__txn_get(met__txn *txn, met__table table, const void *key,
     MDB_val k = {key_size, (void *)(uintptr_t)key};
     MDB_val stored;
     int result = mdb_get(txn->txn, txn->store->tables[table], &k, &stored);
-    if (result != MDB_SUCCESS) {
-        return met__lmdb_error(txn->store, result);
+    met_error error = result == MDB_SUCCESS
+                          ? open_value(&k, &stored, value_out)
+                          : met__lmdb_error(txn->store, result);
+    if (txn->log != NULL) {
+        met__log_read(txn->log, table, met__text_of(key, key_size), error,
+                      result == MDB_SUCCESS ? stored.mv_data : NULL);
     }
-    return open_value(&k, &stored, value_out);
+    return error;
 }
 
 static int reserve(met__txn *txn, met__table table, MDB_val *key,
@@ -274,8 +278,16 @@ static int reserve(met__txn *txn, met__table table, MDB_val *key,
 static met_error put(met__txn *txn, met__table table, met__text key,
                      met__text value, int is_append)
 {
-    MET__ASSERT(txn != NULL && txn->is_write && table < MET__TABLE_COUNT);
-    met_error ready = check_usable(txn);
+    MET__ASSERT(txn != NULL && table < MET__TABLE_COUNT);
+    if (txn->log != NULL) {
+        return met__log_put(txn->log, table, key, value, is_append);
+    }
+    MET__ASSERT(txn->is_write);
+    met_error ready = table == MET__TABLE_META ? met__txn_put_sequence(txn)
+                                               : MET_OK;
+    if (ready == MET_OK) {
+        ready = check_usable(txn);
+    }
     if (ready != MET_OK) {
         return ready;
     }
@@ -319,7 +331,11 @@ met_error met__txn_append(met__txn *txn, met__table table, const void *key,
 met_error met__txn_remove(met__txn *txn, met__table table, const void *key,
                           size_t key_size)
 {
-    MET__ASSERT(txn != NULL && txn->is_write && table < MET__TABLE_COUNT);
+    MET__ASSERT(txn != NULL && table < MET__TABLE_COUNT);
+    if (txn->log != NULL) {
+        return met__log_refuse(txn->log);
+    }
+    MET__ASSERT(txn->is_write);
     met_error ready = check_usable(txn);
     if (ready != MET_OK) {
         return ready;
@@ -351,6 +367,9 @@ met_error met__scan_begin(met__txn *txn, met__table table, const void *prefix,
     }
     if (prefix_size > MET__LMDB_KEY_SIZE_MAX) {
         return MET_E_LIMIT;
+    }
+    if (txn->log != NULL) {
+        met__log_scan(txn->log, table);
     }
     int result = mdb_cursor_open(txn->txn, txn->store->tables[table], &cursor);
     if (result != MDB_SUCCESS) {
@@ -443,85 +462,4 @@ void met__scan_end(met__scan *scan)
         mdb_cursor_close(scan->cursor);
         scan->cursor = NULL;
     }
-}
-
-/* --- Sequences and the catalog number ------------------------------------- */
-static met_error read_number(met__txn *txn, const char *name,
-                             uint64_t *number_out)
-{
-    met__text value;
-    met_error error = met__txn_get(txn, MET__TABLE_META, name, strlen(name),
-                                   &value);
-
-    *number_out = 0;
-    if (error == MET_E_NOT_FOUND) {
-        return MET_OK;
-    }
-    if (error == MET_OK && value.size != 8) {
-        error = MET_E_CORRUPT;
-    }
-    if (error == MET_OK) {
-        *number_out = met__get_u64((const unsigned char *)value.data);
-    }
-    return error;
-}
-
-static met_error next_number(met__txn *txn, const char *name,
-                             uint64_t *number_out)
-{
-    unsigned char bytes[8];
-    uint64_t number;
-    met_error error = read_number(txn, name, &number);
-
-    if (error != MET_OK) {
-        return error;
-    }
-    if (number == UINT64_MAX) {
-        return MET_E_OVERFLOW;
-    }
-    met__put_u64(bytes, ++number);
-    error = met__txn_put(txn, MET__TABLE_META, name, strlen(name), bytes,
-                         sizeof bytes);
-    if (error == MET_OK && number_out != NULL) {
-        *number_out = number;
-    }
-    return error;
-}
-
-#define SEQUENCE_KEY_SIZE 64
-static void sequence_key(const char *name, char key[SEQUENCE_KEY_SIZE])
-{
-    memcpy(key, "sequence.", 9);
-    memcpy(key + 9, name, strlen(name) + 1);
-}
-
-met_error met__txn_sequence(met__txn *txn, const char *name,
-                            uint64_t *number_out)
-{
-    char key[SEQUENCE_KEY_SIZE];
-
-    MET__ASSERT(name != NULL && strlen(name) < sizeof key - 10);
-    sequence_key(name, key);
-    return next_number(txn, key, number_out);
-}
-
-met_error met__txn_sequence_last(met__txn *txn, const char *name,
-                                 uint64_t *number_out)
-{
-    char key[SEQUENCE_KEY_SIZE];
-
-    MET__ASSERT(name != NULL && strlen(name) < sizeof key - 10);
-    sequence_key(name, key);
-    return read_number(txn, key, number_out);
-}
-
-met_error met__txn_touch_catalog(met__txn *txn)
-{
-    return next_number(txn, "catalog_number", NULL);
-}
-
-met_error met__txn_catalog_number(met__txn *txn, uint64_t *number_out)
-{
-    MET__ASSERT(number_out != NULL);
-    return read_number(txn, "catalog_number", number_out);
 }
