@@ -4,9 +4,12 @@
  * beside the store's pages.
  *
  *     bench_billing [--customers N] [--threads N] [--directory DIR] [--profile]
+ *     bench_billing --customers N --fill STORE
+ *     bench_billing --customers N --filled STORE [--threads N] [--profile]
  *
  * --threads: that step one run, 1 unless said. --profile: where the processor
- * time goes, step by step, on stderr. */
+ * time goes, step by step, on stderr. --fill only makes the store, which
+ * --filled (or a copy of it) bills. */
 #define BENCH_PROCESSOR_TIME
 #include "bench.h"
 
@@ -274,21 +277,50 @@ static int remove_entry(const char *path, const struct stat *found, int kind,
     return remove(path);
 }
 
+static met_store *open_store(const char *path, unsigned flags)
+{
+    static met_platform platform = {.struct_size = sizeof platform,
+                                    .clock = {NULL, clock_ns, clock_ns}};
+    met_store_config config = {.struct_size = sizeof config,
+                               .platform = &platform,
+                               .flags = flags};
+    met_error_info info = {.struct_size = sizeof info};
+    met_store *store = NULL;
+
+    must(met_store_open(path, strlen(path), &config, &store, &info), "store",
+         &info);
+    return store;
+}
+
+static int bill_and_say(met_store *store, uint64_t customers, int threads,
+                        int is_profiled)
+{
+    double mib = 0;
+    uint64_t began = bench_now_ns();
+    uint64_t wall = bench_ns_of(CLOCK_MONOTONIC);
+    uint64_t issued = bill(store, threads, is_profiled, &mib);
+    double seconds = (double)(bench_ns_of(CLOCK_MONOTONIC) - wall) / 1e9;
+    double each = (double)(bench_now_ns() - began) / (double)customers;
+
+    printf("{\"case\": \"billing run of %llu customers, 2 rate cards, a month "
+           "of days, by %d thread%s\", \"ns\": %.0f, \"wall_s\": %.1f, "
+           "\"issued\": %llu, \"anonymous_mib\": %.0f}\n",
+           (unsigned long long)customers, threads, threads > 1 ? "s" : "",
+           each, seconds, (unsigned long long)issued, mib);
+    met_store_close(store);
+    return issued == customers ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
     const char *directory = getenv("TMPDIR");
+    const char *to_fill = NULL;
+    const char *filled = NULL;
     uint64_t customers = 20000;
     int is_profiled = 0;
     int threads = 1;
     char home[512];
     char path[600];
-    met_store *store = NULL;
-    met_error_info info = {.struct_size = sizeof info};
-    met_platform platform = {.struct_size = sizeof platform,
-                             .clock = {NULL, clock_ns, clock_ns}};
-    met_store_config config = {.struct_size = sizeof config,
-                               .platform = &platform,
-                               .flags = MET_STORE_CREATE};
 
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--profile") == 0) {
@@ -299,35 +331,36 @@ int main(int argc, char **argv)
             threads = atoi(argv[++i]);
         } else if (i + 1 < argc && strcmp(argv[i], "--directory") == 0) {
             directory = argv[++i];
+        } else if (i + 1 < argc && strcmp(argv[i], "--fill") == 0) {
+            to_fill = argv[++i];
+        } else if (i + 1 < argc && strcmp(argv[i], "--filled") == 0) {
+            filled = argv[++i];
         }
     }
     if (threads < 1 || threads > THREADS_MAX) {
         fprintf(stderr, "--threads: 1 to %d\n", THREADS_MAX);
         return 2;
     }
+    if (filled != NULL) {
+        return bill_and_say(open_store(filled, 0), customers, threads,
+                            is_profiled);
+    }
     snprintf(home, sizeof home, "%s/bench_billing.XXXXXX",
              directory != NULL ? directory : "/tmp");
-    if (mkdtemp(home) == NULL) {
+    if (to_fill == NULL && mkdtemp(home) == NULL) {
         perror(home);
         return 1;
     }
     snprintf(path, sizeof path, "%s/store", home);
-    must(met_store_open(path, strlen(path), &config, &store, &info), "store",
-         &info);
+    met_store *store =
+        open_store(to_fill != NULL ? to_fill : path, MET_STORE_CREATE);
     fill(store, customers);
+    if (to_fill != NULL) {
+        met_store_close(store);
+        return 0;
+    }
     (void)malloc_trim(0); /* what filling took is not the run's */
-    double mib = 0;
-    uint64_t began = bench_now_ns();
-    uint64_t wall = bench_ns_of(CLOCK_MONOTONIC);
-    uint64_t issued = bill(store, threads, is_profiled, &mib);
-    double seconds = (double)(bench_ns_of(CLOCK_MONOTONIC) - wall) / 1e9;
-    double each = (double)(bench_now_ns() - began) / (double)customers;
-    printf("{\"case\": \"billing run of %llu customers, 2 rate cards, a month "
-           "of days, by %d thread%s\", \"ns\": %.0f, \"wall_s\": %.1f, "
-           "\"issued\": %llu, \"anonymous_mib\": %.0f}\n",
-           (unsigned long long)customers, threads, threads > 1 ? "s" : "",
-           each, seconds, (unsigned long long)issued, mib);
-    met_store_close(store);
+    int result = bill_and_say(store, customers, threads, is_profiled);
     nftw(home, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-    return issued == customers ? 0 : 1;
+    return result;
 }

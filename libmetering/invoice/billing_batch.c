@@ -10,6 +10,7 @@ static void keep_counts(const met__run_report *report, met__made_job *made)
     made->drafts = (uint8_t)report->drafts;
     made->interim = (uint8_t)report->interim;
     made->issued = (uint8_t)report->issued;
+    made->credit_notes = (uint8_t)report->credit_notes;
     made->deleted = (uint8_t)report->deleted;
     made->waiting = (uint8_t)report->waiting;
 }
@@ -19,6 +20,7 @@ static void add_counts(met__run_report *report, const met__made_job *made)
     report->drafts += made->drafts;
     report->interim += made->interim;
     report->issued += made->issued;
+    report->credit_notes += made->credit_notes;
     report->deleted += made->deleted;
     report->waiting += made->waiting;
 }

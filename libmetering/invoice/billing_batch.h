@@ -25,9 +25,10 @@ typedef struct met__made_job {
     uint8_t drafts;
     uint8_t interim;
     uint8_t issued;
+    uint8_t credit_notes;
     uint8_t deleted;
     uint8_t waiting;
-    uint8_t reserved[3];
+    uint8_t reserved[2];
 } met__made_job;
 
 typedef struct met__billing_batch {
