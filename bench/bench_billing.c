@@ -184,7 +184,7 @@ static double anonymous_mib(void)
 }
 
 /* --- The run -------------------------------------------------------------- */
-enum { PLANNING, READING, WRITING, KINDS };
+enum { PLANNING, READING, MAKING, WRITING, KINDS };
 
 typedef struct stepper {
     pthread_t thread;
@@ -201,7 +201,8 @@ static int kind_of(const met_billing_report *before,
 {
     return after->issued != before->issued ? WRITING
            : after->usage != before->usage ? READING
-                                           : PLANNING;
+           : after->customers != before->customers ? PLANNING
+                                                   : MAKING;
 }
 
 static void *step_to_the_end(void *context)
@@ -259,10 +260,10 @@ static uint64_t bill(met_store *store, int threads, int is_profiled,
     const met_billing_report *report = &steppers[0].report;
     if (is_profiled) {
         fprintf(stderr,
-                "planning %.2f s, %llu records of usage %.2f s, writing %.2f "
-                "s; failed %llu %s\n",
+                "planning %.2f s, %llu records of usage %.2f s, making %.2f s, "
+                "writing %.2f s; failed %llu %s\n",
                 spent[PLANNING], (unsigned long long)report->usage,
-                spent[READING], spent[WRITING],
+                spent[READING], spent[MAKING], spent[WRITING],
                 (unsigned long long)report->failed, report->failed_reason);
     }
     return report->issued;

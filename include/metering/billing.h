@@ -153,12 +153,13 @@ MET_API MET_NODISCARD met_error met_billing_run_open(
 
 /**
  * Do a part of a run: look at some 2,000 customers, read some 200,000 records
- * of usage, or bill some 250 customers in one transaction.
+ * of usage, make the bills of some 250 customers, or write them in one
+ * transaction.
  *
- * Several threads may step one run at the same time: while one writes, another
- * looks at the next customers and reads their usage. A step that finds nothing
- * to do waits until a step of another thread has ended. With any number of
- * threads the same invoices are made.
+ * Several threads may step one run at the same time: while one writes, others
+ * make bills, look at the next customers or read their usage. A step that finds
+ * nothing to do waits until a step of another thread has ended. With any number
+ * of threads the same invoices are made.
  *
  * A customer that cannot be billed is left as it was and counted; the others
  * go on. An error is told to the thread whose step failed, and to nobody else;

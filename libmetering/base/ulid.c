@@ -15,16 +15,17 @@ static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /* 130 bits of text for 128 of value: the first character holds three. */
 static void print(const unsigned char bits[BITS_SIZE], char *text_out)
 {
-    for (int i = 0; i < MET__ULID_SIZE; i++) {
-        unsigned digit = 0;
-        for (int j = 0; j < 5; j++) {
-            int bit = i * 5 + j - 2;
-            unsigned one = bit < 0 ? 0u
-                                   : (unsigned)(bits[bit / 8]
-                                                >> (7 - bit % 8)) & 1u;
-            digit = digit << 1 | one;
-        }
-        text_out[i] = alphabet[digit];
+    uint64_t high = 0;
+    uint64_t low = 0;
+
+    for (int i = 0; i < BITS_SIZE / 2; i++) {
+        high = high << 8 | bits[i];
+        low = low << 8 | bits[i + BITS_SIZE / 2];
+    }
+    for (int i = MET__ULID_SIZE - 1; i >= 0; i--) {
+        text_out[i] = alphabet[low & 31];
+        low = low >> 5 | high << 59;
+        high >>= 5;
     }
     text_out[MET__ULID_SIZE] = '\0';
 }

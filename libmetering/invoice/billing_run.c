@@ -12,10 +12,14 @@
 #include "invoice/billing_group.h"
 
 #define GROUPS 2 /* at most: each has the memory of a group */
+/* The first group is this part of one, and each has twice as many as the last:
+ * nobody can help while the first is planned and read. */
+#define FIRST_PART 16
 
 struct met__billing_run {
     met_store *store;
-    size_t jobs_max;
+    size_t jobs_max;  /* of a group */
+    size_t jobs_next; /* of the next one */
     met__monitor monitor; /* of everything below */
     met__run_report report;
     met__billing_place place;
@@ -54,6 +58,7 @@ met_error met__billing_run_open(met_store *store, int64_t as_of_ns,
     }
     run->store = store;
     run->jobs_max = jobs_max;
+    run->jobs_next = jobs_max / FIRST_PART > 0 ? jobs_max / FIRST_PART : 1;
     run->report.as_of_ns = as_of_ns;
     run->place.as_of_ns = as_of_ns;
     met__monitor_init(&run->monitor);
@@ -161,7 +166,7 @@ static met_error work(met__billing_run *run, met__billing_group *group,
 {
     int was_planning = group->phase == MET__GROUP_PLANNING;
     met__run_part part = {.stage = run->report.stage,
-                          .jobs_max = run->jobs_max,
+                          .jobs_max = run->jobs_next,
                           .order = run->order,
                           .place = run->place};
 
@@ -175,6 +180,11 @@ static met_error work(met__billing_run *run, met__billing_group *group,
         run->place = part.place;
         run->is_planning = group->phase == MET__GROUP_PLANNING;
         run->is_planned = group->is_last;
+        if (!run->is_planning) {
+            run->jobs_next = run->jobs_next < run->jobs_max / 2
+                                 ? run->jobs_next * 2
+                                 : run->jobs_max;
+        }
     }
     return error;
 }

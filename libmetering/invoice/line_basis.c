@@ -114,6 +114,27 @@ met_error met__basis_rate(const met__line_basis *basis, met__arena *arena,
     return error;
 }
 
+/* "<invoice id>.<line>.<detailed line>" */
+static met_error make_id(met__text invoice_id, uint64_t line, uint64_t detail,
+                         met__arena *arena, met__text *id_out)
+{
+    char numbers[2 * (1 + MET__DIGITS_MAX)];
+    size_t size = 0;
+
+    numbers[size++] = '.';
+    size += met__put_digits(numbers + size, line);
+    numbers[size++] = '.';
+    size += met__put_digits(numbers + size, detail);
+    char *id = met__arena_allocate(arena, invoice_id.size + size);
+    if (id == NULL) {
+        return MET_E_NO_MEMORY;
+    }
+    memcpy(id, invoice_id.data, invoice_id.size);
+    memcpy(id + invoice_id.size, numbers, size);
+    *id_out = met__text_of(id, invoice_id.size + size);
+    return MET_OK;
+}
+
 met_error met__basis_details(const met__rated *rated,
                              const met__currency *currency,
                              met__text invoice_id, uint32_t line_number,
@@ -126,13 +147,10 @@ met_error met__basis_details(const met__rated *rated,
         met__line line = rated->lines[i];
         met__node *node;
         if (invoice_id.size > 0) {
-            const char *id = met__arena_print(
-                arena, "%.*s.%u.%zu", (int)invoice_id.size, invoice_id.data,
-                line_number, i + 1);
-            if (id == NULL) {
-                return MET_E_NO_MEMORY;
+            error = make_id(invoice_id, line_number, i + 1, arena, &line.id);
+            if (error != MET_OK) {
+                return error;
             }
-            line.id = met__text_z(id);
         }
         error = met__line_document(&line, currency, arena, &node);
         if (error == MET_OK) {

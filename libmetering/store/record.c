@@ -19,8 +19,20 @@ static int write_bytes(void *context, const char *bytes, size_t size)
 {
     met__buffer *buffer = context;
 
-    met__buffer_append(buffer, bytes, size);
-    return buffer->error == MET_OK ? 0 : -1;
+    if (buffer->capacity - buffer->size <= size) {
+        met__buffer_append(buffer, bytes, size);
+        return buffer->error == MET_OK ? 0 : -1;
+    }
+    /* Most are a byte or a few. */
+    char *at = buffer->data + buffer->size;
+    if (size == 1) {
+        *at = *bytes;
+    } else {
+        memcpy(at, bytes, size);
+    }
+    at[size] = '\0';
+    buffer->size += size;
+    return 0;
 }
 
 static int pack_text(msgpack_packer *packer, met__text text)

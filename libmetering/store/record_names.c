@@ -4,32 +4,44 @@
 
 #include "base/check.h"
 
-static const char *const list[] = {
-    "id", "key", "name", "type", "from", "to", "at", "value",
-    "amount", "total", "totals", "charges_total", "discounts_total",
-    "credits_total", "taxes_total", "taxes_inclusive_total",
-    "taxes_exclusive_total", "quantity", "period", "lines", "number",
-    "status", "extended_status", "currency", "customer", "service_period",
-    "as_of", "created_at", "updated_at", "collection_at",
-    "quantity_snapshotted_at", "draft_until", "issued_at", "due_at",
-    "paid_at", "voided_at", "deleted_at", "feature_key", "subscription_id",
-    "plan", "version", "price", "detailed_lines", "child_id",
-    "explanation", "category", "payment_term", "index", "per_unit_amount",
-    "tiers", "unit", "flat", "up_to", "discounts", "unit_config", "tax",
-    "basis", "billing_profile", "full_period", "is_correction",
-    "quantity_billed_before", "quantity_total", "is_open", "usage_to",
-    "billed_before", "booked_from", "applied_at", "values", "events",
-    "usage", "open", "invoices", "interim_to", "was_interim_to", "reason",
-    "invoice", "is_interim", "rate", "rates", "behavior", "code",
-    "percentage", "description", "labels", "metadata",
-    "usage_attribution", "subject_keys", "active_from", "active_to",
-    "billing_anchor", "plan_version", "phases", "rate_cards", "feature",
-    "billing_cadence", "duration", "commitments", "minimum", "maximum",
-    "dimensions", "dimension", "meter", "filters", "priority",
-    "effective_at", "expiration", "expires_at", "entitlement",
-    "customer_id", "starting_phase", "subject", "source", "time",
-    "attributes", "consumer", "credential", "username", "groups", "config",
-    "enabled", "tags",
+#define NAME(literal) {(literal), sizeof(literal) - 1}
+
+static const met__text list[] = {
+    NAME("id"), NAME("key"), NAME("name"), NAME("type"), NAME("from"),
+    NAME("to"), NAME("at"), NAME("value"), NAME("amount"), NAME("total"),
+    NAME("totals"), NAME("charges_total"), NAME("discounts_total"),
+    NAME("credits_total"), NAME("taxes_total"), NAME("taxes_inclusive_total"),
+    NAME("taxes_exclusive_total"), NAME("quantity"), NAME("period"),
+    NAME("lines"), NAME("number"), NAME("status"), NAME("extended_status"),
+    NAME("currency"), NAME("customer"), NAME("service_period"), NAME("as_of"),
+    NAME("created_at"), NAME("updated_at"), NAME("collection_at"),
+    NAME("quantity_snapshotted_at"), NAME("draft_until"), NAME("issued_at"),
+    NAME("due_at"), NAME("paid_at"), NAME("voided_at"), NAME("deleted_at"),
+    NAME("feature_key"), NAME("subscription_id"), NAME("plan"),
+    NAME("version"), NAME("price"), NAME("detailed_lines"), NAME("child_id"),
+    NAME("explanation"), NAME("category"), NAME("payment_term"), NAME("index"),
+    NAME("per_unit_amount"), NAME("tiers"), NAME("unit"), NAME("flat"),
+    NAME("up_to"), NAME("discounts"), NAME("unit_config"), NAME("tax"),
+    NAME("basis"), NAME("billing_profile"), NAME("full_period"),
+    NAME("is_correction"), NAME("quantity_billed_before"),
+    NAME("quantity_total"), NAME("is_open"), NAME("usage_to"),
+    NAME("billed_before"), NAME("booked_from"), NAME("applied_at"),
+    NAME("values"), NAME("events"), NAME("usage"), NAME("open"),
+    NAME("invoices"), NAME("interim_to"), NAME("was_interim_to"),
+    NAME("reason"), NAME("invoice"), NAME("is_interim"), NAME("rate"),
+    NAME("rates"), NAME("behavior"), NAME("code"), NAME("percentage"),
+    NAME("description"), NAME("labels"), NAME("metadata"),
+    NAME("usage_attribution"), NAME("subject_keys"), NAME("active_from"),
+    NAME("active_to"), NAME("billing_anchor"), NAME("plan_version"),
+    NAME("phases"), NAME("rate_cards"), NAME("feature"),
+    NAME("billing_cadence"), NAME("duration"), NAME("commitments"),
+    NAME("minimum"), NAME("maximum"), NAME("dimensions"), NAME("dimension"),
+    NAME("meter"), NAME("filters"), NAME("priority"), NAME("effective_at"),
+    NAME("expiration"), NAME("expires_at"), NAME("entitlement"),
+    NAME("customer_id"), NAME("starting_phase"), NAME("subject"),
+    NAME("source"), NAME("time"), NAME("attributes"), NAME("consumer"),
+    NAME("credential"), NAME("username"), NAME("groups"), NAME("config"),
+    NAME("enabled"), NAME("tags"),
 };
 
 #define COUNT (sizeof list / sizeof *list)
@@ -48,7 +60,7 @@ void met__record_names_init(met__record_names *names)
 {
     memset(names, 0, sizeof *names);
     for (size_t i = 0; i < COUNT; i++) {
-        size_t at = slot_of(met__text_z(list[i]));
+        size_t at = slot_of(list[i]);
         while (names->slots[at] != 0) {
             at = (at + 1) % MET__RECORD_NAME_SLOTS;
         }
@@ -66,7 +78,7 @@ int met__record_name_number(const met__record_names *names, met__text name)
     for (at = slot_of(name); names->slots[at] != 0;
          at = (at + 1) % MET__RECORD_NAME_SLOTS) {
         int number = names->slots[at] - 1;
-        if (met__text_equal(met__text_z(list[number]), name)) {
+        if (met__text_equal(list[number], name)) {
             return number;
         }
     }
@@ -75,6 +87,5 @@ int met__record_name_number(const met__record_names *names, met__text name)
 
 met__text met__record_name(uint64_t number)
 {
-    return number < COUNT ? met__text_z(list[number])
-                          : met__text_of(NULL, 0);
+    return number < COUNT ? list[number] : met__text_of(NULL, 0);
 }
