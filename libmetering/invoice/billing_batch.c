@@ -157,11 +157,11 @@ static met_error write_once(const met__batch_scope *scope,
     writing self = {
         .scope = scope,
         .batch = batch,
+        .failed = batch->end,
         .context = {.info = why, .cache = &cache, .report = &report}};
     met__arena arena;
     met_error error = met__txn_begin(scope->store, 1, &self.context.txn);
 
-    *failed_out = batch->end;
     if (error != MET_OK) {
         return error;
     }

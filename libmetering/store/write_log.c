@@ -13,6 +13,8 @@
 /* No text of a document has a control character. */
 #define NUMBER_TO_COME MET__TEXT("\x01")
 
+MET__STATIC_ASSERT(MET__TABLE_COUNT <= 64, a_table_is_one_bit);
+
 enum { ENTRY_PUT = 1, ENTRY_READ, ENTRY_NUMBER };
 
 /* Followed by key and value. */
