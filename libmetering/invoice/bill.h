@@ -49,6 +49,7 @@ typedef struct met__bill {
     const met__customer *customer;
     const met__billing_profile *profile;
     const met__usage_source *source; /* NULL: the store is asked */
+    met__usage_now *now;             /* NULL: none */
     met__bill_cache *cache;          /* NULL: none */
     met__arena *arena;
     met_error_info *info;

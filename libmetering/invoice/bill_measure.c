@@ -9,13 +9,20 @@
 #include "store/write_log.h"
 
 /* What is measured now is of a moment that begins with the transaction that
- * writes, so no other one may do it. */
+ * writes, or has begun before one that only reads. */
 static met_error measure_now(const met__bill *bill, met__line_draft *draft)
 {
     met__write_log *log = met__txn_log_of(bill->txn);
+    int64_t number = log != NULL && bill->now != NULL ? bill->now->number : 0;
 
-    draft->number = 0;
-    return log != NULL ? met__log_refuse(log) : MET_OK;
+    draft->number = number;
+    if (log == NULL) {
+        return MET_OK;
+    }
+    if (bill->now != NULL) {
+        bill->now->is_wanted = 1;
+    }
+    return number != 0 ? MET_OK : met__log_refuse(log);
 }
 
 /* A price by dimension: its values, and their sum. */

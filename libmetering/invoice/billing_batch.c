@@ -3,6 +3,7 @@
 #include "invoice/billing_batch.h"
 
 #include "invoice/billing_place.h"
+#include "meter/usage_late.h"
 
 /* --- Making --------------------------------------------------------------- */
 static void keep_counts(const met__run_report *report, met__made_job *made)
@@ -62,11 +63,32 @@ static met_error make_job(const met__batch_scope *scope, size_t index,
                : MET_OK;
 }
 
-met_error met__billing_batch_make(const met__batch_scope *scope,
-                                  met__billing_batch *batch)
+static met_error make_jobs(const met__batch_scope *scope,
+                           met__billing_batch *batch,
+                           met__job_context *context)
+{
+    met_error error =
+        met__txn_catalog_number(context->txn, &batch->catalog_number);
+
+    met__write_log_clear(&batch->log);
+    memset(batch->made, 0, sizeof batch->made);
+    met__txn_log(context->txn, &batch->log);
+    for (size_t i = batch->first; error == MET_OK && i < batch->end; i++) {
+        if (!scope->jobs[i].is_invoice) {
+            error = make_job(scope, i, context, &batch->log,
+                             &batch->made[i - batch->first]);
+        }
+    }
+    met__txn_log(context->txn, NULL);
+    return error;
+}
+
+/* From one moment of the store. */
+static met_error make_once(const met__batch_scope *scope,
+                           met__billing_batch *batch, met__usage_now *now)
 {
     met__bill_cache cache = {0};
-    met__job_context context = {.cache = &cache};
+    met__job_context context = {.cache = &cache, .now = *now};
     met__arena arena;
     met_error error = met__txn_begin(scope->store, 0, &context.txn);
 
@@ -75,19 +97,52 @@ met_error met__billing_batch_make(const met__batch_scope *scope,
     }
     met__arena_init(&arena, met__store_platform(scope->store));
     cache.arena = &arena;
-    met__write_log_clear(&batch->log);
-    memset(batch->made, 0, sizeof batch->made);
-    error = met__txn_catalog_number(context.txn, &batch->catalog_number);
-    met__txn_log(context.txn, &batch->log);
-    for (size_t i = batch->first; error == MET_OK && i < batch->end; i++) {
-        if (!scope->jobs[i].is_invoice) {
-            error = make_job(scope, i, &context, &batch->log,
-                             &batch->made[i - batch->first]);
-        }
-    }
-    met__txn_log(context.txn, NULL);
+    error = make_jobs(scope, batch, &context);
+    *now = context.now;
     met__txn_abort(context.txn);
     met__arena_release(&arena);
+    return error;
+}
+
+static met_error begin_moment(const met__batch_scope *scope,
+                              int64_t *number_out)
+{
+    uint64_t number = 0;
+    met__txn *txn;
+    met_error error = met__txn_begin(scope->store, 1, &txn);
+
+    if (error != MET_OK) {
+        return error;
+    }
+    error = met__usage_moment(txn, &number);
+    if (error != MET_OK) {
+        met__txn_abort(txn);
+        return error;
+    }
+    *number_out = (int64_t)number;
+    return met__txn_commit(txn);
+}
+
+/* Whose usage was not gathered is measured here, as of a moment of its own. */
+met_error met__billing_batch_make(const met__batch_scope *scope,
+                                  met__billing_batch *batch)
+{
+    met__usage_now now = {0};
+    met_error error = MET_OK;
+
+    if (!batch->is_asking) {
+        error = make_once(scope, batch, &now);
+        batch->is_asking = now.is_wanted;
+    }
+    if (error != MET_OK || !batch->is_asking) {
+        return error;
+    }
+    now.is_wanted = 0;
+    error = begin_moment(scope, &now.number);
+    if (error == MET_OK) {
+        error = make_once(scope, batch, &now);
+        batch->is_asking = now.is_wanted;
+    }
     return error;
 }
 

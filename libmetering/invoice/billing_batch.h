@@ -33,7 +33,7 @@ typedef struct met__made_job {
 
 typedef struct met__billing_batch {
     uint32_t state; /* MET__BATCH_* */
-    uint32_t reserved;
+    int is_asking; /* some job asked the store for usage; the next may, too */
     size_t first;
     size_t end;
     uint64_t catalog_number; /* of the moment that it is made from */

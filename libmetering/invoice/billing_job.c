@@ -186,6 +186,7 @@ static met_error make(met__job_context *context, billed *self, int is_interim,
         context->txn, &self->request, self->customer, self->profile,
         &context->source, context->arena, context->info, &self->bill);
     self->bill.source_number = context->source_number;
+    self->bill.now = &context->now;
     self->bill.cache = context->cache;
     self->bill.invoice_id = id;
     self->bill.is_dry = is_dry;

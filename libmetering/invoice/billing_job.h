@@ -20,6 +20,7 @@ typedef struct met__job_context {
     met_error_info *info;
     met__usage_source source;
     int64_t source_number;
+    met__usage_now now;
     met__bill_cache *cache; /* of this transaction */
     int64_t as_of_ns;
     uint64_t order; /* of the next id */

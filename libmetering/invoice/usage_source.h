@@ -24,4 +24,12 @@ typedef struct met__usage_source {
     uint32_t reserved;
 } met__usage_source;
 
+/* When the store itself may be asked, by who is not in a write transaction: the
+ * number of a moment that began before his. */
+typedef struct met__usage_now {
+    int64_t number; /* 0: there is none */
+    int is_wanted;  /* somebody had to ask */
+    int reserved;
+} met__usage_now;
+
 #endif

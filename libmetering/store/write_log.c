@@ -144,6 +144,14 @@ static int is_noted(met__table table)
 {
     switch (table) {
     case MET__TABLE_META:
+    case MET__TABLE_PLAN_REC:
+    case MET__TABLE_SHAPE:
+    case MET__TABLE_SHAPE_ID:
+    case MET__TABLE_SHAPE_OF:
+    case MET__TABLE_PART:
+    case MET__TABLE_HOUR:
+    case MET__TABLE_DAY:
+    case MET__TABLE_CHANGED:
     case MET__TABLE_METER:
     case MET__TABLE_FEATURE:
     case MET__TABLE_PLAN:
@@ -151,7 +159,6 @@ static int is_noted(met__table table)
     case MET__TABLE_SUBJECT:
     case MET__TABLE_SUBSCRIPTION:
     case MET__TABLE_SUBSCRIPTION_OF:
-    case MET__TABLE_CHANGED:
         return 0;
     default:
         return 1;

@@ -184,6 +184,89 @@ static void another_end(void **state)
     at_every_step(stop_c, c_is_not_billed_any_more);
 }
 
+/* --- Usage of the billed month -------------------------------------------- */
+/* What b pays is not gathered: it is measured where the bill is made. */
+static int setup_by_route(void **state)
+{
+    static const char by_route[] =
+        "{\"type\":\"matrix\",\"dimension\":\"route_name\",\"values\":"
+        "[{\"value\":\"\",\"amount\":\"0.5\"}]}";
+    int failed = billing_setup(state);
+
+    must_publish_unit();
+    must_publish_card("by_route", story_card(by_route, NULL));
+    for (int i = 0; i < CUSTOMERS; i++) {
+        subscribe_from(name_of(i), i == 1 ? "by_route" : "unit", FEBRUARY);
+        must_use(name_of(i), "2026-02-10T10:00:00Z", 5u + (unsigned)i);
+    }
+    must_settle();
+    clock_now_ns = time_of(DUE);
+    return failed;
+}
+
+static void use_more(uint64_t issued)
+{
+    (void)issued;
+    must_use("a", "2026-02-11T10:00:00Z", 3);
+    must_use("b", "2026-02-11T10:00:00Z", 2);
+    must_settle();
+}
+
+/* Of all invoices, in cents. */
+static long sum_of(const char *customer)
+{
+    long sum = 0;
+
+    assert_ok(list(customer));
+    for (int i = 0; i < 3; i++) {
+        char path[32];
+        snprintf(path, sizeof path, "items.%d.totals.total", i);
+        char *end = NULL;
+        const char *total = shown(path);
+        if (total[0] == '\0') {
+            break;
+        }
+        sum += 100 * strtol(total, &end, 10);
+        assert_int_equal(*end, '.');
+        sum += strtol(end + 1, NULL, 10);
+    }
+    return sum;
+}
+
+static void everything_is_billed(uint64_t issued)
+{
+    (void)issued;
+    must_run(NULL);
+    assert_int_equal(sum_of("a"), 800);
+    assert_int_equal(sum_of("b"), 400);
+    assert_int_equal(sum_of("c"), 700);
+}
+
+static void more_usage(void **state)
+{
+    (void)state;
+    at_every_step(use_more, everything_is_billed);
+}
+
+static void change_nothing(uint64_t issued)
+{
+    (void)issued;
+}
+
+static void each_has_its_price(uint64_t issued)
+{
+    (void)issued;
+    assert_int_equal(sum_of("a"), 500);
+    assert_int_equal(sum_of("b"), 300);
+    assert_int_equal(sum_of("c"), 700);
+}
+
+static void what_is_not_gathered_is_measured(void **state)
+{
+    (void)state;
+    at_every_step(change_nothing, each_has_its_price);
+}
+
 int main(void)
 {
 #define CASE(name) \
@@ -193,6 +276,10 @@ int main(void)
         CASE(another_profile),
         CASE(another_key),
         CASE(another_end),
+        cmocka_unit_test_setup_teardown(more_usage, setup_by_route,
+                                        billing_teardown),
+        cmocka_unit_test_setup_teardown(what_is_not_gathered_is_measured,
+                                        setup_by_route, billing_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
