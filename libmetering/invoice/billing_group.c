@@ -147,7 +147,8 @@ static met_error plan_job(met__billing_group *group, int is_invoice,
     met_error error = met__billing_job_ask(context, &job, &is_wanted);
     job.turn = met__usage_gather_turn(group->gather);
     met__arena_release(&arena);
-    if (error != MET_OK && error != MET_E_LIMIT && met__billing_error_is_of_job(error)) {
+    if (error != MET_OK && error != MET_E_LIMIT
+        && met__billing_error_is_of_job(error)) {
         met__billing_job_failed(context->report, &job, error, &why);
         error = MET_OK;
     } else if (error == MET_OK && is_wanted) {

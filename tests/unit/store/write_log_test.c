@@ -187,7 +187,8 @@ static void numbers_are_filled_in(void **state)
     (void)state;
     number_in("INV-", 4, "INV-0001");
     number_in("", 1, "2");
-    number_in("twenty-six bytes as it is-", 5, "twenty-six bytes as it is-00003");
+    number_in("twenty-six bytes as it is-", 5,
+              "twenty-six bytes as it is-00003");
     snprintf(expected, sizeof expected, "%s%d", many, 4);
     number_in(many, 1, expected);
 
