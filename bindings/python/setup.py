@@ -102,7 +102,9 @@ class BuildWithLibrary(build_ext):
     def compile_library(self):
         """Every source of the library, on all processors."""
         room = pathlib.Path(self.build_temp).resolve() / "library"
+        # What the caller's CFLAGS say about it comes last.
         words = [*self.compiler.compiler_so, "-fvisibility=hidden", "-O2",
+                 *shlex.split(os.environ.get("CFLAGS", "")),
                  "-w", "-D_GNU_SOURCE", "-DMETERING_STATIC",
                  f"-I{TOP / 'include'}", f"-I{TOP / 'libmetering'}",
                  *decimal_flags()]

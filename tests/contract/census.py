@@ -2,7 +2,7 @@
 """Every error that a docstring names was seen from that function in a test, or
 has a row in unseen.txt that says why not; and no row there is out of date.
 
-    census.py SEEN-DIRECTORY [--list]
+    census.py SEEN-DIRECTORY... [--list]
 
 What was seen the programs of the tests wrote down themselves (guard.c), each
 the build that ran last. --list prints what is missing as rows.
@@ -17,11 +17,12 @@ import headers
 HERE = pathlib.Path(__file__).parent
 
 
-def seen(directory, functions, codes):
+def seen(directories, functions, codes):
     """{(function, error)}, and how many programs were asked."""
     pairs, count = set(), 0
     size = 8 + 4 * len(functions)
-    for path in sorted(pathlib.Path(directory).iterdir()):
+    for path in sorted(path for directory in directories
+                       for path in pathlib.Path(directory).iterdir()):
         data = path.read_bytes()
         if len(data) != size:
             continue  # of other headers
@@ -49,7 +50,8 @@ def main():
                  if function.kind == "met_error"]
     named = {(function.name, code) for function in functions
              for code in function.named()}
-    found, programs = seen(sys.argv[1], functions, headers.codes())
+    directories = [word for word in sys.argv[1:] if word != "--list"]
+    found, programs = seen(directories, functions, headers.codes())
     missing = named - found
     left = set(missing)
     problems = []
@@ -63,7 +65,7 @@ def main():
             problems.append(f"unseen.txt:{number}: {pattern} {code}: no "
                             "docstring names it that another row has not")
         left -= here
-    if sys.argv[2:] == ["--list"]:
+    if "--list" in sys.argv[1:]:
         for name, code in sorted(left, key=lambda pair: pair[::-1]):
             print(name, code)
     problems += [f"{name}: names {code}, and no test has seen it"
