@@ -274,7 +274,8 @@ int met__admit_peek(met__admission *admission)
     return admission->limit_result.is_allowed ? 1 : refuse(admission);
 }
 
-static int count_main(met__admission *admission)
+/* flags: of the limiter's request. */
+static int count_main(met__admission *admission, uint32_t flags)
 {
     int status;
 
@@ -284,8 +285,8 @@ static int count_main(met__admission *admission)
     /* Kong's lines tell of one window when it ends. */
     admission->limit_request.flags =
         admission->gateway->header_style == MET_GATEWAY_HEADERS_IETF
-            ? 0
-            : MET__LIMITER_REPORTED;
+            ? flags
+            : flags | MET__LIMITER_REPORTED;
     if (!ask(admission, met__limiter_check, &status)) {
         return status;
     }
@@ -345,7 +346,7 @@ static int count_one(met__admission *admission, uint32_t limit, counted *all)
         return failed(admission);
     }
     fill_request(admission, record, policy);
-    int is_counted = count_main(admission);
+    int is_counted = count_main(admission, 0);
     if (is_counted) {
         keep(admission, all);
     }
@@ -406,12 +407,12 @@ static int has_additive(const met__admission *admission)
 int met__admit_count(met__admission *admission)
 {
     if (!has_additive(admission)) {
-        return count_main(admission);
+        return count_main(admission, MET__LIMITER_NO_TICKET);
     }
     counted all;
     all.count = 0;
     all.limit = MET__NONE;
-    if (!count_main(admission)) {
+    if (!count_main(admission, 0)) {
         return 0;
     }
     keep(admission, &all);

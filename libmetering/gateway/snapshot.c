@@ -224,24 +224,45 @@ static uint32_t route_of_path(const met__snapshot *snapshot, uint32_t index,
     return any;
 }
 
+/* The route of a path that `path` begins with; none when it has none for the
+ * method. */
+static inline uint32_t route_at(const met__snapshot *snapshot, uint32_t index,
+                                met__text path, met__text method)
+{
+    met__text prefix = path_at(snapshot, index);
+
+    return prefix.size <= path.size
+                   && met__bytes_equal(prefix.data, path.data, prefix.size)
+               ? route_of_path(snapshot, index, method)
+               : MET__NONE;
+}
+
+/* Of a few paths it is quicker to look at all: longer ones that `path` begins
+ * with stand behind shorter ones. */
+#define FEW_PATHS 8u
+
 uint32_t met__snapshot_route_match(const met__snapshot *snapshot,
                                    met__text path, met__text method)
 {
+    uint32_t count = snapshot->count[MET__SECTION_PATH];
+
+    for (uint32_t i = count; count <= FEW_PATHS && i > 0; i--) {
+        uint32_t route = route_at(snapshot, i - 1, path, method);
+        if (route != MET__NONE) {
+            return route;
+        }
+    }
+    if (count <= FEW_PATHS) {
+        return MET__NONE;
+    }
     /* Whatever `path` begins with stands on the chain of parents of the
      * record before it. The bound ends a chain of a damaged file. */
     uint32_t at = paths_up_to(snapshot, path) - 1;
 
-    for (uint32_t steps = 0; at < snapshot->count[MET__SECTION_PATH]
-                             && steps < snapshot->count[MET__SECTION_PATH];
-         steps++) {
-        met__text prefix = path_at(snapshot, at);
-        if (prefix.size <= path.size
-            && (prefix.size == 0
-                || memcmp(prefix.data, path.data, prefix.size) == 0)) {
-            uint32_t route = route_of_path(snapshot, at, method);
-            if (route != MET__NONE) {
-                return route;
-            }
+    for (uint32_t steps = 0; at < count && steps < count; steps++) {
+        uint32_t route = route_at(snapshot, at, path, method);
+        if (route != MET__NONE) {
+            return route;
         }
         at = met__snapshot_path_at(snapshot, at)->parent;
     }

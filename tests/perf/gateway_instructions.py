@@ -18,10 +18,10 @@ COUNTS = {"key": 1000, "windows": 1000, "allowance": 1000, "access": 1000,
 # Of one request, the driver's own 560 included, or of one customer and a share
 # of what a gateway costs without any; a tenth on top.
 BOUNDS = {
-    "Debug": {"key": 9480, "windows": 15600, "allowance": 18460,
+    "Debug": {"key": 8260, "windows": 13970, "allowance": 16890,
               "access": 9780, "amounts": 68510, "compile": 211000},
-    "RelWithDebInfo": {"key": 4080, "windows": 6300, "allowance": 7360,
-                       "access": 4340, "amounts": 41500, "compile": 123400},
+    "RelWithDebInfo": {"key": 3300, "windows": 5130, "allowance": 6080,
+                       "access": 3690, "amounts": 40680, "compile": 121050},
 }
 
 
