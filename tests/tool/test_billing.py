@@ -33,7 +33,7 @@ def test_a_run_bills_everybody_once(tool):
         tool.refused("billing", "run", "--threads", threads,
                      reason="--threads", status=2)
     tool.refused("billing", "run", "--as-of", "2199-01-01T00:00:00Z",
-                 reason="as_of")
+                 reason="--as-of")
     tool.refused("billing", "run", "--follow", "--as-of", MONTH,
                  reason="--as-of", status=2)
 
