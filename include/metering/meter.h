@@ -128,9 +128,10 @@ typedef struct met_settle_config {
  * @param info        NULL, or where to put field path and reason
  * @return MET_OK · MET_E_INVALID · MET_E_UNSUPPORTED (unknown flag or field) ·
  *         MET_E_NO_MEMORY · MET_E_DISK_FULL · MET_E_MAP_FULL · MET_E_BUSY (too
- *         many readers) · MET_E_IO · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG;
- *         transactions that were committed before it stand, and the rest is
- *         done by the next call
+ *         many readers) · MET_E_IO · MET_E_CORRUPT · MET_E_FOREIGN ·
+ *         MET_E_LAYOUT (DIR/gateway is of another program or version) ·
+ *         MET_E_FORKED · MET_E_BUG; transactions that were committed before it
+ *         stand, and the rest is done by the next call
  * @owner  report_out with met_buffer_release
  * @blocks waits for the store's one writer and for the disk, each time for at
  *         most 10,000 cells
@@ -268,7 +269,8 @@ MET_API MET_NODISCARD met_error met_usage_settings_get(met_store *store,
  *         that fine) · MET_E_LIMIT · MET_E_OVERFLOW (a sum with more than 34
  *         digits) · MET_E_NO_MEMORY · MET_E_BUSY (too many readers) ·
  *         MET_E_IO · MET_E_MAP_FULL · MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG;
- *         with settle_first also MET_E_DISK_FULL, as met_store_settle
+ *         with settle_first also MET_E_DISK_FULL · MET_E_FOREIGN ·
+ *         MET_E_LAYOUT, as met_store_settle
  * @owner  caller keeps json; json_out with met_buffer_release
  * @blocks reads the store: pages may come from the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
@@ -295,7 +297,8 @@ MET_API MET_NODISCARD met_error met_usage_query(met_store *store,
  * @return as met_usage_query: MET_OK · MET_E_INVALID · MET_E_NOT_FOUND ·
  *         MET_E_UNSUPPORTED · MET_E_LIMIT · MET_E_OVERFLOW · MET_E_NO_MEMORY ·
  *         MET_E_BUSY · MET_E_IO · MET_E_MAP_FULL · MET_E_DISK_FULL ·
- *         MET_E_CORRUPT · MET_E_FORKED · MET_E_BUG
+ *         MET_E_CORRUPT · MET_E_FOREIGN · MET_E_LAYOUT · MET_E_FORKED ·
+ *         MET_E_BUG
  * @owner  caller keeps json; cursor_out with met_usage_query_close
  * @blocks reads the store: pages may come from the disk
  * @thread any      @fork no: MET_E_FORKED in a child      @since 0.1
