@@ -216,7 +216,7 @@ met_error met__billing_run_step(met__billing_run *run,
            && (group = pick(run, &task)) == NULL) {
         met__monitor_wait(&run->monitor);
     }
-    if (error == MET_OK && run->report.stage != MET__RUN_DONE) {
+    if (group != NULL) {
         error = work(run, group, &task, info);
         if (error == MET_OK) {
             error = end_groups(run);

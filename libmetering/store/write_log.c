@@ -390,7 +390,7 @@ met_error met__write_log_apply(met__txn *txn, const met__write_log *log,
                                met__log_cursors *cursors)
 {
     char text[NUMBERED_SIZE_MAX + 1];
-    met__text number = {NULL, 0};
+    met__text number = {text, 0};
     log_walk walk = walk_of(log, from, to);
     met_error error = txn->error;
 
