@@ -434,15 +434,6 @@ static met_error end_interim(met__bill *bill, met__line_draft *draft)
     return draft->details == NULL ? MET_E_NO_MEMORY : keep(bill, draft);
 }
 
-/* Nobody knows the period's usage any more: what was billed is final. */
-static met_error leave(met__bill *bill, met__line_draft *draft)
-{
-    met_error error = met__bill_note(bill, draft, NULL);
-
-    draft->basis.quantity = draft->booked->quantity;
-    return error == MET_OK ? end_interim(bill, draft) : error;
-}
-
 /* What was booked for it before. */
 static met_error look_at(met__bill *bill, met__line_draft *draft)
 {
@@ -492,7 +483,7 @@ static met_error add_period(met__bill *bill, const met__billable *billable)
     if (error == MET_OK && !is_flat(billable) && !billable->is_void) {
         error = met__bill_measure(bill, &draft);
         if (error == MET_OK && draft.is_as_billed) {
-            return leave(bill, &draft);
+            return met__bill_note(bill, &draft, NULL);
         }
         bill->measured++;
     }

@@ -99,18 +99,6 @@ static void test_versions_of_a_plan(void **state)
 }
 
 /* --- Files of a store ----------------------------------------------------- */
-static met_error open_at(const char *path, uint64_t flags)
-{
-    met_store_config config = {.struct_size = sizeof config, .flags = flags,
-                               .map_size_bytes = SWEEP_MAP_SIZE};
-    met_store *store = NULL;
-    met_error error = met_store_open(path, strlen(path), &config, &store,
-                                     INFO);
-
-    met_store_close(store);
-    return error;
-}
-
 /* Turns one bit of META round, and back with the next call. */
 static void flip(const char *meta, size_t bit)
 {

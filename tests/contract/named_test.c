@@ -282,18 +282,6 @@ static void test_not_found(void **state)
            met_gateway_entity_remove(w.store, T("service"), T("s"), INFO));
 }
 
-static met_error open_at(const char *path, uint64_t flags)
-{
-    met_store_config config = {.struct_size = sizeof config, .flags = flags,
-                               .map_size_bytes = SWEEP_MAP_SIZE};
-    met_store *store = NULL;
-    met_error error = met_store_open(path, strlen(path), &config, &store,
-                                     INFO);
-
-    met_store_close(store);
-    return error;
-}
-
 static met_error open_limiter_at(const char *path, uint64_t capacity)
 {
     met_limiter_config config = {.struct_size = sizeof config, .path = path,

@@ -321,6 +321,18 @@ static void make_files(void)
     w.made_ns = w.now_ns;
 }
 
+met_error open_at(const char *path, uint64_t flags)
+{
+    met_store_config config = {.struct_size = sizeof config, .flags = flags,
+                               .map_size_bytes = SWEEP_MAP_SIZE};
+    met_store *store = NULL;
+    met_error error = met_store_open(path, strlen(path), &config, &store,
+                                     INFO);
+
+    met_store_close(store);
+    return error;
+}
+
 int world_make(void **state)
 {
     (void)state;
