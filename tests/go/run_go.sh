@@ -14,6 +14,11 @@ fi
 prefix=$build/go/prefix
 PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name metering.pc)")
 export PKG_CONFIG_PATH LD_LIBRARY_PATH="${PKG_CONFIG_PATH%/pkgconfig}"
+# Go's cache knows neither what pkg-config answers nor what C headers hold; it
+# knows CGO_CFLAGS. So these name both.
+seen=$({ cat "$PKG_CONFIG_PATH/metering.pc" \
+    "$prefix"/include/metering/*.h; echo "$prefix"; } | sha256sum)
+export CGO_CFLAGS="-O2 -g -DMETERING_SEEN=0x${seen:0:16}"
 # One arena, so that what leaks is seen early.
 export MALLOC_ARENA_MAX=1
 export METERING_TOOL=$tool GOTOOLCHAIN=local GOPROXY=off GOWORK=off GOFLAGS=
