@@ -209,9 +209,13 @@ static int run_pass(tool *self, void *context)
     return TOOL_OK;
 }
 
+/* One more than there are processors: who waits for the writer or the disk
+ * leaves its own to another. More than eight would wait for the one writer. */
 static int default_threads(void)
 {
-    return sysconf(_SC_NPROCESSORS_ONLN) > 1 ? 2 : 1;
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return processors < 1 ? 2 : processors > 7 ? 8 : (int)processors + 1;
 }
 
 int command_billing_run(tool *self)

@@ -281,8 +281,8 @@ const tool_command tool_commands[] = {
      "Settles, makes drafts of what is due, waits for late usage, issues.\n"
      "One that was killed goes on where it was; two at once do no harm.\n"
      "  --as-of TIME     what was due then, and dated so\n"
-     "  --threads N      1 to 64, else 2, or 1 on one processor: one\n"
-     "                   writes, another reads, more would wait\n"
+     "  --threads N      1 to 64, else one more than there are\n"
+     "                   processors, and at most 8: one of them writes\n"
      "  --follow         again and again, until SIGINT or SIGTERM\n"
      "  --interval 60s   between two of them",
      0, 0, command_billing_run},
