@@ -2,14 +2,16 @@
 """nginx with the module beside nginx alone, and beside what nginx itself has
 for the same: limit_req and auth_request; and nginx with add_header lines of the
 same size as the module's, which is what telling the client costs anybody. One
-worker, one small file, the same load in turns; requests a second, and the
-worker's processor time a request.
+worker, one small file, the same load in turns: from the disk, which is the
+least that nginx can do, and as a gateway, from another nginx behind it, over
+connections that stay open. Requests a second, and the worker's processor time a
+request.
 
     bench_nginx.py BUILD-DIRECTORY [--rounds N] [--seconds N]
 
 Prints one JSON line for each: medians of the rounds, their range, and how much
-more processor time than nginx alone, and than nginx with such lines. Needs
-nginx and wrk."""
+more processor time than nginx alone, and than nginx with such lines, that serve
+from the same place. Needs nginx and wrk."""
 import argparse
 import json
 import os
@@ -54,6 +56,9 @@ http {{
     limit_req_zone $http_apikey zone=one:1m rate=1000000r/s;
     limit_req_zone $http_apikey zone=two:1m rate=1000000r/s;
     map $http_apikey $known {{ default 0; key 1; }}
+    upstream behind {{ server 127.0.0.1:{behind}; keepalive 64; }}
+    proxy_http_version 1.1;
+    proxy_set_header Connection "";
     server {{
         listen 127.0.0.1:{port};
         root {home};
@@ -74,7 +79,32 @@ http {{
             return 401;
         }}
         location /metered/ {{ metering on; alias {home}/files/; }}
+        location /gateway-alone/ {{ proxy_pass http://behind/; }}
+        location /gateway-lines/ {{
+            {lines}
+            proxy_pass http://behind/;
+        }}
+        location /gateway-own/ {{
+            auth_request /known;
+            limit_req zone=one burst=1000000 nodelay;
+            limit_req zone=two burst=1000000 nodelay;
+            proxy_pass http://behind/;
+        }}
+        location /gateway-metered/ {{
+            metering on;
+            proxy_pass http://behind/;
+        }}
     }}
+}}
+"""
+
+BEHIND = """
+daemon off; {user} pid {home}/behind.pid; error_log {home}/error.log warn;
+worker_processes 1;
+events {{ worker_connections 256; }}
+http {{
+    access_log off; keepalive_requests 1000000000;
+    server {{ listen 127.0.0.1:{behind}; root {home}/files; }}
 }}
 """
 
@@ -88,7 +118,11 @@ LINES = (("X-RateLimit-Limit-Second", 1000000),
 PLACES = (("nginx alone", "alone"),
           ("seven add_header lines", "lines"),
           ("limit_req twice and auth_request", "own"),
-          ("the module: key, group, two windows, usage", "metered"))
+          ("the module: key, group, two windows, usage", "metered"),
+          ("a gateway alone", "gateway-alone"),
+          ("a gateway, seven add_header lines", "gateway-lines"),
+          ("a gateway, limit_req twice and auth_request", "gateway-own"),
+          ("a gateway, the module", "gateway-metered"))
 
 
 def worker_of(master):
@@ -120,30 +154,45 @@ def load(port, place, seconds):
             float(re.search(r"Requests/sec:\s+([\d.]+)", out).group(1)))
 
 
-def start(home, build):
-    with socket.socket() as probe:
+def free_ports(count):
+    probes = [socket.socket() for _ in range(count)]
+    for probe in probes:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+def serve(home, name, port):
+    """nginx by one of the files, when it listens."""
+    nginx = subprocess.Popen(["nginx", "-p", home, "-e", home / "error.log",
+                              "-c", home / name])
+    for _ in range(200):
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            return nginx
+        except OSError:
+            time.sleep(0.05)
+    nginx.kill()
+    sys.exit("nginx did not start: " + (home / "error.log").read_text())
+
+
+def prepare(home, build, port, behind):
     (home / "files").mkdir()
     (home / "files" / "x").write_text("x" * 100 + "\n")
     (home / "kong.json").write_text(json.dumps(KONG))
     subprocess.run([build / "tools/metering/metering", "-d", home / "store",
                     "apply", home / "kong.json"], check=True,
                    capture_output=True)
+    user = "user root;" if os.getuid() == 0 else ""
+    (home / "behind.conf").write_text(BEHIND.format(
+        home=home, behind=behind, user=user))
     (home / "nginx.conf").write_text(CONFIG.format(
-        home=home, port=port, user="user root;" if os.getuid() == 0 else "",
+        home=home, port=port, behind=behind, user=user,
         lines=" ".join(f"add_header {name} {value};"
                        for name, value in LINES),
         module=build / "bindings/nginx/ngx_http_metering_module.so"))
-    nginx = subprocess.Popen(["nginx", "-p", home, "-e", home / "error.log",
-                              "-c", home / "nginx.conf"])
-    for _ in range(200):
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-            return nginx, port
-        except OSError:
-            time.sleep(0.05)
-    sys.exit("nginx did not start: " + (home / "error.log").read_text())
 
 
 def measure(port, worker, rounds, seconds):
@@ -169,17 +218,23 @@ def main():
         sys.exit("needs nginx and wrk: tools/setup --bench")
     with tempfile.TemporaryDirectory() as name:
         home = pathlib.Path(name)
-        nginx, port = start(home, given.build.resolve())
+        port, behind = free_ports(2)
+        prepare(home, given.build.resolve(), port, behind)
+        running = []
         try:
-            found = measure(port, worker_of(nginx.pid), given.rounds,
+            running.append(serve(home, "behind.conf", behind))
+            running.append(serve(home, "nginx.conf", port))
+            found = measure(port, worker_of(running[1].pid), given.rounds,
                             given.seconds)
         finally:
-            nginx.terminate()
-            nginx.wait()
-    alone = statistics.median(us for us, _ in found["alone"])
-    lines = statistics.median(us for us, _ in found["lines"])
-    base = statistics.median(rate for _, rate in found["alone"])
+            for nginx in running:
+                nginx.terminate()
+                nginx.wait()
     for label, place in PLACES:
+        where = "".join(place.rpartition("-")[:2])
+        alone, lines = (statistics.median(us for us, _ in found[where + name])
+                        for name in ("alone", "lines"))
+        base = statistics.median(rate for _, rate in found[where + "alone"])
         micros = [us for us, _ in found[place]]
         rate = statistics.median(rate for _, rate in found[place])
         print(json.dumps({
