@@ -125,10 +125,10 @@ static met_error bill_again(met__invoice_flow *flow,
     if (made->service_period.to_ns != 0) {
         invoice->service_period = made->service_period;
         invoice->collection_at_ns = made->collection_at_ns;
-        invoice->draft_until_ns = made->draft_until_ns;
+        error = met__draft_set_until(flow->profile, invoice);
     }
     invoice->snapshot_at_ns = flow->now_ns;
-    return MET_OK;
+    return error;
 }
 
 /* Of a customer that is gone the quantities stay as they are. */

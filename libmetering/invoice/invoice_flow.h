@@ -29,12 +29,15 @@ met_error met__bill_begin(met__txn *txn, const met__invoice_request *request,
                           met_error_info *info, met__bill *bill);
 /* The draft of a bill: nothing is written. */
 met_error met__draft_of(const met__bill *bill, met__invoice **invoice_out);
+/* Until when it may still change, counted from when it was made. */
+met_error met__draft_set_until(const met__billing_profile *profile,
+                               met__invoice *invoice);
 /* The credit notes of what a bill gives back: numbered, stored. */
 met_error met__bill_give_back(const met__bill *bill);
 
-/* As far as nobody has to be asked. is_forced: collection is not waited for,
- * and nobody is asked to approve. The bill is that of a new draft, or NULL. */
+/* As far as nobody has to be asked. */
 met_error met__flow_advance(met__invoice_flow *flow);
+/* Collection is not waited for, and nobody is asked to approve. */
 met_error met__flow_force(met__invoice_flow *flow);
 /* One step by name, then as far as it goes. MET_E_CONFLICT */
 met_error met__flow_act(met__invoice_flow *flow, uint32_t action);

@@ -122,14 +122,15 @@ static met__currency currency_of(const met__bill *bill)
     return currency;
 }
 
-static met_error set_draft_until(const met__bill *bill, met__invoice *invoice)
+met_error met__draft_set_until(const met__billing_profile *profile,
+                               met__invoice *invoice)
 {
     int64_t from = invoice->collection_at_ns > invoice->created_at_ns
                        ? invoice->collection_at_ns
                        : invoice->created_at_ns;
 
-    return bill->profile->is_auto
-               ? met__duration_add(from, &bill->profile->draft_period, 1,
+    return profile->is_auto
+               ? met__duration_add(from, &profile->draft_period, 1,
                                    &invoice->draft_until_ns)
                : MET_OK;
 }
@@ -160,7 +161,7 @@ met_error met__draft_of(const met__bill *bill, met__invoice **invoice_out)
                               .profile = bill->profile->document,
                               .lines = bill->lines,
                               .totals = bill->totals};
-    error = set_draft_until(bill, invoice);
+    error = met__draft_set_until(bill->profile, invoice);
     if (error == MET_OK) {
         *invoice_out = invoice;
     }

@@ -220,6 +220,30 @@ static void a_draft_is_read_up_to_the_last_moment(void **state)
     assert_shown("due_at", "2026-04-01T02:00:00Z");
 }
 
+/* From when the draft was made, or its usage complete; not from when somebody
+ * looked at it again. */
+static void a_draft_that_is_read_again_is_issued_no_later(void **state)
+{
+    (void)state;
+    assert_ok(put_profile(NULL, "{\"workflow\":{\"collection\":{\"interval\":"
+                                "\"P2D\"},\"invoicing\":{\"draft_period\":"
+                                "\"P3D\"}}}"));
+    subscribe_from("a", "unit", FEBRUARY);
+    must_use("a", "2026-02-10T10:00:00Z", 5);
+    must_settle();
+    must_run("2026-03-01T00:00:00Z");
+    assert_ok(list("a"));
+    assert_shown("items.0.draft_until", "2026-03-06T00:00:00Z");
+    must_run("2026-03-04T12:00:00Z");
+    assert_int_equal(report.collected, 1);
+    assert_ok(list("a"));
+    assert_shown("items.0.draft_until", "2026-03-06T00:00:00Z");
+    must_run("2026-03-06T00:00:00Z");
+    assert_int_equal(report.issued, 1);
+    assert_ok(get("INV-0001"));
+    assert_shown("due_at", "2026-04-05T00:00:00Z");
+}
+
 /* What a subscription lost before its draft was collected is not on it. */
 static void a_draft_that_becomes_nothing_is_deleted(void **state)
 {
@@ -254,6 +278,7 @@ int main(void)
         CASE(corrections_by_credit_note),
         CASE(one_correction_after_the_other),
         CASE(a_draft_is_read_up_to_the_last_moment),
+        CASE(a_draft_that_is_read_again_is_issued_no_later),
         CASE(a_draft_that_becomes_nothing_is_deleted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
