@@ -1,7 +1,11 @@
 """billing run, billing profile, invoice act, void, credit, recompute."""
 import json
+import os
+import resource
+import shutil
+import subprocess
 
-from conftest import STORY
+from conftest import STORY, Tool
 
 MONTH = "2026-02-01T02:00:00Z"
 
@@ -46,6 +50,52 @@ def test_threads_bill_what_one_does(tool):
     assert invoice["issued_at"] == MONTH
     again = tool.json("billing", "run", "--as-of", MONTH, "--threads", "1")
     assert again["drafts"] == 0
+
+
+def many(tool, count):
+    """So many customers, each with a fee of a month."""
+    fee = {"key": "fee", "name": "Fee", "billing_cadence": "P1M",
+           "price": {"type": "flat", "amount": "9"}}
+    plan = {"key": "p", "name": "P", "currency": "USD", "publish": True,
+            "billing_cadence": "P1M",
+            "phases": [{"key": "all", "name": "All", "rate_cards": [fee]}]}
+    keys = [f"c{i}" for i in range(count)]
+    tool.run("apply", "--at", "2026-01-01T00:00:00Z", "-", stdin=json.dumps({
+        "plans": [plan],
+        "customers": [{"key": key, "name": key} for key in keys],
+        "subscriptions": [{"customer": {"key": key}, "plan": {"key": "p"}}
+                          for key in keys]}))
+
+
+def left_in_the_middle(tool, place, as_of):
+    """A copy of the store, in which a run died of the size of a file."""
+    size = (tool.directory / "data.mdb").stat().st_size
+    for limit in range(size // 2, 4 * size, size // 16):
+        shutil.rmtree(place, ignore_errors=True)
+        shutil.copytree(tool.directory, place)
+        done = subprocess.run(
+            [os.environ["METERING_TOOL"], "-d", place, "billing", "run",
+             "--as-of", as_of], capture_output=True, timeout=60, check=False,
+            preexec_fn=lambda: resource.setrlimit(
+                resource.RLIMIT_FSIZE, (limit, limit)))
+        if done.returncode == 0:
+            break
+        copy = Tool(place)
+        if copy.json("invoice", "list")["items"]:
+            return copy
+    raise AssertionError("no run was left in the middle")
+
+
+def test_a_run_that_was_left_is_ended_first(tool, tmp_path):
+    """What is due now is billed then, too."""
+    many(tool, 300)
+    copy = left_in_the_middle(tool, tmp_path / "copy", MONTH)
+    runs = [line.split(":")[0] for line in
+            copy.run("billing", "run")[0].splitlines()]
+    invoices = copy.json("invoice", "list")["items"]
+    assert sum(one["as_of"] == MONTH for one in invoices) == 300
+    assert len(invoices) == 600
+    assert len(runs) == 2
 
 
 def test_a_draft_waits_for_somebody(tool):
