@@ -150,6 +150,12 @@ met_error met__subscription_migrate(met__txn *txn, met__text id,
 met_error met__subscription_get(met__txn *txn, met__text id,
                                 met__arena *arena,
                                 met__subscription **subscription_out);
+/* With its customer, whatever key that has by now. MET_E_NOT_FOUND: either is
+ * gone. */
+met_error met__subscription_owner(met__txn *txn, met__text id,
+                                  met__arena *arena,
+                                  met__subscription **subscription_out,
+                                  met__customer **customer_out);
 /* The one that runs at at_ns (active or canceled). MET_E_NOT_FOUND. */
 met_error met__subscription_at(met__txn *txn, met__text customer_key,
                                int64_t at_ns, met__arena *arena,

@@ -50,6 +50,23 @@ met_error met__subscription_get(met__txn *txn, met__text id,
     return error;
 }
 
+met_error met__subscription_owner(met__txn *txn, met__text id,
+                                  met__arena *arena,
+                                  met__subscription **subscription_out,
+                                  met__customer **customer_out)
+{
+    met_error error = met__subscription_get(txn, id, arena, subscription_out);
+
+    if (error == MET_OK) {
+        error = met__customer_get(txn, (*subscription_out)->customer_key,
+                                  arena, customer_out);
+    }
+    return error == MET_OK && !met__text_equal((*customer_out)->id,
+                                               (*subscription_out)->customer_id)
+               ? MET_E_NOT_FOUND
+               : error;
+}
+
 /* --- Finding -------------------------------------------------------------- */
 typedef struct found_list {
     met__arena *arena;

@@ -372,8 +372,13 @@ static met_error make_note(const credit *self, int64_t now_ns,
                            met__invoice *note)
 {
     const met__invoice *invoice = self->invoice;
-    met_error error;
+    met__customer *owner = NULL;
+    met_error error =
+        met__invoice_owner(self->txn, invoice, self->arena, &owner);
 
+    if (error != MET_OK && error != MET_E_NOT_FOUND) {
+        return error;
+    }
     *note = (met__invoice){.state = MET__STATE_ISSUED,
                            .is_credit_note = 1,
                            .corrects_id = invoice->id,
@@ -381,7 +386,9 @@ static met_error make_note(const credit *self, int64_t now_ns,
                            .reason = self->reason,
                            .currency = invoice->currency,
                            .customer = invoice->customer,
-                           .customer_key = invoice->customer_key,
+                           .customer_key = error == MET_OK
+                                               ? owner->key
+                                               : invoice->customer_key,
                            .service_period = invoice->service_period,
                            .created_at_ns = now_ns,
                            .issued_at_ns = now_ns,

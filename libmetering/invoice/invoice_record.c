@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/ulid.h"
+#include "customer/subscription.h"
 #include "store/object.h"
 
 static const char *const types[] = {"standard", "credit_note", NULL};
@@ -398,4 +399,36 @@ met_error met__invoice_get(met__txn *txn, met__text id, met__arena *arena,
 
     return error == MET_OK ? met__invoice_read(node, arena, invoice_out)
                            : error;
+}
+
+static met__text text_at(const met__node *node, const char *name)
+{
+    const met__node *member = met__node_get(node, name);
+
+    return member != NULL && member->kind == MET__NODE_TEXT
+               ? member->as.text
+               : met__text_of(NULL, 0);
+}
+
+met_error met__invoice_owner(met__txn *txn, const met__invoice *invoice,
+                             met__arena *arena, met__customer **customer_out)
+{
+    met__subscription *subscription = NULL;
+    met_error error = met__customer_get(txn, invoice->customer_key, arena,
+                                        customer_out);
+
+    if (error == MET_OK
+        && met__text_equal((*customer_out)->id,
+                           text_at(invoice->customer, "id"))) {
+        return MET_OK;
+    }
+    if (error != MET_OK && error != MET_E_NOT_FOUND) {
+        return error;
+    }
+    return invoice->lines->count == 0
+               ? MET_E_NOT_FOUND
+               : met__subscription_owner(txn,
+                                         text_at(invoice->lines->as.items[0],
+                                                 "subscription_id"),
+                                         arena, &subscription, customer_out);
 }

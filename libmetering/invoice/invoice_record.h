@@ -40,6 +40,9 @@ met_error met__invoice_build(const met__invoice *invoice, met__arena *arena,
 /* By id. MET_E_NOT_FOUND */
 met_error met__invoice_get(met__txn *txn, met__text id, met__arena *arena,
                            met__invoice **invoice_out);
+/* Its customer, whatever key that has by now. MET_E_NOT_FOUND: it is gone. */
+met_error met__invoice_owner(met__txn *txn, const met__invoice *invoice,
+                             met__arena *arena, met__customer **customer_out);
 /* With all its indexes; before is what is stored now, NULL: nothing. */
 met_error met__invoice_put(met__txn *txn, const met__invoice *invoice,
                            const met__invoice *before, met__arena *arena);

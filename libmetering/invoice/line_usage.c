@@ -304,16 +304,9 @@ static met_error usage_of_line(met__txn *txn, const met__node *line,
         || !read_period(line, &period)) {
         return MET_E_NOT_FOUND;
     }
-    met_error error = met__subscription_get(
-        txn, text_at(line, "subscription_id"), arena, &subscription);
-    if (error == MET_OK) {
-        error = met__customer_get(txn, subscription->customer_key, arena,
-                                  &customer);
-    }
-    if (error == MET_OK
-        && !met__text_equal(customer->id, subscription->customer_id)) {
-        error = MET_E_NOT_FOUND;
-    }
+    met_error error = met__subscription_owner(
+        txn, text_at(line, "subscription_id"), arena, &subscription,
+        &customer);
     if (error == MET_OK) {
         error = find_feature(txn, subscription, text_at(line, "key"), arena,
                              &feature);

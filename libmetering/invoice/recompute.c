@@ -469,8 +469,8 @@ met_error met__invoice_compare_usage(met__txn *txn, met__text name,
     met_error error = load(&self.base, name, &stored);
 
     if (error == MET_OK) {
-        error = met__customer_get(txn, self.base.invoice->customer_key, arena,
-                                  &self.customer);
+        error = met__invoice_owner(txn, self.base.invoice, arena,
+                                   &self.customer);
         if (error == MET_E_NOT_FOUND) {
             return met__fail(info, MET_E_UNSUPPORTED, "id",
                              "is of a customer that was removed");

@@ -1,6 +1,6 @@
 /* Renames and erasures: totals and invoices stay, and of who it was nothing is
  * left in any table but in issued invoices. */
-#include "unit/invoice/invoice_support.h"
+#include "unit/invoice/billing_support.h"
 
 #include "support/catalog_calls.h"
 
@@ -298,6 +298,43 @@ static void test_identity__invoices_follow(void **state)
     assert_shown("items.0", "");
 }
 
+/* So are credit notes to them, and its usage is still what they are compared
+ * with, also when somebody else has the key that they were issued to. */
+static void test_identity__notes_follow(void **state)
+{
+    char number[32];
+    char id[32];
+
+    (void)state;
+    snprintf(id, sizeof id, "%s",
+             subscribe_from("rosario", "premium", FEBRUARY));
+    must_use("consumer:rosario", "2026-02-10T10:00:00Z", 7);
+    must_settle();
+    assert_ok(finalize("rosario", MARCH));
+    snprintf(number, sizeof number, "%s", shown("number"));
+    assert_ok(change_identity(met_customer_rename, "rosario",
+                              "{\"to\":\"rosie\"," BECAUSE));
+    assert_ok(subscription_cancel(id, 0, 0));
+    apply_json("{\"customers\":[{\"key\":\"rosie\",\"name\":\"R\","
+               "\"usage_attribution\":{\"subject_keys\":["
+               "\"consumer:rosario\"]}},{\"key\":\"rosario\",\"name\":"
+               "\"Another\"}]}");
+    must_use("rosario", "2026-02-10T10:00:00Z", 90000);
+    must_use("consumer:rosario", "2026-02-10T10:00:00Z", 5000);
+    must_settle();
+    assert_ok(credit(number, "{\"reason\":\"r\",\"amount\":\"0.5\"}"));
+    assert_ok(list("rosie"));
+    assert_shown("items.0.type", "credit_note");
+    assert_ok(list("rosario"));
+    assert_shown("items.0", "");
+    met_buffer *out = fresh();
+    assert_ok(keep(met_invoice_recompute(store, number, strlen(number),
+                                         MET_INVOICE_USAGE, out, &told),
+                   out));
+    assert_shown("total", "1.00");
+    assert_shown("total_now", "2.00");
+}
+
 #define TEST(name) \
     cmocka_unit_test_setup_teardown(name, billing_setup, billing_teardown)
 
@@ -309,6 +346,7 @@ int main(void)
         TEST(test_identity__erase_subject),
         TEST(test_identity__rename),
         TEST(test_identity__invoices_follow),
+        TEST(test_identity__notes_follow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
