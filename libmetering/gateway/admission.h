@@ -23,9 +23,13 @@ typedef struct met__admission {
     uint32_t consumer;
     uint32_t credential;
     uint32_t is_anonymous;
+    uint32_t is_again; /* the key is one that came before */
+    uint32_t header;   /* for the upstream: MET__ACL_HEADER_* */
+    met__known_key *known; /* what all of it comes to, or NULL */
     uint32_t is_preflight; /* that key-auth lets pass: nobody's usage */
     uint32_t limit;         /* record, or none */
     met_limiter_request limit_request;
+    const met__limiter_key *limit_key; /* of limit_request, or NULL */
     char address_key[64]; /* of limit_request */
     uint32_t has_room; /* 1: room is of limit_request */
     uint32_t reserved;
@@ -45,12 +49,31 @@ int met__admission_failed(met__admission *admission, uint32_t failure);
 int met__admit_route(met__admission *admission);
 int met__admit_key(met__admission *admission);
 int met__admit_groups(met__admission *admission);
+/* Header lines for the upstream, MET__ACL_HEADER_*: who it is, its groups. */
+void met__admit_tell(met__admission *admission, uint32_t header);
 /* The query that goes upstream. MET_E_NO_MEMORY */
 met_error met__admit_query(met__admission *admission);
+
+/* --- admit_known.c -------------------------------------------------------- */
+/* 1: it is known what a credential comes to on this route at this time, and
+ * the admission has it: neither its expiry nor groups are to be asked. */
+int met__admit_know(met__admission *admission, uint32_t credential);
+/* What is known, into the decision. */
+void met__admit_as_known(met__admission *admission);
+/* Keeps it, of a request that groups let in. */
+void met__admit_learn(met__admission *admission);
 
 /* --- admit_limits.c ------------------------------------------------------- */
 /* The limit that holds, and whether it has room, without counting. */
 int met__admit_peek(met__admission *admission);
+/* Record of the limit that holds now, but for those beside it, or none. */
+uint32_t met__admit_limit_of(const met__admission *admission);
+/* Whether there are limits beside it. */
+int met__admit_has_additive(const met__admission *admission);
+/* What a limit goes by; empty when the request has no such thing. */
+met__text met__admit_identity(const met__admission *admission,
+                              const met__snapshot_limit *limit,
+                              uint32_t *kind_out);
 /* Counts in all windows. */
 int met__admit_count(met__admission *admission);
 /* Rate limit headers of what the limiter said last. */

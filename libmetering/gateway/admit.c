@@ -167,6 +167,8 @@ static void begin(met__admission *admission, met_gateway *gateway,
     admission->consumer = MET__NONE;
     admission->credential = MET__NONE;
     admission->is_anonymous = 0;
+    admission->is_again = 0;
+    admission->known = NULL;
     admission->is_preflight = 0;
     admission->limit = MET__NONE;
     admission->limit_result.window_count = 0;
@@ -258,6 +260,24 @@ static met_error decide_blindly(met__admission *admission)
     return MET_OK;
 }
 
+/* Whether groups let the request in; 0 = decided. */
+static inline int let_in(met__admission *admission)
+{
+    if (admission->known != NULL) {
+        met__admit_as_known(admission);
+        return 1;
+    }
+    fetch_consumer(admission);
+    if (!met__admit_groups(admission)) {
+        return 0;
+    }
+    fetch_quota(admission);
+    if (admission->is_again) {
+        met__admit_learn(admission);
+    }
+    return 1;
+}
+
 /* MET_E_NO_MEMORY: nothing is decided, and nothing has changed. */
 static met_error decide(met__admission *admission)
 {
@@ -283,12 +303,7 @@ static met_error decide(met__admission *admission)
     if (error != MET_OK || !met__admit_key(admission)) {
         return error;
     }
-    fetch_consumer(admission);
-    if (!met__admit_groups(admission)) {
-        return MET_OK;
-    }
-    fetch_quota(admission);
-    if (!met__admit_peek(admission)) {
+    if (!let_in(admission) || !met__admit_peek(admission)) {
         return MET_OK;
     }
     if (!met__admit_reserve(admission) || !met__admit_count(admission)) {

@@ -79,8 +79,10 @@ int met__admit_route(met__admission *admission)
 
 /* --- Key ------------------------------------------------------------------ */
 /* The credential of a key, or none. Unknown keys cost the same work. */
-static uint32_t find_credential(met_gateway *gateway, met__text key)
+static uint32_t find_credential(met__admission *admission, met__text key)
 {
+    met_gateway *gateway = admission->gateway;
+
     if (key.size > MET_GATEWAY_KEY_SIZE_MAX) {
         gateway->counters.keys_unknown++;
         return MET__NONE;
@@ -102,6 +104,7 @@ static uint32_t find_credential(met_gateway *gateway, met__text key)
         met__credential_cache_put(gateway->cache, gateway->generation, tag,
                                   found);
     } else {
+        admission->is_again = 1;
         gateway->counters.keys_cached++;
     }
     return found == MET__CREDENTIAL_UNKNOWN ? MET__NONE : found;
@@ -136,7 +139,11 @@ static int without_key(met__admission *admission,
 static int with_key(met__admission *admission,
                     const met__snapshot_key_auth *auth, met__text key)
 {
-    uint32_t number = find_credential(admission->gateway, key);
+    uint32_t number = find_credential(admission, key);
+
+    if (admission->is_again && met__admit_know(admission, number)) {
+        return 1;
+    }
     const met__snapshot_credential *credential =
         met__snapshot_credential_at(admission->snapshot, number);
 
@@ -350,22 +357,28 @@ static void add_given_groups(const met__admission *admission, size_t *size)
     add_lines(gateway, size, MET__TEXT("\r\n"));
 }
 
-/* The lines of consumer, credential and groups when they lie one behind the
- * other, as they are compiled for a consumer's first key; else empty. */
+/* The lines of consumer, credential and, with MET__ACL_HEADER_CONSUMER, groups
+ * when they lie one behind the other, as they are compiled for a consumer's
+ * first key; else empty. */
 static met__text lines_together(const met__snapshot *snapshot,
                                 const met__snapshot_consumer *consumer,
-                                const met__snapshot_credential *credential)
+                                const met__snapshot_credential *credential,
+                                uint32_t header)
 {
     met__ref all = consumer->headers;
     met__ref groups = consumer->groups_header;
 
     if (credential == NULL
-        || credential->header.offset != all.offset + all.size
-        || groups.offset
-               != credential->header.offset + credential->header.size) {
+        || credential->header.offset != all.offset + all.size) {
         return (met__text){"", 0};
     }
-    all.size += credential->header.size + groups.size;
+    all.size += credential->header.size;
+    if (header == MET__ACL_HEADER_CONSUMER) {
+        if (groups.offset != all.offset + all.size) {
+            return (met__text){"", 0};
+        }
+        all.size += groups.size;
+    }
     return met__snapshot_text(snapshot, all);
 }
 
@@ -400,8 +413,7 @@ static void put_lines(met__admission *admission, uint32_t header,
     admission->decision->upstream_headers_size = size;
 }
 
-/* Header lines for the upstream: who it is, and its groups. */
-static void tell_upstream(met__admission *admission, uint32_t header)
+void met__admit_tell(met__admission *admission, uint32_t header)
 {
     met_gateway_decision *decision = admission->decision;
     const met__snapshot *snapshot = admission->snapshot;
@@ -414,8 +426,9 @@ static void tell_upstream(met__admission *admission, uint32_t header)
         met__text name = met__snapshot_text(snapshot, consumer->username);
         decision->consumer = name.data;
         decision->consumer_size = name.size;
-        if (header == MET__ACL_HEADER_CONSUMER) {
-            met__text lines = lines_together(snapshot, consumer, credential);
+        if (header != MET__ACL_HEADER_AUTHENTICATED) {
+            met__text lines =
+                lines_together(snapshot, consumer, credential, header);
             decision->upstream_headers = lines.data;
             decision->upstream_headers_size = lines.size;
             if (lines.size > 0) {
@@ -436,8 +449,9 @@ int met__admit_groups(met__admission *admission)
     const met__snapshot_acl *acl = met__snapshot_acl_at(
         snapshot, admission->plugins->record[MET__PLUGIN_ACL]);
 
+    admission->header = MET__ACL_HEADER_NONE;
     if (acl == NULL) {
-        tell_upstream(admission, MET__ACL_HEADER_NONE);
+        met__admit_tell(admission, MET__ACL_HEADER_NONE);
         return 1;
     }
     met__range groups = consumer != NULL ? consumer->groups
@@ -457,8 +471,10 @@ int met__admit_groups(met__admission *admission)
             (uint32_t)given_groups_overlap(admission, acl);
     }
     met__acl_result result = met__acl_decide(&input);
-    tell_upstream(admission, acl->hide_header ? MET__ACL_HEADER_NONE
-                                              : result.header);
+    if (!acl->hide_header) {
+        admission->header = result.header;
+    }
+    met__admit_tell(admission, admission->header);
     if (result.status == 200) {
         return 1;
     }

@@ -207,16 +207,26 @@ static int put_route(const met__admission *admission, place *to)
     return 1;
 }
 
+static inline met__text subject_of(const met__admission *admission)
+{
+    const met_gateway_request *request = admission->request;
+    const met__snapshot_consumer *consumer;
+
+    if (admission->known != NULL) {
+        return admission->known->subject;
+    }
+    consumer = met__snapshot_consumer_at(admission->snapshot,
+                                         admission->consumer);
+    return consumer != NULL
+               ? met__snapshot_text(admission->snapshot, consumer->subject)
+               : met__text_of(request->subject, request->subject_size);
+}
+
 void met__admit_event(met__admission *admission)
 {
     met__ticket *ticket = admission->ticket;
     const met_gateway_request *request = admission->request;
-    const met__snapshot_consumer *consumer =
-        met__snapshot_consumer_at(admission->snapshot, admission->consumer);
-    met__text subject =
-        consumer != NULL
-            ? met__snapshot_text(admission->snapshot, consumer->subject)
-            : met__text_of(request->subject, request->subject_size);
+    met__text subject = subject_of(admission);
     if (subject.size == 0 || subject.size > MET__SUBJECT_SIZE_MAX) {
         return; /* nobody's usage */
     }

@@ -18,7 +18,7 @@ static int is_of(const met__admission *admission,
            && admission->utc_ns < scope->to_ns;
 }
 
-static uint32_t limit_of(const met__admission *admission)
+uint32_t met__admit_limit_of(const met__admission *admission)
 {
     const met__snapshot *snapshot = admission->snapshot;
     const met__snapshot_plugins *plugins = admission->plugins;
@@ -73,9 +73,9 @@ static met__text header_value(const met_gateway_request *request,
     return met__text_of(NULL, 0);
 }
 
-/* What the limit goes by; empty when the request has no such thing. */
-static met__text identity(const met__admission *admission,
-                          const met__snapshot_limit *limit, uint32_t *kind)
+met__text met__admit_identity(const met__admission *admission,
+                              const met__snapshot_limit *limit,
+                              uint32_t *kind)
 {
     const met__snapshot *snapshot = admission->snapshot;
     const met_gateway_request *request = admission->request;
@@ -143,18 +143,11 @@ static met__text address_key(met__admission *admission)
                : met__text_of(request->client_ip, request->client_ip_size);
 }
 
-/* Every miss goes by the client's address: nobody is exempt. */
-static void fill_request(met__admission *admission,
-                         const met__snapshot_limit *limit, uint32_t policy)
+static void ask_of(met__admission *admission, uint32_t policy, uint32_t kind,
+                   met__text key)
 {
     met_limiter_request *request = &admission->limit_request;
-    uint32_t kind;
-    met__text key = identity(admission, limit, &kind);
 
-    if (key.size == 0) {
-        kind = MET__LIMIT_BY_IP;
-        key = address_key(admission);
-    }
     *request = (met_limiter_request){.struct_size = sizeof *request,
                                      .policy = policy,
                                      .kind = kind,
@@ -164,6 +157,38 @@ static void fill_request(met__admission *admission,
                                      .monotonic_ns = admission->monotonic_ns,
                                      .utc_ns = admission->utc_ns};
     admission->has_room = 0;
+    admission->limit_key = NULL;
+}
+
+/* Every miss goes by the client's address: nobody is exempt. */
+static void fill_request(met__admission *admission,
+                         const met__snapshot_limit *limit, uint32_t policy)
+{
+    uint32_t kind;
+    met__text key = met__admit_identity(admission, limit, &kind);
+
+    if (key.size == 0) {
+        kind = MET__LIMIT_BY_IP;
+        key = address_key(admission);
+    }
+    ask_of(admission, policy, kind, key);
+}
+
+/* The same of what is known. */
+static void fill_known(met__admission *admission, met__known_key *known,
+                       const met__snapshot_limit *limit, uint32_t policy)
+{
+    if (known->limit_name.size == 0) {
+        fill_request(admission, limit, policy);
+        return;
+    }
+    ask_of(admission, policy, known->limit_kind, known->limit_name);
+    if (known->policy != policy) {
+        met__limiter_key_of(admission->gateway->limiter,
+                            &admission->limit_request, &known->limit_key);
+        known->policy = policy;
+    }
+    admission->limit_key = &known->limit_key;
 }
 
 /* --- Deciding ------------------------------------------------------------- */
@@ -192,34 +217,42 @@ static int failed(met__admission *admission)
     return met__admission_failed(admission, MET_GATEWAY_FAILURE_LIMITER);
 }
 
-typedef met_error limit_call(met_limiter *limiter,
-                             const met_limiter_request *request,
-                             met_limiter_result *result_out);
+/* is_peek: without counting. */
+static met_error call(met__admission *admission, int is_peek)
+{
+    met_limiter *limiter = admission->gateway->limiter;
+    const met_limiter_request *request = &admission->limit_request;
+    met_limiter_result *result = &admission->limit_result;
+
+    if (is_peek) {
+        return met__limiter_peek(limiter, request, result);
+    }
+    return admission->has_room
+               ? met__limiter_check_room(&admission->room, request, result)
+               : met__limiter_check_key(limiter, request,
+                                        admission->limit_key, result);
+}
 
 /* 1: the limiter has answered; 0: nothing holds the request, or *status_out is
  * what its failure means. A policy that another process has removed is one of a
  * catalog that is older or newer than ours: of a newer one, the limit is gone
  * and we shall know in a moment; else it is set again. */
-static int ask(met__admission *admission, limit_call *call, int *status_out)
+static int ask(met__admission *admission, int is_peek, int *status_out)
 {
-    met_gateway *gateway = admission->gateway;
     met_limiter_request *request = &admission->limit_request;
-    met_error error =
-        admission->has_room
-            ? met__limiter_check_room(&admission->room, request,
-                                      &admission->limit_result)
-            : call(gateway->limiter, request, &admission->limit_result);
+    met_error error = call(admission, is_peek);
 
     *status_out = 1;
     admission->has_room = 0;
     if (error == MET_E_NOT_FOUND) {
-        request->policy = met__gateway_policy_again(gateway,
+        admission->limit_key = NULL;
+        request->policy = met__gateway_policy_again(admission->gateway,
                                                     admission->limit);
         if (request->policy == MET__NONE) {
             admission->limit = MET__NONE;
             return 0;
         }
-        error = call(gateway->limiter, request, &admission->limit_result);
+        error = call(admission, is_peek);
     }
     if (error != MET_OK) {
         *status_out = failed(admission);
@@ -228,12 +261,26 @@ static int ask(met__admission *admission, limit_call *call, int *status_out)
     return 1;
 }
 
+static int has_rows(const met__admission *admission)
+{
+    const met__snapshot_consumer *consumer;
+
+    if (admission->known != NULL) {
+        return admission->known->rows.count > 0;
+    }
+    consumer = met__snapshot_consumer_at(admission->snapshot,
+                                         admission->consumer);
+    return consumer != NULL && consumer->rows.count > 0;
+}
+
 int met__admit_peek(met__admission *admission)
 {
     int status;
     met_gateway *gateway = admission->gateway;
+    met__known_key *known = admission->known;
 
-    admission->limit = limit_of(admission);
+    admission->limit = known != NULL ? known->limit
+                                     : met__admit_limit_of(admission);
     const met__snapshot_limit *limit =
         met__snapshot_limit_at(admission->snapshot, admission->limit);
     if (limit == NULL) {
@@ -246,10 +293,12 @@ int met__admit_peek(met__admission *admission)
     if (policy == MET__NONE) {
         return failed(admission);
     }
-    fill_request(admission, limit, policy);
-    const met__snapshot_consumer *consumer =
-        met__snapshot_consumer_at(admission->snapshot, admission->consumer);
-    if ((consumer == NULL || consumer->rows.count == 0)
+    if (known != NULL) {
+        fill_known(admission, known, limit, policy);
+    } else {
+        fill_request(admission, limit, policy);
+    }
+    if (!has_rows(admission)
         && admission->request->feature_size == 0
         && (gateway->flags & MET_GATEWAY_REQUIRE_ENTITLEMENT) == 0) {
         return 1; /* nothing to reserve between looking and counting */
@@ -257,18 +306,18 @@ int met__admit_peek(met__admission *admission)
     /* When it has room, the times of the windows are asked when it counts. */
     admission->limit_request.flags = MET_LIMITER_BRIEF;
     if (met__limiter_has_room(gateway->limiter, &admission->limit_request,
-                              &admission->room)) {
+                              admission->limit_key, &admission->room)) {
         admission->has_room = 1;
         return 1;
     }
-    if (!ask(admission, met__limiter_peek, &status)) {
+    if (!ask(admission, 1, &status)) {
         return status;
     }
     if (admission->limit_result.is_allowed) {
         return 1;
     }
     admission->limit_request.flags = 0;
-    if (!ask(admission, met__limiter_peek, &status)) {
+    if (!ask(admission, 1, &status)) {
         return status;
     }
     return admission->limit_result.is_allowed ? 1 : refuse(admission);
@@ -287,7 +336,7 @@ static int count_main(met__admission *admission, uint32_t flags)
         admission->gateway->header_style == MET_GATEWAY_HEADERS_IETF
             ? flags
             : flags | MET__LIMITER_REPORTED;
-    if (!ask(admission, met__limiter_check, &status)) {
+    if (!ask(admission, 0, &status)) {
         return status;
     }
     return admission->limit_result.is_allowed ? 1 : refuse(admission);
@@ -387,7 +436,7 @@ static int count_additive(met__admission *admission, counted *all)
     return 1;
 }
 
-static int has_additive(const met__admission *admission)
+int met__admit_has_additive(const met__admission *admission)
 {
     const met__snapshot *snapshot = admission->snapshot;
     const met__snapshot_consumer *consumer =
@@ -406,7 +455,8 @@ static int has_additive(const met__admission *admission)
 
 int met__admit_count(met__admission *admission)
 {
-    if (!has_additive(admission)) {
+    if (admission->known != NULL ? !admission->known->has_additive
+                                 : !met__admit_has_additive(admission)) {
         return count_main(admission, MET__LIMITER_NO_TICKET);
     }
     counted all;

@@ -204,17 +204,25 @@ static int reserve(met__admission *admission, const met__snapshot_row *row,
     return 1;
 }
 
+static met__range rows_of(const met__admission *admission)
+{
+    const met__snapshot *snapshot = admission->snapshot;
+    const met__snapshot_consumer *consumer;
+
+    if (admission->known != NULL) {
+        return admission->known->rows;
+    }
+    consumer = met__snapshot_consumer_at(snapshot, admission->consumer);
+    return consumer != NULL ? met__snapshot_range(snapshot, MET__SECTION_ROW,
+                                                  consumer->rows)
+                            : (met__range){0, 0};
+}
+
 static int reserve_rows(met__admission *admission)
 {
     const met__snapshot *snapshot = admission->snapshot;
-    const met__snapshot_consumer *consumer =
-        met__snapshot_consumer_at(snapshot, admission->consumer);
+    met__range rows = rows_of(admission);
 
-    if (consumer == NULL) {
-        return 1;
-    }
-    met__range rows = met__snapshot_range(snapshot, MET__SECTION_ROW,
-                                          consumer->rows);
     for (uint32_t i = 0; i < rows.count; i++) {
         const met__snapshot_row *row =
             met__snapshot_row_at(snapshot, rows.first + i);

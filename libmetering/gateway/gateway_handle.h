@@ -5,6 +5,7 @@
 #define MET_GATEWAY_GATEWAY_HANDLE_H
 
 #include "gateway/snapshot_files.h"
+#include "limit/limiter.h"
 #include "limit/limiter_lines.h"
 #include "meter/recorder.h"
 
@@ -54,6 +55,32 @@ typedef struct met__route_event {
     unsigned char bytes[MET__ROUTE_EVENT_SIZE];
 } met__route_event;
 
+/* What a key comes to on a route: the same for all its requests, as long as the
+ * snapshot is this one and the time is in [from, to): expiries and plans begin
+ * and end. Of keys that come again, at the place that their number and the
+ * route's name. Texts lie in the snapshot. */
+#define MET__KNOWN_KEYS 2048u
+typedef struct met__known_key {
+    uint32_t generation; /* of the snapshot; 0: nobody's */
+    uint32_t credential;
+    uint32_t service;
+    uint32_t route;
+    int64_t from_ns;
+    int64_t to_ns;
+    uint32_t consumer;
+    uint32_t header; /* MET__ACL_HEADER_* */
+    met__text lines; /* for the upstream; empty: to be put together */
+    met__text username;
+    met__text subject;
+    met__range rows;
+    uint32_t limit;        /* or none */
+    uint32_t has_additive; /* limits beside it */
+    met__text limit_name;  /* whom it counts; empty: the request tells */
+    uint32_t limit_kind;
+    uint32_t policy; /* limit_key is of it; none: of none yet */
+    met__limiter_key limit_key;
+} met__known_key;
+
 /* Header lines of limits, at the place that their number names. */
 #define MET__KNOWN_LINES 16u
 
@@ -66,7 +93,8 @@ struct met_gateway {
     uint32_t fork_generation;
     uint32_t fail_policy;
     uint32_t header_style;
-    uint32_t generation; /* grows with every snapshot that is mapped */
+    uint32_t generation; /* grows with every snapshot that is mapped, and with
+                            every other table of windows */
     met__snapshot_files files;
     met__snapshot snapshot;
     uint32_t has_snapshot;
@@ -100,6 +128,7 @@ struct met_gateway {
     met__seen_event seen[MET__SEEN_EVENTS];
     met__lines lines[MET__KNOWN_LINES];
     met__route_event route_events[MET__ROUTE_EVENTS];
+    met__known_key known_keys[MET__KNOWN_KEYS];
 };
 
 /* Arguments were checked by the caller. Errors as the public calls. */

@@ -19,6 +19,7 @@ static met_error mend_limiter(met_gateway *gateway)
     }
     met__limiter_close(gateway->limiter);
     gateway->limiter = limiter;
+    gateway->generation++;
     met__gateway_policies_again(gateway);
     return MET_E_CORRUPT;
 }

@@ -414,16 +414,53 @@ met_error met__limiter_check(met_limiter *limiter,
                   request, result_out);
 }
 
+MET__STATIC_ASSERT(sizeof(met__place_key) <= sizeof(met__limiter_key),
+                   key_fits);
+
+void met__limiter_key_of(const met_limiter *limiter,
+                         const met_limiter_request *request,
+                         met__limiter_key *key_out)
+{
+    met__place_key key = met__plan_key(limiter, request);
+
+    memcpy(key_out, &key, sizeof key);
+}
+
+static inline void start(met__quick *q, met_limiter *limiter,
+                         const met_limiter_request *request,
+                         const met__limiter_key *key)
+{
+    if (key == NULL) {
+        q->key = met__plan_key(limiter, request);
+    } else {
+        memcpy(&q->key, key, sizeof q->key);
+    }
+    met__quick_begin(q, limiter, request);
+}
+
+met_error met__limiter_check_key(met_limiter *limiter,
+                                 const met_limiter_request *request,
+                                 const met__limiter_key *key,
+                                 met_limiter_result *result_out)
+{
+    met__quick q;
+
+    start(&q, limiter, request, key);
+    return finish(&q, request->own_window_count == 0 && met__quick_find(&q),
+                  request, result_out);
+}
+
 MET__STATIC_ASSERT(sizeof(met__quick) <= sizeof(met__limiter_room),
                    quick_fits);
 
 int met__limiter_has_room(met_limiter *limiter,
                           const met_limiter_request *request,
+                          const met__limiter_key *key,
                           met__limiter_room *room_out)
 {
     met__quick *q = (met__quick *)(void *)room_out;
 
-    met__quick_start(q, limiter, request);
+    start(q, limiter, request, key);
     return request->own_window_count == 0 && met__quick_find(q)
            && met__quick_look(q, 0)
            && !met__limit_table_is_lost(&limiter->table);

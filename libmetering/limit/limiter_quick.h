@@ -37,17 +37,24 @@ typedef struct met__quick {
     met__quick_window windows[MET_LIMITER_WINDOWS_MAX];
 } met__quick;
 
-static inline void met__quick_start(met__quick *q, met_limiter *limiter,
+/* The key is set. */
+static inline void met__quick_begin(met__quick *q, met_limiter *limiter,
                                     const met_limiter_request *request)
 {
     q->limiter = limiter;
-    q->key = met__plan_key(limiter, request);
     q->ask.time = met__plan_time(limiter, request);
     q->ask.cost = met__plan_cost(request);
     q->ask.extra = 0;
     q->ask.is_forced = 0;
     q->policy = request->policy;
     q->flags = request->flags;
+}
+
+static inline void met__quick_start(met__quick *q, met_limiter *limiter,
+                                    const met_limiter_request *request)
+{
+    q->key = met__plan_key(limiter, request);
+    met__quick_begin(q, limiter, request);
 }
 
 /* Adds one window of the policy; 0: not on the short way. */
