@@ -176,12 +176,13 @@ ngx_http_metering_ctx_t *ngx_http_metering_ctx(ngx_http_request_t *r);
 /* When the worker ends. */
 void ngx_http_metering_free_spare(void);
 
-/* "Name: value\r\n" lines for the client. */
+/* "Name: value\r\n" lines for the client; headers point into them. */
 ngx_int_t ngx_http_metering_add_answer_lines(ngx_http_request_t *r,
-                                             const char *lines, size_t size);
-/* What the upstream gets: headers and query. */
+                                             const ngx_str_t *lines);
+/* What the upstream gets: headers, which point into the lines, and query. */
 ngx_int_t ngx_http_metering_change_request(
-    ngx_http_request_t *r, const met_gateway_decision *decision);
+    ngx_http_request_t *r, const met_gateway_decision *decision,
+    const ngx_str_t *lines);
 
 ngx_int_t ngx_http_metering_body_filter(ngx_http_request_t *r,
                                         ngx_chain_t *in);

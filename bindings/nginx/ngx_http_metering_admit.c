@@ -259,17 +259,40 @@ static ngx_int_t read_request(ngx_http_request_t *r,
 }
 
 /* --- The answer ----------------------------------------------------------- */
-static ngx_int_t keep_text(ngx_http_request_t *r, const char *text,
-                           size_t size, ngx_str_t *out)
-{
-    ngx_str_t given = {size, (u_char *) text};
+/* What is read after the next decision, too. */
+typedef struct {
+    ngx_str_t answer;   /* header lines */
+    ngx_str_t upstream; /* header lines */
+} kept_lines_t;
 
-    if (size == 0) {
-        return NGX_OK;
+static ngx_str_t keep(u_char **room, const char *text, size_t size)
+{
+    ngx_str_t kept = {size, *room};
+
+    *room = ngx_cpymem(*room, text, size);
+    return kept;
+}
+
+/* In one piece of the pool. */
+static ngx_int_t keep_texts(ngx_http_request_t *r,
+                            ngx_http_metering_ctx_t *ctx, kept_lines_t *lines)
+{
+    const met_gateway_decision *decision = &ctx->decision;
+    u_char *room = ngx_pnalloc(
+        r->pool, decision->consumer_size + decision->service_size
+                     + decision->response_headers_size
+                     + decision->upstream_headers_size);
+
+    if (room == NULL) {
+        return NGX_ERROR;
     }
-    out->data = ngx_pstrdup(r->pool, &given);
-    out->len = out->data != NULL ? size : 0;
-    return out->data != NULL ? NGX_OK : NGX_ERROR;
+    ctx->consumer = keep(&room, decision->consumer, decision->consumer_size);
+    ctx->service = keep(&room, decision->service, decision->service_size);
+    lines->answer = keep(&room, decision->response_headers,
+                         decision->response_headers_size);
+    lines->upstream = keep(&room, decision->upstream_headers,
+                           decision->upstream_headers_size);
+    return NGX_OK;
 }
 
 /* Somebody wrote an error_page for it: that one is shown. */
@@ -346,19 +369,14 @@ static void count(const met_gateway_decision *decision)
 static ngx_int_t obey(ngx_http_request_t *r, ngx_http_metering_ctx_t *ctx)
 {
     const met_gateway_decision *decision = &ctx->decision;
+    kept_lines_t lines;
 
     count(decision);
     ctx->is_admitted = decision->is_admitted != 0;
-    if (keep_text(r, decision->consumer, decision->consumer_size,
-                  &ctx->consumer)
-            != NGX_OK
-        || keep_text(r, decision->service, decision->service_size,
-                     &ctx->service)
-               != NGX_OK
-        || ngx_http_metering_add_answer_lines(r, decision->response_headers,
-                                              decision->response_headers_size)
-               != NGX_OK
-        || ngx_http_metering_change_request(r, decision) != NGX_OK) {
+    if (keep_texts(r, ctx, &lines) != NGX_OK
+        || ngx_http_metering_add_answer_lines(r, &lines.answer) != NGX_OK
+        || ngx_http_metering_change_request(r, decision, &lines.upstream)
+               != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
     if (decision->is_admitted) {

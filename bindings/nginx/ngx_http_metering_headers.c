@@ -3,61 +3,167 @@
  * taken out. In: lines of text. Out: headers of nginx. */
 #include "ngx_http_metering.h"
 
-/* --- Lines ---------------------------------------------------------------- */
-/* The next "Name: value\r\n" from *at on; 0 at the end. */
-static ngx_uint_t next_line(u_char **at, const u_char *end, ngx_str_t *name,
-                            ngx_str_t *value)
-{
-    u_char *colon = memchr(*at, ':', (size_t) (end - *at));
-    u_char *stop = colon != NULL
-                       ? memchr(colon, '\r', (size_t) (end - colon))
-                       : NULL;
+/* --- Names ---------------------------------------------------------------- */
+/* Names that go upstream, as nginx wants them beside: in lower case, hashed. */
+typedef struct {
+    ngx_str_t name;
+    u_char low[24];
+    ngx_uint_t hash; /* 0: not made yet */
+} known_name_t;
 
-    if (stop == NULL) {
-        return 0;
+static known_name_t known_names[] = {
+    {ngx_string("X-Consumer-ID"), "", 0},
+    {ngx_string("X-Consumer-Custom-ID"), "", 0},
+    {ngx_string("X-Consumer-Username"), "", 0},
+    {ngx_string("X-Credential-Identifier"), "", 0},
+    {ngx_string("X-Anonymous-Consumer"), "", 0},
+    {ngx_string("X-Consumer-Groups"), "", 0},
+    {ngx_string("X-Authenticated-Groups"), "", 0},
+};
+
+static known_name_t *find_known(const ngx_str_t *name)
+{
+    for (size_t i = 0; i < sizeof known_names / sizeof *known_names; i++) {
+        known_name_t *one = &known_names[i];
+        if (one->name.len == name->len
+            && ngx_memcmp(one->name.data, name->data, name->len) == 0) {
+            if (one->hash == 0) {
+                one->hash = ngx_hash_strlow(one->low, name->data, name->len);
+            }
+            return one;
+        }
     }
-    name->data = *at;
-    name->len = (size_t) (colon - *at);
-    value->data = colon + 1 < stop && colon[1] == ' ' ? colon + 2 : colon + 1;
-    value->len = (size_t) (stop - value->data);
-    *at = ngx_min(stop + 2, (u_char *) end);
-    return 1;
+    return NULL;
 }
 
-static u_char *copy_lines(ngx_http_request_t *r, const char *lines,
-                          size_t size)
-{
-    u_char *copy = ngx_pnalloc(r->pool, size);
+/* --- Lines ---------------------------------------------------------------- */
+/* How the line at the same place began that was read last: mostly the next one
+ * begins so, too, and its colon need not be looked for. */
+typedef struct {
+    u_char text[48]; /* "Name: " */
+    size_t size;     /* 0: nothing is known */
+    known_name_t *known; /* of the name, or NULL */
+} line_start_t;
 
-    if (copy != NULL) {
-        ngx_memcpy(copy, lines, size);
+enum { STARTS = 8 };
+
+typedef struct {
+    ngx_str_t name;
+    ngx_str_t value;
+    known_name_t *known;
+} line_t;
+
+static inline uint64_t word_at(const u_char *at)
+{
+    uint64_t word;
+
+    ngx_memcpy(&word, at, sizeof word);
+    return word;
+}
+
+/* By words: the last one overlaps the one before. size: 8 or more. */
+static inline ngx_uint_t begins_so(const u_char *line,
+                                   const line_start_t *start)
+{
+    size_t last = start->size - 8;
+    uint64_t other = word_at(line + last) ^ word_at(start->text + last);
+
+    for (size_t i = 0; i < last; i += 8) {
+        other |= word_at(line + i) ^ word_at(start->text + i);
     }
-    return copy;
+    return other == 0;
+}
+
+/* Where the '\r' is; NULL: there is none. Numbers are short: it is mostly one
+ * of the next eight bytes, in which its lowest bit is right. */
+static inline u_char *find_return(u_char *at, const u_char *end)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    if (end - at >= 8) {
+        const uint64_t ones = 0x0101010101010101u;
+        uint64_t zero = word_at(at) ^ ones * '\r';
+        uint64_t hits = (zero - ones) & ~zero & ones << 7;
+        if (hits != 0) {
+            return at + __builtin_ctzll(hits) / 8;
+        }
+    }
+#endif
+    return memchr(at, '\r', (size_t) (end - at));
+}
+
+/* The name of a line that begins as none before; where its value is. NULL: no
+ * line. */
+static __attribute__((noinline)) u_char *
+learn(u_char *at, const u_char *end, line_start_t *start, line_t *line)
+{
+    u_char *colon = memchr(at, ':', (size_t) (end - at));
+
+    if (colon == NULL) {
+        return NULL;
+    }
+    line->name.len = (size_t) (colon - at);
+    line->known = find_known(&line->name);
+    start->size = 0;
+    if (end - colon < 2 || colon[1] != ' ') {
+        return colon + 1;
+    }
+    size_t size = line->name.len + 2;
+    if (size >= 8 && size <= sizeof start->text) {
+        ngx_memcpy(start->text, at, size);
+        start->size = size;
+        start->known = line->known;
+    }
+    return colon + 2;
+}
+
+/* The "Name: value\r\n" at a place, and the next place; NULL: no line. */
+static inline __attribute__((always_inline)) u_char *
+next_line(u_char *at, u_char *end, line_start_t *start, line_t *line)
+{
+    u_char *value;
+
+    line->name.data = at;
+    if (start->size > 0 && start->size < (size_t) (end - at)
+        && begins_so(at, start)) {
+        line->name.len = start->size - 2;
+        line->known = start->known;
+        value = at + start->size;
+    } else {
+        value = learn(at, end, start, line);
+        if (value == NULL) {
+            return NULL;
+        }
+    }
+    u_char *stop = find_return(value, end);
+    if (stop == NULL) {
+        return NULL;
+    }
+    line->value.data = value;
+    line->value.len = (size_t) (stop - value);
+    return end - stop > 2 ? stop + 2 : end;
 }
 
 ngx_int_t ngx_http_metering_add_answer_lines(ngx_http_request_t *r,
-                                             const char *lines, size_t size)
+                                             const ngx_str_t *text)
 {
-    ngx_str_t name;
-    ngx_str_t value;
+    static line_start_t starts[STARTS];
+    u_char *at = text->data;
+    u_char *end = at + text->len;
+    line_t line;
 
-    if (size == 0) {
-        return NGX_OK;
-    }
-    u_char *at = copy_lines(r, lines, size);
-    if (at == NULL) {
-        return NGX_ERROR;
-    }
-    const u_char *end = at + size;
-    while (next_line(&at, end, &name, &value)) {
+    for (ngx_uint_t i = 0; at < end; i++) {
+        at = next_line(at, end, &starts[i % STARTS], &line);
+        if (at == NULL) {
+            break;
+        }
         ngx_table_elt_t *header = ngx_list_push(&r->headers_out.headers);
         if (header == NULL) {
             return NGX_ERROR;
         }
         ngx_memzero(header, sizeof *header);
         header->hash = 1;
-        header->key = name;
-        header->value = value;
+        header->key = line.name;
+        header->value = line.value;
     }
     return NGX_OK;
 }
@@ -194,81 +300,45 @@ static ngx_int_t drop(ngx_http_request_t *r,
 }
 
 /* --- What we say ---------------------------------------------------------- */
-/* Names that go upstream, as nginx wants them beside: in lower case, hashed. */
-typedef struct {
-    ngx_str_t name;
-    u_char low[24];
-    ngx_uint_t hash; /* 0: not made yet */
-} known_name_t;
-
-static known_name_t known_names[] = {
-    {ngx_string("X-Consumer-ID"), "", 0},
-    {ngx_string("X-Consumer-Custom-ID"), "", 0},
-    {ngx_string("X-Consumer-Username"), "", 0},
-    {ngx_string("X-Credential-Identifier"), "", 0},
-    {ngx_string("X-Anonymous-Consumer"), "", 0},
-    {ngx_string("X-Consumer-Groups"), "", 0},
-    {ngx_string("X-Authenticated-Groups"), "", 0},
-};
-
-static known_name_t *find_known(const ngx_str_t *name)
-{
-    for (size_t i = 0; i < sizeof known_names / sizeof *known_names; i++) {
-        known_name_t *one = &known_names[i];
-        if (one->name.len == name->len
-            && ngx_memcmp(one->name.data, name->data, name->len) == 0) {
-            if (one->hash == 0) {
-                one->hash = ngx_hash_strlow(one->low, name->data, name->len);
-            }
-            return one;
-        }
-    }
-    return NULL;
-}
-
 static ngx_int_t set_name(ngx_http_request_t *r, ngx_table_elt_t *header,
-                          const ngx_str_t *name)
+                          const line_t *line)
 {
-    known_name_t *known = find_known(name);
-
-    header->key = *name;
-    if (known != NULL) {
-        header->hash = known->hash;
-        header->lowcase_key = known->low;
+    header->key = line->name;
+    if (line->known != NULL) {
+        header->hash = line->known->hash;
+        header->lowcase_key = line->known->low;
         return NGX_OK;
     }
-    header->lowcase_key = ngx_pnalloc(r->pool, name->len);
+    header->lowcase_key = ngx_pnalloc(r->pool, line->name.len);
     if (header->lowcase_key == NULL) {
         return NGX_ERROR;
     }
-    header->hash = ngx_hash_strlow(header->lowcase_key, name->data,
-                                   name->len);
+    header->hash = ngx_hash_strlow(header->lowcase_key, line->name.data,
+                                   line->name.len);
     return NGX_OK;
 }
 
-static ngx_int_t add(ngx_http_request_t *r, const char *lines, size_t size)
+static ngx_int_t add(ngx_http_request_t *r, const ngx_str_t *text)
 {
-    ngx_str_t name;
-    ngx_str_t value;
+    static line_start_t starts[STARTS];
+    u_char *at = text->data;
+    u_char *end = at + text->len;
+    line_t line;
 
-    if (size == 0) {
-        return NGX_OK;
-    }
-    u_char *at = copy_lines(r, lines, size);
-    if (at == NULL) {
-        return NGX_ERROR;
-    }
-    const u_char *end = at + size;
-    while (next_line(&at, end, &name, &value)) {
+    for (ngx_uint_t i = 0; at < end; i++) {
+        at = next_line(at, end, &starts[i % STARTS], &line);
+        if (at == NULL) {
+            break;
+        }
         ngx_table_elt_t *header = ngx_list_push(&r->headers_in.headers);
         if (header == NULL) {
             return NGX_ERROR;
         }
         ngx_memzero(header, sizeof *header);
-        if (set_name(r, header, &name) != NGX_OK) {
+        if (set_name(r, header, &line) != NGX_OK) {
             return NGX_ERROR;
         }
-        header->value = value;
+        header->value = line.value;
     }
     return NGX_OK;
 }
@@ -312,7 +382,8 @@ static ngx_int_t change_query(ngx_http_request_t *r, const char *query,
 }
 
 ngx_int_t ngx_http_metering_change_request(
-    ngx_http_request_t *r, const met_gateway_decision *decision)
+    ngx_http_request_t *r, const met_gateway_decision *decision,
+    const ngx_str_t *lines)
 {
     size_t size = decision->upstream_query_size;
     ngx_uint_t has_query =
@@ -329,10 +400,7 @@ ngx_int_t ngx_http_metering_change_request(
     if (!decision->is_admitted) {
         return NGX_OK;
     }
-    return drop(r, decision) == NGX_OK
-                   && add(r, decision->upstream_headers,
-                          decision->upstream_headers_size)
-                          == NGX_OK
+    return drop(r, decision) == NGX_OK && add(r, lines) == NGX_OK
                ? NGX_OK
                : NGX_ERROR;
 }

@@ -357,28 +357,22 @@ static void add_given_groups(const met__admission *admission, size_t *size)
     add_lines(gateway, size, MET__TEXT("\r\n"));
 }
 
-/* The lines of consumer, credential and, with MET__ACL_HEADER_CONSUMER, groups
- * when they lie one behind the other, as they are compiled for a consumer's
- * first key; else empty. */
+/* The lines of consumer, credential and groups when they lie one behind the
+ * other, as they are compiled for a consumer's first key; else empty. */
 static met__text lines_together(const met__snapshot *snapshot,
                                 const met__snapshot_consumer *consumer,
-                                const met__snapshot_credential *credential,
-                                uint32_t header)
+                                const met__snapshot_credential *credential)
 {
     met__ref all = consumer->headers;
     met__ref groups = consumer->groups_header;
 
     if (credential == NULL
-        || credential->header.offset != all.offset + all.size) {
+        || credential->header.offset != all.offset + all.size
+        || groups.offset
+               != credential->header.offset + credential->header.size) {
         return (met__text){"", 0};
     }
-    all.size += credential->header.size;
-    if (header == MET__ACL_HEADER_CONSUMER) {
-        if (groups.offset != all.offset + all.size) {
-            return (met__text){"", 0};
-        }
-        all.size += groups.size;
-    }
+    all.size += credential->header.size + groups.size;
     return met__snapshot_text(snapshot, all);
 }
 
@@ -426,9 +420,8 @@ void met__admit_tell(met__admission *admission, uint32_t header)
         met__text name = met__snapshot_text(snapshot, consumer->username);
         decision->consumer = name.data;
         decision->consumer_size = name.size;
-        if (header != MET__ACL_HEADER_AUTHENTICATED) {
-            met__text lines =
-                lines_together(snapshot, consumer, credential, header);
+        if (header == MET__ACL_HEADER_CONSUMER) {
+            met__text lines = lines_together(snapshot, consumer, credential);
             decision->upstream_headers = lines.data;
             decision->upstream_headers_size = lines.size;
             if (lines.size > 0) {

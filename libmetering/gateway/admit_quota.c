@@ -228,6 +228,11 @@ static int reserve_rows(met__admission *admission)
             met__snapshot_row_at(snapshot, rows.first + i);
         const met__snapshot_feature *feature =
             met__snapshot_feature_at(snapshot, row->feature);
+        if (row->row.type == MET__ENTITLEMENT_NONE) {
+            /* Zeros of a file that was cut short, and no signal told so. */
+            return met__admission_failed(admission,
+                                         MET_GATEWAY_FAILURE_SNAPSHOT);
+        }
         if (feature != NULL && is_usage(admission, feature)
             && !reserve(admission, row, feature)) {
             return 0;

@@ -388,11 +388,11 @@ not_decided(const met_limiter *limiter, met_error error,
 }
 
 static inline __attribute__((always_inline)) met_error
-finish(met__quick *q, int is_found, const met_limiter_request *request,
+finish(met__quick *q, int is_ready, const met_limiter_request *request,
        met_limiter_result *result_out)
 {
     met_limiter *limiter = q->limiter;
-    met_error error = is_found && met__quick_decide(q, result_out)
+    met_error error = is_ready && met__quick_decide(q, result_out)
                           ? MET_OK
                           : check_slowly(q, request, result_out);
 
@@ -401,17 +401,6 @@ finish(met__quick *q, int is_found, const met_limiter_request *request,
     }
     met__plan_decided(limiter, q, 1, !result_out->is_allowed);
     return MET_OK;
-}
-
-met_error met__limiter_check(met_limiter *limiter,
-                             const met_limiter_request *request,
-                             met_limiter_result *result_out)
-{
-    met__quick q;
-
-    met__quick_start(&q, limiter, request);
-    return finish(&q, request->own_window_count == 0 && met__quick_find(&q),
-                  request, result_out);
 }
 
 MET__STATIC_ASSERT(sizeof(met__place_key) <= sizeof(met__limiter_key),
@@ -446,8 +435,17 @@ met_error met__limiter_check_key(met_limiter *limiter,
     met__quick q;
 
     start(&q, limiter, request, key);
-    return finish(&q, request->own_window_count == 0 && met__quick_find(&q),
+    return finish(&q,
+                  request->own_window_count == 0 && met__quick_find(&q)
+                      && met__quick_look(&q, 1),
                   request, result_out);
+}
+
+met_error met__limiter_check(met_limiter *limiter,
+                             const met_limiter_request *request,
+                             met_limiter_result *result_out)
+{
+    return met__limiter_check_key(limiter, request, NULL, result_out);
 }
 
 MET__STATIC_ASSERT(sizeof(met__quick) <= sizeof(met__limiter_room),

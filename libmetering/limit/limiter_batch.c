@@ -109,7 +109,8 @@ met_error met__limiter_check_batch(met_limiter *limiter,
         count = count < GROUP ? count : GROUP;
         find_group(&run, begin, count, group, is_quick);
         for (size_t i = 0; i < count; i++) {
-            if (is_quick[i] && met__quick_decide(&group[i], &run.result)) {
+            if (is_quick[i] && met__quick_look(&group[i], 1)
+                && met__quick_decide(&group[i], &run.result)) {
                 made++;
                 refused += !run.result.is_allowed;
             } else {

@@ -244,14 +244,11 @@ met__quick_look(met__quick *q, uint32_t first)
     return 1;
 }
 
-/* Decides what was found: 1, or 0 when nothing has changed and the long way
+/* Decides what was looked at: 1, or 0 when nothing has changed and the long way
  * must be taken. */
 static inline __attribute__((always_inline)) int
 met__quick_decide(met__quick *q, met_limiter_result *result_out)
 {
-    if (!met__quick_look(q, 1)) {
-        return 0;
-    }
     int result = met__quick_take_all(q);
     if (result != MET__TAKE_DONE && result != MET__TAKE_REFUSED) {
         return 0;

@@ -54,7 +54,8 @@ static int is_quick(met_limiter *limiter, const met_limiter_request *request)
     met__quick q;
 
     met__quick_start(&q, limiter, request);
-    return met__quick_find(&q) && met__quick_decide(&q, &result);
+    return met__quick_find(&q) && met__quick_look(&q, 1)
+           && met__quick_decide(&q, &result);
 }
 
 static void check_both(const met_limiter_request *request)
