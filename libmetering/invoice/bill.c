@@ -75,10 +75,9 @@ static void fill_basis(const met__bill *bill, met__line_draft *draft)
 }
 
 /* --- What is owed --------------------------------------------------------- */
-/* What the rate card says, over what holds for all. */
-static met_error add_tax(const met__bill *bill, const met__line_draft *draft,
-                         met__tax_sums *sums, met__totals *totals,
-                         met__node **node_out)
+met_error met__bill_tax(const met__bill *bill, const met__line_draft *draft,
+                        met__tax_sums *sums, met__totals *totals,
+                        met__node **node_out)
 {
     static const met__path path = {NULL, "tax_config", 0};
     const met__tax_rules *rules = &bill->profile->tax;
@@ -224,7 +223,7 @@ static met_error add_line(met__bill *bill, met__line_draft *draft)
     met__totals totals = draft->rated->totals;
     met__node *node = NULL;
     met__node *tax = NULL;
-    met_error error = add_tax(bill, draft, &bill->taxes, &totals, &tax);
+    met_error error = met__bill_tax(bill, draft, &bill->taxes, &totals, &tax);
 
     if (error == MET_OK) {
         error = met__basis_details(draft->rated, &draft->basis.currency,
@@ -262,55 +261,14 @@ static int is_given_back(const met__bill *bill, const met__line_draft *draft)
            && met__decimal_is_negative(draft->rated->totals.total);
 }
 
-/* The credit note to the invoice that billed it last. */
-static met_error give_back_of(met__bill *bill, const met__line_draft *draft,
-                              met__give_back **out)
-{
-    met__text id = draft->booked->lines[draft->booked->line_count - 1].id;
-    size_t count = bill->give_back_count;
-
-    if (id.size < MET__ULID_SIZE) {
-        return MET_E_CORRUPT;
-    }
-    id.size = MET__ULID_SIZE;
-    for (size_t i = 0; i < count; i++) {
-        if (met__text_equal(bill->give_backs[i].invoice_id, id)) {
-            *out = &bill->give_backs[i];
-            return MET_OK;
-        }
-    }
-    met__give_back *list =
-        met__arena_allocate(bill->arena, (count + 1) * sizeof *list);
-    if (list == NULL) {
-        return MET_E_NO_MEMORY;
-    }
-    if (count > 0) {
-        memcpy(list, bill->give_backs, count * sizeof *list);
-    }
-    *out = &list[count];
-    **out = (met__give_back){.invoice_id = id,
-                             .lines = met__node_array(bill->arena)};
-    met__totals_clear(&(*out)->totals);
-    bill->give_backs = list;
-    bill->give_back_count++;
-    if (bill->invoice_id.size == 0) {
-        return MET_OK;
-    }
-    return met__object_id(bill->txn, bill->request->now_ns, bill->arena,
-                          &(*out)->note_id);
-}
-
-static met_error give_back(met__bill *bill, met__line_draft *draft)
+static met_error give_back(met__bill *bill, met__line_draft *draft,
+                           met__give_back *note)
 {
     met__totals totals = draft->rated->totals;
-    met__give_back *note = NULL;
     met__node *tax = NULL;
     met__node *node = NULL;
-    met_error error = give_back_of(bill, draft, &note);
+    met_error error = met__bill_tax(bill, draft, &note->taxes, &totals, &tax);
 
-    if (error == MET_OK) {
-        error = add_tax(bill, draft, &note->taxes, &totals, &tax);
-    }
     if (error == MET_OK) {
         error = met__basis_details(draft->rated, &draft->basis.currency,
                                    note->note_id, note->lines->count + 1,
@@ -338,6 +296,7 @@ static met_error give_back(met__bill *bill, met__line_draft *draft)
 /* --- One period ----------------------------------------------------------- */
 static met_error finish(met__bill *bill, met__line_draft *draft)
 {
+    met__give_back *note = NULL;
     met_error error = take_currency(bill, draft);
 
     if (error == MET_OK && bill->lines->count >= MET__INVOICE_LINES_MAX) {
@@ -346,11 +305,14 @@ static met_error finish(met__bill *bill, met__line_draft *draft)
                           "earlier instant first",
                           MET__INVOICE_LINES_MAX);
     }
+    if (error == MET_OK && is_given_back(bill, draft)) {
+        error = met__bill_find_note(bill, draft, &note);
+    }
     if (error != MET_OK) {
         return error;
     }
-    return is_given_back(bill, draft) ? give_back(bill, draft)
-                                      : add_line(bill, draft);
+    return note != NULL ? give_back(bill, draft, note)
+                        : add_line(bill, draft);
 }
 
 /* Nothing more is to be asked about it: a flat fee is billed once, what an open

@@ -16,9 +16,9 @@
 #define MET__INVOICE_LINES_MAX 4096
 
 /* What was owed for a period was billed, and is given back: lines of a credit
- * note to the invoice that billed it last. */
+ * note to an invoice that billed it. */
 typedef struct met__give_back {
-    met__text invoice_id;
+    const struct met__invoice *invoice;
     met__node *lines; /* array of documents */
     met__totals totals;
     met__tax_sums taxes;
@@ -117,6 +117,15 @@ met_error met__bill_fill_up(met__bill *bill,
 /* The line of one gap; is_none: there is none, and maybe was one. */
 met_error met__bill_gap(met__bill *bill, const met__billable *billable,
                         int is_none);
+
+/* What is owed less than was booked: the note that gives it back, NULL: no
+ * invoice that billed it has that much left. */
+met_error met__bill_find_note(met__bill *bill, const met__line_draft *draft,
+                              met__give_back **note_out);
+/* What the rate card says, over what holds for all. */
+met_error met__bill_tax(const met__bill *bill, const met__line_draft *draft,
+                        met__tax_sums *sums, met__totals *totals,
+                        met__node **node_out);
 
 /* The quantities of a line: bill_measure.c. */
 met_error met__bill_measure(const met__bill *bill, met__line_draft *draft);

@@ -125,7 +125,42 @@ static met_error load_lines(credit *self)
     return error;
 }
 
-/* One earlier note: of the invoice, and where it names lines, of these. */
+static int is_same(const met__node *a, const met__node *b, const char *name)
+{
+    const met__node *one = met__node_get(a, name);
+    const met__node *other = met__node_get(b, name);
+
+    return one != NULL && other != NULL && met__node_equal(one, other);
+}
+
+/* The line that a note's line gives back. One of late usage does not name it,
+ * but is of the same period; NULL: that is on another invoice, too. */
+static met_error find_line(const credit *self, const met__node *line,
+                           line_left **out)
+{
+    const met__node *number = met__node_get(line, "invoice_line");
+
+    *out = NULL;
+    if (number != NULL) {
+        if (number->kind != MET__NODE_INTEGER || number->as.integer < 1
+            || (uint64_t)number->as.integer > self->count) {
+            return MET_E_CORRUPT;
+        }
+        *out = &self->lines[number->as.integer - 1];
+        return MET_OK;
+    }
+    for (size_t i = 0; *out == NULL && i < self->count; i++) {
+        const met__node *billed = self->lines[i].node;
+        if (is_same(billed, line, "subscription_id")
+            && is_same(billed, line, "key")
+            && is_same(billed, line, "period")) {
+            *out = &self->lines[i];
+        }
+    }
+    return MET_OK;
+}
+
+/* One earlier note: of the invoice, and of its lines. */
 static met_error take_note(void *context, met__invoice *note)
 {
     credit *self = context;
@@ -134,20 +169,39 @@ static met_error take_note(void *context, met__invoice *note)
 
     for (uint32_t i = 0; error == MET_OK && i < note->lines->count; i++) {
         const met__node *line = note->lines->as.items[i];
-        const met__node *number = met__node_get(line, "invoice_line");
+        line_left *billed = NULL;
         met__totals totals;
-        if (number == NULL) {
-            continue; /* it gives back usage, and is booked as such */
+        error = find_line(self, line, &billed);
+        if (error == MET_OK && billed != NULL) {
+            error = read_totals(line, &totals);
         }
-        if (number->kind != MET__NODE_INTEGER || number->as.integer < 1
-            || (uint64_t)number->as.integer > self->count) {
-            return MET_E_CORRUPT;
+        if (error == MET_OK && billed != NULL) {
+            error = met__totals_add(&billed->left, &totals);
         }
-        error = read_totals(line, &totals);
-        if (error == MET_OK) {
-            error = met__totals_add(
-                &self->lines[number->as.integer - 1].left, &totals);
-        }
+    }
+    return error;
+}
+
+static met_error load_left(credit *self)
+{
+    met_error error = load_lines(self);
+
+    return error == MET_OK
+               ? each_note(self->txn, self->invoice->id, self->arena, self,
+                           take_note)
+               : error;
+}
+
+met_error met__credit_left(met__txn *txn, const met__invoice *invoice,
+                           met__arena *arena, met_decimal *left_out)
+{
+    credit self = {.txn = txn, .arena = arena, .invoice = invoice};
+    met_error error = MET_OK;
+
+    *left_out = met__decimal_zero();
+    if (invoice->state != MET__STATE_VOIDED) {
+        error = load_left(&self);
+        *left_out = self.left;
     }
     return error;
 }
@@ -460,10 +514,7 @@ met_error met__credit_note_create(met__txn *txn, met__text name,
                          (int)state.size, state.data,
                          invoice->is_credit_note ? ", a credit note" : "");
     }
-    error = load_lines(&self);
-    if (error == MET_OK) {
-        error = each_note(txn, id, arena, &self, take_note);
-    }
+    error = load_left(&self);
     if (error == MET_OK) {
         error = read_request(&self, node);
     }

@@ -16,6 +16,10 @@ met_error met__credit_note_create(met__txn *txn, met__text name,
                                   met__arena *arena, met__node **node_out,
                                   met_error_info *info);
 
+/* What can still be given back of an invoice: 0 when nobody has to pay it. */
+met_error met__credit_left(met__txn *txn, const met__invoice *invoice,
+                           met__arena *arena, met_decimal *left_out);
+
 /* A note is found from its invoice. */
 met_error met__credit_note_index(met__txn *txn, const met__invoice *note,
                                  met__arena *arena);

@@ -169,36 +169,15 @@ met_error met__draft_of(const met__bill *bill, met__invoice **invoice_out)
 }
 
 /* --- Credit notes --------------------------------------------------------- */
-/* What billed a period last may be a credit note: it is the invoice behind it
- * that is given back. */
-static met_error find_corrected(const met__bill *bill, met__text id,
-                                met__invoice **invoice_out)
-{
-    met_error error =
-        met__invoice_get(bill->txn, id, bill->arena, invoice_out);
-
-    if (error == MET_OK && (*invoice_out)->is_credit_note) {
-        error = met__invoice_get(bill->txn, (*invoice_out)->corrects_id,
-                                 bill->arena, invoice_out);
-    }
-    return error == MET_E_NOT_FOUND ? MET_E_CORRUPT : error;
-}
-
 static met_error store_note(const met__bill *bill, const met__give_back *give)
 {
-    met__invoice *corrected = NULL;
     met__node *customer = NULL;
-    met_error error = find_corrected(bill, give->invoice_id, &corrected);
-
-    if (error != MET_OK) {
-        return error;
-    }
-    error = build_customer(bill, &customer);
+    met_error error = build_customer(bill, &customer);
     met__invoice note = {.id = give->note_id,
                          .state = MET__STATE_ISSUED,
                          .is_credit_note = 1,
-                         .corrects_id = corrected->id,
-                         .corrects_number = corrected->number,
+                         .corrects_id = give->invoice->id,
+                         .corrects_number = give->invoice->number,
                          .reason = MET__TEXT("usage was corrected"),
                          .currency = bill->currency,
                          .customer = customer,

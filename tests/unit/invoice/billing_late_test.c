@@ -162,16 +162,16 @@ static void corrections_by_credit_note(void **state)
                 "credit_note", "nothing is left");
 }
 
-static void take_one_back(int number)
+static void adjust_by(int number, const char *value)
 {
     char json[256];
 
     snprintf(json, sizeof json,
              "{\"id\":\"a%d\",\"meter\":\"api_requests\",\"subject\":\"a\","
              "\"dimensions\":{\"service_name\":\"example_service\"},"
-             "\"time\":\"2026-02-10T10:00:00Z\",\"value\":\"-1\","
+             "\"time\":\"2026-02-10T10:00:00Z\",\"value\":\"%s\","
              "\"reason\":\"x\",\"actor\":\"y\"}",
-             number);
+             number, value);
     fresh();
     assert_ok(met_usage_adjust(store, json, strlen(json), NULL, &told));
 }
@@ -185,9 +185,9 @@ static void one_correction_after_the_other(void **state)
     must_use("a", "2026-02-10T10:00:00Z", 5);
     must_settle();
     must_run("2026-03-01T02:00:00Z");
-    take_one_back(1);
+    adjust_by(1, "-1");
     must_run("2026-03-02T02:00:00Z");
-    take_one_back(2);
+    adjust_by(2, "-1");
     must_run("2026-03-03T02:00:00Z");
     assert_ok(get("CN-0002"));
     assert_shown("invoice.number", "INV-0001");
@@ -196,6 +196,58 @@ static void one_correction_after_the_other(void **state)
     assert_told(credit("INV-0001", "{\"reason\":\"x\",\"amount\":\"4\"}"),
                 MET_E_INVALID, "credit_note.amount", "more than is left");
     assert_ok(credit("INV-0001", "{\"reason\":\"x\",\"amount\":\"3\"}"));
+}
+
+/* It goes to the latest invoice that has as much left, and when none has, it
+ * is set off: what is billed in March is less. */
+static void a_correction_is_no_more_than_the_invoice(void **state)
+{
+    (void)state;
+    assert_ok(put_profile(NULL, "{\"late_usage\":\"credit_note\"}"));
+    subscribe_from("a", "unit", FEBRUARY);
+    must_use("a", "2026-02-10T10:00:00Z", 8);
+    must_settle();
+    must_run("2026-03-01T02:00:00Z");
+    adjust_by(1, "2");
+    must_run("2026-03-02T02:00:00Z");
+    assert_ok(get("INV-0002"));
+    assert_shown("totals.total", "2.00");
+    adjust_by(2, "-5");
+    must_run("2026-03-03T02:00:00Z");
+    assert_ok(get("CN-0001"));
+    assert_shown("invoice.number", "INV-0001");
+    assert_shown("totals.total", "-5.00");
+    adjust_by(3, "-1");
+    must_run("2026-03-04T02:00:00Z");
+    assert_ok(get("CN-0002"));
+    assert_shown("invoice.number", "INV-0001");
+    adjust_by(4, "-4");
+    must_run("2026-03-05T02:00:00Z");
+    assert_int_equal(report.credit_notes, 0);
+    assert_int_equal(report.waiting, 1);
+    must_use("a", "2026-03-10T10:00:00Z", 7);
+    must_settle();
+    must_run("2026-04-01T02:00:00Z");
+    assert_ok(get("INV-0003"));
+    assert_shown("lines.0.totals.total", "-4.00");
+    assert_shown("totals.total", "3.00");
+}
+
+/* What late usage gave back of a line is not given back once more. */
+static void a_line_is_given_back_once(void **state)
+{
+    (void)state;
+    assert_ok(put_profile(NULL, "{\"late_usage\":\"credit_note\"}"));
+    subscribe_from("a", "unit", FEBRUARY);
+    must_use("a", "2026-02-10T10:00:00Z", 8);
+    must_settle();
+    must_run("2026-03-01T02:00:00Z");
+    adjust_by(1, "-3");
+    must_run("2026-03-02T02:00:00Z");
+    assert_int_equal(report.credit_notes, 1);
+    assert_ok(credit("INV-0001",
+                     "{\"reason\":\"x\",\"lines\":[{\"line\":1}]}"));
+    assert_shown("totals.total", "-5.00");
 }
 
 static void a_draft_is_read_up_to_the_last_moment(void **state)
@@ -277,6 +329,8 @@ int main(void)
         CASE(an_interim_sum_of_too_many_digits),
         CASE(corrections_by_credit_note),
         CASE(one_correction_after_the_other),
+        CASE(a_correction_is_no_more_than_the_invoice),
+        CASE(a_line_is_given_back_once),
         CASE(a_draft_is_read_up_to_the_last_moment),
         CASE(a_draft_that_is_read_again_is_issued_no_later),
         CASE(a_draft_that_becomes_nothing_is_deleted),
