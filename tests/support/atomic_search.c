@@ -137,6 +137,7 @@ static int visit(void)
     if (model.result->states / 2 * 5 + 5 > search.visited_size) {
         grow_visited();
     }
+    __builtin_prefetch(&search.visited[standing & (search.visited_size - 1)]);
     if (is_known(answered) || is_known(standing)) {
         return 0;
     }
