@@ -543,6 +543,12 @@ static met_error check_snapshot(met_store *store, uint64_t txn_id, int scope,
     if (result < 0) {
         return wrong(report, met__os_error(result), 0, "cannot be examined");
     }
+    /* What lies beyond the file is free, and named so in the file: at most one
+     * page for every 8 bytes. More would be asked of memory in vain. */
+    if (m.page_end > found.size / m.page_size + found.size / 8) {
+        return wrong(report, MET_E_CORRUPT, txn_id & 1,
+                     "has pages far beyond the file's end");
+    }
     w.page_size = m.page_size;
     w.page_end = m.page_end;
     w.file_size = found.size;

@@ -296,6 +296,22 @@ static const char *reason_of(const unsigned char *bytes)
     return report.reason != NULL ? report.reason : "";
 }
 
+/* A last page for which one bit each would be a gigabyte of memory. */
+static void test_pages__far_end(void **state)
+{
+    uint64_t ids[2];
+    uint64_t keep;
+    uint64_t far = UINT64_C(1) << 33;
+
+    memcpy(&ids[0], whole + 16 + 128, 8);
+    memcpy(&ids[1], whole + 4096 + 16 + 128, 8);
+    unsigned char *last = whole + (ids[1] > ids[0] ? 4096 : 0) + 16 + 120;
+    memcpy(&keep, last, 8);
+    memcpy(last, &far, 8);
+    assert_non_null(strstr(reason_of(whole), "far beyond the file's end"));
+    memcpy(last, &keep, 8);
+}
+
 /* The order of two keys exchanged, everything else right. */
 static void test_pages__order(void **state)
 {
@@ -416,6 +432,7 @@ int main(void)
         TEST(test_pages__flips_in_meta),
         TEST(test_pages__cut),
         TEST(test_pages__swapped_and_blank),
+        TEST(test_pages__far_end),
         TEST(test_pages__order),
         TEST(test_pages__used_and_free),
         TEST(test_pages__beside_writers),
