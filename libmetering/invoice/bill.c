@@ -499,7 +499,7 @@ static met_error add_gap(met__bill *bill, const met__billable *billable,
         return error;
     }
     if (bill->is_dry || (draft.booked == NULL && is_none)) {
-        bill->dry_count += draft.booked == NULL && !is_none;
+        bill->dry_count += (draft.booked == NULL) != is_none;
         return MET_OK;
     }
     fill_basis(bill, &draft);

@@ -120,8 +120,11 @@ static met_error fill_up(met__bill *bill,
                               .billing = sum->billing,
                               .booked_from_ns = sum->billing.from_ns,
                               .invoice_at_ns = sum->billing.to_ns};
-    met_decimal gap;
-    met_error error = gap_of(plan, sum->total, &gap);
+    int is_void = subscription->active_to_ns != 0
+                  && sum->billing.from_ns >= subscription->active_to_ns;
+    met_decimal gap = met__decimal_zero();
+    met_error error =
+        is_void ? MET_OK : gap_of(plan, sum->total, &gap);
 
     if (card == NULL) {
         return MET_E_NO_MEMORY;

@@ -165,13 +165,6 @@ static void must_join(const char *subject)
     assert_ok(met_customer_put(store, json, strlen(json), NULL, &told));
 }
 
-static void must_cancel(const char *id, const char *at)
-{
-    fresh();
-    assert_ok(met_subscription_cancel(store, id, strlen(id), time_of(at),
-                                      MET_ALLOW_PAST, NULL, &told));
-}
-
 static void a_subject_that_joins(void **state)
 {
     (void)state;
@@ -254,16 +247,7 @@ static void behind_a_draft(void **state)
 static void with_a_minimum(void **state)
 {
     (void)state;
-    must_publish("least",
-                 "{\"key\":\"least\",\"name\":\"Least\",\"currency\":\"USD\","
-                 "\"billing_cadence\":\"P1M\",\"commitments\":{"
-                 "\"minimum\":\"10\"},\"phases\":"
-                 "[{\"key\":\"default\",\"name\":\"Default\",\"rate_cards\":"
-                 "[{\"key\":\"example_service\",\"name\":\"x\",\"feature\":"
-                 "{\"key\":\"example_service\"},\"billing_cadence\":\"P1M\","
-                 "\"price\":" UNIT_1 "},{\"key\":\"fee\",\"name\":\"Fee\","
-                 "\"billing_cadence\":\"P1M\",\"price\":{\"type\":\"flat\","
-                 "\"amount\":\"3\",\"payment_term\":\"in_advance\"}}]}]}");
+    must_publish_least(CARD_1 "," FEE_3);
     subscribe_from("b", "least", "2026-02-01T00:00:00Z");
     must_run("2026-03-01T04:00:00Z"); /* the fee of March, too */
     must_run("2026-04-01T04:00:00Z");

@@ -144,9 +144,7 @@ static void corrections_by_credit_note(void **state)
     must_settle();
     must_run("2026-03-01T02:00:00Z");
     must_run("2026-04-01T02:00:00Z");
-    fresh();
-    assert_ok(met_subscription_cancel(store, id, strlen(id), time_of(MARCH),
-                                      MET_ALLOW_PAST, NULL, &told));
+    must_cancel(id, MARCH);
     must_run("2026-04-02T00:00:00Z");
     assert_int_equal(report.credit_notes, 1);
     assert_int_equal(report.drafts, 0);
@@ -196,6 +194,66 @@ static void one_correction_after_the_other(void **state)
     assert_told(credit("INV-0001", "{\"reason\":\"x\",\"amount\":\"4\"}"),
                 MET_E_INVALID, "credit_note.amount", "more than is left");
     assert_ok(credit("INV-0001", "{\"reason\":\"x\",\"amount\":\"3\"}"));
+}
+
+/* A minimum is of periods that the subscription has. */
+static void no_minimum_behind_the_end(void **state)
+{
+    char id[32];
+
+    (void)state;
+    must_publish_least(CARD_1);
+    snprintf(id, sizeof id, "%s", subscribe_from("a", "least", FEBRUARY));
+    must_run("2026-03-01T02:00:00Z");
+    assert_int_equal(report.issued, 1);
+    must_cancel(id, MARCH);
+    must_run("2026-04-01T02:00:00Z");
+    assert_int_equal(report.drafts, 0);
+}
+
+/* One that was billed before the end was known is given back. */
+static void a_minimum_behind_the_end_is_given_back(void **state)
+{
+    char id[32];
+
+    (void)state;
+    assert_ok(put_profile(NULL, "{\"late_usage\":\"credit_note\"}"));
+    must_publish_least(CARD_1);
+    snprintf(id, sizeof id, "%s", subscribe_from("a", "least", FEBRUARY));
+    must_use("a", "2026-03-10T10:00:00Z", 4);
+    must_settle();
+    must_run("2026-04-01T02:00:00Z");
+    assert_ok(get("INV-0001"));
+    assert_shown("totals.total", "20.00");
+    must_cancel(id, MARCH);
+    must_run("2026-04-02T02:00:00Z");
+    assert_int_equal(report.credit_notes, 1);
+    assert_ok(get("CN-0001"));
+    assert_shown("lines.0.totals.total", "-4.00");
+    assert_shown("lines.1.key", "$minimum");
+    assert_shown("lines.1.totals.total", "-6.00");
+    must_run("2026-05-01T02:00:00Z");
+    assert_int_equal(report.credit_notes + report.drafts, 0);
+}
+
+/* A fee is final, what it was filled up with is not. */
+static void a_minimum_of_fees_behind_the_end(void **state)
+{
+    char id[32];
+
+    (void)state;
+    assert_ok(put_profile(NULL, "{\"late_usage\":\"credit_note\"}"));
+    must_publish_least(FEE_3);
+    snprintf(id, sizeof id, "%s", subscribe_from("a", "least", FEBRUARY));
+    must_run("2026-03-01T02:00:00Z");
+    must_run("2026-04-01T02:00:00Z");
+    must_cancel(id, MARCH);
+    must_run("2026-04-02T02:00:00Z");
+    assert_ok(get("CN-0001"));
+    assert_shown("lines.0.key", "$minimum");
+    assert_shown("totals.total", "-7.00");
+    must_run("2026-04-03T02:00:00Z");
+    assert_int_equal(report.credit_notes + report.drafts, 0);
 }
 
 /* It goes to the latest invoice that has as much left, and when none has, it
@@ -306,10 +364,7 @@ static void a_draft_that_becomes_nothing_is_deleted(void **state)
     must_use("a", "2026-02-10T10:00:00Z", 5);
     must_settle();
     must_run("2026-03-01T00:30:00Z");
-    fresh();
-    assert_ok(met_subscription_cancel(store, id, strlen(id),
-                                      time_of(FEBRUARY), MET_ALLOW_PAST, NULL,
-                                      &told));
+    must_cancel(id, FEBRUARY);
     must_run("2026-03-01T02:00:00Z");
     assert_int_equal(report.deleted, 1);
     assert_ok(list("a"));
@@ -329,6 +384,9 @@ int main(void)
         CASE(an_interim_sum_of_too_many_digits),
         CASE(corrections_by_credit_note),
         CASE(one_correction_after_the_other),
+        CASE(no_minimum_behind_the_end),
+        CASE(a_minimum_behind_the_end_is_given_back),
+        CASE(a_minimum_of_fees_behind_the_end),
         CASE(a_correction_is_no_more_than_the_invoice),
         CASE(a_line_is_given_back_once),
         CASE(a_draft_is_read_up_to_the_last_moment),

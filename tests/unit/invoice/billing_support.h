@@ -69,4 +69,31 @@ static inline void must_publish_unit(void)
     must_publish_card("unit", story_card(UNIT_1, NULL));
 }
 
+#define CARD_1                                                              \
+    "{\"key\":\"example_service\",\"name\":\"x\",\"feature\":{\"key\":"        \
+    "\"example_service\"},\"billing_cadence\":\"P1M\",\"price\":" UNIT_1 "}"
+#define FEE_3                                                               \
+    "{\"key\":\"fee\",\"name\":\"Fee\",\"billing_cadence\":\"P1M\",\"price\":" \
+    "{\"type\":\"flat\",\"amount\":\"3\",\"payment_term\":\"in_advance\"}}"
+/* A plan with a minimum of 10 a month. */
+static inline void must_publish_least(const char *cards)
+{
+    char json[1024];
+
+    snprintf(json, sizeof json,
+             "{\"key\":\"least\",\"name\":\"Least\",\"currency\":\"USD\","
+             "\"billing_cadence\":\"P1M\",\"commitments\":{\"minimum\":"
+             "\"10\"},\"phases\":[{\"key\":\"default\",\"name\":\"Default\","
+             "\"rate_cards\":[%s]}]}",
+             cards);
+    must_publish("least", json);
+}
+
+static inline void must_cancel(const char *id, const char *at)
+{
+    fresh();
+    assert_ok(met_subscription_cancel(store, id, strlen(id), time_of(at),
+                                      MET_ALLOW_PAST, NULL, &told));
+}
+
 #endif
