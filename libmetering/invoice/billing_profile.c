@@ -1,6 +1,5 @@
-/* Billing profiles: reading, laying a customer's over the default, and the two
- * moments that follow from one. In: documents and instants. Out: structs and
- * records. */
+/* Billing profiles: reading, and laying a customer's over the default. In:
+ * documents. Out: structs and records. */
 #include "invoice/billing_profile.h"
 
 #include "base/check.h"
@@ -15,6 +14,20 @@ static const char *const late_names[] = {"next_invoice", "draft_refresh",
                                          "credit_note", NULL};
 
 /* --- Reading -------------------------------------------------------------- */
+#define TOO_LONG "must be at most P10Y"
+
+/* Nobody waits for years, and what is added to a time is one. */
+static int is_long(const met__duration *wait)
+{
+    static const met__duration most = {.years = 10};
+    int64_t most_ns = 0;
+    int64_t end_ns = 0;
+
+    return met__duration_add(0, &most, 1, &most_ns) != MET_OK
+           || met__duration_add(0, wait, 1, &end_ns) != MET_OK
+           || end_ns > most_ns;
+}
+
 static met_error read_anchored(const met__node *node, const met__path *path,
                                met__recurrence *out, met_error_info *info)
 {
@@ -24,6 +37,9 @@ static met_error read_anchored(const met__node *node, const met__path *path,
     (void)met__fields_time(&fields, "anchor", MET__REQUIRED, &out->anchor_ns);
     (void)met__fields_duration(&fields, "interval", MET__REQUIRED,
                                &out->interval);
+    if (fields.error == MET_OK && is_long(&out->interval)) {
+        (void)met__fields_fail(&fields, "interval", TOO_LONG);
+    }
     return met__fields_end(&fields);
 }
 
@@ -33,10 +49,15 @@ static void read_wait(met__fields *fields, const char *name,
 {
     met__text text = {NULL, 0};
 
-    if (met__fields_text(fields, name, MET__OPTIONAL, 1, 64, &text) == MET_OK
-        && text.size > 0 && met__duration_parse(text, out) != MET_OK) {
+    if (met__fields_text(fields, name, MET__OPTIONAL, 1, 64, &text) != MET_OK
+        || text.size == 0) {
+        return;
+    }
+    if (met__duration_parse(text, out) != MET_OK) {
         (void)met__fields_fail(fields, name,
                                "must be a duration like PT1H or P0D");
+    } else if (is_long(out)) {
+        (void)met__fields_fail(fields, name, TOO_LONG);
     }
 }
 
@@ -540,56 +561,4 @@ met_error met__billing_profile_document(const met__billing_profile *profile,
                        profile->has_customer_prefix);
     met__build_object(&builder, "numbering", &inner);
     return met__builder_end(&builder, node_out);
-}
-
-/* --- When ----------------------------------------------------------------- */
-met_error met__gathering_at(const met__billing_profile *profile,
-                            const met__collected_line *lines, size_t count,
-                            int64_t *at_ns_out)
-{
-    met__period period;
-    int64_t first = 0;
-    met_error error = MET_OK;
-
-    for (size_t i = 0; i < count; i++) {
-        if (!lines[i].is_deleted
-            && (first == 0 || lines[i].invoice_at_ns < first)) {
-            first = lines[i].invoice_at_ns;
-        }
-    }
-    if (first != 0 && profile->is_anchored) {
-        error = met__recurrence_period_at(&profile->anchored, first, &period,
-                                          NULL);
-        if (error == MET_OK) {
-            first = period.from_ns == first ? first : period.to_ns;
-        }
-    }
-    if (error == MET_OK) {
-        *at_ns_out = first;
-    }
-    return error;
-}
-
-met_error met__collection_at(const met__billing_profile *profile,
-                             const met__collected_line *lines, size_t count,
-                             int64_t *at_ns_out)
-{
-    int64_t last = 0;
-    met_error error = MET_OK;
-
-    for (size_t i = 0; error == MET_OK && i < count; i++) {
-        int64_t at = lines[i].override_ns;
-        if (lines[i].is_deleted || (at == 0 && !lines[i].is_metered)) {
-            continue;
-        }
-        if (at == 0) {
-            error = met__duration_add(lines[i].invoice_at_ns,
-                                      &profile->interval, 1, &at);
-        }
-        last = at > last ? at : last;
-    }
-    if (error == MET_OK) {
-        *at_ns_out = last;
-    }
-    return error;
 }

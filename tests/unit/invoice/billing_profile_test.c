@@ -156,6 +156,17 @@ static void what_is_refused(void **state)
          ""},
         {"{\"workflow\":{\"collection\":{\"interval\":\"-PT1H\"}}}",
          "billing_profile.workflow.collection.interval", "duration"},
+        {"{\"workflow\":{\"collection\":{\"interval\":\"P999999999Y\"}}}",
+         "billing_profile.workflow.collection.interval", "at most P10Y"},
+        {"{\"workflow\":{\"invoicing\":{\"draft_period\":\"P121M\"}}}",
+         "billing_profile.workflow.invoicing.draft_period", "at most P10Y"},
+        {"{\"workflow\":{\"invoicing\":{\"due_after\":\"P200Y\"}}}",
+         "billing_profile.workflow.invoicing.due_after", "at most P10Y"},
+        {"{\"workflow\":{\"collection\":{\"alignment\":\"anchored\","
+         "\"anchored\":{\"anchor\":\"2026-01-01T00:00:00Z\",\"interval\":"
+         "\"P300Y\"}}}}",
+         "billing_profile.workflow.collection.anchored.interval",
+         "at most P10Y"},
         {"{\"usage_thresholds\":[\"5\",\"5\"]}",
          "billing_profile.usage_thresholds[1]", "above the one before"},
         {"{\"usage_thresholds\":[0]}", "billing_profile.usage_thresholds[0]",
