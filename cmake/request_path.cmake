@@ -25,9 +25,9 @@ endif()
 set(files
     api/gateway
     base/bytes base/caller_struct base/fork_guard base/hash
-    gateway/acl gateway/admit gateway/admit_access gateway/admit_event
-    gateway/admit_known gateway/admit_limits gateway/admit_quota
-    gateway/complete
+    gateway/acl gateway/admit gateway/admit_access gateway/admit_batch
+    gateway/admit_event gateway/admit_fetch gateway/admit_known
+    gateway/admit_limits gateway/admit_quota gateway/complete
     gateway/credential_cache gateway/event_wanted gateway/key_auth
     gateway/snapshot
     limit/limiter limit/limiter_answer limit/limiter_lines limit/quota

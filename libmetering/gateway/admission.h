@@ -23,6 +23,7 @@ typedef struct met__admission {
     uint32_t consumer;
     uint32_t credential;
     uint32_t is_anonymous;
+    uint32_t is_first; /* the caller has just learned of the key: not again */
     uint32_t is_again; /* the key is one that came before */
     uint32_t header;   /* for the upstream: MET__ACL_HEADER_* */
     met__known_key *known; /* what all of it comes to, or NULL */
@@ -45,6 +46,22 @@ int met__refuse(met__admission *admission, uint32_t status, uint32_t reason,
  * lets the request through. */
 int met__admission_failed(met__admission *admission, uint32_t failure);
 
+/* Decides. is_first is set, all else of the admission is written: what of it was found stays true as long
+ * as the gateway has the same generation. Errors as the public call. */
+met_error met__admit(met__admission *admission, met_gateway *gateway,
+                     const met_gateway_request *request,
+                     met_gateway_decision *decision);
+
+/* --- admit_fetch.c -------------------------------------------------------- */
+/* Of a consumer among many nothing is near. What the next steps read of it is
+ * asked for at once, and not by one step after the other. */
+void met__admit_fetch(const met__admission *admission);
+void met__admit_fetch_quota(const met__admission *admission);
+/* Whether there are so many. */
+int met__admit_are_many(const met__snapshot *snapshot);
+/* The record itself. */
+void met__admit_fetch_consumer(const met__snapshot *snapshot, uint32_t number);
+
 /* --- admit_access.c: 1 = go on, 0 = decided ------------------------------- */
 int met__admit_route(met__admission *admission);
 int met__admit_key(met__admission *admission);
@@ -63,6 +80,11 @@ void met__admit_as_known(met__admission *admission);
 /* Keeps it, of a request that groups let in. */
 void met__admit_learn(met__admission *admission);
 
+/* --- admit_access.c, of keys that come in a batch ------------------------- */
+/* What a look-up of a key found, and counts it. */
+uint32_t met__admit_found_key(met_gateway *gateway, met__credential_tag tag,
+                              uint32_t found);
+
 /* --- admit_limits.c ------------------------------------------------------- */
 /* The limit that holds, and whether it has room, without counting. */
 int met__admit_peek(met__admission *admission);
@@ -74,6 +96,10 @@ int met__admit_has_additive(const met__admission *admission);
 met__text met__admit_identity(const met__admission *admission,
                               const met__snapshot_limit *limit,
                               uint32_t *kind_out);
+/* What the limiter will be asked for it, without changing the admission; 0:
+ * nothing, or what only the request tells. */
+int met__admit_limit_request(const met__admission *admission,
+                             met_limiter_request *request_out);
 /* Counts in all windows. */
 int met__admit_count(met__admission *admission);
 /* Rate limit headers of what the limiter said last. */

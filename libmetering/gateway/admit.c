@@ -162,6 +162,7 @@ static void begin(met__admission *admission, met_gateway *gateway,
                                   ? request->monotonic_ns
                                   : met__now_monotonic_ns(platform);
     admission->cost = request->cost ? request->cost : 1;
+    admission->plugins = NULL;
     admission->service = MET__NONE;
     admission->route = MET__NONE;
     admission->consumer = MET__NONE;
@@ -176,74 +177,6 @@ static void begin(met__admission *admission, met_gateway *gateway,
     admission->ticket->store_mark = gateway->store_mark;
     admission->ticket->utc_ns = admission->utc_ns;
     admission->ticket->cost = admission->cost;
-}
-
-/* --- What will be read ---------------------------------------------------- */
-/* Fewer consumers than this are in the processor's caches anyway. */
-#define FETCH_FROM 512u
-#define LINE 64u
-
-static void fetch(const void *from, size_t size)
-{
-    const char *line = from;
-
-    for (size_t at = 0; at < size; at += LINE) {
-        met__prefetch(line + at);
-    }
-}
-
-/* The request's consumer; NULL: nobody, or of a few. */
-static const met__snapshot_consumer *one_of_many(
-    const met__admission *admission)
-{
-    const met__snapshot *snapshot = admission->snapshot;
-
-    return snapshot->count[MET__SECTION_CONSUMER] < FETCH_FROM
-               ? NULL
-               : met__snapshot_consumer_at(snapshot, admission->consumer);
-}
-
-/* Of a consumer among many nothing is near. What the next steps read of it is
- * asked for at once, and not by one step after the other. */
-static void fetch_consumer(const met__admission *admission)
-{
-    const met__snapshot *snapshot = admission->snapshot;
-    const met__snapshot_consumer *consumer = one_of_many(admission);
-
-    if (consumer == NULL) {
-        return;
-    }
-    const met__snapshot_row *row =
-        met__snapshot_row_at(snapshot, consumer->rows.first);
-    const met__snapshot_scope *scope =
-        met__snapshot_scope_at(snapshot, consumer->scopes.first);
-    if (consumer->rows.count > 0 && row != NULL) {
-        fetch(row, sizeof *row);
-    }
-    if (consumer->scopes.count > 0 && scope != NULL) {
-        fetch(scope, sizeof *scope);
-    }
-    /* Texts of one consumer lie one behind the other. */
-    fetch(met__snapshot_text(snapshot, consumer->id).data, LINE);
-    met__text headers = met__snapshot_text(snapshot, consumer->headers);
-    fetch(headers.data, headers.size + LINE);
-}
-
-static void fetch_quota(const met__admission *admission)
-{
-    const met__snapshot *snapshot = admission->snapshot;
-    const met__snapshot_consumer *consumer = one_of_many(admission);
-
-    if (consumer == NULL) {
-        return;
-    }
-    met__range rows = met__snapshot_range(snapshot, MET__SECTION_ROW,
-                                          consumer->rows);
-    for (uint32_t i = 0; i < rows.count && i < MET_GATEWAY_QUOTAS_MAX; i++) {
-        met__quota_fetch(
-            admission->gateway->quota,
-            met__snapshot_row_at(snapshot, rows.first + i)->row.key);
-    }
 }
 
 /* Nothing is known of anybody: the snapshot was cut short. */
@@ -267,11 +200,11 @@ static inline int let_in(met__admission *admission)
         met__admit_as_known(admission);
         return 1;
     }
-    fetch_consumer(admission);
+    met__admit_fetch(admission);
     if (!met__admit_groups(admission)) {
         return 0;
     }
-    fetch_quota(admission);
+    met__admit_fetch_quota(admission);
     if (admission->is_again) {
         met__admit_learn(admission);
     }
@@ -321,12 +254,10 @@ static met_error decide(met__admission *admission)
     return MET_OK;
 }
 
-met_error met__gateway_admit(met_gateway *gateway,
-                             const met_gateway_request *request,
-                             met_gateway_decision *decision)
+met_error met__admit(met__admission *admission, met_gateway *gateway,
+                     const met_gateway_request *request,
+                     met_gateway_decision *decision)
 {
-    met__admission admission;
-
     if (gateway->fork_generation != met__fork_generation()) {
         return MET_E_FORKED;
     }
@@ -334,51 +265,28 @@ met_error met__gateway_admit(met_gateway *gateway,
     if (error != MET_OK) {
         return error;
     }
-    begin(&admission, gateway, request, decision);
+    begin(admission, gateway, request, decision);
     gateway->counters.requests++;
     int was_lost = met__mapped_file_is_lost(&gateway->snapshot.file);
-    error = decide(&admission);
+    error = decide(admission);
     if (met__mapped_file_is_lost(&gateway->snapshot.file) && !was_lost) {
-        met__ticket_release(gateway, admission.ticket);
+        met__ticket_release(gateway, admission->ticket);
         met__gateway_follow_anew(gateway);
-        begin(&admission, gateway, request, decision);
-        error = decide(&admission);
+        begin(admission, gateway, request, decision);
+        error = decide(admission);
     }
     if (error == MET_OK) {
-        met__admit_limit_headers(&admission);
+        met__admit_limit_headers(admission);
     }
     return error;
 }
 
-met_error met__gateway_admit_batch(met_gateway *gateway,
-                                   const met_gateway_request *common,
-                                   const char *keys,
-                                   const uint32_t *key_offsets, size_t count,
-                                   met_gateway_batch_result *results)
+met_error met__gateway_admit(met_gateway *gateway,
+                             const met_gateway_request *request,
+                             met_gateway_decision *decision)
 {
-    met_gateway_request request = *common;
-    met_gateway_decision decision;
+    met__admission admission;
 
-    if (gateway->fork_generation != met__fork_generation()) {
-        return MET_E_FORKED;
-    }
-    for (size_t i = 0; i < count; i++) {
-        met_gateway_batch_result *result = &results[i];
-        request.key = keys + key_offsets[i];
-        request.key_size = key_offsets[i + 1] - key_offsets[i];
-        met_error error = met__gateway_admit(gateway, &request, &decision);
-        if (error != MET_OK) {
-            *result = (met_gateway_batch_result){.error = error};
-            continue;
-        }
-        result->error = MET_OK;
-        result->is_admitted = decision.is_admitted;
-        result->status = decision.status;
-        result->reason = decision.reason;
-        result->failure = decision.failure;
-        result->reserved = 0;
-        result->wait_ns = decision.wait_ns;
-        result->ticket = decision.ticket;
-    }
-    return MET_OK;
+    admission.is_first = 0;
+    return met__admit(&admission, gateway, request, decision);
 }

@@ -78,6 +78,20 @@ int met__admit_route(met__admission *admission)
 }
 
 /* --- Key ------------------------------------------------------------------ */
+uint32_t met__admit_found_key(met_gateway *gateway, met__credential_tag tag,
+                              uint32_t found)
+{
+    if (found == MET__NONE) {
+        found = MET__CREDENTIAL_UNKNOWN;
+        gateway->counters.keys_unknown++;
+    } else {
+        gateway->counters.keys_verified++;
+    }
+    met__credential_cache_put(gateway->cache, gateway->generation, tag,
+                              found);
+    return found;
+}
+
 /* The credential of a key, or none. Unknown keys cost the same work. */
 static uint32_t find_credential(met__admission *admission, met__text key)
 {
@@ -94,17 +108,11 @@ static uint32_t find_credential(met__admission *admission, met__text key)
         met__credential_hash hash;
         met__credential_hash_of(met__store_credential_key(gateway->store),
                                 key, &hash);
-        found = met__snapshot_credential_find(&gateway->snapshot, &hash);
-        if (found == MET__NONE) {
-            found = MET__CREDENTIAL_UNKNOWN;
-            gateway->counters.keys_unknown++;
-        } else {
-            gateway->counters.keys_verified++;
-        }
-        met__credential_cache_put(gateway->cache, gateway->generation, tag,
-                                  found);
+        found = met__admit_found_key(
+            gateway, tag,
+            met__snapshot_credential_find(&gateway->snapshot, &hash));
     } else {
-        admission->is_again = 1;
+        admission->is_again = !admission->is_first;
         gateway->counters.keys_cached++;
     }
     return found == MET__CREDENTIAL_UNKNOWN ? MET__NONE : found;

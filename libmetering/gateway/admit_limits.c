@@ -143,19 +143,24 @@ static met__text address_key(met__admission *admission)
                : met__text_of(request->client_ip, request->client_ip_size);
 }
 
+static inline met_limiter_request request_of(const met__admission *admission,
+                                             uint32_t policy, uint32_t kind,
+                                             met__text key)
+{
+    return (met_limiter_request){.struct_size = sizeof(met_limiter_request),
+                                 .policy = policy,
+                                 .kind = kind,
+                                 .key = key.data,
+                                 .key_size = key.size,
+                                 .cost = admission->cost,
+                                 .monotonic_ns = admission->monotonic_ns,
+                                 .utc_ns = admission->utc_ns};
+}
+
 static void ask_of(met__admission *admission, uint32_t policy, uint32_t kind,
                    met__text key)
 {
-    met_limiter_request *request = &admission->limit_request;
-
-    *request = (met_limiter_request){.struct_size = sizeof *request,
-                                     .policy = policy,
-                                     .kind = kind,
-                                     .key = key.data,
-                                     .key_size = key.size,
-                                     .cost = admission->cost,
-                                     .monotonic_ns = admission->monotonic_ns,
-                                     .utc_ns = admission->utc_ns};
+    admission->limit_request = request_of(admission, policy, kind, key);
     admission->has_room = 0;
     admission->limit_key = NULL;
 }
@@ -189,6 +194,31 @@ static void fill_known(met__admission *admission, met__known_key *known,
         known->policy = policy;
     }
     admission->limit_key = &known->limit_key;
+}
+
+static uint32_t policy_of(const met__admission *admission, uint32_t limit)
+{
+    const met_gateway *gateway = admission->gateway;
+
+    return limit < gateway->policy_count ? gateway->policies[limit]
+                                         : MET__NONE;
+}
+
+int met__admit_limit_request(const met__admission *admission,
+                             met_limiter_request *request_out)
+{
+    uint32_t number = met__admit_limit_of(admission);
+    uint32_t policy = policy_of(admission, number);
+    const met__snapshot_limit *limit =
+        met__snapshot_limit_at(admission->snapshot, number);
+    uint32_t kind;
+
+    if (limit == NULL || policy == MET__NONE) {
+        return 0;
+    }
+    met__text key = met__admit_identity(admission, limit, &kind);
+    *request_out = request_of(admission, policy, kind, key);
+    return key.size > 0;
 }
 
 /* --- Deciding ------------------------------------------------------------- */
@@ -287,9 +317,7 @@ int met__admit_peek(met__admission *admission)
         admission->limit = MET__NONE;
         return 1;
     }
-    uint32_t policy = admission->limit < gateway->policy_count
-                          ? gateway->policies[admission->limit]
-                          : MET__NONE;
+    uint32_t policy = policy_of(admission, admission->limit);
     if (policy == MET__NONE) {
         return failed(admission);
     }
@@ -381,15 +409,13 @@ static void give_back(const met__admission *admission, counted *all)
 
 static int count_one(met__admission *admission, uint32_t limit, counted *all)
 {
-    met_gateway *gateway = admission->gateway;
     const met__snapshot_limit *record =
         met__snapshot_limit_at(admission->snapshot, limit);
 
     if (record == NULL) {
         return 1;
     }
-    uint32_t policy = limit < gateway->policy_count ? gateway->policies[limit]
-                                                    : MET__NONE;
+    uint32_t policy = policy_of(admission, limit);
     admission->limit = limit;
     if (policy == MET__NONE || all->count > ADDITIVE_MAX) {
         return failed(admission);

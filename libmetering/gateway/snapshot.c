@@ -302,6 +302,43 @@ static int is_credential(const met__snapshot *snapshot, uint32_t record,
     return found != NULL && met__credential_hash_equal(&found->hash, hash);
 }
 
+/* Where the walk begins; NULL: without credentials. */
+static const uint32_t *first_slot(const met__snapshot *snapshot,
+                                  const met__credential_hash *hash)
+{
+    uint32_t count = snapshot->count[MET__SECTION_CREDENTIAL_SLOT];
+    const uint32_t *slots =
+        (const uint32_t *)snapshot->data[MET__SECTION_CREDENTIAL_SLOT];
+    uint64_t at;
+
+    memcpy(&at, hash->bytes, sizeof at);
+    return count > 0 ? &slots[at & (count - 1)] : NULL;
+}
+
+void met__snapshot_credential_fetch(const met__snapshot *snapshot,
+                                    const met__credential_hash *hash)
+{
+    const uint32_t *slot = first_slot(snapshot, hash);
+
+    if (slot != NULL) {
+        met__prefetch(slot);
+    }
+}
+
+void met__snapshot_credential_fetch_record(const met__snapshot *snapshot,
+                                           const met__credential_hash *hash)
+{
+    const uint32_t *slot = first_slot(snapshot, hash);
+    const met__snapshot_credential *record =
+        slot != NULL && *slot != 0
+            ? met__snapshot_credential_at(snapshot, *slot - 1)
+            : NULL;
+
+    if (record != NULL) {
+        met__prefetch(record);
+    }
+}
+
 uint32_t met__snapshot_credential_find(const met__snapshot *snapshot,
                                        const met__credential_hash *hash)
 {

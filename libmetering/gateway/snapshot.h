@@ -384,6 +384,12 @@ static inline uint64_t met__snapshot_name_hash(const met__secret *secret,
 {
     return met__hash64(secret, name.data, name.size);
 }
+/* Asks for the memory that finding it will read: the slot, then the record that
+ * the slot names. */
+void met__snapshot_credential_fetch(const met__snapshot *snapshot,
+                                    const met__credential_hash *hash);
+void met__snapshot_credential_fetch_record(const met__snapshot *snapshot,
+                                           const met__credential_hash *hash);
 /* By the hash of a key. */
 uint32_t met__snapshot_credential_find(const met__snapshot *snapshot,
                                        const met__credential_hash *hash);

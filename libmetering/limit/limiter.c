@@ -427,6 +427,27 @@ static inline void start(met__quick *q, met_limiter *limiter,
     met__quick_begin(q, limiter, request);
 }
 
+void met__limiter_fetch(const met_limiter *limiter,
+                        const met__limiter_key *key)
+{
+    met__place_key place;
+
+    memcpy(&place, key, sizeof place);
+    met__quick_fetch(&limiter->table, &place);
+}
+
+void met__limiter_fetch_records(met_limiter *limiter,
+                                const met_limiter_request *request,
+                                const met__limiter_key *key)
+{
+    met__quick q;
+
+    start(&q, limiter, request, key);
+    if (met__quick_find(&q)) {
+        met__quick_fetch_records(&q);
+    }
+}
+
 met_error met__limiter_check_key(met_limiter *limiter,
                                  const met_limiter_request *request,
                                  const met__limiter_key *key,

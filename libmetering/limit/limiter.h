@@ -39,6 +39,13 @@ typedef struct met__limiter_key {
 void met__limiter_key_of(const met_limiter *limiter,
                          const met_limiter_request *request,
                          met__limiter_key *key_out);
+/* Asks for the memory that a check of the key will read: where its records are
+ * said to be, then the records. */
+void met__limiter_fetch(const met_limiter *limiter,
+                        const met__limiter_key *key);
+void met__limiter_fetch_records(met_limiter *limiter,
+                                const met_limiter_request *request,
+                                const met__limiter_key *key);
 /* As met__limiter_check; key: of the request, or NULL. */
 met_error met__limiter_check_key(met_limiter *limiter,
                                  const met_limiter_request *request,

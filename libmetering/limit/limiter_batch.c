@@ -64,15 +64,12 @@ static void find_group(batch_run *run, size_t begin, size_t count,
     for (size_t i = 0; i < count; i++) {
         ask_for(run, begin + i);
         met__quick_start(&group[i], run->limiter, &run->request);
-        met__prefetch(
-            &table->controls[group[i].key.block[0] / MET__GROUP_PLACES]);
+        met__quick_fetch(table, &group[i].key);
     }
     for (size_t i = 0; i < count; i++) {
         is_quick[i] = met__quick_find(&group[i]);
-        for (uint32_t w = 0; is_quick[i] && w < group[i].count; w++) {
-            if (group[i].windows[w].record != NULL) {
-                met__prefetch(group[i].windows[w].record);
-            }
+        if (is_quick[i]) {
+            met__quick_fetch_records(&group[i]);
         }
     }
 }

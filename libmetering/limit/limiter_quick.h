@@ -111,6 +111,22 @@ met__quick_find(met__quick *q)
     return q->count > 0;
 }
 
+/* What the two steps read, asked for before. */
+static inline void met__quick_fetch(const met__limit_table *table,
+                                    const met__place_key *key)
+{
+    met__prefetch(&table->controls[key->block[0] / MET__GROUP_PLACES]);
+}
+
+static inline void met__quick_fetch_records(const met__quick *q)
+{
+    for (uint32_t i = 0; i < q->count; i++) {
+        if (q->windows[i].record != NULL) {
+            met__prefetch(q->windows[i].record);
+        }
+    }
+}
+
 /* Looks where the guess was wrong; 0: there is no record. */
 static inline int met__quick_find_record(const met__quick *q,
                                          met__quick_window *window)
