@@ -46,8 +46,9 @@ int met__refuse(met__admission *admission, uint32_t status, uint32_t reason,
  * lets the request through. */
 int met__admission_failed(met__admission *admission, uint32_t failure);
 
-/* Decides. is_first is set, all else of the admission is written: what of it was found stays true as long
- * as the gateway has the same generation. Errors as the public call. */
+/* Decides. is_first is set, all else of the admission is written: what of it
+ * was found stays true as long as the gateway has the same generation. Errors
+ * as the public call. */
 met_error met__admit(met__admission *admission, met_gateway *gateway,
                      const met_gateway_request *request,
                      met_gateway_decision *decision);
