@@ -54,6 +54,8 @@ met_error met__duration_parse(met__text text, met__duration *duration_out);
 met_error met__duration_print(const met__duration *duration,
                               met__buffer *buffer);
 int met__duration_is_zero(const met__duration *duration);
+/* More than ten years: behind most times there is none such. */
+int met__duration_is_long(const met__duration *duration);
 /* at + count * duration, years, months (day clamped to the month's end),
  * weeks, days, then the clock. count may be negative. */
 met_error met__duration_add(int64_t at_ns, const met__duration *duration,

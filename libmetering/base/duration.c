@@ -221,6 +221,17 @@ met_error met__duration_add(int64_t at_ns, const met__duration *duration,
     return MET_OK;
 }
 
+int met__duration_is_long(const met__duration *duration)
+{
+    static const met__duration most = {.years = 10};
+    int64_t most_ns = 0;
+    int64_t end_ns = 0;
+
+    return met__duration_add(0, &most, 1, &most_ns) != MET_OK
+           || met__duration_add(0, duration, 1, &end_ns) != MET_OK
+           || end_ns > most_ns;
+}
+
 /* --- Divisibility --------------------------------------------------------- */
 
 /* Length when every month has `days` days and every day `hours` hours. */

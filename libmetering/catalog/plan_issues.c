@@ -146,6 +146,9 @@ static void check_cadence(report *to, const met__rate_card *card,
     if (!met__duration_is_hour_or_more(&card->billing_cadence)) {
         add(to, path, "billing_cadence", ERROR,
             "billing_cadence_invalid_value", "must be an hour or more");
+    } else if (met__duration_is_long(&card->billing_cadence)) {
+        add(to, path, "billing_cadence", ERROR,
+            "billing_cadence_invalid_value", "must be at most P10Y");
     } else if (met__price_is_billable(card->price)
                && !met__cadence_is_aligned(&plan->billing_cadence,
                                            &card->billing_cadence)) {

@@ -16,18 +16,6 @@ static const char *const late_names[] = {"next_invoice", "draft_refresh",
 /* --- Reading -------------------------------------------------------------- */
 #define TOO_LONG "must be at most P10Y"
 
-/* Nobody waits for years, and what is added to a time is one. */
-static int is_long(const met__duration *wait)
-{
-    static const met__duration most = {.years = 10};
-    int64_t most_ns = 0;
-    int64_t end_ns = 0;
-
-    return met__duration_add(0, &most, 1, &most_ns) != MET_OK
-           || met__duration_add(0, wait, 1, &end_ns) != MET_OK
-           || end_ns > most_ns;
-}
-
 static met_error read_anchored(const met__node *node, const met__path *path,
                                met__recurrence *out, met_error_info *info)
 {
@@ -37,7 +25,7 @@ static met_error read_anchored(const met__node *node, const met__path *path,
     (void)met__fields_time(&fields, "anchor", MET__REQUIRED, &out->anchor_ns);
     (void)met__fields_duration(&fields, "interval", MET__REQUIRED,
                                &out->interval);
-    if (fields.error == MET_OK && is_long(&out->interval)) {
+    if (fields.error == MET_OK && met__duration_is_long(&out->interval)) {
         (void)met__fields_fail(&fields, "interval", TOO_LONG);
     }
     return met__fields_end(&fields);
@@ -56,7 +44,7 @@ static void read_wait(met__fields *fields, const char *name,
     if (met__duration_parse(text, out) != MET_OK) {
         (void)met__fields_fail(fields, name,
                                "must be a duration like PT1H or P0D");
-    } else if (is_long(out)) {
+    } else if (met__duration_is_long(out)) {
         (void)met__fields_fail(fields, name, TOO_LONG);
     }
 }

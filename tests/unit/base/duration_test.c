@@ -209,6 +209,25 @@ static void test_nothing_divides_zero(void **state)
     assert_false(met__duration_divides(&month, &week));
 }
 
+static void test_ten_years_are_long_enough(void **state)
+{
+    static const char *const most[] = {"PT0S", "P10Y", "P120M",
+                                       "PT315532800S"};
+    static const char *const more[] = {"P10YT1S", "P121M", "PT315532801S",
+                                       "P999999999Y", "P1000000000D"};
+    met__duration one;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof most / sizeof *most; i++) {
+        one = duration(most[i]);
+        assert_false(met__duration_is_long(&one));
+    }
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
+        one = duration(more[i]);
+        assert_true(met__duration_is_long(&one));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +238,7 @@ int main(void)
         cmocka_unit_test(test_points_that_two_share),
         cmocka_unit_test(test_recurrences_at_the_ends_of_time),
         cmocka_unit_test(test_nothing_divides_zero),
+        cmocka_unit_test(test_ten_years_are_long_enough),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
