@@ -243,7 +243,8 @@ static void print_manual(void)
           ".TP\n.B METERING_DIR\nthe directory of the store when there is no "
           "\\-d\n"
           ".SH \"EXIT STATUS\"\n"
-          "0: done. 1: failed, and nothing has changed. 2: wrong use.\n"
+          "0: done. 1: failed, which has changed nothing; of many, the others "
+          "are done.\n2: wrong use.\n"
           ".SH \"SEE ALSO\"\n"
           ".BR libmetering (7)\n",
           stdout);

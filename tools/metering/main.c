@@ -48,8 +48,8 @@ static int print_help(void)
         printf("  %s%*s %s\n", left, 36 - tool_width(left), "",
                row->summary);
     }
-    fputs("\nExit status: 0 done, 1 failed (nothing has changed), 2 wrong "
-          "use.\n",
+    fputs("\nExit status: 0 done, 1 failed (it has changed nothing; of many, "
+          "the others\nare done), 2 wrong use.\n",
           stdout);
     return TOOL_OK;
 }
