@@ -93,15 +93,11 @@ static void print_day(met__buffer *page, const met__civil *at)
 
 static void print_clock(met__buffer *page, const met__civil *at)
 {
-    if (at->hour != 0 || at->minute != 0 || at->second != 0
-        || at->nanosecond != 0) {
-        met__buffer_print(page, ", %02d:%02d", (int)at->hour,
-                          (int)at->minute);
-        if (at->second != 0 || at->nanosecond != 0) {
-            met__buffer_print(page, ":%02d", (int)at->second);
-        }
-        met__page_raw(page, " UTC");
+    met__buffer_print(page, ", %02d:%02d", (int)at->hour, (int)at->minute);
+    if (at->second != 0 || at->nanosecond != 0) {
+        met__buffer_print(page, ":%02d", (int)at->second);
     }
+    met__page_raw(page, " UTC");
 }
 
 static int read_time(met__text text, int64_t *ns, met__civil *at)
@@ -122,14 +118,25 @@ void met__page_day(met__buffer *page, met__text time)
     }
 }
 
-static void print_time(met__buffer *page, met__text time)
+/* Where one end of a period is inside a day both say when. */
+static void print_ends(met__buffer *page, met__text from, met__text to)
 {
-    met__civil at;
-    int64_t ns;
+    const met__text ends[2] = {from, to};
+    met__civil at[2];
+    int64_t ns[2];
+    int is_time[2];
+    int is_inside = 0;
 
-    met__page_day(page, time);
-    if (read_time(time, &ns, &at)) {
-        print_clock(page, &at);
+    for (int i = 0; i < 2; i++) {
+        is_time[i] = read_time(ends[i], &ns[i], &at[i]);
+        is_inside |= is_time[i] && ns[i] % MET__DAY_NS != 0;
+    }
+    for (int i = 0; i < 2; i++) {
+        met__page_raw(page, i == 0 ? "" : " \xe2\x80\x93 ");
+        met__page_day(page, ends[i]);
+        if (is_time[i] && is_inside) {
+            print_clock(page, &at[i]);
+        }
     }
 }
 
@@ -148,9 +155,7 @@ void met__page_period(met__buffer *page, const met__node *period)
     if (!read_time(from, &from_ns, &first) || !read_time(to, &to_ns, &last)
         || from_ns % MET__DAY_NS != 0 || to_ns % MET__DAY_NS != 0
         || from_ns >= to_ns) {
-        print_time(page, from);
-        met__page_raw(page, " \xe2\x80\x93 ");
-        print_time(page, to);
+        print_ends(page, from, to);
         return;
     }
     /* Whole days: the last one is in it. */
