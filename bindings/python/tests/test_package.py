@@ -180,6 +180,14 @@ def wheel(tmp_path_factory):
     return found
 
 
+@pytest.fixture(scope="module")
+def venv(tmp_path_factory):
+    """A fresh environment; who installs into it removes it from there again."""
+    folder = tmp_path_factory.mktemp("environment") / "venv"
+    run(DEBIAN, "-m", "venv", folder)
+    return folder
+
+
 @needs_archive
 def test_a_wheel_needs_nothing(wheel, tmp_path):
     assert re.fullmatch(r"metering-[0-9.]+-cp311-abi3-linux_\w+\.whl",
@@ -201,29 +209,29 @@ def test_a_wheel_needs_nothing(wheel, tmp_path):
 
 
 @needs_archive
-def test_a_wheel_is_installed_and_works(wheel, tmp_path):
-    run(DEBIAN, "-m", "venv", tmp_path / "venv")
-    python = tmp_path / "venv/bin/python"
-    run(python, "-m", "pip", "install", "-q", "--no-index", wheel,
-        env={**os.environ, "PYTHONPATH": ""})
-    said = run(python, "-c", SMOKE, tmp_path,
-               env={**os.environ, "PYTHONPATH": ""})
-    assert said.startswith("5 ") and str(tmp_path / "venv") in said
+def test_a_wheel_is_installed_and_works(wheel, venv, tmp_path):
+    python = venv / "bin/python"
+    env = {**os.environ, "PYTHONPATH": ""}
+    run(python, "-m", "pip", "install", "-q", "--no-index", wheel, env=env)
+    said = run(python, "-c", SMOKE, tmp_path, env=env)
+    run(python, "-m", "pip", "uninstall", "-q", "-y", "metering", env=env)
+    assert said.startswith("5 ") and str(venv) in said
     assert said.endswith("\n1\n")
+    run(python, "-c", "import metering", status=1, env=env)
 
 
 @needs_archive
-def test_it_is_installed_as_the_page_says(tmp_path):
-    """The command of docs/python.md, in a fresh environment, offline."""
+def test_it_is_installed_as_the_page_says(venv, tmp_path):
+    """The command of docs/python.md, in an environment without it, offline."""
     page = (SOURCE / "docs/python.md").read_text()
     command = re.search(r"## Install\n\n```sh\n(.*?)```", page, re.S)[1]
     checkout = copied(tmp_path).parents[1]
-    run(DEBIAN, "-m", "venv", tmp_path / "venv")
     env = {**os.environ, **OFFLINE, "PYTHONPATH": "", "CFLAGS": "-O0",
-           "PATH": f"{tmp_path / 'venv/bin'}:{os.environ['PATH']}"}
+           "PATH": f"{venv / 'bin'}:{os.environ['PATH']}"}
+    run("sh", "-ec", "pip uninstall -q -y metering", env=env)
     run("sh", "-ec", command, cwd=checkout, env=env)
     said = run("sh", "-ec", 'python -c "$0" "$1"', SMOKE, tmp_path, env=env)
-    assert said.startswith("5 ") and str(tmp_path / "venv") in said
+    assert said.startswith("5 ") and str(venv) in said
 
 
 def test_setuptools_is_fetched_only_where_there_is_none(tmp_path):
