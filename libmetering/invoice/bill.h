@@ -119,7 +119,7 @@ met_error met__bill_gap(met__bill *bill, const met__billable *billable,
                         int is_none);
 
 /* What is owed less than was booked: the note that gives it back, NULL: no
- * invoice that billed it has that much left. */
+ * invoice that billed it has that much left. bill_credit.c. */
 met_error met__bill_find_note(met__bill *bill, const met__line_draft *draft,
                               met__give_back **note_out);
 /* What the rate card says, over what holds for all. */
