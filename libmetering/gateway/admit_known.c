@@ -63,11 +63,10 @@ static void bound(const met__admission *admission, met__known_key *known,
 
 static void learn_times(const met__admission *admission,
                         const met__snapshot_consumer *consumer,
+                        const met__snapshot_credential *credential,
                         met__known_key *known)
 {
     const met__snapshot *snapshot = admission->snapshot;
-    const met__snapshot_credential *credential =
-        met__snapshot_credential_at(snapshot, admission->credential);
     met__range scopes = met__snapshot_range(snapshot, MET__SECTION_SCOPE,
                                             consumer->scopes);
 
@@ -115,8 +114,10 @@ void met__admit_learn(met__admission *admission)
     const met_gateway_decision *decision = admission->decision;
     const met__snapshot_consumer *consumer =
         met__snapshot_consumer_at(snapshot, admission->consumer);
+    const met__snapshot_credential *credential =
+        met__snapshot_credential_at(snapshot, admission->credential);
 
-    if (admission->credential == MET__NONE || consumer == NULL
+    if (credential == NULL || consumer == NULL
         || admission->request->groups != NULL) {
         return;
     }
@@ -136,7 +137,7 @@ void met__admit_learn(met__admission *admission)
     known->subject = met__snapshot_text(snapshot, consumer->subject);
     known->rows = met__snapshot_range(snapshot, MET__SECTION_ROW,
                                       consumer->rows);
-    learn_times(admission, consumer, known);
+    learn_times(admission, consumer, credential, known);
     learn_limit(admission, known);
     admission->known = known;
 }
