@@ -98,11 +98,11 @@ def headers(root):
     return re.sub(r"/\*.*?\*/", "", text, flags=re.S)
 
 
-def sources(folder, *patterns):
-    """What a binding is made of, tests left out."""
-    return "".join(path.read_text() for pattern in patterns
-                   for path in sorted(folder.glob(pattern))
-                   if not path.name.endswith("_test.go"))
+def words(folder, *patterns):
+    """Those of what a binding is made of, tests left out."""
+    return {word for pattern in patterns for path in folder.glob(pattern)
+            if not path.name.endswith("_test.go")
+            for word in re.findall(r"\w+", path.read_text())}
 
 
 def fields(text):
@@ -115,16 +115,17 @@ def fields(text):
 
 
 def missing_fields(root):
-    """Fields that the text of a binding never names, and rows for others.
+    """Fields that a binding never names, and rows for others.
     A struct may be filled in by order: then its _size and _count come with
     what they are of."""
-    texts = {"go": sources(root / "bindings/go", "*.go", "*.h"),
-             "python": sources(root / "bindings/python", "native/*.[ch]",
-                               "src/metering/*.py")}
-    for binding, text in texts.items():
+    used = {"go": words(root / "bindings/go", "*.go", "*.h"),
+            "python": words(root / "bindings/python", "native/*.[ch]",
+                            "src/metering/*.py")}
+    for binding, names in used.items():
         for struct, field in fields(headers(root)):
             base = re.sub(r"_(size|count)$", "", field)
-            is_used = re.search(rf"\b_?({field}|{base})\b", text) is not None
+            is_used = not names.isdisjoint(
+                {field, base, f"_{field}", f"_{base}"})
             row = FIELDS_ABSENT.get(f"{struct}.{field}")
             whole = FIELDS_ABSENT.get(f"{struct}.*", ((),))
             if not is_used and binding not in (row or whole)[0]:
@@ -135,21 +136,21 @@ def missing_fields(root):
 def missing_choices(root):
     """Choices that a binding never names. What Python calls them ends like
     them."""
-    go_text = sources(root / "bindings/go", "*.go", "*.h")
-    python_text = sources(root / "bindings/python", "native/*.[ch]",
-                          "src/metering/*.py").upper()
+    in_go = words(root / "bindings/go", "*.go", "*.h")
+    in_python = {word.upper() for word in words(
+        root / "bindings/python", "native/*.[ch]", "src/metering/*.py")}
     names = [name for block in re.findall(r"\nenum \{(.*?)\n?\};",
                                           headers(root), flags=re.S)
              for name in re.findall(r"\b(MET_\w+) =", block)]
     for name in names:
-        words = name.split("_")[2:]
-        ends = "|".join("_".join(words[i:]) for i in range(len(words)))
+        parts = name.split("_")[2:]
+        ends = {"_".join(parts[i:]) for i in range(len(parts))}
         absent = next((row[0] for begin, row in CHOICES_ABSENT.items()
                        if name == begin or begin.endswith("_")
                        and name.startswith(begin)), ())
         for binding, is_used in (
-                ("go", re.search(rf"\b{name}\b", go_text)),
-                ("python", re.search(rf"\b({ends})\b", python_text))):
+                ("go", name in in_go),
+                ("python", not in_python.isdisjoint(ends))):
             if not is_used and binding not in absent:
                 yield (f"{name} is not in bindings/{binding}: add it there, "
                        f"or say why not in {__file__}")
