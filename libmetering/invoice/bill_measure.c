@@ -25,16 +25,48 @@ static met_error measure_now(const met__bill *bill, met__line_draft *draft)
     return number != 0 ? MET_OK : met__log_refuse(log);
 }
 
+/* What was booked since the source looked may be newer than what it knows. */
+static int is_known(const met__bill *bill, const met__line_draft *draft)
+{
+    return bill->source != NULL
+           && (bill->is_dry || draft->booked == NULL
+               || draft->booked->number <= bill->source_number);
+}
+
+static met_error ask_values(const met__bill *bill, met__line_draft *draft,
+                            const met__meter *meter, met__period period,
+                            met__value_usage **usage_out, size_t *count_out)
+{
+    met__usage_wish wish = {bill->customer, draft->feature, meter,
+                            met__usage_bounds(period),
+                            draft->basis.price->dimension};
+    met_error error = MET_E_NOT_FOUND;
+
+    if (is_known(bill, draft)) {
+        error = bill->source->values(bill->source->context,
+                                     bill->source->turn, &wish, bill->arena,
+                                     usage_out, count_out);
+    }
+    if (error != MET_E_NOT_FOUND) {
+        return error;
+    }
+    error = measure_now(bill, draft);
+    return error == MET_OK
+               ? met__customer_usage_by_value(
+                     bill->txn, bill->customer, draft->feature, meter, period,
+                     wish.dimension, bill->arena, usage_out, count_out,
+                     bill->info)
+               : error;
+}
+
 /* A price by dimension: its values, and their sum. */
 static met_error measure_values(const met__bill *bill, met__line_draft *draft,
                                 const met__meter *meter, met__period period)
 {
     met__line_basis *basis = &draft->basis;
     met__value_usage *usage = NULL;
-    met_error error = met__customer_usage_by_value(
-        bill->txn, bill->customer, draft->feature, meter, period,
-        basis->price->dimension, bill->arena, &usage, &basis->group_count,
-        bill->info);
+    met_error error =
+        ask_values(bill, draft, meter, period, &usage, &basis->group_count);
 
     if (error != MET_OK) {
         return error;
@@ -97,20 +129,12 @@ static int64_t usage_end(const met__bill *bill, const met__billable *billable)
                : billable->period.to_ns;
 }
 
-/* What was booked since the source looked may be newer than what it knows. */
-static int is_known(const met__bill *bill, const met__line_draft *draft)
-{
-    return bill->source != NULL
-           && (bill->is_dry || draft->booked == NULL
-               || draft->booked->number <= bill->source_number);
-}
-
 static met_error ask(const met__bill *bill, met__line_draft *draft,
                      const met__meter *meter, met__period period,
                      met_decimal *quantity_out)
 {
     met__usage_wish wish = {bill->customer, draft->feature, meter,
-                            met__usage_bounds(period)};
+                            met__usage_bounds(period), {NULL, 0}};
     met_error error = MET_E_NOT_FOUND;
 
     if (is_known(bill, draft)) {
@@ -153,12 +177,7 @@ met_error met__bill_measure(const met__bill *bill, met__line_draft *draft)
     period.to_ns = usage_end(bill, billable);
     draft->usage_to_ns = period.to_ns;
     if (billable->price->type == MET__PRICE_MATRIX) {
-        if (bill->is_dry) {
-            return MET_OK; /* it is not gathered */
-        }
-        error = measure_now(bill, draft);
-        return error == MET_OK ? measure_values(bill, draft, meter, period)
-                               : error;
+        return measure_values(bill, draft, meter, period);
     }
     error = ask(bill, draft, meter, period, &draft->basis.quantity);
     return error == MET_OK && billable->price->has_fixed

@@ -12,28 +12,26 @@
 
 #include "base/index_map.h"
 #include "entitlement/allowance.h"
-#include "invoice/long_list.h"
-#include "meter/amount.h"
+#include "invoice/usage_terms.h"
+#include "invoice/value_sums.h"
 #include "meter/subject_index.h"
 #include "meter/usage_match.h"
 
 #define NOTHING UINT32_MAX
-#define TERMS_MAX 4096 /* features in one gathering */
 #define SUBJECTS_MAX (1u << 22)
-
-/* What is counted: a feature's usage. */
-typedef struct term {
-    met__feature feature;
-    met__meter meter;
-} term;
+#define IN_PART 1  /* usage lies across a bound */
+#define HAS_MANY 2 /* more values than a price has, whatever their usage */
 
 typedef struct wish {
-    met__wide sum;
+    union {
+        met__wide whole;
+        uint32_t values; /* the first value's, or 0 */
+    } sum;
     uint32_t from; /* minutes */
     uint32_t to;
     uint32_t next; /* of the owner, from 1; 0: the last */
     uint16_t term;
-    uint16_t is_unknown; /* the store has to be asked */
+    uint16_t is_unknown; /* IN_PART, HAS_MANY: the store has to be asked */
 } wish;
 
 typedef struct subject {
@@ -51,6 +49,7 @@ typedef struct owner {
 /* A shape counts for a wish. */
 typedef struct use {
     uint32_t wish;
+    uint32_t value;    /* its place, or 0 */
     uint32_t quantity; /* or MET__MATCH_COUNTS */
     uint32_t next;     /* from 1; 0: the last */
 } use;
@@ -60,9 +59,10 @@ struct met__usage_gather {
     const met__platform *platform;
     met__arena arena;
     met__index_map subject_map;
+    met__usage_terms terms;
+    met__value_sums values;
     uint32_t turn; /* the owner who wishes, from 1; 0: a new one */
     uint32_t reserved_too;
-    met__long_list terms;
     met__long_list wishes;
     met__long_list subjects;
     met__long_list owners;
@@ -80,9 +80,8 @@ struct met__usage_gather {
 /* --- From create to destroy ----------------------------------------------- */
 static met__long_list *list_at(met__usage_gather *self, int index)
 {
-    met__long_list *all[] = {&self->terms, &self->wishes, &self->subjects,
-                   &self->owners, &self->uses, &self->shapes,
-                   &self->numbers};
+    met__long_list *all[] = {&self->wishes, &self->subjects, &self->owners,
+                             &self->uses,   &self->shapes,   &self->numbers};
 
     return index < (int)(sizeof all / sizeof *all) ? all[index] : NULL;
 }
@@ -90,10 +89,9 @@ static met__long_list *list_at(met__usage_gather *self, int index)
 met_error met__usage_gather_create(met_store *store,
                                    met__usage_gather **gather_out)
 {
-    static const size_t sizes[] = {sizeof(term),  sizeof(wish),
-                                   sizeof(subject), sizeof(owner),
-                                   sizeof(use),   sizeof(uint32_t),
-                                   sizeof(uint64_t)};
+    static const size_t sizes[] = {sizeof(wish),     sizeof(subject),
+                                   sizeof(owner),    sizeof(use),
+                                   sizeof(uint32_t), sizeof(uint64_t)};
     const met__platform *platform = met__store_platform(store);
     met__usage_gather *self = met__allocate(platform, sizeof *self);
 
@@ -107,6 +105,8 @@ met_error met__usage_gather_create(met_store *store,
     }
     met__arena_init(&self->arena, platform);
     met__index_map_init(&self->subject_map, &self->arena, SUBJECTS_MAX);
+    met__usage_terms_init(&self->terms, &self->arena);
+    met__value_sums_init(&self->values, &self->arena);
     *gather_out = self;
     return MET_OK;
 }
@@ -119,6 +119,8 @@ void met__usage_gather_clear(met__usage_gather *self)
     for (int i = 0; list_at(self, i) != NULL; i++) {
         met__long_list_drop(self->platform, list_at(self, i));
     }
+    met__usage_terms_drop(&self->terms);
+    met__value_sums_drop(&self->values);
     met__arena_release(&self->arena);
     met__arena_init(&self->arena, self->platform);
     met__index_map_init(&self->subject_map, &self->arena, SUBJECTS_MAX);
@@ -152,67 +154,6 @@ static uint64_t check_of_owner(const met__usage_gather *self,
         both[0] = met__hash128_of(secret, both, sizeof both);
     }
     return both[0].high;
-}
-
-/* Copies what lives no longer than the caller's arena. */
-static met_error copy_term(met__usage_gather *self,
-                           const met__usage_wish *wanted, term *out)
-{
-    const met__feature *feature = wanted->feature;
-    met__feature *copy = NULL;
-    met__meter *meter = NULL;
-    met_error error =
-        met__feature_of(self->txn, feature->key, feature->id, &self->arena,
-                        &copy);
-
-    if (error == MET_OK) {
-        error = met__meter_get(self->txn, copy->meter_key, &self->arena,
-                               &meter);
-    }
-    if (error == MET_OK) {
-        out->feature = *copy;
-        out->meter = *meter;
-        /* of a sum also its events are asked for */
-        out->meter.aggregation = wanted->meter->aggregation;
-    }
-    return error == MET_E_NOT_FOUND ? MET_E_CORRUPT : error;
-}
-
-static int knows_term(const met__usage_gather *self,
-                      const met__usage_wish *wanted, uint32_t *index_out)
-{
-    for (size_t i = 0; i < self->terms.count; i++) {
-        const term *known = met__long_list_at(&self->terms, i);
-        if (known->meter.aggregation == wanted->meter->aggregation
-            && met__text_equal(known->feature.id, wanted->feature->id)) {
-            *index_out = (uint32_t)i;
-            return 1;
-        }
-    }
-    return 0;
-}
-
-static met_error need_term(met__usage_gather *self,
-                           const met__usage_wish *wanted, uint32_t *index_out)
-{
-    term made;
-    void *item;
-
-    if (knows_term(self, wanted, index_out)) {
-        return MET_OK;
-    }
-    if (self->terms.count == TERMS_MAX) {
-        return MET_E_LIMIT;
-    }
-    met_error error = copy_term(self, wanted, &made);
-    if (error == MET_OK) {
-        error = met__long_list_add(self->platform, &self->terms, &item);
-    }
-    if (error == MET_OK) {
-        *(term *)item = made;
-        *index_out = (uint32_t)self->terms.count - 1;
-    }
-    return error;
 }
 
 static met_error add_number(void *context, uint64_t number)
@@ -295,17 +236,12 @@ static wish *find_wish(const met__usage_gather *self, const owner *of,
     return NULL;
 }
 
-static met_error note(void *context, uint32_t turn,
-                      const met__usage_wish *wanted,
-                      met_decimal *quantity_out)
+static met_error note(met__usage_gather *self, const met__usage_wish *wanted)
 {
-    met__usage_gather *self = context;
     uint32_t term_index = 0;
     void *item;
     met_error error = MET_OK;
 
-    (void)turn;
-    *quantity_out = met__decimal_zero();
     if (!met__meter_is_additive(wanted->meter)
         || wanted->period.from_ns >= wanted->period.to_ns) {
         return MET_OK;
@@ -313,7 +249,8 @@ static met_error note(void *context, uint32_t turn,
     if (self->wishes.count == MET__WISHES_MAX) {
         return MET_E_LIMIT;
     }
-    error = need_term(self, wanted, &term_index);
+    error = met__usage_terms_need(&self->terms, self->txn, wanted,
+                                  &term_index);
     if (error == MET_OK && self->turn == 0) {
         error = add_owner(self, wanted->customer);
     }
@@ -336,11 +273,35 @@ static met_error note(void *context, uint32_t turn,
     return error;
 }
 
+static met_error note_quantity(void *context, uint32_t turn,
+                               const met__usage_wish *wanted,
+                               met_decimal *quantity_out)
+{
+    (void)turn;
+    *quantity_out = met__decimal_zero();
+    return note(context, wanted);
+}
+
+static met_error note_values(void *context, uint32_t turn,
+                             const met__usage_wish *wanted,
+                             met__arena *arena, met__value_usage **usage_out,
+                             size_t *count_out)
+{
+    (void)turn;
+    (void)arena;
+    *usage_out = NULL;
+    *count_out = 0;
+    /* What the meter does not have, the bill says. */
+    return met__meter_dimension(wanted->meter, wanted->dimension) != NULL
+               ? note(context, wanted)
+               : MET_OK;
+}
+
 met__usage_source met__usage_gather_wishes(met__usage_gather *self,
                                            met__txn *txn)
 {
     self->txn = txn;
-    return (met__usage_source){self, note, 0, 0};
+    return (met__usage_source){self, note_quantity, note_values, 0, 0};
 }
 
 /* --- The pass ------------------------------------------------------------- */
@@ -371,9 +332,13 @@ static met_error begin_scan(met__usage_gather *self)
         wish *one = met__long_list_at(&self->wishes, i);
         from = one->from < from ? one->from : from;
         to = one->to > to ? one->to : to;
-        one->sum = 0;
-        one->is_unknown = 0;
+        if (met__usage_term_at(&self->terms, one->term)->dimension
+            == MET__TERM_WHOLE) {
+            one->sum.whole = 0;
+        }
+        one->is_unknown &= HAS_MANY;
     }
+    met__value_sums_clear(&self->values);
     self->is_scanning = 1;
     return met__usage_scan_begin(self->txn, from, to,
                                  self->only.known > 0 ? &self->only : NULL,
@@ -395,6 +360,34 @@ void met__usage_gather_end(met__usage_gather *self)
     self->txn = NULL;
 }
 
+/* Adds the use of a shape by a wish. */
+static met_error add_use(met__usage_gather *self, uint32_t at,
+                         const met__usage_match *match, uint32_t *first)
+{
+    wish *one = met__long_list_at(&self->wishes, at - 1);
+    const met__usage_term *what = met__usage_term_at(&self->terms, one->term);
+    uint32_t value = 0;
+    void *item;
+    met_error error = MET_OK;
+
+    if (what->dimension != MET__TERM_WHOLE) {
+        error = met__value_sums_place(&self->values, &one->sum.values,
+                                      match->values[what->dimension], &value);
+        if (error == MET_E_LIMIT) {
+            one->is_unknown |= HAS_MANY;
+            return MET_OK;
+        }
+    }
+    if (error == MET_OK) {
+        error = met__long_list_add(self->platform, &self->uses, &item);
+    }
+    if (error == MET_OK) {
+        *(use *)item = (use){at - 1, value, match->quantity, *first};
+        *first = (uint32_t)self->uses.count;
+    }
+    return error;
+}
+
 /* Adds the wishes of one subject that a shape counts for. */
 static met_error add_uses(met__usage_gather *self, uint32_t owner_index,
                           const met__usage_shape *shape, uint32_t *first)
@@ -404,17 +397,13 @@ static met_error add_uses(met__usage_gather *self, uint32_t owner_index,
 
     for (uint32_t at = of->first; error == MET_OK && at != 0;) {
         const wish *one = met__long_list_at(&self->wishes, at - 1);
-        const term *what = met__long_list_at(&self->terms, one->term);
+        const met__usage_term *what =
+            met__usage_term_at(&self->terms, one->term);
         met__usage_match match;
-        void *item;
         if (met__usage_matches(&what->meter, shape, &match)
             && met__filters_hold(&what->meter, what->feature.filters,
                                  what->feature.filter_count, match.values)) {
-            error = met__long_list_add(self->platform, &self->uses, &item);
-            if (error == MET_OK) {
-                *(use *)item = (use){at - 1, match.quantity, *first};
-                *first = (uint32_t)self->uses.count;
-            }
+            error = add_use(self, at, &match, first);
         }
         at = one->next;
     }
@@ -468,29 +457,34 @@ static met_error uses_of(met__usage_gather *self, uint64_t number,
 
 /* What lies across a bound of the wish makes it one for the store, which says
  * why it cannot be answered. */
-static met_error add_item(const met__usage_item *item, uint32_t quantity,
-                          const term *what, wish *to)
+static met_error add_item(met__usage_gather *self,
+                          const met__usage_item *item, const use *of)
 {
+    wish *to = met__long_list_at(&self->wishes, of->wish);
+    const met__usage_term *what = met__usage_term_at(&self->terms, to->term);
     int64_t begin = met__usage_first_minute(&what->meter);
     int64_t first = 0;
     int64_t last = 0;
     met__wide value = (int64_t)item->words[MET__PART_COUNT];
 
     begin = begin > to->from ? begin : to->from;
-    if (!met__usage_item_span(item, quantity, &first, &last)
+    if (!met__usage_item_span(item, of->quantity, &first, &last)
         || last < begin || first >= to->to) {
         return MET_OK;
     }
     if (first < begin || last >= to->to) {
-        to->is_unknown = 1;
+        to->is_unknown |= IN_PART;
         return MET_OK;
     }
-    if (quantity != MET__MATCH_COUNTS) {
+    if (of->quantity != MET__MATCH_COUNTS) {
         value = met__amount_get(item->words + MET__PART_QUANTITIES
-                                + quantity * MET__QUANTITY_WORDS
+                                + of->quantity * MET__QUANTITY_WORDS
                                 + MET__QUANTITY_SUM);
     }
-    return met__amount_add(&to->sum, value) ? MET_OK : MET_E_OVERFLOW;
+    if (of->value != 0) {
+        return met__value_sums_add(&self->values, of->value, value);
+    }
+    return met__amount_add(&to->sum.whole, value) ? MET_OK : MET_E_OVERFLOW;
 }
 
 static met_error add_next(met__usage_gather *self)
@@ -505,9 +499,7 @@ static met_error add_next(met__usage_gather *self)
     }
     while (error == MET_OK && at != 0 && at != NOTHING) {
         const use *one = met__long_list_at(&self->uses, at - 1);
-        wish *to = met__long_list_at(&self->wishes, one->wish);
-        error = add_item(item, one->quantity,
-                         met__long_list_at(&self->terms, to->term), to);
+        error = add_item(self, item, one);
         at = one->next;
     }
     return error;
@@ -537,40 +529,69 @@ met_error met__usage_gather_pass(met__usage_gather *self, size_t items_max,
 }
 
 /* --- Answers -------------------------------------------------------------- */
-static met_error answer(void *context, uint32_t turn,
-                        const met__usage_wish *wanted,
-                        met_decimal *quantity_out)
+/* NULL: the store has to be asked. */
+static const wish *known_wish(const met__usage_gather *self, uint32_t turn,
+                              const met__usage_wish *wanted)
 {
-    const met__usage_gather *self = context;
-    uint64_t words[2];
     uint32_t term_index;
     const owner *of;
     const wish *found;
 
     if (!met__meter_is_additive(wanted->meter) || turn == 0
-        || !knows_term(self, wanted, &term_index)) {
-        return MET_E_NOT_FOUND;
+        || !met__usage_terms_find(&self->terms, wanted, &term_index)) {
+        return NULL;
     }
     of = met__long_list_at(&self->owners, turn - 1);
     if (of->check != check_of_owner(self, wanted->customer)) {
-        return MET_E_NOT_FOUND;
+        return NULL;
     }
     found = find_wish(self, of, term_index, wanted->period);
-    if (found == NULL || found->is_unknown) {
+    return found != NULL && !found->is_unknown ? found : NULL;
+}
+
+static uint32_t places_of(const met__meter *meter)
+{
+    return meter->aggregation == MET__AGGREGATION_COUNT ? 0
+                                                        : MET__AMOUNT_PLACES;
+}
+
+static met_error answer_quantity(void *context, uint32_t turn,
+                                 const met__usage_wish *wanted,
+                                 met_decimal *quantity_out)
+{
+    const wish *found = known_wish(context, turn, wanted);
+    uint64_t words[2];
+
+    if (found == NULL) {
         return MET_E_NOT_FOUND;
     }
-    met__amount_set(words, found->sum);
-    return met__decimal_from_wide(
-        words,
-        wanted->meter->aggregation == MET__AGGREGATION_COUNT
-            ? 0
-            : MET__AMOUNT_PLACES,
-        quantity_out);
+    met__amount_set(words, found->sum.whole);
+    return met__decimal_from_wide(words, places_of(wanted->meter),
+                                  quantity_out);
+}
+
+static met_error answer_values(void *context, uint32_t turn,
+                               const met__usage_wish *wanted,
+                               met__arena *arena, met__value_usage **usage_out,
+                               size_t *count_out)
+{
+    const met__usage_gather *self = context;
+    const wish *found =
+        met__meter_dimension(wanted->meter, wanted->dimension) != NULL
+            ? known_wish(self, turn, wanted)
+            : NULL;
+
+    return found != NULL
+               ? met__value_sums_collect(&self->values, found->sum.values,
+                                         places_of(wanted->meter), arena,
+                                         usage_out, count_out)
+               : MET_E_NOT_FOUND;
 }
 
 met__usage_source met__usage_gather_answers(const met__usage_gather *self,
                                             uint32_t turn)
 {
     /* It is only read. */
-    return (met__usage_source){(void *)(uintptr_t)self, answer, turn, 0};
+    return (met__usage_source){(void *)(uintptr_t)self, answer_quantity,
+                               answer_values, turn, 0};
 }

@@ -5,6 +5,7 @@
 
 #include "catalog/feature.h"
 #include "customer/customer.h"
+#include "entitlement/customer_usage.h"
 #include "meter/meter_def.h"
 
 typedef struct met__usage_wish {
@@ -12,6 +13,7 @@ typedef struct met__usage_wish {
     const met__feature *feature;
     const met__meter *meter;
     met__period period; /* cut to minutes */
+    met__text dimension; /* of the values that are asked for */
 } met__usage_wish;
 
 /* What a gathering knows; MET_E_NOT_FOUND: it does not, ask the store. */
@@ -20,6 +22,10 @@ typedef struct met__usage_source {
     met_error (*quantity)(void *context, uint32_t turn,
                           const met__usage_wish *wish,
                           met_decimal *quantity_out);
+    /* In the order of values, into the arena. */
+    met_error (*values)(void *context, uint32_t turn,
+                        const met__usage_wish *wish, met__arena *arena,
+                        met__value_usage **usage_out, size_t *count_out);
     uint32_t turn; /* whose wishes are answered */
     uint32_t reserved;
 } met__usage_source;

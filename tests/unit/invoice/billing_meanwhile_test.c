@@ -185,7 +185,7 @@ static void another_end(void **state)
 }
 
 /* --- Usage of the billed month -------------------------------------------- */
-/* What b pays is not gathered: it is measured where the bill is made. */
+/* What b pays is by a dimension. */
 static int setup_by_route(void **state)
 {
     static const char by_route[] =
@@ -261,7 +261,7 @@ static void each_has_its_price(uint64_t issued)
     assert_int_equal(sum_of("c"), 700);
 }
 
-static void what_is_not_gathered_is_measured(void **state)
+static void prices_of_both_kinds(void **state)
 {
     (void)state;
     at_every_step(change_nothing, each_has_its_price);
@@ -278,7 +278,7 @@ int main(void)
         CASE(another_end),
         cmocka_unit_test_setup_teardown(more_usage, setup_by_route,
                                         billing_teardown),
-        cmocka_unit_test_setup_teardown(what_is_not_gathered_is_measured,
+        cmocka_unit_test_setup_teardown(prices_of_both_kinds,
                                         setup_by_route, billing_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
