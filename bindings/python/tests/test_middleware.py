@@ -1,5 +1,6 @@
 """Both middlewares: called by hand, and behind real servers."""
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -263,6 +264,16 @@ def wait_for(fact):
     raise AssertionError("it never came")
 
 
+def kill_children(pid):
+    """How many there were to be killed."""
+    count = 0
+    for child in children(pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+            count += 1
+    return count
+
+
 def test_a_killed_worker_loses_nothing(store, path, tmp_path):
     """Usage is what was answered, and at most one request per worker and kill
     that was counted and not answered any more."""
@@ -275,11 +286,11 @@ def test_a_killed_worker_loses_nothing(store, path, tmp_path):
         for one in threads:
             one.start()
         for turn in range(1, 6):  # under load: each time after answers
-            wait_for(lambda: sum(good) >= 15 * turn
-                     and children(server.process.pid))
-            for pid in children(server.process.pid):
-                os.kill(pid, signal.SIGKILL)
-                kills += 1
+            wait_for(lambda: sum(good) >= 15 * turn)
+            killed = []  # those of before may be gone, and others not there
+            wait_for(lambda: killed.append(kill_children(server.process.pid))
+                     or killed[-1])
+            kills += killed[-1]
         wait_for(lambda: sum(good) >= 90)
         stop.set()
         for one in threads:
