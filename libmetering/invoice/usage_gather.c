@@ -429,7 +429,9 @@ static met_error look_up(met__usage_gather *self, uint64_t number,
             error = add_uses(self, known->owner, &shape, &first);
         }
     }
-    *first_out = first == 0 ? NOTHING : first;
+    if (error == MET_OK) {
+        *first_out = first == 0 ? NOTHING : first;
+    }
     return error;
 }
 

@@ -228,6 +228,31 @@ static void a_pass_that_is_made_again_counts_once(void **state)
     end(&here);
 }
 
+/* Wherever memory is short, the next pass knows the same. */
+static void a_pass_that_failed_forgets_nothing(void **state)
+{
+    int is_over = 0;
+
+    (void)state;
+    for (long n = 1; !is_over; n++) {
+        world here;
+        int is_done;
+        size_t count;
+        begin(&here);
+        met__usage_gather_begin(here.gather);
+        memory.calls = 0;
+        memory.fail_at = n;
+        met_error error =
+            met__usage_gather_pass(here.gather, 1000, &count, &is_done);
+        is_over = memory.calls < n;
+        memory.fail_at = 0;
+        assert_int_equal(error, is_over ? MET_OK : MET_E_NO_MEMORY);
+        look_at_all(&here, 1000);
+        assert_in_range(compare_all(&here), 60, 120);
+        end(&here);
+    }
+}
+
 /* Of more values than a price has the store is asked, which says so. */
 static void too_many_values_are_not_known(void **state)
 {
@@ -262,6 +287,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_pass_knows_what_the_store_answers),
         CASE(a_pass_that_is_made_again_counts_once),
+        CASE(a_pass_that_failed_forgets_nothing),
         CASE(too_many_values_are_not_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
