@@ -84,7 +84,7 @@ enum {
     MET_GATEWAY_FAILURE_LIMITER = 2,
     /* Also of a request that is usage of more than MET_GATEWAY_QUOTAS_MAX
      * allowances, or whose conditions on the outcome (statuses, sizes) do not
-     * fit into its ticket: they have 1,203 bytes together, less the attributes
+     * fit into its ticket: they have 1,187 bytes together, less the attributes
      * that the host gives, but 131 at least. */
     MET_GATEWAY_FAILURE_QUOTA = 3,
     MET_GATEWAY_FAILURE_TALLY = 4,  /* usage cannot be counted */

@@ -142,6 +142,7 @@ static void clear(met_gateway_decision *decision, met__ticket *ticket)
     ticket->subject_size = 0;
     ticket->text_size = 0;
     ticket->attribute_count = 0;
+    ticket->mark = (met__hash128){0, 0};
     ticket->filter_bytes = 0;
 }
 

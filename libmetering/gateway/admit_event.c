@@ -222,7 +222,50 @@ static inline met__text subject_of(const met__admission *admission)
                : met__text_of(request->subject, request->subject_size);
 }
 
-void met__admit_event(met__admission *admission)
+/* --- Known before --------------------------------------------------------- */
+/* Keeps the ticket's texts, when all of them are of key and route. */
+static void learn(met__admission *admission, met__known_event *known)
+{
+    const met__ticket *ticket = admission->ticket;
+    met_gateway *gateway = admission->gateway;
+    unsigned char bytes[MET__KNOWN_EVENT_SIZE + 2 * sizeof(uint16_t)];
+    uint16_t counts[2] = {ticket->subject_size, ticket->attribute_count};
+
+    if ((gateway->wanted & WANTED_NOW & ~OF_ROUTE) != 0
+        || admission->route == MET__NONE || admission->service == MET__NONE
+        || ticket->text_size > sizeof known->bytes) {
+        return;
+    }
+    memcpy(bytes, counts, sizeof counts);
+    memcpy(bytes + sizeof counts, ticket->text, ticket->text_size);
+    *known = (met__known_event){.plan = gateway->value_plan,
+                                .is_known = 1,
+                                .subject_size = ticket->subject_size,
+                                .count = ticket->attribute_count,
+                                .size = ticket->text_size};
+    memcpy(known->bytes, ticket->text, ticket->text_size);
+    known->mark = met__hash128_of(met__store_secret(gateway->store), bytes,
+                                  sizeof counts + ticket->text_size);
+}
+
+/* 1: it is the same as that of a request before. */
+static inline int put_known(met__ticket *ticket, uint64_t plan,
+                            const met__known_event *known)
+{
+    if (!known->is_known || known->plan != plan
+        || ticket->filter_bytes
+               > sizeof ticket->text - MET__KNOWN_EVENT_SIZE) {
+        return 0;
+    }
+    memcpy(ticket->text, known->bytes, MET__KNOWN_EVENT_SIZE);
+    ticket->subject_size = known->subject_size;
+    ticket->text_size = known->size;
+    ticket->attribute_count = known->count;
+    ticket->mark = known->mark;
+    return 1;
+}
+
+static void put_event(met__admission *admission)
 {
     met__ticket *ticket = admission->ticket;
     const met_gateway_request *request = admission->request;
@@ -234,7 +277,6 @@ void met__admit_event(met__admission *admission)
                 ticket->text + sizeof ticket->text - ticket->filter_bytes, 0};
     put_text(&to, subject);
     ticket->subject_size = (uint16_t)subject.size;
-    met__gateway_follow_meters(admission->gateway);
     uint32_t wanted = admission->gateway->wanted & WANTED_NOW;
     put_wanted(admission,
                put_route(admission, &to) ? wanted & ~OF_ROUTE : wanted, &to);
@@ -248,4 +290,21 @@ void met__admit_event(met__admission *admission)
     }
     ticket->text_size = (uint16_t)(to.at - ticket->text);
     ticket->attribute_count = to.count;
+}
+
+void met__admit_event(met__admission *admission)
+{
+    met_gateway *gateway = admission->gateway;
+    met__known_key *known =
+        admission->request->attribute_count == 0 ? admission->known : NULL;
+
+    met__gateway_follow_meters(gateway);
+    if (known != NULL
+        && put_known(admission->ticket, gateway->value_plan, &known->event)) {
+        return;
+    }
+    put_event(admission);
+    if (known != NULL && admission->ticket->subject_size > 0) {
+        learn(admission, &known->event);
+    }
 }

@@ -137,6 +137,7 @@ void met__admit_learn(met__admission *admission)
     known->subject = met__snapshot_text(snapshot, consumer->subject);
     known->rows = met__snapshot_range(snapshot, MET__SECTION_ROW,
                                       consumer->rows);
+    known->event.is_known = 0;
     learn_times(admission, consumer, credential, known);
     learn_limit(admission, known);
     admission->known = known;

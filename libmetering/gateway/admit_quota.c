@@ -168,8 +168,7 @@ static int reserve(met__admission *admission, const met__snapshot_row *row,
                    const met__snapshot_feature *feature)
 {
     met__ticket *ticket = admission->ticket;
-    met__ticket_quota use = {0};
-    met__quota_state state = {0};
+    met__quota_state state;
     met__period period;
     uint64_t number;
 
@@ -177,12 +176,15 @@ static int reserve(met__admission *admission, const met__snapshot_row *row,
         || row->row.type != MET__ENTITLEMENT_METERED) {
         return 1;
     }
-    if (ticket->quota_count == MET_GATEWAY_QUOTAS_MAX
-        || !keep_filters(admission, feature, &use)) {
+    if (ticket->quota_count == MET_GATEWAY_QUOTAS_MAX) {
         return met__admission_failed(admission, MET_GATEWAY_FAILURE_QUOTA);
     }
-    int64_t cost = cost_of(admission, feature, &use);
-    met_error error = take(admission, row, number, cost, &use.quota, &state);
+    met__ticket_quota *use = &ticket->quotas[ticket->quota_count];
+    if (!keep_filters(admission, feature, use)) {
+        return met__admission_failed(admission, MET_GATEWAY_FAILURE_QUOTA);
+    }
+    int64_t cost = cost_of(admission, feature, use);
+    met_error error = take(admission, row, number, cost, &use->quota, &state);
     if (error != MET_OK) {
         return met__admission_failed(admission, MET_GATEWAY_FAILURE_QUOTA);
     }
@@ -198,9 +200,9 @@ static int reserve(met__admission *admission, const met__snapshot_row *row,
                            MET_GATEWAY_REASON_USAGE_LIMIT_REACHED,
                            MET__TEXT(USED_UP));
     }
-    use.table = met__quota_id(admission->gateway->quota);
-    ticket->filter_bytes += use.filters_size;
-    ticket->quotas[ticket->quota_count++] = use;
+    use->table = met__quota_id(admission->gateway->quota);
+    ticket->filter_bytes += use->filters_size;
+    ticket->quota_count++;
     return 1;
 }
 

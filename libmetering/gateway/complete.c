@@ -175,6 +175,9 @@ static void read_quantities(completion *c)
     const met_gateway_outcome *outcome = c->outcome;
 
     c->quantity_count = 0;
+    if (!c->gateway->has_quantities) {
+        return;
+    }
     add_quantity(c, MET__TEXT("request_size_bytes"),
                  outcome->request_size_bytes);
     add_quantity(c, MET__TEXT("response_size_bytes"),
@@ -217,6 +220,19 @@ static int read_pairs(completion *c)
     return read_texts(c);
 }
 
+#define OF_OUTCOME                                      \
+    (UINT32_C(1) << MET__ATTRIBUTE_RESPONSE_STATUS      \
+     | UINT32_C(1) << MET__ATTRIBUTE_UPSTREAM_STATUS    \
+     | MET__WANTS_REQUEST_SIZE | MET__WANTS_RESPONSE_SIZE)
+
+/* Where a shape with the mark would be. */
+static void look_up(completion *c)
+{
+    c->seen = &c->gateway->seen[c->mark.low % MET__SEEN_EVENTS];
+    c->is_seen = c->seen->mark.low == c->mark.low
+                 && c->seen->mark.high == c->mark.high;
+}
+
 /* Everything that the shape comes from, hashed with the store's secret: the
  * ticket's texts, and behind them what else counts. Only of a ticket that was
  * read once, and is well-formed, is the mark known. */
@@ -243,9 +259,23 @@ static void find_seen(completion *c)
     memcpy(c->ticket->text + size, more, sizeof more);
     c->mark = met__hash128_of(met__store_secret(c->gateway->store),
                               c->ticket->text, size + sizeof more);
-    c->seen = &c->gateway->seen[c->mark.low % MET__SEEN_EVENTS];
-    c->is_seen = c->seen->mark.low == c->mark.low
-                 && c->seen->mark.high == c->mark.high;
+    look_up(c);
+}
+
+/* The same of a ticket whose texts were known: nothing of the outcome tells
+ * shapes apart, and what is wanted is the store's. */
+static inline int find_seen_known(completion *c)
+{
+    const met__ticket *ticket = c->ticket;
+
+    if ((ticket->mark.low | ticket->mark.high) == 0
+        || (c->gateway->wanted & OF_OUTCOME) != 0) {
+        return 0;
+    }
+    c->mark = ticket->mark;
+    c->mark.high ^= c->gateway->wanted;
+    look_up(c);
+    return 1;
 }
 
 /* Clients may send any bytes: what is no text becomes one. */
@@ -352,7 +382,9 @@ met_error met__gateway_complete(met_gateway *gateway,
         return MET_E_INVALID;
     }
     met__gateway_follow_meters(gateway);
-    find_seen(&c);
+    if (!find_seen_known(&c)) {
+        find_seen(&c);
+    }
     if (!c.is_seen && !read_pairs(&c)) {
         return MET_E_INVALID;
     }

@@ -35,6 +35,7 @@ static void follow(met_gateway *gateway)
     uint32_t count =
         met__recorder_quantities(gateway->recorder, TYPE, &names);
 
+    gateway->has_quantities = count > 0;
     gateway->value_count = 0;
     for (uint32_t i = 0; i < count && i < MET__QUANTITIES_MAX; i++) {
         if (names[i].size <= MET__ATTRIBUTE_SIZE_MAX

@@ -55,6 +55,19 @@ typedef struct met__route_event {
     unsigned char bytes[MET__ROUTE_EVENT_SIZE];
 } met__route_event;
 
+/* What the event says of a key on a route, when nothing in it is of the
+ * request: the ticket's texts, and the mark of them. */
+#define MET__KNOWN_EVENT_SIZE 104u
+typedef struct met__known_event {
+    uint64_t plan; /* of the meters whose wishes these are */
+    met__hash128 mark;
+    uint16_t is_known;
+    uint16_t subject_size;
+    uint16_t count; /* of attributes */
+    uint16_t size;
+    unsigned char bytes[MET__KNOWN_EVENT_SIZE];
+} met__known_event;
+
 /* What a key comes to on a route: the same for all its requests, as long as the
  * snapshot is this one and the time is in [from, to): expiries and plans begin
  * and end. Of keys that come again, at the place that their number and the
@@ -79,6 +92,7 @@ typedef struct met__known_key {
     uint32_t limit_kind;
     uint32_t policy; /* limit_key is of it; none: of none yet */
     met__limiter_key limit_key;
+    met__known_event event;
 } met__known_key;
 
 /* Header lines of limits, at the place that their number names. */
@@ -109,6 +123,8 @@ struct met_gateway {
     uint32_t reserved;
     uint32_t wanted;     /* bits: MET__ATTRIBUTE_*, MET__WANTS_* */
     uint64_t value_plan; /* whose wishes these are: what meters sum up */
+    uint32_t has_quantities; /* any meter does */
+    uint32_t reserved_quantities;
     met__text values[MET__QUANTITIES_MAX];
     char value_texts[MET__QUANTITIES_MAX][MET__ATTRIBUTE_SIZE_MAX];
     met_limiter *limiter;

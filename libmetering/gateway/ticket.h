@@ -9,9 +9,9 @@
 #include "limit/quota.h"
 #include "metering/gateway.h"
 
-#define MET__TICKET_MAGIC UINT64_C(0x326b63742d74656d) /* "met-tck2" */
+#define MET__TICKET_MAGIC UINT64_C(0x336b63742d74656d) /* "met-tck3" */
 
-#define MET__TICKET_TEXT_SIZE 2772
+#define MET__TICKET_TEXT_SIZE 2756
 
 /* How the true cost of a reservation is known at the end. */
 enum {
@@ -41,6 +41,8 @@ typedef struct met__ticket {
     uint16_t subject_size; /* the first bytes of text; 0: nobody's usage */
     uint16_t text_size;
     uint16_t attribute_count;
+    met__hash128 mark; /* of subject and attributes, when they were known
+                          before; zeros: to be worked out */
     met__ticket_quota quotas[MET_GATEWAY_QUOTAS_MAX];
     /* Subject, then attributes: number:1 value size:1 value, and of
      * MET__ATTRIBUTE_CUSTOM number:1 name size:1 value size:1 name value.

@@ -62,7 +62,7 @@ typedef struct met__quota_period {
 typedef struct met__quota_state {
     int64_t limit;
     int64_t taken;    /* used through admit, and reserved */
-    int64_t reserved_in_flight;
+    int64_t reserved_in_flight; /* not told to who is admitted, as next_* */
     int64_t left;     /* limit - taken, not below 0 */
     uint32_t flags;
     uint32_t is_allowed; /* of admit: 0 = the allowance is used up */

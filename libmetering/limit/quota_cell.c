@@ -190,6 +190,21 @@ static int64_t take_out(met__quota_side *side,
 }
 
 /* --- A request ------------------------------------------------------------ */
+/* What is in flight, and what holds later, nobody asks who is let in. */
+static inline void allow(const side_view *view, met__quota_state *state_out)
+{
+    int64_t left = view->limit - view->taken;
+
+    *state_out = (met__quota_state){.limit = view->limit,
+                                    .taken = view->taken,
+                                    .left = left > 0 && !view->sealed ? left
+                                                                      : 0,
+                                    .flags = (uint32_t)(view->flags & FLAGS),
+                                    .is_allowed = 1,
+                                    .is_over = left < 0,
+                                    .is_sealed = view->sealed != 0};
+}
+
 met_error met__quota_cell_admit(met__quota_cell *cell, uint64_t number,
                                 int64_t cost, int64_t now_ns, int64_t utc_ns,
                                 met__quota_ticket *ticket_out,
@@ -233,8 +248,7 @@ met_error met__quota_cell_admit(met__quota_cell *cell, uint64_t number,
                                               &ticket.slice);
             }
             ticket.place = (number & 1) + 1;
-            fill_state(side, ticket.tag, &view, state_out);
-            state_out->is_allowed = 1;
+            allow(&view, state_out);
             *ticket_out = ticket;
             return MET_OK;
         }
