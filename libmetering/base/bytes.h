@@ -88,6 +88,19 @@ typedef struct met__buffer {
 
 void met__buffer_init(met__buffer *buffer, const met__platform *platform);
 void met__buffer_append(met__buffer *buffer, const void *data, size_t size);
+/* The same, quicker where there is room. */
+static inline void met__buffer_append_quick(met__buffer *buffer,
+                                            const char *data, size_t size)
+{
+    if (buffer->error != MET_OK || size == 0
+        || size >= buffer->capacity - buffer->size) {
+        met__buffer_append(buffer, data, size);
+        return;
+    }
+    memcpy(buffer->data + buffer->size, data, size);
+    buffer->size += size;
+    buffer->data[buffer->size] = '\0';
+}
 void met__buffer_text(met__buffer *buffer, const char *text);
 void met__buffer_byte(met__buffer *buffer, char byte);
 void met__buffer_print(met__buffer *buffer, const char *format, ...)

@@ -30,7 +30,7 @@ typedef struct met__admission {
     uint32_t is_preflight; /* that key-auth lets pass: nobody's usage */
     uint32_t limit;         /* record, or none */
     met_limiter_request limit_request;
-    const met__limiter_key *limit_key; /* of limit_request, or NULL */
+    met__limiter_key *limit_key; /* of limit_request, or NULL */
     char address_key[64]; /* of limit_request */
     uint32_t has_room; /* 1: room is of limit_request */
     uint32_t reserved;

@@ -158,7 +158,7 @@ static void begin(met__admission *admission, met_gateway *gateway,
     admission->decision = decision;
     admission->ticket = (met__ticket *)(void *)&decision->ticket;
     admission->utc_ns = request->utc_ns ? request->utc_ns
-                                        : met__now_utc_ns(platform);
+                                        : met__now_utc_coarse_ns(platform);
     admission->monotonic_ns = request->monotonic_ns
                                   ? request->monotonic_ns
                                   : met__now_monotonic_ns(platform);

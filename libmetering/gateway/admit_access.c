@@ -271,7 +271,7 @@ met_error met__admit_query(met__admission *admission)
     if (auth != NULL && (auth->flags & MET__KEY_HIDE) != 0) {
         met__key_auth_hide(read_names(admission, auth), query, out);
     } else {
-        met__buffer_append(out, query.data, query.size);
+        met__buffer_append_quick(out, query.data, query.size);
     }
     if (out->size > 0 && out->error == MET_OK) {
         decision->upstream_query = out->data;

@@ -235,7 +235,8 @@ static int reserve_rows(met__admission *admission)
             return met__admission_failed(admission,
                                          MET_GATEWAY_FAILURE_SNAPSHOT);
         }
-        if (feature != NULL && is_usage(admission, feature)
+        if (feature != NULL
+            && (feature->filters.count == 0 || is_usage(admission, feature))
             && !reserve(admission, row, feature)) {
             return 0;
         }

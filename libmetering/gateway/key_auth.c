@@ -27,9 +27,19 @@ static int same_name(const char *name, met__text wanted, int as_hyphen)
     return 1;
 }
 
+/* Whether two characters of names may be the same: says it of a few more. */
+static int may_be(char c, char wanted)
+{
+    return ((c ^ wanted) & 0xdf) == 0 || wanted == '_';
+}
+
 /* 0: the wanted name; 1: it with hyphens for its underscores; -1: another. */
 static int name_of(const char *name, met__text wanted)
 {
+    if (wanted.size > 0 && !may_be(name[wanted.size - 1],
+                                   wanted.data[wanted.size - 1])) {
+        return -1;
+    }
     if (met__bytes_equal(name, wanted.data, wanted.size)
         || same_name(name, wanted, 0)) {
         return 0;

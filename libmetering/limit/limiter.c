@@ -403,16 +403,22 @@ finish(met__quick *q, int is_ready, const met_limiter_request *request,
     return MET_OK;
 }
 
-MET__STATIC_ASSERT(sizeof(met__place_key) <= sizeof(met__limiter_key),
+MET__STATIC_ASSERT(sizeof(met__quick_key) <= sizeof(met__limiter_key),
                    key_fits);
+
+static inline met__quick_key *known_of(met__limiter_key *key)
+{
+    return (met__quick_key *)(void *)key;
+}
 
 void met__limiter_key_of(const met_limiter *limiter,
                          const met_limiter_request *request,
                          met__limiter_key *key_out)
 {
-    met__place_key key = met__plan_key(limiter, request);
+    met__quick_key *known = known_of(key_out);
 
-    memcpy(key_out, &key, sizeof key);
+    known->key = met__plan_key(limiter, request);
+    known->count = 0;
 }
 
 static inline void start(met__quick *q, met_limiter *limiter,
@@ -425,6 +431,25 @@ static inline void start(met__quick *q, met_limiter *limiter,
         memcpy(&q->key, key, sizeof q->key);
     }
     met__quick_begin(q, limiter, request);
+}
+
+/* The windows of the request, with their records; windows from `first` on have
+ * room. 0: not on the short way. key: of the request, or NULL. */
+static inline __attribute__((always_inline)) int
+find_windows(met__quick *q, const met_limiter_request *request,
+             met__limiter_key *key, uint32_t first)
+{
+    if (request->own_window_count != 0) {
+        return 0;
+    }
+    int is_known = key != NULL && met__quick_recall(q, known_of(key));
+    if ((!is_known && !met__quick_find(q)) || !met__quick_look(q, first)) {
+        return 0;
+    }
+    if (key != NULL && !(is_known && met__quick_is_kept(q, known_of(key)))) {
+        met__quick_keep(q, known_of(key));
+    }
+    return 1;
 }
 
 void met__limiter_fetch(const met_limiter *limiter,
@@ -450,16 +475,13 @@ void met__limiter_fetch_records(met_limiter *limiter,
 
 met_error met__limiter_check_key(met_limiter *limiter,
                                  const met_limiter_request *request,
-                                 const met__limiter_key *key,
+                                 met__limiter_key *key,
                                  met_limiter_result *result_out)
 {
     met__quick q;
 
     start(&q, limiter, request, key);
-    return finish(&q,
-                  request->own_window_count == 0 && met__quick_find(&q)
-                      && met__quick_look(&q, 1),
-                  request, result_out);
+    return finish(&q, find_windows(&q, request, key, 1), request, result_out);
 }
 
 met_error met__limiter_check(met_limiter *limiter,
@@ -474,14 +496,13 @@ MET__STATIC_ASSERT(sizeof(met__quick) <= sizeof(met__limiter_room),
 
 int met__limiter_has_room(met_limiter *limiter,
                           const met_limiter_request *request,
-                          const met__limiter_key *key,
+                          met__limiter_key *key,
                           met__limiter_room *room_out)
 {
     met__quick *q = (met__quick *)(void *)room_out;
 
     start(q, limiter, request, key);
-    return request->own_window_count == 0 && met__quick_find(q)
-           && met__quick_look(q, 0)
+    return find_windows(q, request, key, 0)
            && !met__limit_table_is_lost(&limiter->table);
 }
 

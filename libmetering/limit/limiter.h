@@ -32,9 +32,10 @@ met_error met__limiter_check(met_limiter *limiter,
                              const met_limiter_request *request,
                              met_limiter_result *result_out);
 /* Where a key of a policy lies in this limiter's table: the same for all its
- * requests. Only limiter.c knows what it is. */
+ * requests. Only limiter.c knows what it is; checks keep in it where they found
+ * the key's records. */
 typedef struct met__limiter_key {
-    uint64_t words[3];
+    uint64_t words[15];
 } met__limiter_key;
 void met__limiter_key_of(const met_limiter *limiter,
                          const met_limiter_request *request,
@@ -49,7 +50,7 @@ void met__limiter_fetch_records(met_limiter *limiter,
 /* As met__limiter_check; key: of the request, or NULL. */
 met_error met__limiter_check_key(met_limiter *limiter,
                                  const met_limiter_request *request,
-                                 const met__limiter_key *key,
+                                 met__limiter_key *key,
                                  met_limiter_result *result_out);
 /* What was found along the way: only limiter.c knows what it is. */
 typedef struct met__limiter_room {
@@ -59,7 +60,7 @@ typedef struct met__limiter_room {
  * nothing is known. key: of the request, or NULL. */
 int met__limiter_has_room(met_limiter *limiter,
                           const met_limiter_request *request,
-                          const met__limiter_key *key,
+                          met__limiter_key *key,
                           met__limiter_room *room_out);
 /* As met__limiter_check, soon after there was room for the same request but
  * for its flags. */

@@ -34,8 +34,26 @@ typedef struct met__quick {
     uint32_t flags; /* of the request */
     uint32_t count;
     uint32_t reserved;
+    uint64_t version; /* of the policy's place */
     met__quick_window windows[MET_LIMITER_WINDOWS_MAX];
 } met__quick;
+
+/* A key that comes again: its place, and in which windows of its policy it was
+ * counted where. Windows are those of one version of the policy; the records
+ * are guesses, as those by tags. */
+#define MET__QUICK_KEPT 2u
+typedef struct met__quick_key {
+    met__place_key key;
+    uint64_t version; /* of the policy's place */
+    uint32_t policy;
+    uint32_t count; /* 0: nothing is known */
+    struct {
+        const met__shape *shape;
+        met__record *record;
+        met__place_name name;
+        uint64_t owner;
+    } windows[MET__QUICK_KEPT];
+} met__quick_key;
 
 /* The key is set. */
 static inline void met__quick_begin(met__quick *q, met_limiter *limiter,
@@ -57,6 +75,15 @@ static inline void met__quick_start(met__quick *q, met_limiter *limiter,
     met__quick_begin(q, limiter, request);
 }
 
+/* What every window of a request asks; 0: not on the short way. */
+static inline int met__quick_can_ask(met__quick *q, const met__shape *shape)
+{
+    if (shape->ops->needs_utc && q->ask.time.utc_ns == 0) {
+        q->ask.time.utc_ns = (uint64_t)met__now_utc_ns(&q->limiter->platform);
+    }
+    return q->ask.cost <= shape->limit;
+}
+
 /* Adds one window of the policy; 0: not on the short way. */
 static inline __attribute__((always_inline)) int
 met__quick_add_window(met__quick *q, uint64_t owner)
@@ -74,10 +101,7 @@ met__quick_add_window(met__quick *q, uint64_t owner)
                                       (uint32_t)(owner >> 8));
     window->owner = owner;
     window->record = met__place_guess(table, &q->key, &window->name);
-    if (shape->ops->needs_utc && q->ask.time.utc_ns == 0) {
-        q->ask.time.utc_ns = (uint64_t)met__now_utc_ns(&q->limiter->platform);
-    }
-    return q->ask.cost <= shape->limit;
+    return met__quick_can_ask(q, shape);
 }
 
 /* Finds the windows and guesses their records; 0: not on the short way. */
@@ -89,6 +113,7 @@ met__quick_find(met__quick *q)
                      << MET__POLICY_GENERATION_SHIFT;
     met__policy_slot *slot = &q->limiter->table.policies[number];
     uint64_t version = met__load_acquire(&slot->version);
+    q->version = version;
     const met__policy_row *row = &slot->rows[version % MET__POLICY_ROWS];
     if (version == 0 || met__policy_untag(&row->flags, version) != flags) {
         return 0;
@@ -109,6 +134,62 @@ met__quick_find(met__quick *q)
         }
     }
     return q->count > 0;
+}
+
+/* Finds the windows as they were kept; 0: not known, or not any more. */
+static inline __attribute__((always_inline)) int
+met__quick_recall(met__quick *q, const met__quick_key *known)
+{
+    met__policy_slot *slot =
+        &q->limiter->table.policies[MET__POLICY_SLOT(q->policy)];
+
+    if (known->count == 0 || known->policy != q->policy
+        || met__load_acquire(&slot->version) != known->version) {
+        return 0;
+    }
+    q->version = known->version;
+    q->count = known->count;
+    for (uint32_t i = 0; i < known->count; i++) {
+        met__quick_window *window = &q->windows[i];
+        window->shape = known->windows[i].shape;
+        window->record = known->windows[i].record;
+        window->name = known->windows[i].name;
+        window->owner = known->windows[i].owner;
+        if (!met__quick_can_ask(q, window->shape)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* Whether the records are where they were. */
+static inline int met__quick_is_kept(const met__quick *q,
+                                     const met__quick_key *known)
+{
+    for (uint32_t i = 0; i < known->count; i++) {
+        if (q->windows[i].record != known->windows[i].record) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* Keeps them, and the records that were found. */
+static inline void met__quick_keep(const met__quick *q, met__quick_key *known)
+{
+    if (q->count > MET__QUICK_KEPT) {
+        return;
+    }
+    known->version = q->version;
+    known->policy = q->policy;
+    known->count = q->count;
+    for (uint32_t i = 0; i < q->count; i++) {
+        const met__quick_window *window = &q->windows[i];
+        known->windows[i].shape = window->shape;
+        known->windows[i].record = window->record;
+        known->windows[i].name = window->name;
+        known->windows[i].owner = window->owner;
+    }
 }
 
 /* What the two steps read, asked for before. */
