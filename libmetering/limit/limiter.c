@@ -446,7 +446,9 @@ find_windows(met__quick *q, const met_limiter_request *request,
     if ((!is_known && !met__quick_find(q)) || !met__quick_look(q, first)) {
         return 0;
     }
-    if (key != NULL && !(is_known && met__quick_is_kept(q, known_of(key)))) {
+    if (is_known && met__quick_is_kept(q, known_of(key))) {
+        q->known = known_of(key);
+    } else if (key != NULL) {
         met__quick_keep(q, known_of(key));
     }
     return 1;

@@ -35,7 +35,7 @@ met_error met__limiter_check(met_limiter *limiter,
  * requests. Only limiter.c knows what it is; checks keep in it where they found
  * the key's records. */
 typedef struct met__limiter_key {
-    uint64_t words[15];
+    uint64_t words[19];
 } met__limiter_key;
 void met__limiter_key_of(const met_limiter *limiter,
                          const met_limiter_request *request,

@@ -26,18 +26,6 @@ typedef struct met__quick_window {
     uint64_t reserved;
 } met__quick_window;
 
-typedef struct met__quick {
-    met_limiter *limiter;
-    met__place_key key;
-    met__window_ask ask;
-    uint32_t policy;
-    uint32_t flags; /* of the request */
-    uint32_t count;
-    uint32_t reserved;
-    uint64_t version; /* of the policy's place */
-    met__quick_window windows[MET_LIMITER_WINDOWS_MAX];
-} met__quick;
-
 /* A key that comes again: its place, and in which windows of its policy it was
  * counted where. Windows are those of one version of the policy; the records
  * are guesses, as those by tags. */
@@ -52,8 +40,23 @@ typedef struct met__quick_key {
         met__record *record;
         met__place_name name;
         uint64_t owner;
+        uint64_t head;     /* steady bits under which it is reset, */
+        uint64_t until_ns; /* and when */
     } windows[MET__QUICK_KEPT];
 } met__quick_key;
+
+typedef struct met__quick {
+    met_limiter *limiter;
+    met__place_key key;
+    met__window_ask ask;
+    uint32_t policy;
+    uint32_t flags; /* of the request */
+    uint32_t count;
+    uint32_t reserved;
+    uint64_t version; /* of the policy's place */
+    met__quick_key *known; /* what is known of these windows, or NULL */
+    met__quick_window windows[MET_LIMITER_WINDOWS_MAX];
+} met__quick;
 
 /* The key is set. */
 static inline void met__quick_begin(met__quick *q, met_limiter *limiter,
@@ -66,6 +69,7 @@ static inline void met__quick_begin(met__quick *q, met_limiter *limiter,
     q->ask.is_forced = 0;
     q->policy = request->policy;
     q->flags = request->flags;
+    q->known = NULL;
 }
 
 static inline void met__quick_start(met__quick *q, met_limiter *limiter,
@@ -175,11 +179,12 @@ static inline int met__quick_is_kept(const met__quick *q,
 }
 
 /* Keeps them, and the records that were found. */
-static inline void met__quick_keep(const met__quick *q, met__quick_key *known)
+static inline void met__quick_keep(met__quick *q, met__quick_key *known)
 {
     if (q->count > MET__QUICK_KEPT) {
         return;
     }
+    q->known = known;
     known->version = q->version;
     known->policy = q->policy;
     known->count = q->count;
@@ -189,6 +194,7 @@ static inline void met__quick_keep(const met__quick *q, met__quick_key *known)
         known->windows[i].record = window->record;
         known->windows[i].name = window->name;
         known->windows[i].owner = window->owner;
+        known->windows[i].until_ns = 0;
     }
 }
 
@@ -277,9 +283,30 @@ static inline void met__quick_times(const met__quick *q, uint32_t index,
                                     met_limiter_result *out)
 {
     const met__quick_window *window = &q->windows[index];
+    const met__shape *shape = window->shape;
+    int is_steady = q->known != NULL && shape->steady != 0
+                    && window->mark.used + q->ask.cost <= shape->limit;
+    uint64_t now = q->ask.time.monotonic_ns;
+    uint64_t head = 0;
 
-    met__answer_times(&out->windows[index], window->shape, window->record,
+    if (is_steady) {
+        head = met__load_acquire(&window->record->head) & shape->steady;
+        if (head == q->known->windows[index].head
+            && q->known->windows[index].until_ns > now) {
+            out->windows[index].reset_ns = met__answer_ns(
+                q->known->windows[index].until_ns - now);
+            return;
+        }
+    }
+    met__answer_times(&out->windows[index], shape, window->record,
                       window->name.name, window->mark.used, &q->ask);
+    if (is_steady && out->windows[index].reset_ns > 0
+        && (met__load_acquire(&window->record->head) & shape->steady)
+               == head) {
+        q->known->windows[index].head = head;
+        q->known->windows[index].until_ns =
+            now + (uint64_t)out->windows[index].reset_ns;
+    }
 }
 
 static inline void met__quick_answer(const met__quick *q,

@@ -61,6 +61,8 @@ typedef struct met__shape {
     uint64_t rate;       /* gcra: hits paid off in rate_ns */
     uint64_t rate_ns;
     uint64_t hit_units;  /* gcra: units of a hit */
+    uint64_t steady;     /* tape: bits of head that tell when it is reset, as
+                            long as hits are counted and not too many */
 } met__shape;
 
 typedef struct met__window_time {

@@ -64,6 +64,8 @@ static met_error shape_tape(met__shape *shape)
     shape->ticks = shape->slots;
     shape->count_bits =
         64 - (uint32_t)__builtin_clzll(count_max(shape));
+    shape->steady = ~(((UINT64_C(1) << shape->count_bits) - 1)
+                      << MET__TAPE_COUNT_SHIFT);
     met__window_divider(shape);
     return MET_OK;
 }
