@@ -515,6 +515,7 @@ void met__admit_limit_headers(met__admission *admission)
                       ? MET_LIMITER_HEADERS_IETF
                       : MET_LIMITER_HEADERS_KONG};
     size_t size = 0;
+    met__text lines = {NULL, 0};
 
     if (limit == NULL || limit->hide_headers
         || gateway->header_style == MET_GATEWAY_HEADERS_NONE) {
@@ -530,16 +531,19 @@ void met__admit_limit_headers(met__admission *admission)
         return;
     }
     if (options.styles == MET_LIMITER_HEADERS_KONG) {
-        size = met__lines_write(
+        lines = met__lines_write(
             &gateway->lines[admission->limit % MET__KNOWN_LINES],
-            &admission->limit_result, gateway->response);
+            &admission->limit_result);
     }
-    if (size > 0
-        || met__limiter_headers(&admission->limit_result, &options,
+    if (lines.size == 0
+        && met__limiter_headers(&admission->limit_result, &options,
                                 gateway->response, sizeof gateway->response,
                                 &size)
                == MET_OK) {
-        decision->response_headers = gateway->response;
-        decision->response_headers_size = size;
+        lines = met__text_of(gateway->response, size);
+    }
+    if (lines.size > 0) {
+        decision->response_headers = lines.data;
+        decision->response_headers_size = lines.size;
     }
 }
