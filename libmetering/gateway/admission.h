@@ -18,6 +18,7 @@ typedef struct met__admission {
     int64_t monotonic_ns;
     uint64_t cost;
     const met__snapshot_plugins *plugins;
+    const met__snapshot_key_auth *auth; /* of plugins; NULL: no key is asked */
     uint32_t service; /* records of the snapshot, or none */
     uint32_t route;
     uint32_t consumer;

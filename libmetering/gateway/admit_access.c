@@ -25,30 +25,15 @@ static int is_without_routes(const met__snapshot *snapshot)
            && snapshot->count[MET__SECTION_ROUTE] == 0;
 }
 
-int met__admit_route(met__admission *admission)
+/* The service, and what both are called; 0: the answer is 404. */
+static int find_service(met__admission *admission,
+                        const met__snapshot_route *found)
 {
     const met__snapshot *snapshot = admission->snapshot;
     const met_gateway_request *request = admission->request;
     met_gateway_decision *decision = admission->decision;
     met__text service = {request->service, request->service_size};
-    met__text route = {request->route, request->route_size};
 
-    if (is_without_routes(snapshot)) {
-        admission->plugins = &snapshot->global;
-        return 1;
-    }
-    if (route.size > 0) {
-        admission->route = met__snapshot_route_find(snapshot, route);
-    } else if (service.size == 0) {
-        admission->route = met__snapshot_route_match(
-            snapshot, met__text_of(request->path, request->path_size),
-            met__text_of(request->method, request->method_size));
-    }
-    const met__snapshot_route *found =
-        met__snapshot_route_at(snapshot, admission->route);
-    if (found == NULL && (route.size > 0 || service.size == 0)) {
-        return no_route(admission);
-    }
     admission->service = service.size > 0
                              ? met__snapshot_service_find(snapshot, service)
                              : found->service;
@@ -62,7 +47,6 @@ int met__admit_route(met__admission *admission)
     }
     if (found != NULL) {
         met__text name = met__snapshot_text(snapshot, found->name);
-        admission->plugins = &found->plugins;
         decision->route = name.data;
         decision->route_size = name.size;
     }
@@ -71,10 +55,112 @@ int met__admit_route(met__admission *admission)
         decision->service = name.data;
         decision->service_size = name.size;
     }
-    if (found == NULL) {
-        admission->plugins = &owner->plugins;
-    }
+    admission->plugins = found != NULL ? &found->plugins : &owner->plugins;
     return 1;
+}
+
+static void find_auth(met__admission *admission)
+{
+    met_gateway_decision *decision = admission->decision;
+    met__text drop = MET__TEXT(MET__DROP_ALWAYS);
+
+    admission->auth = met__snapshot_key_auth_at(
+        admission->snapshot,
+        admission->plugins->record[MET__PLUGIN_KEY_AUTH]);
+    if (admission->auth != NULL) {
+        drop = met__snapshot_text(admission->snapshot, admission->auth->drop);
+    }
+    decision->drop_headers = drop.data;
+    decision->drop_headers_size = drop.size;
+}
+
+static int find_route(met__admission *admission)
+{
+    const met__snapshot *snapshot = admission->snapshot;
+    const met_gateway_request *request = admission->request;
+
+    if (is_without_routes(snapshot)) {
+        admission->plugins = &snapshot->global;
+        find_auth(admission);
+        return 1;
+    }
+    const met__snapshot_route *found =
+        met__snapshot_route_at(snapshot, admission->route);
+    if (found == NULL
+        && (request->route_size > 0 || request->service_size == 0)) {
+        return no_route(admission);
+    }
+    if (!find_service(admission, found)) {
+        return 0;
+    }
+    find_auth(admission);
+    return 1;
+}
+
+/* Of a route that a path has led to, all of it is known. */
+static void as_known_route(met__admission *admission,
+                           const met__known_route *known)
+{
+    met_gateway_decision *decision = admission->decision;
+
+    admission->service = known->service;
+    admission->plugins = known->plugins;
+    admission->auth = known->auth;
+    decision->route = known->name.data;
+    decision->route_size = known->name.size;
+    decision->service = known->service_name.data;
+    decision->service_size = known->service_name.size;
+    decision->drop_headers = known->drop.data;
+    decision->drop_headers_size = known->drop.size;
+}
+
+static void learn_route(const met__admission *admission,
+                        met__known_route *known)
+{
+    const met_gateway_decision *decision = admission->decision;
+
+    *known = (met__known_route){
+        .generation = admission->gateway->generation,
+        .route = admission->route,
+        .service = admission->service,
+        .plugins = admission->plugins,
+        .auth = admission->auth,
+        .name = met__text_of(decision->route, decision->route_size),
+        .service_name = met__text_of(decision->service,
+                                     decision->service_size),
+        .drop = met__text_of(decision->drop_headers,
+                             decision->drop_headers_size)};
+}
+
+int met__admit_route(met__admission *admission)
+{
+    const met__snapshot *snapshot = admission->snapshot;
+    const met_gateway_request *request = admission->request;
+    met_gateway *gateway = admission->gateway;
+
+    if (request->route_size > 0) {
+        admission->route = met__snapshot_route_find(
+            snapshot, met__text_of(request->route, request->route_size));
+        return find_route(admission);
+    }
+    if (request->service_size > 0) {
+        return find_route(admission);
+    }
+    admission->route = met__snapshot_route_match(
+        snapshot, met__text_of(request->path, request->path_size),
+        met__text_of(request->method, request->method_size));
+    met__known_route *known =
+        &gateway->known_routes[admission->route % MET__KNOWN_ROUTES];
+    if (known->generation == gateway->generation
+        && known->route == admission->route) {
+        as_known_route(admission, known);
+        return 1;
+    }
+    int is_found = find_route(admission);
+    if (is_found) {
+        learn_route(admission, known);
+    }
+    return is_found;
 }
 
 /* --- Key ------------------------------------------------------------------ */
@@ -210,21 +296,10 @@ static void with_subject(met__admission *admission)
 
 int met__admit_key(met__admission *admission)
 {
-    const met__snapshot *snapshot = admission->snapshot;
-    const met__snapshot_key_auth *auth = met__snapshot_key_auth_at(
-        snapshot, admission->plugins->record[MET__PLUGIN_KEY_AUTH]);
+    const met__snapshot_key_auth *auth = admission->auth;
     met__key_place place;
 
-    if (auth == NULL) {
-        admission->decision->drop_headers = MET__DROP_ALWAYS;
-        admission->decision->drop_headers_size = sizeof MET__DROP_ALWAYS - 1;
-        with_subject(admission);
-        return 1;
-    }
-    met__text drop = met__snapshot_text(snapshot, auth->drop);
-    admission->decision->drop_headers = drop.data;
-    admission->decision->drop_headers_size = drop.size;
-    if (admission->request->subject_size > 0) {
+    if (auth == NULL || admission->request->subject_size > 0) {
         with_subject(admission);
         return 1;
     }
@@ -255,13 +330,11 @@ int met__admit_key(met__admission *admission)
  * the one that decided. */
 met_error met__admit_query(met__admission *admission)
 {
-    const met__snapshot *snapshot = admission->snapshot;
     met_gateway_decision *decision = admission->decision;
     met__buffer *out = &admission->gateway->query;
     met__text query = {admission->request->query,
                        admission->request->query_size};
-    const met__snapshot_key_auth *auth = met__snapshot_key_auth_at(
-        snapshot, admission->plugins->record[MET__PLUGIN_KEY_AUTH]);
+    const met__snapshot_key_auth *auth = admission->auth;
 
     if (query.size == 0) {
         return MET_OK;

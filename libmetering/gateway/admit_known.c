@@ -138,6 +138,7 @@ void met__admit_learn(met__admission *admission)
     known->rows = met__snapshot_range(snapshot, MET__SECTION_ROW,
                                       consumer->rows);
     known->event.is_known = 0;
+    known->quota_place = 0;
     learn_times(admission, consumer, credential, known);
     learn_limit(admission, known);
     admission->known = known;

@@ -112,13 +112,12 @@ static int64_t cost_of(const met__admission *admission,
 
 /* --- Reserving ------------------------------------------------------------ */
 /* As met__quota_row_period, which takes longer: most requests come in the
- * period that the row was compiled in. */
+ * period that the row was compiled in, and not in its last minute. */
 static met_error period_of(const met__snapshot_row *row, int64_t utc_ns,
                            uint64_t *number_out, met__period *period_out)
 {
-    int64_t at_ns = met__minute_last(utc_ns);
-
-    if (at_ns >= row->period.from_ns && at_ns < row->period.to_ns) {
+    if (utc_ns >= row->period.from_ns
+        && utc_ns < row->period.to_ns - MET__MINUTE_NS) {
         *number_out = row->number;
         *period_out = row->period;
         return MET_OK;
@@ -148,8 +147,16 @@ static met_error take(met__admission *admission,
                       met__quota_state *state)
 {
     met__quota_table *quota = admission->gateway->quota;
-    met_error error = met__quota_admit(
-        quota, row->row.key, number, cost, admission->monotonic_ns,
+    uint64_t unknown = 0;
+    uint64_t *place = admission->known != NULL
+                              && row
+                                     == met__snapshot_row_at(
+                                         admission->snapshot,
+                                         admission->known->rows.first)
+                          ? &admission->known->quota_place
+                          : &unknown;
+    met_error error = met__quota_admit_again(
+        quota, row->row.key, place, number, cost, admission->monotonic_ns,
         admission->utc_ns, ticket, state);
 
     if (error != MET_E_NOT_FOUND) {

@@ -55,6 +55,21 @@ typedef struct met__route_event {
     unsigned char bytes[MET__ROUTE_EVENT_SIZE];
 } met__route_event;
 
+/* What a route that was found by a request's path comes to; at the place that
+ * its number names. Texts lie in the snapshot. */
+#define MET__KNOWN_ROUTES 16u
+typedef struct met__known_route {
+    uint32_t generation; /* of the snapshot; 0: nobody's */
+    uint32_t route;
+    uint32_t service;
+    uint32_t reserved;
+    const met__snapshot_plugins *plugins;
+    const met__snapshot_key_auth *auth; /* NULL: keys are not asked for */
+    met__text name;
+    met__text service_name;
+    met__text drop; /* headers that must not go upstream */
+} met__known_route;
+
 /* What the event says of a key on a route, when nothing in it is of the
  * request: the ticket's texts, and the mark of them. */
 #define MET__KNOWN_EVENT_SIZE 104u
@@ -86,6 +101,7 @@ typedef struct met__known_key {
     met__text username;
     met__text subject;
     met__range rows;
+    uint64_t quota_place;  /* of the first row's cell, or 0 */
     uint32_t limit;        /* or none */
     uint32_t has_additive; /* limits beside it */
     met__text limit_name;  /* whom it counts; empty: the request tells */
@@ -143,6 +159,7 @@ struct met_gateway {
     met__gateway_counters counters;
     met__seen_event seen[MET__SEEN_EVENTS];
     met__lines lines[MET__KNOWN_LINES];
+    met__known_route known_routes[MET__KNOWN_ROUTES];
     met__route_event route_events[MET__ROUTE_EVENTS];
     met__known_key known_keys[MET__KNOWN_KEYS];
 };

@@ -322,29 +322,58 @@ met_error met__quota_prepare(met__quota_table *table, met__hash128 key,
     return answer(table, error);
 }
 
+/* Of a place that was found before. */
+static inline int is_at(const met__quota_table *table, met__hash128 key,
+                        uint64_t place)
+{
+    return place < table->count && key.low != 0 && key.high != 0
+           && met__load_acquire(&table->cells[place].side[0].key) == key.low
+           && met__load_acquire(&table->cells[place].side[1].key) == key.high;
+}
+
 met_error met__quota_admit(met__quota_table *table, met__hash128 key,
                            uint64_t number, int64_t cost, int64_t now_ns,
                            int64_t utc_ns, met__quota_ticket *ticket_out,
                            met__quota_state *state_out)
 {
+    uint64_t place = 0;
+
+    return met__quota_admit_again(table, key, &place, number, cost, now_ns,
+                                  utc_ns, ticket_out, state_out);
+}
+
+met_error met__quota_admit_again(met__quota_table *table, met__hash128 key,
+                                 uint64_t *place, uint64_t number,
+                                 int64_t cost, int64_t now_ns,
+                                 int64_t utc_ns,
+                                 met__quota_ticket *ticket_out,
+                                 met__quota_state *state_out)
+{
     met__quota_cell *cell;
 
-    MET__ASSERT(table != NULL && ticket_out != NULL && state_out != NULL);
-    *ticket_out = (met__quota_ticket){0};
+    MET__ASSERT(table != NULL && place != NULL && ticket_out != NULL
+                && state_out != NULL);
+    ticket_out->place = 0;
     if (!is_number(number) || cost < 0 || now_ns < 0) {
         return MET_E_INVALID;
     }
     if (!is_amount(cost)) {
         return MET_E_LIMIT;
     }
-    met_error error = find(table, key, 0, &cell);
-    if (error != MET_OK) {
-        return answer(table, error);
+    met_error error = MET_OK;
+    if (is_at(table, key, *place - 1)) {
+        cell = &table->cells[*place - 1];
+    } else {
+        error = find(table, key, 0, &cell);
+        if (error != MET_OK) {
+            return answer(table, error);
+        }
+        *place = (uint64_t)(cell - table->cells) + 1;
     }
     error = met__quota_cell_admit(cell, number, cost, now_ns, utc_ns,
                                   ticket_out, state_out);
     if (ticket_out->place != 0) {
-        ticket_out->place += 2 * (uint64_t)(cell - table->cells);
+        ticket_out->place += 2 * (*place - 1);
     }
     if (met__mapped_file_is_lost(&table->file)) {
         *ticket_out = (met__quota_ticket){0};

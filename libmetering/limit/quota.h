@@ -132,6 +132,15 @@ met_error met__quota_admit(met__quota_table *table, met__hash128 key,
                            int64_t utc_ns, met__quota_ticket *ticket_out,
                            met__quota_state *state_out);
 
+/* The same of a key that comes again. *place: where its cell was (0: not known),
+ * and where it is. */
+met_error met__quota_admit_again(met__quota_table *table, met__hash128 key,
+                                 uint64_t *place, uint64_t number,
+                                 int64_t cost, int64_t now_ns,
+                                 int64_t utc_ns,
+                                 met__quota_ticket *ticket_out,
+                                 met__quota_state *state_out);
+
 /* Before the usage is recorded: takes the cost out of its bucket and raises
  * taken if the true cost is more than is still held. For a period that has
  * gone both halves do nothing. MET_E_INVALID (negative, or begun before) ·

@@ -212,17 +212,18 @@ met_error met__quota_cell_admit(met__quota_cell *cell, uint64_t number,
 {
     met__quota_side *side = &cell->side[number & 1];
     uint64_t slice = (uint64_t)(now_ns / MET__QUOTA_SLICE_NS) & SLICES;
-    met__quota_ticket ticket = {.number = number, .cost = cost};
     side_view view;
+    uint32_t tag;
 
-    if (!is_ready(side, number, &ticket.tag)) {
+    *ticket_out = (met__quota_ticket){0};
+    if (!is_ready(side, number, &tag)) {
         return MET_E_NOT_FOUND;
     }
     /* Before the decision, else a cell full of dead reservations would
      * refuse until the period ends. */
-    expire(side, ticket.tag, slice);
+    expire(side, tag, slice);
     for (int i = 0; i < TRIES; i++) {
-        if (!read_side(side, ticket.tag, &view)) {
+        if (!read_side(side, tag, &view)) {
             return MET_E_NOT_FOUND;
         }
         int64_t later_ns = later_minute_ns(view.flags);
@@ -232,24 +233,25 @@ met_error met__quota_cell_admit(met__quota_cell *cell, uint64_t number,
         int64_t left = view.limit - view.taken;
         if ((view.flags & MET__QUOTA_SOFT) == 0
             && (left <= 0 || cost > left || view.sealed)) {
-            fill_state(side, ticket.tag, &view, state_out);
-            *ticket_out = (met__quota_ticket){0};
+            fill_state(side, tag, &view, state_out);
             return MET_OK;
         }
         if (view.taken > MET__QUOTA_AMOUNT_MAX - cost) {
             return MET_E_LIMIT;
         }
         if (met__cas(&side->taken, &view.taken_word,
-                     tagged(ticket.tag, (view.taken + cost) | view.sealed))) {
+                     tagged(tag, (view.taken + cost) | view.sealed))) {
             view.taken += cost;
+            ticket_out->number = number;
+            ticket_out->cost = cost;
+            ticket_out->tag = tag;
+            ticket_out->place = (number & 1) + 1;
             /* taken first: a bucket must never hold what taken does not. */
             if (cost > 0) {
-                ticket.in_bucket = bucket_add(side, ticket.tag, slice, cost,
-                                              &ticket.slice);
+                ticket_out->in_bucket = bucket_add(side, tag, slice, cost,
+                                                   &ticket_out->slice);
             }
-            ticket.place = (number & 1) + 1;
             allow(&view, state_out);
-            *ticket_out = ticket;
             return MET_OK;
         }
     }
