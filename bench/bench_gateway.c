@@ -1,13 +1,15 @@
 /* What a request costs: admit and complete with a key that was seen before,
- * alone, with two windows, and with a hard allowance beside them; and what
- * settling costs afterwards. Beside it what a host would write itself: a mutex
- * around a hash map of consumers with two windows, an allowance and a counter,
- * for one process, lost when it ends. */
+ * alone, with two windows, and with a hard allowance beside them; the clock
+ * read by the library for each, or by the host for 64 of them, as an event loop
+ * does. Beside it what a host would write itself: a mutex around a hash map of
+ * consumers with two windows, an allowance and a counter, for one process, lost
+ * when it ends. */
 #include "bench.h"
 #include "gateway_request.h"
 
 #include <pthread.h>
 #include <stdarg.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <metering/metering.h>
@@ -18,6 +20,9 @@
 #define KEY_SIZE 12 /* "key-0000-000" */
 #define MINUTE INT64_C(60000000000)
 #define PERIOD INT64_C(3600000000000)
+#define TIME_FOR 64 /* requests */
+#define MINUTE_LIMIT 1000000 /* not reached in a run */
+#define HOUR_LIMIT 1048576 /* the most there is */
 
 static const char *const kind_names[KINDS] = {"k", "w", "q"};
 
@@ -65,7 +70,7 @@ static own_slot *own_find(own_map *map, const char *key)
 static int own_serve(own_map *map, const char *key)
 {
     static const int64_t windows[2] = {MINUTE, PERIOD};
-    static const uint64_t limits[2] = {1000000, 1048576};
+    static const uint64_t limits[2] = {UINT64_MAX, UINT64_MAX};
     int64_t now = (int64_t)bench_now_ns();
     int is_allowed = 1;
 
@@ -97,6 +102,7 @@ typedef struct load {
     own_map *map;
     uint64_t random;
     int kind;
+    int is_time_given;
     char keys[ALL][KEY_SIZE];
 } load;
 
@@ -105,6 +111,14 @@ static const char *next_key(load *l)
     uint64_t which = bench_random(&l->random) & (CONSUMERS - 1);
 
     return l->keys[(uint64_t)l->kind * CONSUMERS + which];
+}
+
+static int64_t clock_ns(clockid_t which)
+{
+    struct timespec now;
+
+    clock_gettime(which, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 static void run_gateway(void *context, uint64_t count)
@@ -116,6 +130,10 @@ static void run_gateway(void *context, uint64_t count)
 
     headers[3].value_size = KEY_SIZE;
     for (uint64_t i = 0; i < count; i++) {
+        if (l->is_time_given && i % TIME_FOR == 0) {
+            request.utc_ns = clock_ns(CLOCK_REALTIME);
+            request.monotonic_ns = clock_ns(CLOCK_MONOTONIC);
+        }
         headers[3].value = next_key(l);
         if (met_gateway_admit(l->gateway, &request, &decision) != MET_OK
             || !decision.is_admitted
@@ -175,8 +193,8 @@ static void say_entities(load *l)
         "{\"allow\":[\"all\"]}}");
     for (int i = CONSUMERS; i < ALL; i++) {
         say(",{\"name\":\"rate-limiting\",\"consumer\":\"%s%d\",\"config\":"
-            "{\"minute\":1000000,\"hour\":1048576}}",
-            kind_names[i / CONSUMERS], i);
+            "{\"minute\":%d,\"hour\":%d}}",
+            kind_names[i / CONSUMERS], i, MINUTE_LIMIT, HOUR_LIMIT);
     }
     say("],\"meters\":[{\"key\":\"m\",\"name\":\"M\",\"event_type\":"
         "\"kong.api_request\",\"aggregation\":\"count\",\"dimensions\":"
@@ -235,9 +253,12 @@ int main(void)
 {
     static own_map map = {.mutex = PTHREAD_MUTEX_INITIALIZER};
     static load l = {.map = &map, .random = 1};
-    static const char *const cases[KINDS] = {
-        "gateway: key and group", "gateway: key, group, two windows",
-        "gateway: key, group, two windows, allowance"};
+    static const char *const cases[2][KINDS] = {
+        {"gateway: key and group", "gateway: key, group, two windows",
+         "gateway: key, group, two windows, allowance"},
+        {"gateway: key and group, time given",
+         "gateway: key, group, two windows, time given",
+         "gateway: key, group, two windows, allowance, time given"}};
     char home[] = "/tmp/bench-gateway-XXXXXX";
     char command[64];
     met_error_info info = {.struct_size = sizeof info};
@@ -256,9 +277,11 @@ int main(void)
     met_buffer_release(&out);
     sell(store);
     must(met_gateway_open(store, NULL, &l.gateway, &info), &info);
-    for (l.kind = 0; l.kind < KINDS; l.kind++) {
-        bench_case(cases[l.kind], run_gateway, &l,
-                   "mutex and hash map of one process", run_own, &l);
+    for (l.is_time_given = 0; l.is_time_given < 2; l.is_time_given++) {
+        for (l.kind = 0; l.kind < KINDS; l.kind++) {
+            bench_case(cases[l.is_time_given][l.kind], run_gateway, &l,
+                       "mutex and hash map of one process", run_own, &l);
+        }
     }
     met_gateway_close(l.gateway);
     must(met_store_settle(store, NULL, &out, &info), &info);

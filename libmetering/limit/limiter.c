@@ -442,14 +442,25 @@ find_windows(met__quick *q, const met_limiter_request *request,
     if (request->own_window_count != 0) {
         return 0;
     }
-    int is_known = key != NULL && met__quick_recall(q, known_of(key));
-    if ((!is_known && !met__quick_find(q)) || !met__quick_look(q, first)) {
+    uint64_t version;
+    if (key == NULL) {
+        return met__quick_find(q, &version) && met__quick_look(q, first);
+    }
+    met__quick_key *known = known_of(key);
+    if (met__quick_recall(q, known)) {
+        version = known->version;
+    } else if (!met__quick_find(q, &version)) {
+        return 0;
+    } else {
+        known->count = 0;
+    }
+    if (!met__quick_look(q, first)) {
         return 0;
     }
-    if (is_known && met__quick_is_kept(q, known_of(key))) {
-        q->known = known_of(key);
-    } else if (key != NULL) {
-        met__quick_keep(q, known_of(key));
+    if (known->count > 0 && met__quick_is_kept(q, known)) {
+        q->known = known;
+    } else {
+        met__quick_keep(q, version, known);
     }
     return 1;
 }
@@ -468,17 +479,17 @@ void met__limiter_fetch_records(met_limiter *limiter,
                                 const met__limiter_key *key)
 {
     met__quick q;
+    uint64_t version;
 
     start(&q, limiter, request, key);
-    if (met__quick_find(&q)) {
+    if (met__quick_find(&q, &version)) {
         met__quick_fetch_records(&q);
     }
 }
 
-met_error met__limiter_check_key(met_limiter *limiter,
-                                 const met_limiter_request *request,
-                                 met__limiter_key *key,
-                                 met_limiter_result *result_out)
+static inline __attribute__((always_inline)) met_error
+check_quickly(met_limiter *limiter, const met_limiter_request *request,
+              met__limiter_key *key, met_limiter_result *result_out)
 {
     met__quick q;
 
@@ -486,11 +497,19 @@ met_error met__limiter_check_key(met_limiter *limiter,
     return finish(&q, find_windows(&q, request, key, 1), request, result_out);
 }
 
+met_error met__limiter_check_key(met_limiter *limiter,
+                                 const met_limiter_request *request,
+                                 met__limiter_key *key,
+                                 met_limiter_result *result_out)
+{
+    return check_quickly(limiter, request, key, result_out);
+}
+
 met_error met__limiter_check(met_limiter *limiter,
                              const met_limiter_request *request,
                              met_limiter_result *result_out)
 {
-    return met__limiter_check_key(limiter, request, NULL, result_out);
+    return check_quickly(limiter, request, NULL, result_out);
 }
 
 MET__STATIC_ASSERT(sizeof(met__quick) <= sizeof(met__limiter_room),

@@ -67,7 +67,8 @@ static void find_group(batch_run *run, size_t begin, size_t count,
         met__quick_fetch(table, &group[i].key);
     }
     for (size_t i = 0; i < count; i++) {
-        is_quick[i] = met__quick_find(&group[i]);
+        uint64_t version;
+        is_quick[i] = met__quick_find(&group[i], &version);
         if (is_quick[i]) {
             met__quick_fetch_records(&group[i]);
         }

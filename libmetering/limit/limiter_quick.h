@@ -53,7 +53,6 @@ typedef struct met__quick {
     uint32_t flags; /* of the request */
     uint32_t count;
     uint32_t reserved;
-    uint64_t version; /* of the policy's place */
     met__quick_key *known; /* what is known of these windows, or NULL */
     met__quick_window windows[MET_LIMITER_WINDOWS_MAX];
 } met__quick;
@@ -108,16 +107,17 @@ met__quick_add_window(met__quick *q, uint64_t owner)
     return met__quick_can_ask(q, shape);
 }
 
-/* Finds the windows and guesses their records; 0: not on the short way. */
+/* Finds the windows and guesses their records; 0: not on the short way.
+ * *version_out: of the policy's place. */
 static inline __attribute__((always_inline)) int
-met__quick_find(met__quick *q)
+met__quick_find(met__quick *q, uint64_t *version_out)
 {
     uint32_t number = MET__POLICY_SLOT(q->policy);
     uint64_t flags = (uint64_t)MET__POLICY_GENERATION(q->policy)
                      << MET__POLICY_GENERATION_SHIFT;
     met__policy_slot *slot = &q->limiter->table.policies[number];
     uint64_t version = met__load_acquire(&slot->version);
-    q->version = version;
+    *version_out = version;
     const met__policy_row *row = &slot->rows[version % MET__POLICY_ROWS];
     if (version == 0 || met__policy_untag(&row->flags, version) != flags) {
         return 0;
@@ -151,7 +151,6 @@ met__quick_recall(met__quick *q, const met__quick_key *known)
         || met__load_acquire(&slot->version) != known->version) {
         return 0;
     }
-    q->version = known->version;
     q->count = known->count;
     for (uint32_t i = 0; i < known->count; i++) {
         met__quick_window *window = &q->windows[i];
@@ -179,13 +178,14 @@ static inline int met__quick_is_kept(const met__quick *q,
 }
 
 /* Keeps them, and the records that were found. */
-static inline void met__quick_keep(met__quick *q, met__quick_key *known)
+static inline void met__quick_keep(met__quick *q, uint64_t version,
+                                   met__quick_key *known)
 {
     if (q->count > MET__QUICK_KEPT) {
         return;
     }
     q->known = known;
-    known->version = q->version;
+    known->version = version;
     known->policy = q->policy;
     known->count = q->count;
     for (uint32_t i = 0; i < q->count; i++) {

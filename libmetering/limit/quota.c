@@ -277,12 +277,20 @@ static met_error answer(const met__quota_table *table, met_error error)
     return met__mapped_file_is_lost(&table->file) ? MET_E_CORRUPT : error;
 }
 
+static int is_amount(int64_t amount)
+{
+    return amount <= MET__QUOTA_AMOUNT_MAX && amount >= -MET__QUOTA_AMOUNT_MAX;
+}
+
+/* NULL: no ticket of ours. */
 static met__quota_side *ticket_side(const met__quota_table *table,
                                     const met__quota_ticket *ticket)
 {
     uint64_t place = ticket->place - 1;
 
-    if (place / 2 >= table->count) {
+    if (place / 2 >= table->count
+        || (uint64_t)ticket->cost > (uint64_t)MET__QUOTA_AMOUNT_MAX
+        || (uint64_t)ticket->owed > (uint64_t)MET__QUOTA_AMOUNT_MAX) {
         return NULL;
     }
     return &table->cells[place / 2].side[place % 2];
@@ -292,11 +300,6 @@ static met__quota_side *ticket_side(const met__quota_table *table,
 static int is_number(uint64_t number)
 {
     return number >= 1 && number <= MET__QUOTA_NUMBER_MAX;
-}
-
-static int is_amount(int64_t amount)
-{
-    return amount <= MET__QUOTA_AMOUNT_MAX && amount >= -MET__QUOTA_AMOUNT_MAX;
 }
 
 met_error met__quota_prepare(met__quota_table *table, met__hash128 key,
@@ -322,7 +325,7 @@ met_error met__quota_prepare(met__quota_table *table, met__hash128 key,
     return answer(table, error);
 }
 
-/* Of a place that was found before. */
+/* Whether a place that was found before is the key's. */
 static inline int is_at(const met__quota_table *table, met__hash128 key,
                         uint64_t place)
 {

@@ -132,8 +132,8 @@ met_error met__quota_admit(met__quota_table *table, met__hash128 key,
                            int64_t utc_ns, met__quota_ticket *ticket_out,
                            met__quota_state *state_out);
 
-/* The same of a key that comes again. *place: where its cell was (0: not known),
- * and where it is. */
+/* The same of a key that comes again. *place: where its cell was, 0 when that
+ * is not known, and where it is. */
 met_error met__quota_admit_again(met__quota_table *table, met__hash128 key,
                                  uint64_t *place, uint64_t number,
                                  int64_t cost, int64_t now_ns,

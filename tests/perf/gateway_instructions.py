@@ -18,12 +18,12 @@ COUNTS = {"key": 1000, "windows": 1000, "allowance": 1000, "access": 1000,
 # Of one request, the driver's own 560 included, or of one customer and a share
 # of what a gateway costs without any; a tenth on top.
 BOUNDS = {
-    "Debug": {"key": 7180, "windows": 11940, "allowance": 14560,
-              "access": 9780, "amounts": 68510, "compile": 211000},
-    "Checked": {"key": 3560, "windows": 5370, "allowance": 6500,
+    "Debug": {"key": 5840, "windows": 9080, "allowance": 11380,
+              "access": 9740, "amounts": 68510, "compile": 211000},
+    "Checked": {"key": 3040, "windows": 4230, "allowance": 5240,
                 "access": 4570, "amounts": 45590, "compile": 131730},
-    "RelWithDebInfo": {"key": 3060, "windows": 4670, "allowance": 5520,
-                       "access": 3690, "amounts": 40680, "compile": 121050},
+    "RelWithDebInfo": {"key": 2620, "windows": 3670, "allowance": 4450,
+                       "access": 3640, "amounts": 40680, "compile": 121050},
 }
 
 

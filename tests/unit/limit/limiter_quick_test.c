@@ -52,9 +52,10 @@ static int is_quick(met_limiter *limiter, const met_limiter_request *request)
 {
     met_limiter_result result = {.struct_size = sizeof result};
     met__quick q;
+    uint64_t version;
 
     met__quick_start(&q, limiter, request);
-    return met__quick_find(&q) && met__quick_look(&q, 1)
+    return met__quick_find(&q, &version) && met__quick_look(&q, 1)
            && met__quick_decide(&q, &result);
 }
 
