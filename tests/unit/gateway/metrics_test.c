@@ -196,9 +196,35 @@ static void test_metrics__prometheus(void **state)
     assert_line("# TYPE metering_gateway_requests_total counter");
     assert_line("metering_gateway_requests_total 0");
     assert_null(strstr(text, "# EOF"));
+}
+
+/* A text that a scraper can read, with names as is the custom. */
+static void test_metrics__promtool(void **state)
+{
+    char path[256];
+    met_limiter_config config = {.struct_size = sizeof config,
+                                 .path = path,
+                                 .capacity = 100};
+    met_limiter *limiter;
+
+    snprintf(path, sizeof path, "%s/own.map", home);
     if (system("command -v promtool >/dev/null 2>&1") != 0) {
-        return;
+        print_message("no promtool: apt-get install prometheus\n");
+        skip();
     }
+    must_apply_story(STORY_LIMIT);
+    must_open_gateway(0);
+    assert_int_equal(serve("/other", "ariel-key"), 200);
+    assert_int_equal(serve("/other", "nobody's-key"), 401);
+    assert_ok(met_limiter_open(&config, &limiter, &told));
+    assert_ok(write_text((met_stats_sources){.store = store,
+                                             .gateway = gateway,
+                                             .limiter = limiter,
+                                             .flags =
+                                                 MET_STATS_PROMETHEUS}));
+    met_limiter_close(limiter);
+    assert_line("metering_gateway_requests_total 2");
+    assert_line("metering_limiter_decisions_total 0");
     FILE *tool = popen("promtool check metrics", "w");
     assert_non_null(tool);
     fputs(text, tool);
@@ -234,6 +260,7 @@ int main(void)
         TEST(test_metrics__limiter),
         TEST(test_metrics__no_table),
         TEST(test_metrics__prometheus),
+        TEST(test_metrics__promtool),
         TEST(test_metrics__arguments),
     };
 
