@@ -6,12 +6,18 @@ and backups all at once: what was answered with 200 is what was counted.
 
 A client that waits for every answer knows exactly what was answered. Of the
 requests that broke because a worker was killed, some were counted and not
-answered: at most one for each killed worker, and never the other way round."""
+answered: at most one for each killed worker, and never the other way round.
+
+wrk, where it is, is at work at the same time under a key of its own. It drops
+what it has not read of a connection that breaks, and its requests under way
+when its time is over: for each of its connections at most one answer for each
+killed worker, and one at the end."""
 import argparse
 import json
 import os
 import pathlib
 import random
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -25,6 +31,7 @@ CLIENT = os.environ.get("METERING_LOAD_CLIENT", "load_client")
 FREE = [f"free{number}" for number in range(6)]
 ALLOWANCE = 2000
 PER_HOUR = 700
+WRK_CONNECTIONS = 4
 
 KONG = """
 _format_version: "3.0"
@@ -85,7 +92,7 @@ def write_entities(root, revision):
     consumers = "".join(
         f"  - {{username: {name}, keyauth_credentials: [{{key: {name}-key}}],"
         f" tags: [r{revision}]}}\n"
-        for name in [*FREE, "limited", "bought", f"extra{revision}"])
+        for name in [*FREE, "limited", "bought", "wrk", f"extra{revision}"])
     (root / "kong.yaml").write_text(
         KONG.format(consumers=consumers, per_hour=PER_HOUR))
     (root / "catalog.yaml").write_text(
@@ -164,6 +171,39 @@ def load(nginx, seconds, names, threads=16):
         int(status) if status.isdigit() else status: count
         for status, count in counts.items()}
         for name, counts in json.loads(done.stdout).items()}
+
+
+class Wrk:
+    """wrk beside the other client, or nothing where there is none."""
+
+    def __init__(self, nginx, seconds):
+        self.process = shutil.which("wrk") and subprocess.Popen(
+            ["wrk", "-t1", f"-c{WRK_CONNECTIONS}", f"-d{int(seconds)}s",
+             "--timeout=30s", "-H", "apikey: wrk-key", "-s",
+             pathlib.Path(__file__).with_name("load_wrk.lua"),
+             f"http://127.0.0.1:{nginx.port}/x"],
+            stdout=subprocess.PIPE, text=True)
+
+    def result(self):
+        """{"200": answers, ...}, or None."""
+        if not self.process:
+            print("no wrk: apt-get install wrk")
+            return None
+        report, _ = self.process.communicate(timeout=120)
+        assert self.process.returncode == 0, report
+        return json.loads(report.splitlines()[-1])
+
+
+def check_wrk(seen, counted, kills):
+    """As check_counts, with what wrk drops."""
+    if seen is None:
+        assert "wrk" not in counted, counted
+        return
+    beyond = counted["wrk"] - seen["200"]
+    print(f"wrk saw {seen}; {counted['wrk']} counted, {beyond} of these not "
+          "seen answered")
+    assert seen["200"] > 0 and seen["other"] == 0 and seen["late"] == 0, seen
+    assert 0 <= beyond <= WRK_CONNECTIONS * (kills + 1), (beyond, kills)
 
 
 def used(store):
@@ -254,12 +294,15 @@ def main():
             runs = check_memory(nginx, FREE, seconds=max(2, seconds / 3))
             troubles = Troubles(nginx, root, store)
             began = time.monotonic()
+            wrk = Wrk(nginx, seconds)
             runs.append(load(nginx, seconds, names))
+            seen = wrk.result()
             troubles.stop()
             took = time.monotonic() - began
             answers = add_up(*runs)
             check_answers(answers)
             expected = sum(counts.get(200, 0) for counts in answers.values())
+            expected += seen["200"] if seen else 0
             nginx_host.wait_until(
                 lambda: story.metering(store, "settle")
                 and sum(used(store).values()) >= expected, what="all usage")
@@ -268,9 +311,12 @@ def main():
             story.metering(store, "settle")
             counted = used(store)
         kills = troubles.done["kills"]
+        check_wrk(seen, counted, kills)
+        counted.pop("wrk", None)
         beyond = check_counts(answers, counted, kills)
         limited, bought = answers["limited"], answers["bought"]
-        print(f"{took:.1f} s of {troubles.done}: {expected} answered, "
+        good = sum(counts.get(200, 0) for counts in answers.values())
+        print(f"{took:.1f} s of {troubles.done}: {good} answered, "
               f"{sum(counted.values())} counted, {beyond} of these not seen "
               f"answered; limited {limited}, bought {bought}")
         assert limited.get(200, 0) <= PER_HOUR, limited
