@@ -143,10 +143,15 @@ next_line(u_char *at, u_char *end, line_start_t *start, line_t *line)
     return end - stop > 2 ? stop + 2 : end;
 }
 
-ngx_int_t ngx_http_metering_add_answer_lines(ngx_http_request_t *r,
-                                             const ngx_str_t *text)
+/* One more header of the list, that of the line. */
+typedef ngx_int_t made_header(ngx_http_request_t *r, ngx_table_elt_t *header,
+                              const line_t *line);
+
+/* starts: STARTS of them, of lines that come in this list. */
+static inline __attribute__((always_inline)) ngx_int_t
+add_lines(ngx_http_request_t *r, ngx_list_t *headers, const ngx_str_t *text,
+          line_start_t *starts, made_header *made)
 {
-    static line_start_t starts[STARTS];
     u_char *at = text->data;
     u_char *end = at + text->len;
     line_t line;
@@ -156,16 +161,33 @@ ngx_int_t ngx_http_metering_add_answer_lines(ngx_http_request_t *r,
         if (at == NULL) {
             break;
         }
-        ngx_table_elt_t *header = ngx_list_push(&r->headers_out.headers);
+        ngx_table_elt_t *header = ngx_list_push(headers);
         if (header == NULL) {
             return NGX_ERROR;
         }
         ngx_memzero(header, sizeof *header);
-        header->hash = 1;
         header->key = line.name;
         header->value = line.value;
+        if (made(r, header, &line) != NGX_OK) {
+            return NGX_ERROR;
+        }
     }
     return NGX_OK;
+}
+
+static ngx_int_t show(ngx_http_request_t *r, ngx_table_elt_t *header,
+                      const line_t *line)
+{
+    header->hash = 1;
+    return NGX_OK;
+}
+
+ngx_int_t ngx_http_metering_add_answer_lines(ngx_http_request_t *r,
+                                             const ngx_str_t *text)
+{
+    static line_start_t starts[STARTS];
+
+    return add_lines(r, &r->headers_out.headers, text, starts, show);
 }
 
 /* --- What the client may not say ------------------------------------------ */
@@ -303,7 +325,6 @@ static ngx_int_t drop(ngx_http_request_t *r,
 static ngx_int_t set_name(ngx_http_request_t *r, ngx_table_elt_t *header,
                           const line_t *line)
 {
-    header->key = line->name;
     if (line->known != NULL) {
         header->hash = line->known->hash;
         header->lowcase_key = line->known->low;
@@ -321,26 +342,8 @@ static ngx_int_t set_name(ngx_http_request_t *r, ngx_table_elt_t *header,
 static ngx_int_t add(ngx_http_request_t *r, const ngx_str_t *text)
 {
     static line_start_t starts[STARTS];
-    u_char *at = text->data;
-    u_char *end = at + text->len;
-    line_t line;
 
-    for (ngx_uint_t i = 0; at < end; i++) {
-        at = next_line(at, end, &starts[i % STARTS], &line);
-        if (at == NULL) {
-            break;
-        }
-        ngx_table_elt_t *header = ngx_list_push(&r->headers_in.headers);
-        if (header == NULL) {
-            return NGX_ERROR;
-        }
-        ngx_memzero(header, sizeof *header);
-        if (set_name(r, header, &line) != NGX_OK) {
-            return NGX_ERROR;
-        }
-        header->value = line.value;
-    }
-    return NGX_OK;
+    return add_lines(r, &r->headers_in.headers, text, starts, set_name);
 }
 
 /* The key leaves the query also where the request line is shown or passed on

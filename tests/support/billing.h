@@ -113,18 +113,21 @@ static inline const char *must_subscribe(const char *customer,
 }
 
 /* --- Usage ---------------------------------------------------------------- */
-static inline void must_use_at(const char *subject, const char *service,
-                               int64_t utc_ns, unsigned count, uint32_t flags)
+/* route: NULL for none. */
+static inline void must_use_of(const char *subject, const char *service,
+                               const char *route, int64_t utc_ns,
+                               unsigned count, uint32_t flags)
 {
     const met_pair attributes[] = {
-        {"service_name", 12, service, strlen(service)}};
+        {"service_name", 12, service, strlen(service)},
+        {"route_name", 10, route, route != NULL ? strlen(route) : 0}};
     met_event event = {.struct_size = sizeof event,
                        .type = "kong.api_request",
                        .type_size = 16,
                        .subject = subject,
                        .subject_size = strlen(subject),
                        .attributes = attributes,
-                       .attribute_count = 1,
+                       .attribute_count = route != NULL ? 2 : 1,
                        .utc_ns = utc_ns};
 
     if (recorder == NULL) {
@@ -134,6 +137,19 @@ static inline void must_use_at(const char *subject, const char *service,
     for (unsigned i = 0; i < count; i++) {
         assert_ok(met__recorder_add(recorder, &event, flags, &told));
     }
+}
+
+static inline void must_use_at(const char *subject, const char *service,
+                               int64_t utc_ns, unsigned count, uint32_t flags)
+{
+    must_use_of(subject, service, NULL, utc_ns, count, flags);
+}
+
+/* Of a route of the story's service. */
+static inline void must_use_route(const char *subject, const char *time,
+                                  const char *route, unsigned count)
+{
+    must_use_of(subject, "example_service", route, time_of(time), count, 0);
 }
 
 /* Of the story's service, through admit. */

@@ -55,28 +55,6 @@ static inline const char *subscribe_from(const char *customer, const char *plan,
     return must_subscribe(customer, plan, members);
 }
 
-/* must_use with a route. */
-static inline void must_use_route(const char *subject, const char *time,
-                                  const char *route, unsigned count)
-{
-    const met_pair attributes[] = {
-        {"service_name", 12, "example_service", 15},
-        {"route_name", 10, route, strlen(route)}};
-    met_event event = {.struct_size = sizeof event,
-                       .type = "kong.api_request",
-                       .type_size = 16,
-                       .subject = subject,
-                       .subject_size = strlen(subject),
-                       .attributes = attributes,
-                       .attribute_count = 2,
-                       .utc_ns = time_of(time)};
-
-    must_use(subject, time, 0); /* opens the recorder */
-    for (unsigned i = 0; i < count; i++) {
-        assert_ok(met__recorder_add(recorder, &event, 0, &told));
-    }
-}
-
 #define FEBRUARY "2026-02-01T00:00:00Z"
 #define MARCH "2026-03-01T00:00:00Z"
 
