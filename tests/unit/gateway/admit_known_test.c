@@ -4,6 +4,7 @@
 #include "support/gateway_calls.h"
 
 #include "gateway/gateway_handle.h"
+#include "gateway/ticket.h"
 
 #define STEPS 1500
 #define HOUR (3600 * MET__SECOND_NS)
@@ -52,6 +53,9 @@ enum { CHANGES = sizeof changes / sizeof *changes };
 
 static met_gateway *forgetful;
 static met_gateway_decision plain;
+enum { ROUTES = 3 };
+static uint64_t counted[ROUTES]; /* requests of a subject */
+static uint32_t known_events; /* of requests that came like one before */
 static uint32_t seed = 20261130;
 
 static uint32_t draw(uint32_t count)
@@ -96,10 +100,29 @@ static long number_of(const char *lines, const char *name)
     return line != NULL ? atol(line + strlen(name)) : -1;
 }
 
+/* The same event will be recorded. */
+static void must_carry_alike(void)
+{
+    const met__ticket *mine = (const met__ticket *)(void *)&decision.ticket;
+    const met__ticket *its = (const met__ticket *)(void *)&plain.ticket;
+
+    assert_int_equal(mine->utc_ns, its->utc_ns);
+    assert_int_equal(mine->quota_count, its->quota_count);
+    assert_int_equal(mine->subject_size, its->subject_size);
+    assert_int_equal(mine->attribute_count, its->attribute_count);
+    assert_int_equal(mine->text_size, its->text_size);
+    assert_memory_equal(mine->text, its->text, its->text_size);
+    known_events += mine->mark.low != 0;
+    if (mine->subject_size > 0 && decision.route_size > 0) {
+        counted[decision.route[0] - 'a'] += 2;
+    }
+}
+
 static void must_be_alike(void)
 {
     static const char limit[] = "X-RateLimit-Limit-Minute: ";
     static const char left[] = "X-RateLimit-Remaining-Minute: ";
+    static const char reset[] = "\nRateLimit-Reset: ";
     const char *mine = decision.response_headers;
     const char *its = plain.response_headers;
 
@@ -115,6 +138,7 @@ static void must_be_alike(void)
     assert_memory_equal(decision.upstream_headers, plain.upstream_headers,
                         plain.upstream_headers_size);
     assert_int_equal(number_of(mine, limit), number_of(its, limit));
+    assert_int_equal(number_of(mine, reset), number_of(its, reset));
     if (number_of(mine, left) >= 0) { /* both count the same client */
         assert_int_equal(number_of(mine, left), number_of(its, left) + 1);
     }
@@ -128,10 +152,14 @@ static void must_answer_alike(const met_gateway_request *request)
     decision.struct_size = sizeof decision;
     plain.struct_size = sizeof plain;
     memset(forgetful->known_keys, 0, sizeof forgetful->known_keys);
+    memset(forgetful->known_routes, 0, sizeof forgetful->known_routes);
+    memset(forgetful->route_events, 0, sizeof forgetful->route_events);
+    memset(forgetful->lines, 0, sizeof forgetful->lines);
     assert_int_equal(met_gateway_admit(gateway, request, &decision), MET_OK);
     assert_int_equal(met_gateway_admit(forgetful, request, &plain), MET_OK);
     must_be_alike();
     if (decision.is_admitted) {
+        must_carry_alike();
         assert_int_equal(met_gateway_complete(gateway, &decision.ticket,
                                               &outcome),
                          MET_OK);
@@ -147,6 +175,7 @@ static void ask_something(void)
                                        "joe", "eve",   "nobody"};
     static const char *const paths[] = {"/a", "/b", "/c"};
     static const char *const groups[] = {"gold", "silver", ","};
+    static const met_pair attribute = {"tenant", 6, "t", 1};
     met_gateway_request request =
         request_of(paths[draw(3)], keys[draw(6)]);
 
@@ -161,6 +190,10 @@ static void ask_something(void)
     if (draw(8) == 0) {
         request.subject = "consumer:bob";
         request.subject_size = 12;
+    }
+    if (draw(8) == 0) {
+        request.attributes = &attribute;
+        request.attribute_count = 1;
     }
     if (draw(16) == 0) {
         request.utc_ns -= HOUR; /* a clock that was set */
@@ -200,6 +233,15 @@ static void test_known__as_if_forgotten(void **state)
         most = known_now() > most ? known_now() : most;
     }
     assert_true(most > 8); /* keys of several routes were remembered */
+    assert_true(known_events > 100);
+    for (uint32_t i = 0; i < ROUTES; i++) {
+        char query[128];
+        snprintf(query, sizeof query,
+                 "{\"meter\":\"api_requests\",\"filters\":{"
+                 "\"route_name\":{\"eq\":\"%c\"}}}",
+                 (char)('a' + i));
+        assert_int_equal(usage_of(query), counted[i]);
+    }
     met_gateway_close(forgetful);
 }
 
