@@ -175,6 +175,113 @@ static void tells_the_times_of_one(void **state)
     assert_true(silent > 10);
 }
 
+/* --- Keys that come again ------------------------------------------------- */
+/* One request: of a key that is known in the first table, of any in the second,
+ * whose windows say all they know. */
+static void check_known(met_limiter_request request, met__limiter_key *known,
+                        met_limiter_result results[2])
+{
+    met__limiter_room room;
+
+    request.flags = MET__LIMITER_REPORTED;
+    if (random_below(2) == 0
+        && met__limiter_has_room(limiters[0], &request, known, &room)) {
+        assert_int_equal(met__limiter_check_room(&room, &request,
+                                                 &results[0]),
+                         MET_OK);
+    } else {
+        assert_int_equal(met__limiter_check_key(limiters[0], &request, known,
+                                                &results[0]),
+                         MET_OK);
+    }
+    request.flags = 0;
+    assert_int_equal(met__limiter_check(limiters[1], &request, &results[1]),
+                     MET_OK);
+    assert_int_equal(results[0].is_allowed, results[1].is_allowed);
+    assert_int_equal(results[0].reported, results[1].reported);
+    assert_int_equal(results[0].wait_ns, results[1].wait_ns);
+    assert_int_equal(results[0].window_count, results[1].window_count);
+    for (uint32_t i = 0; i < results[0].window_count; i++) {
+        const met_limiter_window_result *mine = &results[0].windows[i];
+        const met_limiter_window_result *its = &results[1].windows[i];
+        assert_int_equal(mine->limit, its->limit);
+        assert_int_equal(mine->remaining, its->remaining);
+        if (i == results[0].reported) {
+            assert_int_equal(mine->reset_ns, its->reset_ns);
+            assert_int_equal(mine->wait_ns, its->wait_ns);
+        }
+    }
+}
+
+/* What else may happen to the key. */
+static void disturb(met_limiter_request request,
+                    met_limiter_result results[2])
+{
+    uint64_t what = random_below(60);
+    uint32_t withheld[2] = {0, 0};
+
+    for (int i = 0; i < 2; i++) {
+        met_limiter_result result = {.struct_size = sizeof result};
+        if (what < 6 && results[i].is_allowed) {
+            assert_int_equal(met__limiter_refund(limiters[i],
+                                                 &results[i].ticket, 0,
+                                                 &withheld[i]),
+                             MET_OK);
+        } else if (what == 6) {
+            assert_int_equal(met__limiter_reset(limiters[i], &request),
+                             MET_OK);
+        } else if (what == 7) {
+            request.cost = 40;
+            assert_int_equal(met__limiter_charge(limiters[i], &request,
+                                                 &result),
+                             MET_OK);
+        }
+    }
+    assert_int_equal(withheld[0], withheld[1]);
+}
+
+static void a_known_key_says_the_same(void **state)
+{
+    static const char *const names[] = {"tape", "log"};
+    static const window_spec specs[][2] = {
+        {{1000, MINUTE, MET_LIMITER_SLIDING},
+         {40000, HOUR, MET_LIMITER_SLIDING}},
+        {{10, MINUTE, MET_LIMITER_SLIDING}, {12, HOUR, MET_LIMITER_GCRA}}};
+    static const window_spec changed[] = {
+        {700, MINUTE, MET_LIMITER_SLIDING}};
+    enum { STEPS = 60000 };
+    met__limiter_key known[2][KEYS];
+    met_limiter_result results[2] = {{.struct_size = sizeof *results},
+                                     {.struct_size = sizeof *results}};
+    uint32_t policies[2];
+    uint64_t now = (uint64_t)EPOCH;
+
+    for (int i = 0; i < 4; i++) {
+        policies[i / 2] = set_policy(limiters[i % 2], names[i / 2], 0,
+                                     specs[i / 2], 2);
+    }
+    for (int step = 0; step < STEPS; step++) {
+        if (step == STEPS - 2000) { /* another version of the policy */
+            set_policy(limiters[0], "tape", 0, changed, 1);
+            set_policy(limiters[1], "tape", 0, changed, 1);
+        }
+        uint64_t of = random_below(8) == 0;
+        uint64_t which = (uint64_t)step < 2 * KEYS ? (uint64_t)step % KEYS
+                                                   : random_below(KEYS);
+        of = step < 2 * KEYS ? (uint64_t)step / KEYS : of;
+        char key[2] = {(char)('a' + which), 0};
+        met_limiter_request request =
+            request_for(policies[of], key, (int64_t)now);
+        if (step < 2 * KEYS || random_below(200) == 0) {
+            met__limiter_key_of(limiters[0], &request, &known[of][which]);
+        }
+        check_known(request, &known[of][which], results);
+        disturb(request, results);
+        now += random_below(3) == 0 ? random_below(400000000) : 1000;
+        now += random_below(500) == 0 ? (uint64_t)MINUTE : 0;
+    }
+}
+
 /* What the test above relies on, and what the short way leaves alone. */
 static void is_taken_where_it_can(void **state)
 {
@@ -273,6 +380,7 @@ int main(void)
         TEST(says_the_same),
         TEST(says_the_same_of_several_windows),
         TEST(tells_the_times_of_one),
+        TEST(a_known_key_says_the_same),
         TEST(is_taken_where_it_can),
         TEST(gives_back_what_it_counted),
         TEST(a_refusal_writes_nothing),
