@@ -246,7 +246,7 @@ static met_error end_others(met__txn *txn, const met__plan_versions *list,
         met__plan *other = list->plans[i];
         if (other->effective_from_ns > at_ns
             && other->effective_from_ns <= now_ns) {
-            return met__fail(info, MET_E_CONFLICT, "at",
+            return met__fail(info, MET_E_CONFLICT, "at_ns",
                              "version %u came into force after this instant",
                              (unsigned)other->version);
         }
@@ -283,11 +283,11 @@ static met_error check_instant(const met__publish *when, int64_t at_ns,
                                met_error_info *info)
 {
     if (at_ns <= 0 || at_ns > MET__TIME_MAX) {
-        return met__fail(info, MET_E_INVALID, "at",
+        return met__fail(info, MET_E_INVALID, "at_ns",
                          "must be a time of the years 1970 to 2200");
     }
     if (at_ns < when->now_ns && !when->allow_past) {
-        return met__fail(info, MET_E_INVALID, "at", "is in the past");
+        return met__fail(info, MET_E_INVALID, "at_ns", "is in the past");
     }
     return MET_OK;
 }

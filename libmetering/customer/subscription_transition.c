@@ -85,7 +85,7 @@ static met_error check_boundary(const met__subscription *subscription,
                                                        at_ns, &period);
 
     if (error != MET_OK || period.from_ns != at_ns) {
-        return met__fail(info, MET_E_INVALID, "at",
+        return met__fail(info, MET_E_INVALID, "at_ns",
                          "is not the start of one of its billing periods");
     }
     return MET_OK;
@@ -100,12 +100,12 @@ static met_error end_of(const met__subscription *subscription,
     int is_scheduled = subscription->active_from_ns > when->now_ns;
 
     if (when->at_ns != 0 && when->at_next_billing_cycle) {
-        return met__fail(info, MET_E_INVALID, "at",
+        return met__fail(info, MET_E_INVALID, "at_ns",
                          "must be 0 with the next billing cycle");
     }
     if (when->at_ns != 0) {
         if (when->at_ns < when->now_ns && !when->allow_past) {
-            return met__fail(info, MET_E_INVALID, "at", "is in the past");
+            return met__fail(info, MET_E_INVALID, "at_ns", "is in the past");
         }
         *to_ns_out = when->at_ns;
         return check_boundary(subscription, plan, when->at_ns, info);

@@ -300,7 +300,7 @@ static met_error finish(met__bill *bill, met__line_draft *draft)
     met_error error = take_currency(bill, draft);
 
     if (error == MET_OK && bill->lines->count >= MET__INVOICE_LINES_MAX) {
-        error = met__fail(bill->info, MET_E_LIMIT, "as_of",
+        error = met__fail(bill->info, MET_E_LIMIT, "as_of_ns",
                           "would bill more than %d lines: bill up to an "
                           "earlier instant first",
                           MET__INVOICE_LINES_MAX);

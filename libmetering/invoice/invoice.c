@@ -79,7 +79,7 @@ met_error met__invoice_preview(met__txn *txn,
 static met_error check_bill(const met__bill *bill, met_error_info *info)
 {
     if (bill->lines->count == 0 && bill->give_back_count == 0) {
-        return met__fail(info, MET_E_CONFLICT, "as_of", "nothing is due");
+        return met__fail(info, MET_E_CONFLICT, "as_of_ns", "nothing is due");
     }
     if (met__decimal_is_negative(bill->totals.total)) {
         return met__fail(info, MET_E_UNSUPPORTED, "totals.total",
@@ -142,7 +142,7 @@ met_error met__invoice_finalize(met__txn *txn,
     met__bill bill;
 
     if (request->as_of_ns > request->now_ns) {
-        return met__fail(info, MET_E_INVALID, "as_of",
+        return met__fail(info, MET_E_INVALID, "as_of_ns",
                          "is later than now: its usage is not known yet");
     }
     MET__ASSERT(request->is_open_included == request->is_interim);

@@ -1,11 +1,12 @@
 """billing run, billing profile, invoice act, void, credit, recompute."""
 import json
 import os
+import re
 import resource
 import shutil
 import subprocess
 
-from conftest import STORY, Tool
+from conftest import ROOT, STORY, Tool
 
 MONTH = "2026-02-01T02:00:00Z"
 
@@ -98,6 +99,21 @@ def test_a_run_that_was_left_is_ended_first(tool, tmp_path):
     assert len(runs) == 2
 
 
+def check_statuses(tool):
+    """Every status that the library knows can be asked for, and no other."""
+    states = (ROOT / "libmetering/invoice/invoice_state.h").read_text()
+    known = {name.split(".")[0]
+             for name in re.findall(r'X\(MET__STATE_\w+,\s*"([\w.]+)"', states)}
+    assert {"draft", "overdue", "deleted"} < known
+    for word in known:
+        assert all(item["status"] == word for item in tool.json(
+            "invoice", "list", "--status", word)["items"])
+    for word in ("x", "", "draft.invalid", "Draft"):
+        reason = tool.refused("invoice", "list", "--status", word,
+                              reason="--status", status=2)
+        assert all(name in reason for name in known), reason
+
+
 def test_a_draft_waits_for_somebody(tool):
     begin(tool)
     profile = {"workflow": {"invoicing": {"auto_advance": False}}}
@@ -110,6 +126,7 @@ def test_a_draft_waits_for_somebody(tool):
     draft = tool.json("invoice", "list", "--status", "draft")["items"][0]
     assert draft["extended_status"] == "draft.manual_approval_needed"
     assert tool.json("invoice", "list", "--status", "issued")["items"] == []
+    check_statuses(tool)
     tool.refused("invoice", "act", draft["id"], "paid",
                  reason="MET_E_CONFLICT")
     tool.refused("invoice", "act", draft["id"], "dance",

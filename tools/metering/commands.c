@@ -304,8 +304,10 @@ const tool_command tool_commands[] = {
      1, 1, command_invoice_finalize},
     {"invoice", "list", "[CUSTOMER]", "status=",
      "drafts, invoices and credit notes",
-     "  --status WORD  only those that are, say, overdue", 0, 1,
-     command_invoice_list},
+     "  --status WORD  only those that are draft, issuing, issued,\n"
+     "                 payment_processing, overdue, paid, uncollectible,\n"
+     "                 voided, delete or deleted",
+     0, 1, command_invoice_list},
     {"invoice", "act", "ID ACTION", "field=",
      "the next step of an invoice",
      "ACTION is one of the document's available_actions: approve, collect,\n"

@@ -126,14 +126,36 @@ static void keep_status(tool *self, met_buffer *answer)
     json_decref(root);
 }
 
+/* A status that no invoice can have would be an empty list. */
+static int check_status(const tool *self)
+{
+    static const char *const all[] = {
+        "draft", "issuing", "issued", "payment_processing", "overdue", "paid",
+        "uncollectible", "voided", "delete", "deleted"};
+    const char *wanted = tool_option(self, "status", 0);
+
+    for (size_t i = 0; wanted != NULL && i < sizeof all / sizeof *all; i++) {
+        if (strcmp(wanted, all[i]) == 0) {
+            return TOOL_OK;
+        }
+    }
+    return wanted == NULL
+               ? TOOL_OK
+               : tool_usage(self, "--status: \"%s\" is none of draft, "
+                                  "issuing, issued, payment_processing, "
+                                  "overdue, paid, uncollectible, voided, "
+                                  "delete and deleted", wanted);
+}
+
 /* Invoices of the customer that is named, or of all. TOOL_OK or an exit
  * status. */
 static int read_list(tool *self, met_buffer *answer_out)
 {
     met_error_info info = {.struct_size = sizeof info};
     const char *customer = self->argument_count ? self->arguments[0] : NULL;
-    int status = tool_open(self, 0);
+    int status = check_status(self);
 
+    status = status == TOOL_OK ? tool_open(self, 0) : status;
     if (status != TOOL_OK) {
         return status;
     }

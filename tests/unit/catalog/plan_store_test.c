@@ -105,10 +105,10 @@ static void test_plan__scheduled(void **state)
 {
     assert_ok(plan_put(FEE("1")));
     assert_told(plan_publish_at("p", clock_now_ns - 1, 0), MET_E_INVALID,
-                "at", "in the past");
-    assert_told(plan_publish_at("p", -5, MET_ALLOW_PAST), MET_E_INVALID, "at",
-                "1970 to 2200");
-    assert_told(plan_publish_at("p", INT64_MAX, 0), MET_E_INVALID, "at",
+                "at_ns", "in the past");
+    assert_told(plan_publish_at("p", -5, MET_ALLOW_PAST), MET_E_INVALID,
+                "at_ns", "1970 to 2200");
+    assert_told(plan_publish_at("p", INT64_MAX, 0), MET_E_INVALID, "at_ns",
                 "1970 to 2200");
     assert_told(plan_publish_at("p", 0, 2), MET_E_UNSUPPORTED, "flags",
                 "unknown bit");
@@ -139,7 +139,7 @@ static void test_plan__scheduled(void **state)
     assert_ok(plan_put(FEE("4")));
     assert_told(plan_publish_at("p", clock_now_ns - MET__HOUR_NS,
                                 MET_ALLOW_PAST),
-                MET_E_CONFLICT, "at", "version 2 came into force");
+                MET_E_CONFLICT, "at_ns", "version 2 came into force");
     assert_ok(plan_remove("p", 0)); /* the draft */
     /* Without version 3 version 2 goes on. */
     assert_ok(plan_get("p", 2));

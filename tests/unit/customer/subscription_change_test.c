@@ -216,15 +216,15 @@ static void test_subscription__in_the_past(void **state)
     assert_shown("billing_anchor", "2025-01-01T00:00:00Z");
     /* On a boundary of a billing period of long ago. */
     int64_t boundary_ns = time_of("2025-07-01T00:00:00Z");
-    assert_told(subscription_cancel(id, boundary_ns, 0), MET_E_INVALID, "at",
+    assert_told(subscription_cancel(id, boundary_ns, 0), MET_E_INVALID, "at_ns",
                 "in the past");
     assert_told(subscription_cancel(id, boundary_ns + 1, MET_ALLOW_PAST),
-                MET_E_INVALID, "at", "start of one of its billing periods");
+                MET_E_INVALID, "at_ns", "start of one of its billing periods");
     assert_told(subscription_cancel(id, time_of("2024-12-01T00:00:00Z"),
                                     MET_ALLOW_PAST),
-                MET_E_INVALID, "at", "start of one of its billing periods");
+                MET_E_INVALID, "at_ns", "start of one of its billing periods");
     assert_told(subscription_cancel(id, -1, MET_ALLOW_PAST), MET_E_INVALID,
-                "at", "");
+                "at_ns", "");
     assert_ok(subscription_cancel(id, boundary_ns, MET_ALLOW_PAST));
     assert_shown("status", "inactive");
     assert_shown("active_to", "2025-07-01T00:00:00Z");
@@ -246,10 +246,10 @@ static void test_subscription__cancel(void **state)
     clock_now_ns = time_of("2026-03-20T00:00:00Z");
     uint64_t before = stored_digest();
     assert_told(subscription_cancel(id, clock_now_ns + MET__DAY_NS, 0),
-                MET_E_INVALID, "at", "start of one of its billing periods");
+                MET_E_INVALID, "at_ns", "start of one of its billing periods");
     assert_told(subscription_cancel(id, time_of("2026-04-15T10:30:00Z"),
                                     MET_CANCEL_NEXT_BILLING_CYCLE),
-                MET_E_INVALID, "at", "must be 0");
+                MET_E_INVALID, "at_ns", "must be 0");
     assert_told(subscription_cancel(id, 0, 64), MET_E_UNSUPPORTED, "flags",
                 "unknown bit");
     assert_int_equal(stored_digest(), before);

@@ -181,7 +181,7 @@ static void test_transition__change(void **state)
                                     0, 0),
                 MET_E_INVALID, "subscription.active_from", "not a known");
     assert_told(subscription_change(id, FREE, clock_now_ns + 1, 0),
-                MET_E_INVALID, "at", "start of one of its billing periods");
+                MET_E_INVALID, "at_ns", "start of one of its billing periods");
     assert_told(subscription_change(id, FREE, 0, 64), MET_E_UNSUPPORTED,
                 "flags", "unknown bit");
     assert_told(subscription_change("x", FREE, 0, 0), MET_E_INVALID, "id",

@@ -13,7 +13,7 @@ static void late_usage_is_a_line_of_the_next_invoice(void **state)
     /* Within the package that is paid: nothing to bill, nothing issued. */
     must_use("consumer:rosario", "2026-02-28T23:59:59Z", 1);
     must_settle();
-    assert_told(finalize("rosario", MARCH), MET_E_CONFLICT, "as_of",
+    assert_told(finalize("rosario", MARCH), MET_E_CONFLICT, "as_of_ns",
                 "nothing is due");
     must_use("consumer:rosario", "2026-02-28T23:59:59Z", 2);
     must_settle();
@@ -26,7 +26,7 @@ static void late_usage_is_a_line_of_the_next_invoice(void **state)
     assert_shown("lines.0.quantity_total", "5002");
     assert_shown("lines.0.period.from", FEBRUARY);
     assert_shown("totals.total", "1.00");
-    assert_told(finalize("rosario", MARCH), MET_E_CONFLICT, "as_of",
+    assert_told(finalize("rosario", MARCH), MET_E_CONFLICT, "as_of_ns",
                 "nothing is due");
     /* And once more, together with the period that has ended by then. */
     must_use("consumer:rosario", "2026-02-28T23:59:59Z", 5000);
@@ -163,7 +163,7 @@ static void rounding_is_of_the_whole_period(void **state)
     assert_shown("totals.total", "0.34");
     must_use("a", "2026-02-10T10:00:00Z", 1);
     must_settle();
-    assert_told(finalize("a", MARCH), MET_E_CONFLICT, "as_of", "nothing");
+    assert_told(finalize("a", MARCH), MET_E_CONFLICT, "as_of_ns", "nothing");
 }
 
 /* A subject leaves for another customer after the subscription has ended: what
@@ -204,7 +204,7 @@ static void less_usage_is_set_off(void **state)
     assert_ok(finalize("a", NULL));
     assert_shown("number", "INV-0002");
     assert_shown("totals.total", "4.00");
-    assert_told(finalize("a", NULL), MET_E_CONFLICT, "as_of", "nothing");
+    assert_told(finalize("a", NULL), MET_E_CONFLICT, "as_of_ns", "nothing");
 }
 
 /* --- Other prices --------------------------------------------------------- */
@@ -324,7 +324,7 @@ static void what_is_ended_in_the_past_is_given_back(void **state)
     assert_shown("lines.0.totals.total", "-10.00");
     assert_shown("lines.1.quantity", "20");
     assert_shown("totals.total", "10.00");
-    assert_told(finalize("a", MARCH), MET_E_CONFLICT, "as_of", "nothing");
+    assert_told(finalize("a", MARCH), MET_E_CONFLICT, "as_of_ns", "nothing");
 }
 
 /* Periods of an ended subscription in another currency stand in nobody's way
@@ -404,8 +404,8 @@ static void a_backlog_is_billed_in_parts(void **state)
     must_use("a", "2026-02-28T23:00:00Z", 3);
     must_settle();
     uint64_t before = stored_digest();
-    assert_told(finalize("a", MARCH), MET_E_LIMIT, "as_of", "4096 lines");
-    assert_told(preview("a", MARCH, 0), MET_E_LIMIT, "as_of", "earlier");
+    assert_told(finalize("a", MARCH), MET_E_LIMIT, "as_of_ns", "4096 lines");
+    assert_told(preview("a", MARCH, 0), MET_E_LIMIT, "as_of_ns", "earlier");
     assert_true(stored_digest() == before);
     assert_ok(finalize("a", "2026-01-01T00:00:00Z"));
     assert_shown("number", "INV-0001");

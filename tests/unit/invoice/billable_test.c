@@ -16,7 +16,7 @@ static void due_is_what_has_ended(void **state)
     assert_shown("lines.2.period.to", "2026-03-15T00:00:00Z");
     assert_shown("lines.3", "");
     assert_told(finalize("rosario", "2026-03-15T10:30:01Z"), MET_E_INVALID,
-                "as_of", "later than now");
+                "as_of_ns", "later than now");
 }
 
 static void a_cancelled_period_ends_early(void **state)
@@ -65,7 +65,7 @@ static void flat_fees(void **state)
     assert_shown("lines.1.full_period.from", "2026-02-01T00:00:00Z");
     assert_shown("lines.2", "");
     assert_shown("totals.total", "113.00");
-    assert_told(finalize("a", NULL), MET_E_CONFLICT, "as_of", "nothing");
+    assert_told(finalize("a", NULL), MET_E_CONFLICT, "as_of_ns", "nothing");
     /* A month later: the full fee in advance, half of support in arrears. */
     clock_now_ns = time_of("2026-03-01T00:00:00Z");
     assert_ok(finalize("a", NULL));

@@ -77,14 +77,14 @@ static void an_interim_invoice_by_hand(void **state)
                                  NULL));
     subscribe_from("a", "least", MARCH);
     clock_now_ns = time_of("2026-03-02T12:00:00Z");
-    assert_told(interim("a"), MET_E_CONFLICT, "as_of", "nothing is due");
+    assert_told(interim("a"), MET_E_CONFLICT, "as_of_ns", "nothing is due");
     must_use("a", "2026-03-02T10:00:00Z", 4);
     must_settle();
     assert_ok(interim("a"));
     assert_shown("totals.total", "4.00");
     assert_ok(preview("a", NULL, MET_INVOICE_OPEN_PERIOD));
     assert_shown("lines", "[]");
-    assert_told(interim("a"), MET_E_CONFLICT, "as_of", "nothing is due");
+    assert_told(interim("a"), MET_E_CONFLICT, "as_of_ns", "nothing is due");
     must_run("2026-04-01T02:00:00Z");
     assert_ok(get("INV-0002"));
     assert_shown("lines.0.quantity", "0");

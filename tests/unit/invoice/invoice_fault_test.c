@@ -126,7 +126,7 @@ static void writes_fail(void **state)
             assert_ok(finalize("a", MARCH)); /* it was not stored */
         } else {
             /* It was, perhaps without being told: once is enough. */
-            assert_told(finalize("a", MARCH), MET_E_CONFLICT, "as_of",
+            assert_told(finalize("a", MARCH), MET_E_CONFLICT, "as_of_ns",
                         "nothing is due");
         }
         check_bills(requests, invoices);

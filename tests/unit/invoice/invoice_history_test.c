@@ -216,7 +216,7 @@ static unsigned bill(const buyer *one, unsigned issued)
     snprintf(number, sizeof number, "INV-%04u", issued + 1);
     assert_shown("number", number);
     check_buyer(one);
-    assert_told(finalize(one->key, NULL), MET_E_CONFLICT, "as_of",
+    assert_told(finalize(one->key, NULL), MET_E_CONFLICT, "as_of_ns",
                 "nothing is due");
     return 1;
 }

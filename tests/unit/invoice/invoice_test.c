@@ -42,7 +42,7 @@ static void one_request_more_is_one_package_more(void **state)
     assert_shown("totals.total", "0.00");
     assert_shown("status", "draft");
     assert_shown("number", "");
-    assert_told(finalize("ariel", MARCH), MET_E_CONFLICT, "as_of",
+    assert_told(finalize("ariel", MARCH), MET_E_CONFLICT, "as_of_ns",
                 "nothing is due");
 }
 
@@ -61,7 +61,7 @@ static void the_running_period_is_only_shown(void **state)
     assert_shown("lines.0.quantity", "5");
     assert_shown("lines.0.period.to", "2026-04-01T00:00:00Z");
     assert_shown("totals.total", "1.00");
-    assert_told(finalize("rosario", NULL), MET_E_CONFLICT, "as_of",
+    assert_told(finalize("rosario", NULL), MET_E_CONFLICT, "as_of_ns",
                 "nothing is due");
 }
 
@@ -89,7 +89,7 @@ static void no_usage_is_a_line_of_zero(void **state)
     assert_shown("lines.0.quantity", "0");
     assert_shown("lines.0.detailed_lines", "[]");
     assert_shown("totals.total", "0.00");
-    assert_told(finalize("rosario", MARCH), MET_E_CONFLICT, "as_of",
+    assert_told(finalize("rosario", MARCH), MET_E_CONFLICT, "as_of_ns",
                 "nothing is due");
 }
 
