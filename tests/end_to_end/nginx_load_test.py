@@ -8,9 +8,9 @@ A client that waits for every answer knows exactly what was answered. Of the
 requests that broke because a worker was killed, some were counted and not
 answered: at most one for each killed worker, and never the other way round.
 
-wrk, where it is, is at work at the same time under a key of its own. It drops
-what it has not read of a connection that breaks, and its requests under way
-when its time is over: for each of its connections at most one answer for each
+wrk, where it is, is at work at the same time under a key of its own. It does
+not tell which requests broke, and does not wait for those under way when its
+time is over: for each of its connections one more may be counted for each
 killed worker, and one at the end."""
 import argparse
 import json
@@ -195,7 +195,7 @@ class Wrk:
 
 
 def check_wrk(seen, counted, kills):
-    """As check_counts, with what wrk drops."""
+    """As check_counts, with what wrk does not tell."""
     if seen is None:
         assert "wrk" not in counted, counted
         return
