@@ -133,8 +133,8 @@ typedef struct met_gateway_request {
                              of an allowance that a meter sums up. Of bytes
                              nothing is reserved: such an allowance may be
                              overshot by the requests in flight */
-    int64_t utc_ns;       /* 0 = the library reads the store's clock; the
-                             system's is then at most 10 ms behind */
+    int64_t utc_ns;       /* 0 = the library reads the store's clock. That
+                             the system's was set it sees within 1 ms */
     int64_t monotonic_ns; /* 0 = the library reads the store's clock */
     /* Whose usage it is, when the host knows it: at most 128 bytes of UTF-8.
      * Then no key is asked for. "consumer:USERNAME" of a stored consumer is

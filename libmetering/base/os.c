@@ -34,11 +34,6 @@ static int64_t os_utc_ns(void *context)
     return clock_ns(CLOCK_REALTIME);
 }
 
-static int64_t os_utc_coarse_ns(void *context)
-{
-    return clock_ns(CLOCK_REALTIME_COARSE);
-}
-
 #if defined(__x86_64__)
 static uint64_t os_ticks(void *context)
 {
@@ -404,7 +399,6 @@ const met__os *met__os_default(void)
     static const met__os table = {
         .monotonic_ns = os_monotonic_ns,
         .utc_ns = os_utc_ns,
-        .utc_coarse_ns = os_utc_coarse_ns,
         .ticks = os_ticks,
         .ticks_are_steady = os_ticks_are_steady,
         .random = os_random,

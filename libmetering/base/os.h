@@ -32,8 +32,6 @@ typedef struct met__os {
     void *context;
     int64_t (*monotonic_ns)(void *context);
     int64_t (*utc_ns)(void *context);
-    /* As it was at the kernel's last tick, at most 10 ms ago. */
-    int64_t (*utc_coarse_ns)(void *context);
     /* A counter of the processor; may begin anew at any time. */
     uint64_t (*ticks)(void *context);
     /* Whether it runs at one rate, the same on all processors, and the system's

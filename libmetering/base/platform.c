@@ -156,13 +156,6 @@ int64_t met__now_utc_ns(const met__platform *platform)
     return platform->clock.utc_ns(platform->clock.context);
 }
 
-int64_t met__now_utc_coarse_ns(const met__platform *platform)
-{
-    return met__platform_has_system_clock(platform)
-               ? platform->os->utc_coarse_ns(platform->os->context)
-               : met__now_utc_ns(platform);
-}
-
 int64_t met__now_monotonic_ns(const met__platform *platform)
 {
     return platform->clock.monotonic_ns(platform->clock.context);

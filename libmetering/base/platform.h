@@ -49,8 +49,6 @@ void met__table_release(const met__platform *platform,
                         met__table_memory *table);
 
 int64_t met__now_utc_ns(const met__platform *platform);
-/* The same, at most 10 ms behind: costs a quarter of it. */
-int64_t met__now_utc_coarse_ns(const met__platform *platform);
 int64_t met__now_monotonic_ns(const met__platform *platform);
 
 /* --- Arena: many small pieces, one release. For the control plane. -------- */

@@ -157,11 +157,17 @@ static void begin(met__admission *admission, met_gateway *gateway,
     admission->request = request;
     admission->decision = decision;
     admission->ticket = (met__ticket *)(void *)&decision->ticket;
-    admission->utc_ns = request->utc_ns ? request->utc_ns
-                                        : met__now_utc_coarse_ns(platform);
-    admission->monotonic_ns = request->monotonic_ns
-                                  ? request->monotonic_ns
-                                  : met__now_monotonic_ns(platform);
+    admission->utc_ns = request->utc_ns;
+    admission->monotonic_ns = request->monotonic_ns;
+    if (admission->monotonic_ns == 0) {
+        admission->monotonic_ns = met__now_monotonic_ns(platform);
+        if (admission->utc_ns == 0) {
+            admission->utc_ns = met__wall_clock_ns(
+                &gateway->wall_clock, platform, admission->monotonic_ns);
+        }
+    } else if (admission->utc_ns == 0) {
+        admission->utc_ns = met__now_utc_ns(platform);
+    }
     admission->cost = request->cost ? request->cost : 1;
     admission->plugins = NULL;
     admission->service = MET__NONE;

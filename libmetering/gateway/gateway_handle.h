@@ -4,6 +4,7 @@
 #ifndef MET_GATEWAY_GATEWAY_HANDLE_H
 #define MET_GATEWAY_GATEWAY_HANDLE_H
 
+#include "base/wall_clock.h"
 #include "gateway/snapshot_files.h"
 #include "limit/limiter.h"
 #include "limit/limiter_lines.h"
@@ -125,6 +126,7 @@ struct met_gateway {
     uint32_t header_style;
     uint32_t generation; /* grows with every snapshot that is mapped, and with
                             every other table of windows */
+    met__wall_clock wall_clock;
     met__snapshot_files files;
     met__snapshot snapshot;
     uint32_t has_snapshot;

@@ -260,7 +260,6 @@ static inline void faulty_disk_init(faulty_disk *disk)
         .context = disk,
         .monotonic_ns = faulty_monotonic_ns,
         .utc_ns = faulty_utc_ns,
-        .utc_coarse_ns = faulty_utc_ns,
         .random = faulty_random,
         .boot_id = faulty_boot_id,
         .open = faulty_open,
