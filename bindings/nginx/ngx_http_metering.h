@@ -97,7 +97,8 @@ typedef struct {
     ngx_http_complex_value_t *cost;
     ngx_http_complex_value_t *quantity;
     ngx_array_t *dimensions;  /* ngx_http_metering_dimension_t */
-    ngx_array_t *not_counted; /* ngx_uint_t: a status, or 1 to 5 for 1xx … */
+    ngx_array_t *not_counted; /* ngx_uint_t: a status, or 1 to 5 for 1xx …;
+                                 NULL: the usual ones */
     ngx_uint_t status_format; /* NGX_HTTP_METERING_STATUS_… */
 } ngx_http_metering_loc_conf_t;
 
@@ -111,6 +112,7 @@ typedef struct ngx_http_metering_ctx_s ngx_http_metering_ctx_t;
 struct ngx_http_metering_ctx_s {
     met_gateway_decision decision; /* texts only until the next one */
     off_t body_size;               /* of the answer, so far */
+    ngx_http_metering_loc_conf_t *conf; /* of the location that decided */
     ngx_str_t consumer;
     ngx_str_t service;
     ngx_str_t reason;

@@ -301,7 +301,9 @@ static ngx_uint_t has_page(ngx_http_request_t *r, ngx_uint_t status)
     ngx_http_core_loc_conf_t *location =
         ngx_http_get_module_loc_conf(r, ngx_http_core_module);
     ngx_uint_t count =
-        location->error_pages != NULL ? location->error_pages->nelts : 0;
+        location->error_pages != NULL && !r->error_page /* no other follows */
+            ? location->error_pages->nelts
+            : 0;
 
     for (ngx_uint_t i = 0; i < count; i++) {
         ngx_http_err_page_t *page = location->error_pages->elts;
@@ -322,6 +324,7 @@ static ngx_int_t refuse(ngx_http_request_t *r, ngx_uint_t status,
     if (has_page(r, status)) {
         return (ngx_int_t) status;
     }
+    r->err_status = 0; /* of "error_page 404 =200": this is no such answer */
     value.value.data = ngx_pstrdup(r->pool, &text);
     value.value.len = size;
     if (value.value.data == NULL) {
@@ -442,28 +445,36 @@ static ngx_int_t decide(ngx_http_request_t *r,
     return obey(r, ctx);
 }
 
+/* Parts of a page and pages for errors belong to the request they are for. A
+ * fallback (error_page 404 = @app) is no page for an error: with it the client
+ * is served after all, and with its status. */
+static ngx_uint_t is_error_page(const ngx_http_request_t *r)
+{
+    return r->err_status >= NGX_HTTP_SPECIAL_RESPONSE;
+}
+
 ngx_int_t ngx_http_metering_admit_handler(ngx_http_request_t *r)
 {
     ngx_http_metering_loc_conf_t *conf =
         ngx_http_get_module_loc_conf(r, ngx_http_metering_module);
 
-    /* Parts of a page and pages for errors belong to the request they are
-     * for. */
-    if (!conf->enable || r != r->main || r->error_page) {
+    if (!conf->enable || r != r->main || is_error_page(r)) {
         return NGX_DECLINED;
     }
     ngx_http_metering_ctx_t *ctx = ngx_http_metering_ctx(r);
     if (ctx != NULL && ctx->is_decided) {
         return NGX_DECLINED;
     }
-    if (ngx_http_metering_worker.gateway == NULL) {
-        return without_gateway(r);
-    }
     if (ctx == NULL) {
         ctx = make_ctx(r);
         if (ctx == NULL) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
+    }
+    ctx->conf = conf;
+    if (ngx_http_metering_worker.gateway == NULL) {
+        ctx->is_decided = 1;
+        return without_gateway(r);
     }
     if (conf->read_form && !ctx->is_reading && may_have_key(r, ctx)) {
         ctx->is_reading = 1;

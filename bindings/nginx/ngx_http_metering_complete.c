@@ -4,15 +4,19 @@
  * counted when nginx logs it. In: the ticket. Out: usage. */
 #include "ngx_http_metering.h"
 
-/* "12" of "12 tokens" is no quantity. */
-static uint64_t quantity_of(ngx_http_request_t *r)
+/* "12" of "12 tokens" is no quantity. Of the location that answers; where it
+ * says nothing, of the one that decided. */
+static uint64_t quantity_of(ngx_http_request_t *r,
+                            const ngx_http_metering_ctx_t *ctx)
 {
     ngx_http_metering_loc_conf_t *conf =
         ngx_http_get_module_loc_conf(r, ngx_http_metering_module);
+    ngx_http_complex_value_t *quantity =
+        conf->quantity != NULL ? conf->quantity : ctx->conf->quantity;
     ngx_str_t text;
 
-    if (conf->quantity == NULL
-        || ngx_http_complex_value(r, conf->quantity, &text) != NGX_OK
+    if (quantity == NULL
+        || ngx_http_complex_value(r, quantity, &text) != NGX_OK
         || text.len == 0) {
         return 0;
     }
@@ -27,18 +31,32 @@ static uint64_t quantity_of(ngx_http_request_t *r)
     return (uint64_t) number;
 }
 
-static ngx_uint_t is_counted(ngx_http_request_t *r, ngx_uint_t status)
+static ngx_uint_t has_status(const ngx_uint_t *list, ngx_uint_t count,
+                             ngx_uint_t status)
 {
-    ngx_http_metering_loc_conf_t *conf =
-        ngx_http_get_module_loc_conf(r, ngx_http_metering_module);
-    ngx_uint_t *one = conf->not_counted->elts;
-
-    for (ngx_uint_t i = 0; i < conf->not_counted->nelts; i++) {
-        if (one[i] == status || one[i] == status / 100) {
-            return 0;
+    for (ngx_uint_t i = 0; i < count; i++) {
+        if (list[i] == status || list[i] == status / 100) {
+            return 1;
         }
     }
-    return 1;
+    return 0;
+}
+
+/* As quantity_of. */
+static ngx_uint_t is_counted(ngx_http_request_t *r,
+                             const ngx_http_metering_ctx_t *ctx,
+                             ngx_uint_t status)
+{
+    /* Answers that nginx makes when no upstream has served the request. */
+    static const ngx_uint_t usual[] = {502, 503, 504};
+    ngx_http_metering_loc_conf_t *conf =
+        ngx_http_get_module_loc_conf(r, ngx_http_metering_module);
+    const ngx_array_t *list = conf->not_counted != NULL
+                                  ? conf->not_counted
+                                  : ctx->conf->not_counted;
+
+    return list != NULL ? !has_status(list->elts, list->nelts, status)
+                        : !has_status(usual, 3, status);
 }
 
 static ngx_uint_t status_of(ngx_http_request_t *r)
@@ -63,19 +81,23 @@ static void complete(ngx_http_request_t *r, ngx_http_metering_ctx_t *ctx)
     outcome.request_size_bytes = (uint64_t) r->request_length;
     outcome.response_size_bytes =
         (uint64_t) r->header_size + (uint64_t) ctx->body_size;
-    if (!is_counted(r, status)) {
-        outcome.flags = MET_GATEWAY_NOT_SERVED;
-        ngx_http_metering_count(worker->counters->not_counted);
+    ngx_uint_t counts = is_counted(r, ctx, status);
+    if (counts) {
+        outcome.quantity = quantity_of(r, ctx);
     } else {
-        outcome.quantity = quantity_of(r);
+        outcome.flags = MET_GATEWAY_NOT_SERVED;
     }
     met_error error = MET_E_IO;
     if (worker->gateway != NULL) {
         error = met_gateway_complete(worker->gateway, &ctx->decision.ticket,
                                      &outcome);
     }
-    if (error == MET_OK) {
+    if (error == MET_OK && counts) {
         ngx_http_metering_count(worker->counters->completed);
+        return;
+    }
+    if (error == MET_OK) {
+        ngx_http_metering_count(worker->counters->not_counted);
         return;
     }
     ngx_http_metering_count(worker->counters->lost);
@@ -108,7 +130,9 @@ ngx_int_t ngx_http_metering_body_filter(ngx_http_request_t *r,
 
 ngx_int_t ngx_http_metering_log_handler(ngx_http_request_t *r)
 {
-    ngx_http_metering_ctx_t *ctx = ngx_http_metering_ctx(r);
+    /* log_subrequest: a copy for a mirror ends otherwise than the request. */
+    ngx_http_metering_ctx_t *ctx =
+        r == r->main ? ngx_http_metering_ctx(r) : NULL;
 
     if (ctx != NULL && ctx->is_admitted) {
         complete(r, ctx);

@@ -64,18 +64,6 @@ static void *create_loc_conf(ngx_conf_t *cf)
     return conf;
 }
 
-/* Answers that nginx makes when no upstream has served the request. */
-static ngx_array_t *default_not_counted(ngx_conf_t *cf)
-{
-    static const ngx_uint_t statuses[] = {502, 503, 504};
-    ngx_array_t *array = ngx_array_create(cf->pool, 3, sizeof(ngx_uint_t));
-
-    for (size_t i = 0; array != NULL && i < 3; i++) {
-        *(ngx_uint_t *) ngx_array_push(array) = statuses[i]; /* has room */
-    }
-    return array;
-}
-
 static char *merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {
     ngx_http_metering_loc_conf_t *above = parent;
@@ -97,12 +85,6 @@ static char *merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->quantity, above->quantity, NULL);
     ngx_conf_merge_ptr_value(conf->dimensions, above->dimensions, NULL);
     ngx_conf_merge_ptr_value(conf->not_counted, above->not_counted, NULL);
-    if (conf->not_counted == NULL) {
-        conf->not_counted = default_not_counted(cf);
-        if (conf->not_counted == NULL) {
-            return NGX_CONF_ERROR;
-        }
-    }
     if (conf->enable && main->store.len == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"metering on\" needs \"metering_store\"");

@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+"""What happens inside of nginx to one request: pages for errors, fallbacks,
+mirrors, redirects by an upstream's header. Each request that is served is
+admitted and counted once, as what it was answered with."""
+import http.server
+import threading
+
+import nginx_host
+import nginx_test
+
+SERVER = """
+    metering on;
+    location / { proxy_pass UPSTREAM; }
+    # Served from elsewhere when there is no file.
+    location /static/ { metering off; root ROOT; error_page 404 = @app; }
+    location /always/ { metering off; root ROOT; error_page 404 =200 @app; }
+    location /again/ {
+        metering off; root ROOT; recursive_error_pages on;
+        error_page 404 = @app;
+    }
+    location @app { error_page 429 /slow.txt; proxy_pass UPSTREAM; }
+    # A page that says what was refused elsewhere.
+    location /barred/ { deny all; error_page 403 /pages/barred; }
+    location /barred_too/ {
+        deny all; recursive_error_pages on; error_page 403 /pages/barred;
+    }
+    location /pages/ { root ROOT; }
+    # Subrequests that are logged beside the request they are for.
+    location /mirrored/ {
+        log_subrequest on; mirror /copy; proxy_pass UPSTREAM;
+    }
+    location = /copy {
+        internal; metering off; log_subrequest on;
+        proxy_pass http://127.0.0.1:1;
+    }
+    location /sent/ {
+        metering_quantity $upstream_http_x_tokens;
+        metering_not_counted 4xx;
+        metering_dimension tenant sent;
+        proxy_pass http://127.0.0.1:SENDER;
+    }
+    location /inner/ { internal; root ROOT; }
+"""
+
+
+class Sender:
+    """An upstream that leaves the answer to nginx: X-Accel-Redirect."""
+
+    def __init__(self):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200)
+                self.send_header("X-Accel-Redirect",
+                                 "/inner/" + self.path.split("/")[-1])
+                self.send_header("X-Tokens", "7")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0),
+                                                      Handler)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever,
+                         daemon=True).start()
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class Story:
+    def __init__(self, made):
+        self.made = made
+        self.statuses = {}
+
+    def ask(self, path, expected, counted=None, key="ada-key"):
+        """counted: the status that is counted for it, if any."""
+        status, headers, body = self.made.ask(path, key)
+        assert status == expected, (path, status, body)
+        if counted is not None:
+            name = (str(counted),)
+            self.statuses[name] = self.statuses.get(name, 0) + 1
+        return headers, body
+
+    def check(self):
+        total = sum(self.statuses.values())
+        nginx_host.wait_until(
+            lambda: self.made.used("consumer:ada") >= total,
+            what=f"{total} requests, not {self.made.used('consumer:ada')}")
+        got = self.made.used("consumer:ada", group_by=("status",))
+        assert got == self.statuses, (got, self.statuses)
+
+
+def check_fallbacks(story):
+    """Whoever is served by a metered location needs a key there, and pays."""
+    for path in ("/static/x", "/always/x", "/again/x"):
+        story.ask(path, 200, 200)
+        headers, body = story.ask(path, 401, key=None)
+        assert body == b'{"message":"No API key found in request"}', body
+        assert headers["WWW-Authenticate"], headers
+        story.ask(path, 401, key="nobody-key")
+    headers, body = story.ask("/static/here.txt", 200, key=None)
+    assert body == b"here\n"
+    story.check()
+
+
+def check_pages(story):
+    """Who is refused elsewhere sees its page, and needs no key for it."""
+    for path in ("/barred/x", "/barred_too/x"):
+        for key in (None, "ada-key"):
+            _, body = story.ask(path, 403, key=key)
+            assert body == b"barred\n", body
+    story.check()
+
+
+def check_mirrors(story):
+    """A copy that fails is not what the client was answered."""
+    for _ in range(3):
+        story.ask("/mirrored/x", 200, 200)
+    story.check()
+
+
+def check_sent(story):
+    """What the admitting location says of usage holds to the end."""
+    made = story.made
+    before = made.used("consumer:ada", "tokens")
+    story.ask("/sent/here.txt", 200, 200)
+    story.check()
+    assert made.used("consumer:ada", "tokens") == before + 7
+    told = made.nginx.status()["not_counted"]
+    story.ask("/sent/none.txt", 404)
+    story.check()
+    nginx_host.wait_until(
+        lambda: made.nginx.status()["not_counted"] == told + 1,
+        what="an answer that is not counted")
+
+
+def main():
+    nginx_host.skip_without_nginx()
+    sender = Sender()
+    server = SERVER.replace("SENDER", str(sender.port))
+    with nginx_test.house(server, is_started=False) as made:
+        (made.root / "static").mkdir()
+        (made.root / "static" / "here.txt").write_text("here\n")
+        (made.root / "inner").mkdir()
+        (made.root / "inner" / "here.txt").write_text("inner\n")
+        (made.root / "pages").mkdir()
+        (made.root / "pages" / "barred").write_text("barred\n")
+        made.nginx.parts["server"] = made.nginx.parts["server"].replace(
+            "ROOT", str(made.root))
+        made.nginx.start()
+        story = Story(made)
+        check_fallbacks(story)
+        check_pages(story)
+        check_mirrors(story)
+        check_sent(story)
+        told = made.nginx.status()
+        assert told["lost"] == 0 and told["admitted"] == \
+            told["completed"] + told["not_counted"], told
+    sender.stop()
+    print("inside of nginx: each request is decided and counted once")
+
+
+if __name__ == "__main__":
+    main()
