@@ -186,6 +186,10 @@ ngx_int_t ngx_http_metering_change_request(
     ngx_http_request_t *r, const met_gateway_decision *decision,
     const ngx_str_t *lines);
 
+/* Takes out what a client said under names that only we may use: of a request
+ * that is let through undecided. */
+ngx_int_t ngx_http_metering_drop_names(ngx_http_request_t *r);
+
 ngx_int_t ngx_http_metering_body_filter(ngx_http_request_t *r,
                                         ngx_chain_t *in);
 ngx_int_t ngx_http_metering_log_handler(ngx_http_request_t *r);

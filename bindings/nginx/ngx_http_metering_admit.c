@@ -346,7 +346,9 @@ static ngx_int_t without_gateway(ngx_http_request_t *r)
     ngx_http_metering_count(worker->counters->unavailable);
     if (worker->conf->fail_policy == MET_GATEWAY_FAIL_OPEN) {
         ngx_http_metering_count(worker->counters->failed_open);
-        return NGX_DECLINED;
+        return ngx_http_metering_drop_names(r) == NGX_OK
+                   ? NGX_DECLINED
+                   : NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
     return refuse(r, NGX_HTTP_SERVICE_UNAVAILABLE, UNAVAILABLE,
                   sizeof UNAVAILABLE - 1);

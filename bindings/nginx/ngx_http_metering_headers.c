@@ -262,19 +262,17 @@ static uint64_t known_lengths(const char *lines, size_t size)
     return lengths;
 }
 
-static ngx_uint_t has_dropped(ngx_http_request_t *r,
-                              const met_gateway_decision *decision)
+static ngx_uint_t has_dropped(ngx_http_request_t *r, const char *names,
+                              size_t size)
 {
-    uint64_t lengths = known_lengths(decision->drop_headers,
-                                     decision->drop_headers_size);
+    uint64_t lengths = known_lengths(names, size);
 
     for (ngx_list_part_t *part = &r->headers_in.headers.part; part != NULL;
          part = part->next) {
         ngx_table_elt_t *header = part->elts;
         for (ngx_uint_t i = 0; i < part->nelts; i++) {
             if ((lengths >> ngx_min(header[i].key.len, 63) & 1) != 0
-                && is_named(decision->drop_headers,
-                            decision->drop_headers_size, &header[i].key)) {
+                && is_named(names, size, &header[i].key)) {
                 return 1;
             }
         }
@@ -283,12 +281,11 @@ static ngx_uint_t has_dropped(ngx_http_request_t *r,
 }
 
 /* A new list: others point into the old one. */
-static ngx_int_t drop(ngx_http_request_t *r,
-                      const met_gateway_decision *decision)
+static ngx_int_t drop(ngx_http_request_t *r, const char *names, size_t size)
 {
     ngx_list_t kept;
 
-    if (!has_dropped(r, decision)) {
+    if (!has_dropped(r, names, size)) {
         return NGX_OK;
     }
     if (ngx_list_init(&kept, r->pool, 20, sizeof(ngx_table_elt_t))
@@ -299,8 +296,7 @@ static ngx_int_t drop(ngx_http_request_t *r,
          part = part->next) {
         ngx_table_elt_t *header = part->elts;
         for (ngx_uint_t i = 0; i < part->nelts; i++) {
-            if (is_named(decision->drop_headers, decision->drop_headers_size,
-                         &header[i].key)) {
+            if (is_named(names, size, &header[i].key)) {
                 if (&header[i] == r->headers_in.authorization) {
                     r->headers_in.authorization = NULL;
                 }
@@ -319,6 +315,16 @@ static ngx_int_t drop(ngx_http_request_t *r,
         r->headers_in.headers.last = &r->headers_in.headers.part;
     }
     return NGX_OK;
+}
+
+ngx_int_t ngx_http_metering_drop_names(ngx_http_request_t *r)
+{
+    static const char names[] =
+        "X-Consumer-ID\r\nX-Consumer-Custom-ID\r\nX-Consumer-Username\r\n"
+        "X-Credential-Identifier\r\nX-Anonymous-Consumer\r\n"
+        "X-Consumer-Groups\r\nX-Authenticated-Groups\r\n";
+
+    return drop(r, names, sizeof names - 1);
 }
 
 /* --- What we say ---------------------------------------------------------- */
@@ -389,11 +395,13 @@ ngx_int_t ngx_http_metering_change_request(
     const ngx_str_t *lines)
 {
     size_t size = decision->upstream_query_size;
-    ngx_uint_t has_query =
-        r->args.len > 0 && decision->reason != MET_GATEWAY_REASON_NO_ROUTE
-        && decision->reason != MET_GATEWAY_REASON_FAILURE;
+    /* Without names to drop nobody has looked at the request: it has no route,
+     * or something failed. */
+    ngx_uint_t is_looked_at = decision->drop_headers_size > 0;
 
-    if (has_query
+    if (is_looked_at && r->args.len > 0
+        && decision->reason != MET_GATEWAY_REASON_NO_ROUTE
+        && decision->reason != MET_GATEWAY_REASON_FAILURE
         && (size != r->args.len
             || ngx_memcmp(decision->upstream_query, r->args.data, size)
                    != 0)
@@ -403,7 +411,12 @@ ngx_int_t ngx_http_metering_change_request(
     if (!decision->is_admitted) {
         return NGX_OK;
     }
-    return drop(r, decision) == NGX_OK && add(r, lines) == NGX_OK
+    if (!is_looked_at) {
+        return ngx_http_metering_drop_names(r);
+    }
+    return drop(r, decision->drop_headers, decision->drop_headers_size)
+                       == NGX_OK
+                   && add(r, lines) == NGX_OK
                ? NGX_OK
                : NGX_ERROR;
 }

@@ -3,10 +3,16 @@
 mirrors, redirects by an upstream's header. Each request that is served is
 admitted and counted once, as what it was answered with."""
 import http.server
+import os
+import tempfile
 import threading
 
 import nginx_host
 import nginx_test
+
+SPOOFED = ["X-Consumer-ID", "X-Consumer-Custom-ID", "X-Consumer-Username",
+           "X-Credential-Identifier", "X-Anonymous-Consumer",
+           "X-Consumer-Groups", "X-Authenticated-Groups"]
 
 SERVER = """
     metering on;
@@ -137,8 +143,47 @@ def check_sent(story):
         what="an answer that is not counted")
 
 
+def check_open():
+    """Nobody says who they are, not even while nothing can be decided."""
+    upstream = nginx_host.Upstream()
+    with tempfile.TemporaryDirectory() as root, nginx_host.Nginx(
+            root + "/nginx", "location / { metering on; proxy_pass "
+            f"http://127.0.0.1:{upstream.port}; }}", store=root + "/none",
+            http="metering_on_failure open;") as nginx:
+        status, _, _ = nginx.ask("/x?page=2", headers=[
+            *((name, "root") for name in SPOOFED), ("X-Other", "kept")])
+        assert status == 200 and nginx.status()["failed_open"] == 1
+        path, seen, _ = upstream.seen.pop()
+        assert path == "/x?page=2" and seen["X-Other"] == "kept", path
+        for name in SPOOFED:
+            assert name not in seen, seen.items()
+    upstream.stop()
+
+
+def check_blind():
+    """The same when somebody has cut the compiled catalog short."""
+    with nginx_test.house(
+            "metering on; location / { proxy_pass UPSTREAM; }",
+            http="metering_on_failure open; metering_settle_interval 0;"
+            ) as made:
+        assert made.ask("/x", "ada-key")[0] == 200
+        made.upstream.seen.clear()
+        for path in (made.store / "gateway").iterdir():
+            os.truncate(path, 0)
+        status, _, _ = made.ask("/x", query="page=2&a=%20", headers=[
+            (name, "root") for name in SPOOFED])
+        assert status == 200 and made.nginx.status()["failures"][
+            "snapshot"] > 0, (status, made.nginx.status())
+        path, seen, _ = made.upstream.seen.pop()
+        assert path == "/x?page=2&a=%20", path
+        for name in SPOOFED:
+            assert name not in seen, seen.items()
+
+
 def main():
     nginx_host.skip_without_nginx()
+    check_open()
+    check_blind()
     sender = Sender()
     server = SERVER.replace("SENDER", str(sender.port))
     with nginx_test.house(server, is_started=False) as made:
