@@ -117,6 +117,15 @@ static inline void met__fence_full(void)
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
+/* Makes the word at least so great; others may be raising it, too. */
+static inline void met__raise(met__atomic_u64 *word, uint64_t value)
+{
+    uint64_t found = met__load_relaxed(word);
+
+    while (found < value && !met__cas(word, &found, value)) {
+    }
+}
+
 #endif
 
 /* Asks for a line that will be read or written soon. Never faults. */

@@ -40,9 +40,7 @@ met__fault_watch *met__fault_watch_begin(const void *memory, uint64_t size)
     }
     for (uint64_t i = 0; i < MET__FAULT_WATCHES; i++) {
         if (try_place(&watches[i], (uint64_t)(uintptr_t)memory, size)) {
-            uint64_t most = met__load_relaxed(&used_most);
-            while (most <= i && !met__cas(&used_most, &most, i + 1)) {
-            }
+            met__raise(&used_most, i + 1);
             return &watches[i];
         }
     }

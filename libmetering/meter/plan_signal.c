@@ -80,9 +80,7 @@ met_error met__plan_signal_raise(met_store *store, met__plan_signal *signal)
     if (error != MET_OK) {
         return error;
     }
-    uint64_t seen = met__load_relaxed(word_of(signal));
-    while (seen < number && !met__cas(word_of(signal), &seen, number)) {
-    }
+    met__raise(word_of(signal), number);
     return MET_OK;
 }
 

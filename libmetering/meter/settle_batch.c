@@ -50,6 +50,12 @@ static met_error read_shape(met__settle_run *run, met__settle_cell *cell,
     return MET_OK;
 }
 
+/* A part's word for plan and quantities; no cell ever changes it. */
+static uint64_t plan_word(const met__settle_cell *cell)
+{
+    return (uint64_t)cell->plan << 32 | cell->quantities;
+}
+
 /* Which cells bring something new, and the number of every shape. Cells that
  * do not, or cannot be read, get the sequence 0. */
 static met_error resolve(met__settle_run *run)
@@ -65,6 +71,9 @@ static met_error resolve(met__settle_run *run)
     for (size_t i = 0; i < run->cell_count; i++) {
         met__settle_cell *cell = &run->cells[i];
         met_error error = met__part_get(run->txn, &cell->key, stored);
+        if (error == MET_OK && stored[MET__PART_PLAN] != plan_word(cell)) {
+            error = MET_E_CORRUPT;
+        }
         if (error == MET_OK) {
             cell->shape = stored[MET__PART_SHAPE];
             if (cell->sequence <= stored[MET__PART_SEQUENCE]) {
@@ -94,19 +103,16 @@ static met_error write_cell(met__settle_run *run, met__settle_cell *cell)
     uint64_t stored[MET__PART_WORDS_MAX];
     met_error found = met__part_get(run->txn, &cell->key, stored);
 
-    if (found != MET_OK && found != MET_E_NOT_FOUND) {
-        return found;
-    }
+    MET__ASSERT(found == MET_E_NOT_FOUND
+                || (found == MET_OK
+                    && stored[MET__PART_PLAN] == plan_word(cell)));
     words[MET__PART_SEQUENCE] = cell->sequence;
     words[MET__PART_SHAPE] = cell->shape;
     words[MET__PART_COUNT] = cell->count;
-    words[MET__PART_PLAN] = (uint64_t)cell->plan << 32 | cell->quantities;
+    words[MET__PART_PLAN] = plan_word(cell);
     if (cell->quantities > 0) {
         memcpy(words + MET__PART_QUANTITIES, run->words + cell->words,
                cell->quantities * MET__QUANTITY_WORDS * sizeof *words);
-    }
-    if (found == MET_OK && stored[MET__PART_PLAN] != words[MET__PART_PLAN]) {
-        return MET_E_CORRUPT;
     }
     met_error error = met__part_put(run->txn, &cell->key, words);
     run->new_parts++;

@@ -14,7 +14,7 @@ static met_error state_of(met__settle_run *run, uint64_t generation,
         &run->seen[(generation ^ generation >> 32) % MET__GENERATIONS_KEPT];
     met_error error = MET_OK;
 
-    if (seen->generation != generation || generation == 0) {
+    if (seen->generation != generation) {
         error = met__generation_get(run->txn, generation, &seen->state);
         seen->generation = error == MET_OK ? generation : 0;
     }
@@ -86,17 +86,13 @@ static met__part_key key_of(const uint64_t *copy)
 }
 
 /* A pass with a bound must not spend it on what an earlier one has written. */
-static int is_stored(met__settle_run *run, const uint64_t *copy,
-                     met_error *error_out)
+static int is_stored(met__settle_run *run, const uint64_t *copy)
 {
     uint64_t stored[MET__PART_WORDS_MAX];
     met__part_key key = key_of(copy);
-    met_error error = met__part_get(run->txn, &key, stored);
 
-    *error_out = error == MET_E_NOT_FOUND ? MET_OK : error;
-    return *error_out != MET_OK
-           || (error == MET_OK
-               && stored[MET__PART_SEQUENCE] >= copy[MET__COPY_SEQUENCE]);
+    return met__part_get(run->txn, &key, stored) == MET_OK
+           && stored[MET__PART_SEQUENCE] >= copy[MET__COPY_SEQUENCE];
 }
 
 static met_error keep_cell(met__settle_run *run, uint32_t slot_index,
@@ -115,9 +111,9 @@ static met_error keep_cell(met__settle_run *run, uint32_t slot_index,
         || copy[MET__COPY_EPOCH] >> 32 <= state->settled_epoch) {
         return error;
     }
-    if (run->is_bounded && is_stored(run, copy, &error)) {
+    if (run->is_bounded && is_stored(run, copy)) {
         run->report->cells++;
-        return error;
+        return MET_OK;
     }
     met__settle_cell *cell = &run->cells[run->cell_count];
     *cell = (met__settle_cell){
@@ -194,15 +190,14 @@ static met_error read_segment(met__settle_run *run, uint32_t slot_index,
 met_error met__settle_read(met__settle_run *run, uint32_t slot_index)
 {
     met__settle_slot *slot = &run->slots[slot_index];
-    met_error error = MET_OK;
 
-    while (error == MET_OK && slot->segment < slot->segments) {
+    while (slot->segment < slot->segments) {
         uint32_t kind = met__slot_segment_kind(&slot->slot, slot->segment);
         if (kind >> 8 == MET__SEGMENT_CELLS) {
             uint32_t before = slot->segment;
-            error = read_segment(run, slot_index, kind);
+            met_error error = read_segment(run, slot_index, kind);
             if (slot->segment == before) {
-                return error; /* the run is full */
+                return error; /* or the run is full */
             }
         } else {
             if (kind == 0) {
@@ -212,8 +207,8 @@ met_error met__settle_read(met__settle_run *run, uint32_t slot_index)
             slot->segment++;
         }
     }
-    slot->is_read = error == MET_OK;
-    return error;
+    slot->is_read = 1;
+    return MET_OK;
 }
 
 /* --- Afterwards ----------------------------------------------------------- */
@@ -284,11 +279,7 @@ void met__settle_publish(met__settle_run *run, met__settle_slot *slot)
     met__slot_owner *owner = met__slot_owner_of(&shared);
     met__slot_settlers *settlers = met__slot_settlers_of(&shared);
     met__store_relaxed(&settlers->settled_ns, (uint64_t)now_ns);
-    uint64_t settled = met__load_relaxed(&settlers->settled_epoch);
-    while (settled < slot->closed_epoch
-           && !met__cas(&settlers->settled_epoch, &settled,
-                        slot->closed_epoch)) {
-    }
+    met__raise(&settlers->settled_epoch, slot->closed_epoch);
     if (slot->is_adopted) {
         met__store_relaxed(&owner->plan, 0);
         met__store_relaxed(&settlers->freed_boot, run->boot_hash);

@@ -90,9 +90,7 @@ met_error met__slot_fetch(const met__slot *slot, uint32_t segment)
     uint64_t offset = met__segment_offset(segment);
     uint32_t kind = met__slot_segment_kind(slot, segment);
 
-    if (copies == NULL) {
-        return MET_OK;
-    }
+    MET__ASSERT(copies != NULL);
     if (kind >> 8 == MET__SEGMENT_CELLS) {
         return fetch_cells(slot, kind & 0xff, offset);
     }

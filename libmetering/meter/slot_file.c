@@ -10,6 +10,7 @@
 #include "base/calendar.h"
 #include "base/check.h"
 #include "base/fork_guard.h"
+#include "meter/usage_part.h"
 
 #define PATH_SIZE 4200
 #define READ_TRIES 8
@@ -194,15 +195,14 @@ uint64_t met__copy_checksum(const uint64_t *words, uint64_t quantities)
                              * sizeof *words);
 }
 
-/* The first word of a segment, where it is mapped or where it was copied. */
+/* The first word of a segment of cells, where it is mapped or was copied. */
 static const met__atomic_u64 *words_of(const met__slot *slot,
-                                       uint32_t segment, int is_of_cells)
+                                       uint32_t segment)
 {
     const unsigned char *bytes =
         slot->copies == NULL
             ? slot->file.memory + met__segment_offset(segment)
-        : is_of_cells ? slot->copies->cells
-                      : slot->copies->shapes;
+            : slot->copies->cells;
 
     return (const met__atomic_u64 *)(const void *)bytes;
 }
@@ -212,7 +212,7 @@ int met__slot_read_copy(const met__slot *slot, uint32_t segment,
                         uint64_t *copy_out)
 {
     const met__atomic_u64 *from =
-        words_of(slot, segment, 1)
+        words_of(slot, segment)
         + met__cell_class_head(cell_class) / sizeof *copy_out
         + (size_t)(index * 2 + which) * met__cell_class_words(cell_class);
 
@@ -230,6 +230,7 @@ int met__slot_read_copy(const met__slot *slot, uint32_t segment,
     return copy_out[words] == met__copy_checksum(copy_out, quantities)
            && copy_out[MET__COPY_CELL] >> 32
                   == segment * MET__SEGMENT_ITEMS_MAX + index
+           && copy_out[MET__COPY_GENERATION] >= MET__GENERATION_FIRST
            && (uint32_t)copy_out[MET__COPY_EPOCH] <= MINUTE_LAST;
 }
 
@@ -265,7 +266,7 @@ int met__slot_read_cell(const met__slot *slot, uint32_t segment,
                         uint32_t cell_class, uint32_t index,
                         uint64_t *copy_out)
 {
-    const met__atomic_u64 *word = words_of(slot, segment, 1) + index;
+    const met__atomic_u64 *word = words_of(slot, segment) + index;
 
     for (int i = 0; i < READ_TRIES; i++) {
         uint64_t sequence = met__load_acquire(word);
@@ -295,12 +296,11 @@ int met__slot_read_cell(const met__slot *slot, uint32_t segment,
 }
 
 static met_error read_key(const met__slot *slot, const met__secret *secret,
-                          uint32_t segment, uint32_t shape_class,
-                          uint32_t index, uint64_t hash,
+                          uint32_t shape_class, uint32_t index, uint64_t hash,
                           unsigned char *key_out, size_t *key_size_out)
 {
     const met__atomic_u64 *from =
-        words_of(slot, segment, 0)
+        (const met__atomic_u64 *)(const void *)slot->copies->shapes
         + (size_t)index * met__shape_class_size(shape_class)
               / sizeof(uint64_t);
     uint64_t size = met__load_relaxed(from);
@@ -334,17 +334,16 @@ met_error met__slot_read_shape(const met__slot *slot,
         return MET_E_CORRUPT;
     }
     /* A copy may be older than the key that a cell names. */
-    int is_fresh = slot->copies == NULL
-                   || slot->copies->shape_segment != segment + 1;
+    int is_fresh = slot->copies->shape_segment != segment + 1;
     met_error error = is_fresh ? met__slot_fetch(slot, segment) : MET_OK;
     if (error == MET_OK) {
-        error = read_key(slot, secret, segment, shape_class, index, hash,
-                         key_out, key_size_out);
+        error = read_key(slot, secret, shape_class, index, hash, key_out,
+                         key_size_out);
     }
     if (error == MET_E_CORRUPT && !is_fresh
         && (error = met__slot_fetch(slot, segment)) == MET_OK) {
-        error = read_key(slot, secret, segment, shape_class, index, hash,
-                         key_out, key_size_out);
+        error = read_key(slot, secret, shape_class, index, hash, key_out,
+                         key_size_out);
     }
     return error;
 }

@@ -244,8 +244,8 @@ met_error met__slot_look(met_store *store, uint32_t number,
 /* Copies these words anew. closed_epoch is read before all else: what closes
  * later is not taken for closed. MET_E_CORRUPT: the file is too short. */
 met_error met__slot_refresh(met__slot *slot);
-/* Copies a segment, whose kind is known, before its cells are read. Nothing
- * where they are mapped. MET_E_CORRUPT */
+/* Copies a segment, whose kind is known, before its cells are read; of a slot
+ * that is open to be read by copies. MET_E_CORRUPT */
 met_error met__slot_fetch(const met__slot *slot, uint32_t segment);
 /* Copies one cell and the sequences around it anew. MET_E_CORRUPT */
 met_error met__slot_fetch_cell(const met__slot *slot, uint32_t segment,
@@ -266,7 +266,8 @@ int met__slot_read_copy(const met__slot *slot, uint32_t segment,
                         uint32_t cell_class, uint32_t index, uint32_t which,
                         uint64_t *copy_out);
 /* The key of a shape entry whose hash is `hash`, into key_out, which has
- * MET__SHAPE_SIZE_MAX bytes. MET_E_CORRUPT. */
+ * MET__SHAPE_SIZE_MAX bytes; of a slot that is read by copies.
+ * MET_E_CORRUPT. */
 met_error met__slot_read_shape(const met__slot *slot,
                                const met__secret *secret, uint32_t shape,
                                uint64_t hash, unsigned char *key_out,

@@ -48,6 +48,10 @@ static met_error count_cell(tally *t, const uint64_t *copy)
         return error;
     }
     error = met__part_get(t->txn, &key, stored);
+    if (error == MET_E_CORRUPT) { /* settlement goes on without it, too */
+        t->unreadable++;
+        return MET_OK;
+    }
     if (error == MET_OK
         && stored[MET__PART_SEQUENCE] >= copy[MET__COPY_SEQUENCE]) {
         return MET_OK;

@@ -206,7 +206,8 @@ static void look_at_cells(const met__slot *slot)
 
     for (uint32_t i = 0; i < MET__SLOT_SEGMENTS_MAX; i++) {
         uint32_t kind = met__slot_segment_kind(slot, i);
-        if (kind >> 8 != MET__SEGMENT_CELLS) {
+        if (kind >> 8 != MET__SEGMENT_CELLS
+            || met__slot_fetch(slot, i) != MET_OK) {
             continue;
         }
         for (uint32_t k = 0; k < met__cell_class_count(kind & 0xff); k++) {
@@ -228,7 +229,7 @@ static void look(void)
 {
     met__slot slot = {0};
     met__arena arena;
-    met_error error = met__slot_open(store, 0, 0, &slot, NULL);
+    met_error error = met__slot_look(store, 0, &slot, NULL);
 
     must(error == MET_OK || is_refusal(error));
     if (error == MET_OK) {

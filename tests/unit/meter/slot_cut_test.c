@@ -211,6 +211,38 @@ static void test_copies__of_a_moving_cell(void **state)
     met__recorder_close(recorder);
 }
 
+/* A torn cell is copied anew until it is whole or cannot be read: the first
+ * read that finds the file cut is the last. */
+static void test_copies__of_a_torn_cell(void **state)
+{
+    uint64_t copy[MET__COPY_WORDS_MAX];
+
+    leave_slot();
+    cut_to = 0;
+    for (int64_t at = 1; at < 5; at++) {
+        met__slot slot = {0};
+        uint32_t segment = 0;
+        write_slot();
+        cut_at = 0;
+        assert_int_equal(met__slot_look(store, 0, &slot, NULL), MET_OK);
+        while (met__slot_segment_kind(&slot, segment) >> 8
+               != MET__SEGMENT_CELLS) {
+            segment++;
+        }
+        uint32_t cell_class = met__slot_segment_kind(&slot, segment) & 0xff;
+        assert_int_equal(met__slot_fetch(&slot, segment), MET_OK);
+        memset(slot.copies->cells + met__cell_class_head(cell_class), 0x5a,
+               2 * met__cell_class_words(cell_class) * sizeof *copy);
+        reads = 0;
+        cut_at = at;
+        assert_int_equal(met__slot_read_cell(&slot, segment, cell_class, 0,
+                                             copy),
+                         at < 4 ? MET__CELL_UNREADABLE : MET__CELL_READ);
+        assert_int_equal(reads, at < 4 ? at : 3);
+        met__slot_close(&slot);
+    }
+}
+
 /* --- Owners --------------------------------------------------------------- */
 static void test_cut__under_its_owner(void **state)
 {
@@ -302,6 +334,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_cut__while_it_is_read),
         TEST(test_copies__of_a_moving_cell),
+        TEST(test_copies__of_a_torn_cell),
         TEST(test_cut__under_its_owner),
         TEST(test_cut__and_no_room),
     };
