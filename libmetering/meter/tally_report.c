@@ -28,6 +28,7 @@ typedef struct tally {
     uint64_t events_lost;
     int64_t oldest_minute; /* 0: none */
     met__node *held_up;    /* NULL: not wanted */
+    int is_of_settlement;  /* damaged parts are counted; else an error */
 } tally;
 
 /* --- Counting ------------------------------------------------------------- */
@@ -48,7 +49,7 @@ static met_error count_cell(tally *t, const uint64_t *copy)
         return error;
     }
     error = met__part_get(t->txn, &key, stored);
-    if (error == MET_E_CORRUPT) { /* settlement goes on without it, too */
+    if (error == MET_E_CORRUPT && t->is_of_settlement) { /* it went on, too */
         t->unreadable++;
         return MET_OK;
     }
@@ -221,7 +222,7 @@ static met_error count_slots(met_store *store, tally *t)
 met_error met__tally_oldest(met_store *store, int64_t *oldest_ns_out)
 {
     met__arena arena;
-    tally t = {.arena = &arena};
+    tally t = {.arena = &arena, .is_of_settlement = 1};
 
     MET__ASSERT(oldest_ns_out != NULL);
     met__arena_init(&arena, met__store_platform(store));

@@ -333,6 +333,34 @@ static void test_settle__copy_before_the_torn_one(void **state)
     }
 }
 
+/* Of a slot that has an owner nothing is saved so: he will be read. */
+static void test_settle__torn_and_alive(void **state)
+{
+    met__slot slot = {0};
+    met_recorder *recorder = must_recorder(store, 16);
+
+    for (int i = 0; i < 3; i++) {
+        add_subjects(recorder, 0, 1);
+    }
+    assert_int_equal(forge(see), 1);
+    assert_int_equal(met__slot_open(store, 0, 0, &slot, NULL), MET_OK);
+    uint32_t cell = (uint32_t)(seen[MET__COPY_CELL] >> 32);
+    uint32_t segment = cell / MET__SEGMENT_ITEMS_MAX;
+    met__atomic_u64 *count =
+        met__slot_copy(&slot, segment,
+                       met__slot_segment_kind(&slot, segment) & 0xff,
+                       cell % MET__SEGMENT_ITEMS_MAX, 1)
+        + MET__COPY_COUNT;
+    met__store_relaxed(count, 4711);
+    assert_int_equal(must_settle(store).cells_unreadable, 1);
+    assert_int_equal(settled_events(store), 0);
+    met__store_relaxed(count, 3);
+    met__slot_close(&slot);
+    assert_int_equal(must_settle(store).cells_unreadable, 0);
+    assert_int_equal(settled_events(store), 3);
+    met__recorder_close(recorder);
+}
+
 /* --- Limits --------------------------------------------------------------- */
 #define MANY 2000
 
@@ -514,6 +542,7 @@ int main(void)
         TEST(test_settle__damaged_part),
         TEST(test_settle__damaged_generation),
         TEST(test_settle__copy_before_the_torn_one),
+        TEST(test_settle__torn_and_alive),
         TEST(test_settle__memory_of_many),
         TEST(test_settle__many_slots),
         TEST(test_settle__growing_meanwhile),
