@@ -1,7 +1,8 @@
 /* Watches every public call of a test program: an error must be one that the
- * function's docstring names, must come with a reason, and must have left the
- * outputs as they were. What was seen is kept in a file for census.py, in
- * memory that processes share: what a killed child saw is in it, too. */
+ * function's docstring names, must come with a reason, must name an instant as
+ * its parameter is named, and must have left the outputs as they were. What was
+ * seen is kept in a file for census.py, in memory that processes share: what a
+ * killed child saw is in it, too. */
 #include "contract/guard.h"
 
 #include <errno.h>
@@ -78,6 +79,21 @@ void guard_keep(guard_call *call, const void *place, size_t size)
     }
 }
 
+/* An instant is named as the parameter that it is: "at" would be a member of a
+ * document. */
+static int is_half_a_name(const guard_call *call, const char *field)
+{
+    size_t size = strlen(field);
+    const char *at = guard_functions[call->function].instants;
+
+    for (; *at != '\0'; at = strchr(at, ' ') + 1) {
+        if (strncmp(at, field, size) == 0 && at[size] == ' ') {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static void look_at_failure(const guard_call *call, met_error error)
 {
     if (call->info != NULL && call->info->code != error) {
@@ -85,6 +101,9 @@ static void look_at_failure(const guard_call *call, met_error error)
     }
     if (call->info != NULL && call->info->reason[0] == '\0') {
         stop(call, error, "without a reason");
+    }
+    if (call->info != NULL && is_half_a_name(call, call->info->field)) {
+        stop(call, error, "its field lacks _ns");
     }
     for (size_t i = 0; i < call->output_count; i++) {
         if (memcmp(call->outputs[i].place, call->outputs[i].before,

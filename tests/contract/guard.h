@@ -8,10 +8,11 @@
 
 #include "metering/error.h"
 
-/* Bit i: the docstring names guard_codes[i]. */
+/* Bit i of named: the docstring names guard_codes[i]. */
 typedef struct guard_function {
     const char *name;
     uint32_t named;
+    const char *instants; /* "at as_of ": parameters at_ns, as_of_ns */
 } guard_function;
 
 extern const met_error guard_codes[];

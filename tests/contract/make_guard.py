@@ -67,7 +67,11 @@ def main():
         bits = sum(1 << codes.index(code) for code in function.named())
         twins.append(twin(len(rows), function))
         nothings.append(nothing(function))
-        rows.append(f'    {{"{function.name}", {bits:#x}}},')
+        instants = "".join(
+            name.removesuffix("_ns") + " "
+            for _, name in function.arguments if name.endswith("_ns"))
+        rows.append(
+            f'    {{"{function.name}", {bits:#x}, "{instants}"}},')
     text = ["/* Written by make_guard.py. */",
             "#include <metering/metering.h>", "",
             '#include "contract/guard.h"', "",
