@@ -9,6 +9,7 @@ import threading
 
 import nginx_host
 import nginx_test
+import story
 
 SPOOFED = ["X-Consumer-ID", "X-Consumer-Custom-ID", "X-Consumer-Username",
            "X-Credential-Identifier", "X-Anonymous-Consumer",
@@ -99,45 +100,45 @@ class Story:
         assert got == self.statuses, (got, self.statuses)
 
 
-def check_fallbacks(story):
+def check_fallbacks(served):
     """Whoever is served by a metered location needs a key there, and pays."""
     for path in ("/static/x", "/always/x", "/again/x"):
-        story.ask(path, 200, 200)
-        headers, body = story.ask(path, 401, key=None)
+        served.ask(path, 200, 200)
+        headers, body = served.ask(path, 401, key=None)
         assert body == b'{"message":"No API key found in request"}', body
         assert headers["WWW-Authenticate"], headers
-        story.ask(path, 401, key="nobody-key")
-    headers, body = story.ask("/static/here.txt", 200, key=None)
+        served.ask(path, 401, key="nobody-key")
+    headers, body = served.ask("/static/here.txt", 200, key=None)
     assert body == b"here\n"
-    story.check()
+    served.check()
 
 
-def check_pages(story):
+def check_pages(served):
     """Who is refused elsewhere sees its page, and needs no key for it."""
     for path in ("/barred/x", "/barred_too/x"):
         for key in (None, "ada-key"):
-            _, body = story.ask(path, 403, key=key)
+            _, body = served.ask(path, 403, key=key)
             assert body == b"barred\n", body
-    story.check()
+    served.check()
 
 
-def check_mirrors(story):
+def check_mirrors(served):
     """A copy that fails is not what the client was answered."""
     for _ in range(3):
-        story.ask("/mirrored/x", 200, 200)
-    story.check()
+        served.ask("/mirrored/x", 200, 200)
+    served.check()
 
 
-def check_sent(story):
+def check_sent(served):
     """What the admitting location says of usage holds to the end."""
-    made = story.made
+    made = served.made
     before = made.used("consumer:ada", "tokens")
-    story.ask("/sent/here.txt", 200, 200)
-    story.check()
+    served.ask("/sent/here.txt", 200, 200)
+    served.check()
     assert made.used("consumer:ada", "tokens") == before + 7
     told = made.nginx.status()["not_counted"]
-    story.ask("/sent/none.txt", 404)
-    story.check()
+    served.ask("/sent/none.txt", 404)
+    served.check()
     nginx_host.wait_until(
         lambda: made.nginx.status()["not_counted"] == told + 1,
         what="an answer that is not counted")
@@ -180,10 +181,47 @@ def check_blind():
             assert name not in seen, seen.items()
 
 
+def check_other_store():
+    """A reload may lead to another store, or to none and back."""
+    with nginx_test.house(
+            "metering on; location / { proxy_pass UPSTREAM; }") as made:
+        nginx, server = made.nginx, made.nginx.parts["server"]
+        first, second = made.store, made.root / "second"
+        story.metering(second, "apply", made.root / "kong.yaml",
+                       made.root / "catalog.yaml")
+
+        def reload(store, text):
+            old = set(nginx.worker_pids())
+            nginx.store = store
+            nginx.reload(server=text)
+            nginx_host.wait_until(
+                lambda: not old & set(nginx.worker_pids()),
+                what="the end of the old workers")
+
+        def ask(count):
+            for _ in range(count):
+                assert made.ask("/x", "bob-key")[0] == 200
+
+        ask(3)
+        reload(second, server)
+        ask(5)
+        reload(second, server.replace("metering on;", "metering off;"))
+        assert made.ask("/x")[0] == 200
+        reload(first, server)
+        assert made.ask("/x")[0] == 401
+        ask(2)
+        nginx.stop()
+        for store, count in ((first, 5), (second, 5)):
+            made.store = store
+            assert made.used("consumer:bob") == count, (store, count)
+        assert "[alert]" not in nginx.log(), nginx.log()
+
+
 def main():
     nginx_host.skip_without_nginx()
     check_open()
     check_blind()
+    check_other_store()
     sender = Sender()
     server = SERVER.replace("SENDER", str(sender.port))
     with nginx_test.house(server, is_started=False) as made:
@@ -196,11 +234,11 @@ def main():
         made.nginx.parts["server"] = made.nginx.parts["server"].replace(
             "ROOT", str(made.root))
         made.nginx.start()
-        story = Story(made)
-        check_fallbacks(story)
-        check_pages(story)
-        check_mirrors(story)
-        check_sent(story)
+        served = Story(made)
+        check_fallbacks(served)
+        check_pages(served)
+        check_mirrors(served)
+        check_sent(served)
         told = made.nginx.status()
         assert told["lost"] == 0 and told["admitted"] == \
             told["completed"] + told["not_counted"], told
