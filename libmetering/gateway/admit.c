@@ -186,11 +186,19 @@ static void begin(met__admission *admission, met_gateway *gateway,
     admission->ticket->cost = admission->cost;
 }
 
-/* Nothing is known of anybody: the snapshot was cut short. */
+/* Nothing is known of anybody: the snapshot was cut short. What a client may
+ * never say is kept back all the same. */
 static met_error decide_blindly(met__admission *admission)
 {
     met_gateway *gateway = admission->gateway;
 
+    admission->auth = NULL;
+    met_error error = met__admit_query(admission);
+    if (error != MET_OK) {
+        return error;
+    }
+    admission->decision->drop_headers = MET__DROP_ALWAYS;
+    admission->decision->drop_headers_size = sizeof MET__DROP_ALWAYS - 1;
     if (met__admission_failed(admission, MET_GATEWAY_FAILURE_SNAPSHOT)) {
         admission->ticket->magic = MET__TICKET_MAGIC;
         admission->decision->is_admitted = 1;

@@ -139,9 +139,17 @@ static void test_mend__fail_open(void **state)
         assert_int_equal(met_gateway_tick(gateway), MET_OK);
         serve_one();
         cut(files[i].name, 0);
-        assert_int_equal(serve("/anything", "ariel-key"), 200);
+        met_gateway_request request = request_of("/anything", "ariel-key");
+        request.query = "page=2";
+        request.query_size = 6;
+        assert_int_equal(met_gateway_admit(gateway, &request, &decision),
+                         MET_OK);
+        assert_int_equal(decision.status, 200);
+        assert_int_equal(complete(200), MET_OK);
         assert_int_equal(decision.failure, files[i].failure);
         assert_int_equal(gateway->counters.failures[files[i].failure] > 0, 1);
+        assert_string_equal(decision.upstream_query, "page=2");
+        assert_non_null(strstr(decision.drop_headers, "X-Consumer-ID"));
         assert_int_equal(met_gateway_tick(gateway), MET_E_CORRUPT);
         serve_one();
     }
