@@ -28,6 +28,9 @@ met_error met__call_parse(met__call *call, const char *json, size_t json_size,
     if (json == NULL) {
         return met__fail(&call->why, MET_E_INVALID, "json", "is NULL");
     }
+    if (json_size == 0) {
+        return met__fail(&call->why, MET_E_INVALID, "json", "is empty");
+    }
     if (json_size > MET__DOCUMENT_SIZE_MAX) {
         return met__fail(&call->why, MET_E_LIMIT, "json",
                          "has more than %d bytes", MET__DOCUMENT_SIZE_MAX);

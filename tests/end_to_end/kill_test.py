@@ -83,6 +83,16 @@ def counted(store, begin):
                            end=minute_text(end)).values())
 
 
+def unlimited(directory):
+    """The story's load, with a limit that no machine reaches: a million in a
+    minute is what a fast one does."""
+    text = (story.STORY / "load.yaml").read_text()
+    assert text.count("minute: 1000000") == 1
+    path = directory / "load.yaml"
+    path.write_text(text.replace("minute: 1000000", "second: 1000000"))
+    return path
+
+
 def main():
     kills = int(sys.argv[1])
     chance = random.Random(20260101)
@@ -91,7 +101,7 @@ def main():
     with tempfile.TemporaryDirectory(dir=story.fast_directory()) as name:
         store = pathlib.Path(name) / "store"
         story.metering(store, "apply", *(story.STORY / file for file in (
-            "kong.yaml", "catalog.yaml", "load.yaml")))
+            "kong.yaml", "catalog.yaml")), unlimited(pathlib.Path(name)))
         for number in range(kills):
             if number % 8 == 7:  # or the files of the dead pile up
                 story.metering(store, "settle")

@@ -216,7 +216,7 @@ static void refusals(void **state)
         met_error error;
         const char *field;
     } rows[] = {
-        {"", MET_E_INVALID, ""},
+        {"", MET_E_INVALID, "json"},
         {"[]", MET_E_INVALID, ""},
         {"{\"meters\": ", MET_E_INVALID, ""},
         {"{\"meters\": {}}", MET_E_INVALID, "meters"},

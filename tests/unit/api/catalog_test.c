@@ -14,6 +14,8 @@ static void test_api_catalog__arguments(void **state)
                 "store", "is NULL");
     assert_told(met_feature_put(store, NULL, 2, &out, &told), MET_E_INVALID,
                 "json", "is NULL");
+    assert_told(met_feature_put(store, "", 0, &out, &told), MET_E_INVALID,
+                "json", "is empty");
     assert_told(met_feature_get(NULL, "k", 1, &out, &told), MET_E_INVALID,
                 "store", "is NULL");
     assert_told(met_feature_get(store, NO_TEXT, &out, &told), MET_E_INVALID,
